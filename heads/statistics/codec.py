@@ -1,0 +1,172 @@
+"""States as bytes: versioned, without pickle, the same bytes for equal states.
+
+Layout, little-endian throughout: the magic, the format version (uint16), the length of the header
+(uint32), the header (JSON: statistic, parameters, keys, shift, column names and widths), then the
+columns. Every integer column is stored in the fewest whole bytes that hold its values; cells are
+stored as positions in the list of distinct cells.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+from heads.statistics.base import STATISTICS, Statistic
+from heads.statistics.exact import ExactColumn, Ints
+from heads.statistics.scored import Key
+from heads.statistics.state import State
+
+MAGIC = b"HCST"
+VERSION = 1
+MAX_BYTES = 8 << 20
+"""No state that crosses a shuffle may be larger: engines fail or hang on larger elements."""
+
+_PREFIX = struct.Struct("<4sHI")
+
+
+def encode(state: State) -> bytes:
+    """The bytes of a state; equal states give equal bytes.
+
+    Raises:
+        ValueError: if they are more than `MAX_BYTES`.
+    """
+    cells, position = np.unique(state.cell, return_inverse=True)
+    writer = _Writer()
+    writer.put("segment", state.segment)
+    writer.put("group", state.group)
+    writer.put("cells", cells.view(np.int64))
+    writer.put("cell", position.astype(np.int64))
+    for name in sorted(state.counts):
+        writer.put(f"count:{name}", state.counts[name])
+    lows = {}
+    for name in sorted(state.sums):
+        column = state.sums[name]
+        lows[name] = column.low
+        for limb in range(column.limbs.shape[1]):
+            writer.put(f"limb:{name}", column.limbs[:, limb])
+        for special in range(column.specials.shape[1]):
+            writer.put(f"special:{name}", column.specials[:, special])
+    header = {
+        "statistic": type(state.statistic).__name__,
+        "parameters": state.statistic.parameters(),
+        "keys": state.keys,
+        "shift": state.shift,
+        "lows": lows,
+        "columns": writer.columns,
+    }
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    data = b"".join([_PREFIX.pack(MAGIC, VERSION, len(text)), text, *writer.parts])
+    if len(data) > MAX_BYTES:
+        raise ValueError(
+            f"A state of {type(state.statistic).__name__} over {len(state.keys)} segments takes"
+            f" {len(data):,} bytes, and {MAX_BYTES:,} may cross a shuffle in one piece. Lower the"
+            " number of slices or classes."
+        )
+    return data
+
+
+def decode(data: bytes) -> State:
+    """The state that `encode` turned into these bytes.
+
+    Raises:
+        ValueError: if the bytes are no state, are cut short, or are of a newer format version.
+    """
+    if len(data) < _PREFIX.size or data[:4] != MAGIC:
+        raise ValueError("These bytes are no headcount state.")
+    _, version, length = _PREFIX.unpack_from(data)
+    if version > VERSION:
+        raise ValueError(
+            f"This state has format version {version}; this release of headcount reads up to"
+            f" {VERSION}. Read it with a newer release."
+        )
+    body = _PREFIX.size + length
+    try:
+        header = json.loads(data[_PREFIX.size : body])
+    except ValueError as error:
+        raise ValueError("A headcount state has a damaged header.") from error
+    reader = _Reader(data, body, header["columns"])
+    segment, group = reader.take("segment"), reader.take("group")
+    cells, position = reader.take("cells"), reader.take("cell")
+    statistic = _statistic(header)
+    counts, sums = {}, {}
+    for name in reader.names("count:"):
+        counts[name] = reader.take(f"count:{name}")
+    for name, low in header["lows"].items():
+        limbs = _columns(reader.take_all(f"limb:{name}"), len(segment))
+        specials = _columns(reader.take_all(f"special:{name}"), len(segment))
+        sums[name] = ExactColumn(low, limbs, specials)
+    reader.finish()
+    keys = tuple(_key(key) for key in header["keys"])
+    cell = cells.view(np.uint64)[position]
+    return State(statistic, keys, segment, group, cell, counts, sums, header["shift"])
+
+
+def _statistic(header: dict[str, Any]) -> Statistic:
+    name = header["statistic"]
+    if name not in STATISTICS:
+        raise ValueError(
+            f"This state is of the statistic {name!r}, which this release of headcount does not"
+            " have. Read it with the release that wrote it."
+        )
+    parameters = {
+        field: tuple(value) if isinstance(value, list) else value
+        for field, value in header["parameters"].items()
+    }
+    return STATISTICS[name](**parameters)
+
+
+def _key(conditions: list[list[Any]]) -> Key:
+    return tuple((column, kind, value) for column, kind, value in conditions)
+
+
+def _columns(columns: list[Ints], rows: int) -> Ints:
+    return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.int64)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.columns: list[tuple[str, int, int]] = []
+        self.parts: list[bytes] = []
+
+    def put(self, name: str, column: Ints) -> None:
+        largest = max(int(column.max(initial=0)), ~int(column.min(initial=0)))
+        width = (largest.bit_length() + 8) // 8
+        self.columns.append((name, len(column), width))
+        whole = np.ascontiguousarray(column, "<i8").view(np.uint8).reshape(-1, 8)
+        self.parts.append(whole[:, :width].tobytes())
+
+
+class _Reader:
+    def __init__(self, data: bytes, at: int, columns: list[tuple[str, int, int]]) -> None:
+        self._data = data
+        self._at = at
+        self._left = [tuple(column) for column in columns]
+
+    def names(self, prefix: str) -> list[str]:
+        return [name[len(prefix) :] for name, _, _ in self._left if name.startswith(prefix)]
+
+    def take(self, name: str) -> Ints:
+        found, rows, width = self._left.pop(0)
+        end = self._at + rows * width
+        if found != name or not 1 <= width <= 8 or end > len(self._data):
+            raise ValueError("A headcount state is cut short or damaged.")
+        bytes_ = np.frombuffer(self._data, np.uint8, rows * width, self._at).reshape(rows, width)
+        self._at = end
+        whole = np.empty((rows, 8), np.uint8)
+        whole[:, :width] = bytes_
+        # Sign extension: the highest stored bit fills the bytes above.
+        whole[:, width:] = np.where(bytes_[:, -1:] >= 128, 255, 0)
+        return whole.view("<i8").ravel().astype(np.int64, copy=False)
+
+    def take_all(self, name: str) -> list[Ints]:
+        columns = []
+        while self._left and self._left[0][0] == name:
+            columns.append(self.take(name))
+        return columns
+
+    def finish(self) -> None:
+        if self._left or self._at != len(self._data):
+            raise ValueError("A headcount state is cut short or damaged.")

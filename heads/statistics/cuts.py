@@ -1,0 +1,100 @@
+"""Thresholds of a probability as cuts of the stored score.
+
+Comparing scores with cuts that were computed once keeps the exponential out of every decision, so
+counts are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+AUC_THRESHOLDS = 200
+"""The thresholds of the estimator's AUC: -1e-7, 1/199, ..., 198/199, 1 + 1e-7."""
+
+# Far more digits than a float64 has, so that rounding the result down to one is never in doubt.
+_CONTEXT = Context(prec=60)
+
+
+@dataclass(frozen=True)
+class ScoreSpace:
+    """How a condition on a probability reads as `score > cut`.
+
+    Attributes:
+        kind: what the scores are, "logits" or "probabilities".
+        single: whether the estimator's float32 decides: logits and probabilities are rounded to
+            float32 before they are compared. Otherwise the exact probability of the float64 score
+            decides.
+    """
+
+    kind: Literal["logits", "probabilities"] = "logits"
+    single: bool = False
+
+    def above(self, threshold: float) -> float:
+        """The cut for `probability > threshold`, a threshold in (0, 1).
+
+        >>> ScoreSpace("logits").above(0.5)
+        0.0
+        """
+        if self.single:
+            return self._at_least_single(np.nextafter(np.float32(threshold), np.float32(2)))
+        return _logit_below(Decimal(threshold)) if self.kind == "logits" else float(threshold)
+
+    def at_least(self, threshold: float) -> float:
+        """The cut for `probability >= threshold`, a threshold in (0, 1)."""
+        if self.single:
+            return self._at_least_single(np.float32(threshold))
+        cut = self.above(threshold)
+        exact = self.kind == "probabilities" or threshold == 0.5
+        return math.nextafter(cut, -math.inf) if exact else cut
+
+    def bucket(self, index: int) -> float:
+        """The cut for "counts as positive at AUC threshold `index`" (1 to 198) as Keras counts it.
+
+        Keras 2.15 puts the float32 probability `p` into bucket `ceil(float32(p * 199)) - 1`.
+        """
+        buckets = np.float32(AUC_THRESHOLDS - 1)
+        first = np.float32(index) / buckets
+        while first * buckets > index:
+            first = np.nextafter(first, np.float32(-1))
+        while not first * buckets > index:
+            first = np.nextafter(first, np.float32(2))
+        return self._at_least_single(first)
+
+    def class_one(self) -> float:
+        """The cut for "class 1 is the likelier one"; a tie is class 0."""
+        return 0.0 if self.kind == "logits" else 0.5
+
+    def _at_least_single(self, probability: np.float32) -> float:
+        """The cut for a float32 probability of at least this one."""
+        if self.kind == "probabilities":
+            return _rounds_up_above(probability)
+        below = np.nextafter(probability, np.float32(-1))
+        # Exact: both are float32. A logit never meets the midpoint but at probability 1/2.
+        middle = (Decimal(float(below)) + Decimal(float(probability))) / 2
+        cut = np.float32(_logit_below(middle))
+        if float(cut) > _logit_below(middle):
+            cut = np.nextafter(cut, np.float32(-np.inf))
+        return _rounds_up_above(np.nextafter(cut, np.float32(np.inf)))
+
+
+def _rounds_up_above(single: np.float32) -> float:
+    """The largest float64 that rounds, half to even, to less than a float32."""
+    below = np.nextafter(single, np.float32(-np.inf))
+    middle = (float(below) + float(single)) / 2
+    rounds_up = int(single.view(np.uint32)) % 2 == 0
+    return math.nextafter(middle, -math.inf) if rounds_up else middle
+
+
+@lru_cache(maxsize=4096)
+def _logit_below(probability: Decimal) -> float:
+    """The largest float64 that is not above log(p / (1 - p))."""
+    ratio = _CONTEXT.divide(probability, _CONTEXT.subtract(Decimal(1), probability))
+    exact = _CONTEXT.ln(ratio)
+    cut = float(exact)
+    return math.nextafter(cut, -math.inf) if Decimal(cut) > exact else cut

@@ -1,0 +1,201 @@
+"""Exact sums of floats: integer limbs on a fixed absolute radix grid.
+
+A float64 is a whole multiple of 2**-1074, so any sum of finite floats is an integer in that unit and
+addition of integers does not depend on order. A value is cut into limbs of `RADIX` bits at fixed
+absolute positions: limb `j` counts units of `2**(RADIX * j + ORIGIN)`. Limbs are small enough that a
+float64 `bincount` over a batch of at most `MAX_ROWS` rows adds them without rounding.
+
+`ORIGIN` puts limb 0 over the bits 2**-26 .. 2**9, so that a float32 weight between 1/8 and 512
+touches one limb only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RADIX = 36
+ORIGIN = -26
+MAX_ROWS = 1 << 17
+# A limb grows by less than 2**53 for each batch added, and int64 ends at 2**63.
+MAX_ADDS = 512
+
+_HALF = 1 << (RADIX - 1)
+# Above this exponent the rounding constant of `_cut` would overflow.
+_SAFE_EXPONENT = 960
+
+
+def limb_exponent(limb: int) -> int:
+    """The power of two that one unit of a limb stands for."""
+    return RADIX * limb + ORIGIN
+
+
+def cut(values: Floats) -> Iterator[tuple[int, Floats, int]]:
+    """Cuts finite float64 values `[n]` into limbs, the highest first.
+
+    Yields `(limb, part, exponent)`: `part` is float64 `[n]`, each a whole number in the unit
+    `2**exponent`, at most `2**(RADIX - 1)` of them in magnitude (the highest limb: `2**RADIX`); the
+    parts, each times `2**(limb_exponent(limb) - exponent)`, add up to the values exactly.
+    """
+    top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    if top == 0.0:
+        return
+    limb = (math.frexp(top)[1] - 1 - ORIGIN) // RADIX
+    rest = values
+    while True:
+        exponent = limb_exponent(limb)
+        if exponent <= _SAFE_EXPONENT:
+            # Adding 1.5 * 2**(52 + exponent) rounds to a multiple of 2**exponent; taking it away
+            # again and subtracting the result from the value are both exact.
+            shifter = math.ldexp(1.5, 52 + exponent)
+            part = rest + shifter
+            part -= shifter
+            rest = rest - part
+            yield limb, part, exponent
+        else:
+            part = np.rint(np.ldexp(rest, -exponent))
+            # rint may round up past the largest float; the half that is left is exact either way.
+            low = np.ldexp(part * 0.5, exponent)
+            rest = (rest - low) - low
+            yield limb, part, 0
+        if not rest.any():
+            return
+        limb -= 1
+
+
+def as_integers(part_sums: Floats, limb: int, exponent: int) -> Ints:
+    """Sums of parts as cut by `cut`, as int64 numbers of the limb's unit."""
+    if exponent == 0 and limb_exponent(limb) > _SAFE_EXPONENT:
+        return part_sums.astype(np.int64)
+    return np.ldexp(part_sums, -exponent).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class ExactColumn:
+    """Exact sums `[m]`, one a table row, in canonical form.
+
+    Attributes:
+        low: index of the lowest limb kept.
+        limbs: int64 `[m, limbs]`, balanced digits in `[-2**35, 2**35)`, lowest limb first; the first
+            and last limb have a digit that is not zero, or there are none.
+        specials: int64 `[m, 3]`, how often NaN, +inf and -inf were added; `[m, 0]` if never.
+    """
+
+    low: int
+    limbs: Ints
+    specials: Ints
+
+    def __len__(self) -> int:
+        return len(self.limbs)
+
+    @classmethod
+    def zeros(cls, rows: int) -> ExactColumn:
+        return cls(0, np.zeros((rows, 0), np.int64), np.zeros((rows, 0), np.int64))
+
+    @classmethod
+    def carried(cls, low: int, limbs: Ints, specials: Ints) -> ExactColumn:
+        """Brings uncarried limbs `[m, limbs]` to canonical form."""
+        low, limbs = _carry(low, limbs)
+        if not specials.any():
+            specials = np.zeros((len(limbs), 0), np.int64)
+        return cls(low, limbs, specials)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> ExactColumn:
+        """The sums of some rows, in canonical form."""
+        return ExactColumn.carried(self.low, self.limbs[rows], self.specials[rows])
+
+    def to_float(self) -> Floats:
+        """The sums rounded once to float64 `[m]`; NaN and infinities as IEEE addition gives them."""
+        out = _round(self.low, self.limbs)
+        if self.specials.shape[1]:
+            nan, plus, minus = (self.specials[:, i] > 0 for i in range(3))
+            out[plus] = np.inf
+            out[minus] = -np.inf
+            out[nan | (plus & minus)] = np.nan
+        return out
+
+
+def add_columns(columns: list[ExactColumn], starts: npt.NDArray[np.intp] | None,
+                order: npt.NDArray[np.intp] | None) -> ExactColumn:
+    """Concatenates columns, reorders their rows and adds runs of rows.
+
+    Args:
+        columns: the columns to put under one another.
+        starts: `[m]`, where each run of rows that belong together starts, after reordering.
+        order: `[rows]`, the row order; None of both for no regrouping.
+    """
+    used = [column for column in columns if column.limbs.shape[1]]
+    low = min((column.low for column in used), default=0)
+    high = max((column.low + column.limbs.shape[1] for column in used), default=0)
+    rows = sum(map(len, columns))
+    limbs = np.zeros((rows, high - low), np.int64)
+    specials = np.zeros((rows, 3 if any(c.specials.shape[1] for c in columns) else 0), np.int64)
+    at = 0
+    for column in columns:
+        end = at + len(column)
+        first = column.low - low
+        width = column.limbs.shape[1]
+        if width:
+            limbs[at:end, first:first + width] = column.limbs
+        if column.specials.shape[1]:
+            specials[at:end] = column.specials
+        at = end
+    if order is not None and starts is not None:
+        limbs, specials = limbs[order], specials[order]
+        if len(starts) < rows:
+            limbs = np.add.reduceat(limbs, starts, axis=0)
+            specials = np.add.reduceat(specials, starts, axis=0)
+    return ExactColumn.carried(low, limbs, specials)
+
+
+def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
+    digits = list(limbs.T.copy())
+    at = 0
+    while at < len(digits):
+        carry = (digits[at] + _HALF) >> RADIX
+        if carry.any():
+            digits[at] = digits[at] - (carry << RADIX)
+            if at + 1 == len(digits):
+                digits.append(carry)
+            else:
+                digits[at + 1] = digits[at + 1] + carry
+        at += 1
+    first, last = 0, len(digits)
+    while last > first and not digits[last - 1].any():
+        last -= 1
+    while first < last and not digits[first].any():
+        first += 1
+    if first == last:
+        return 0, np.zeros((len(limbs), 0), np.int64)
+    return low + first, np.stack(digits[first:last], axis=1)
+
+
+def _round(low: int, limbs: Ints) -> Floats:
+    width = limbs.shape[1]
+    if width == 0:
+        return np.zeros(len(limbs))
+    exponents = [limb_exponent(low + j) for j in range(width)]
+    if exponents[-1] <= _SAFE_EXPONENT and width <= 2:
+        # A balanced digit is an exact float, so at most one addition rounds.
+        parts = [np.ldexp(limbs[:, j].astype(np.float64), e) for j, e in enumerate(exponents)]
+        out: Floats = parts[-1] if width == 1 else parts[0] + parts[1]
+        return out
+    return np.array([_round_one(row, exponents[0]) for row in limbs.tolist()])
+
+
+def _round_one(digits: list[int], exponent: int) -> float:
+    total = 0
+    for j, digit in enumerate(digits):
+        total += digit << (RADIX * j)
+    try:
+        # Division of integers rounds correctly, into the subnormal range too.
+        return total / (1 << -exponent) if exponent < 0 else float(total << exponent)
+    except OverflowError:
+        return math.copysign(math.inf, total)

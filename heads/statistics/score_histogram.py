@@ -1,0 +1,201 @@
+"""The adaptive score histogram, from which curves and rank metrics come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.statistics.accumulator import Accumulator, Table
+from heads.statistics.base import Elements, Statistic
+from heads.statistics.exact import Floats, Ints
+from heads.statistics.scored import Key, Scored, Segments
+from heads.statistics.state import State, build_state
+from heads.statistics.sums import weight_of
+
+Words = npt.NDArray[np.uint64]
+
+_SIGN = np.uint64(1 << 63)
+
+
+@dataclass(frozen=True)
+class ScoreHistogram(Statistic):
+    """Rows and weights by class, label and cell of the score.
+
+    A cell is the order-preserving bits of the float64 score without their `shift` lowest, and the
+    shift is the smallest that leaves at most `max_cells` cells occupied, all segments and classes
+    together. Cells only fill as rows come, so the shift does not depend on the order of rows. The
+    group is `class * 2 + (label != 0)`. With shift 0 every cell is one score: nothing is lost.
+
+    Attributes:
+        classes: columns of the score, 1 for a binary head.
+        weighted: whether rows carry weights.
+        max_cells: how many cells may be occupied.
+    """
+
+    classes: int = 1
+    weighted: bool = False
+    max_cells: int = 8192
+
+    def __post_init__(self) -> None:
+        if self.max_cells < 2:
+            raise ValueError(f"max_cells must be at least 2, got {self.max_cells}.")
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        return ("weight",) if self.weighted else ()
+
+    @property
+    def groups(self) -> int:
+        return self.classes * 2
+
+    @property
+    def cells(self) -> int:
+        return self.max_cells
+
+    def elements(self, scored: Scored) -> Elements:
+        """The elements without their cells, which depend on the shift of the accumulator."""
+        group = (scored.label.ravel() != 0).astype(np.int64)
+        if self.classes > 1:
+            group += np.tile(np.arange(self.classes) * 2, len(scored))
+        weight = {"weight": weight_of(scored, self.classes)} if self.weighted else {}
+        return Elements(group * self.cells, weight, self.classes)
+
+    def accumulator(self) -> Accumulator:
+        return _HistogramAccumulator(self)
+
+    def settle(self, state: State) -> State:
+        cells = np.unique(state.cell)
+        if len(cells) <= self.max_cells:
+            return state
+        return state.coarsened(_fitting_shift(cells, state.shift, self.max_cells))
+
+
+def cell_bounds(cell: Words, shift: int) -> tuple[Floats, Floats]:
+    """The lowest and highest float64 score `[m]` that fall into each cell."""
+    low = cell << np.uint64(shift)
+    return _score(low), _score(low | np.uint64((1 << shift) - 1))
+
+
+def _score(ordered: Words) -> Floats:
+    bits = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered)
+    return bits.view(np.float64)
+
+
+def _ordered(raw: Words, shift: int) -> Words:
+    """Cells of plain float bits as cells of order-preserving bits."""
+    sign = np.uint64(1 << (63 - shift))
+    mask = np.uint64((1 << (64 - shift)) - 1)
+    return np.where(raw & sign, ~raw & mask, raw | sign)
+
+
+def _fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
+    """The smallest shift, from one at hand on, that leaves at most `max_cells` of sorted cells."""
+    low, high = shift, 63
+    while low < high:
+        middle = (low + high) // 2
+        coarse = cells >> np.uint64(middle - shift)
+        if 1 + np.count_nonzero(coarse[1:] != coarse[:-1]) <= max_cells:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+class _HistogramAccumulator(Accumulator):
+    """Adds batches at the shift that all scores so far ask for."""
+
+    def __init__(self, statistic: ScoreHistogram) -> None:
+        super().__init__(statistic)
+        self._index = _CellIndex(statistic.max_cells)
+
+    def add(self, scored: Scored, segments: Segments) -> None:
+        # Adding zero makes -0.0 the same score as 0.0. Cells of plain bits are the cells of
+        # order-preserving bits under other names, so the order waits until a state is frozen.
+        raw = (scored.score.ravel() + 0.0).view(np.uint64)
+        slot = self._index.find(raw)
+        if slot.size and slot.min() < 0:
+            missing = raw[slot < 0]
+            if not self._index.extend(missing):
+                self._flush()
+                self._index.coarsen(missing)
+            slot = self._index.find(raw)
+        elements = self._statistic.elements(scored)
+        self._add_elements(replace(elements, code=elements.code + slot), segments)
+
+    def _build(
+        self, keys: list[Key], segment: Ints, group: Ints, cell: Ints, table: Table
+    ) -> State:
+        shift = self._index.shift
+        words = _ordered(self._index.cells[cell], shift)
+        counts = {"rows": table.rows}
+        return build_state(
+            self._statistic, keys, segment, group, words, counts, table.sums, shift
+        )
+
+
+# Up to this many leading bits of a float index a table; more are looked up by hash.
+_DIRECT_BITS = 21
+_HASH_BITS = 16
+# An odd multiplier with well mixed bits: 2**64 divided by the golden ratio.
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class _CellIndex:
+    """The cells occupied so far, and the slot of each: its position in the order of arrival."""
+
+    def __init__(self, max_cells: int) -> None:
+        self._max_cells = max_cells
+        self._use(np.zeros(0, np.uint64), 0)
+
+    def find(self, raw: Words) -> Ints:
+        """The slots of scores given as plain float bits; -1 where the cell is new."""
+        cell = raw >> np.uint64(self.shift)
+        if self._direct is not None:
+            return self._direct.take(cell.view(np.int64))
+        place = ((cell * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
+        slot = self._slots.take(place)
+        other = np.flatnonzero(self._names.take(place) != cell)
+        if len(other):
+            # Cells whose place another one took, and new ones.
+            wanted = cell[other]
+            at = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
+            known = self._sorted[at] == wanted
+            slot[other] = np.where(known, self._order[at], -1)
+        return slot
+
+    def extend(self, raw: Words) -> bool:
+        """Takes in new cells at the present shift; False, and no change, if they are too many."""
+        new = np.unique(raw >> np.uint64(self.shift))
+        if len(self.cells) + len(new) > self._max_cells:
+            return False
+        self._use(np.concatenate([self.cells, new]), self.shift)
+        return True
+
+    def coarsen(self, raw: Words) -> None:
+        """Raises the shift until the new cells fit as well."""
+        new = raw >> np.uint64(self.shift)
+        cells = np.unique(np.concatenate([self.cells, new]))
+        shift = _fitting_shift(cells, self.shift, self._max_cells)
+        self._use(np.unique(cells >> np.uint64(shift - self.shift)), shift)
+
+    def _use(self, cells: Words, shift: int) -> None:
+        self.cells, self.shift = cells, shift
+        slots = np.arange(len(cells))
+        self._direct: Ints | None = None
+        if 64 - shift <= _DIRECT_BITS:
+            self._direct = np.full(1 << (64 - shift), -1)
+            self._direct[cells.view(np.int64)] = slots
+            return
+        # A sentinel keeps the look-up of an empty index whole; no cell has all 64 bits set
+        # and a slot, for those bits are a NaN.
+        filled = np.concatenate([cells, np.array([~np.uint64(0)])])
+        numbers = np.append(slots, -1)
+        self._order = numbers[np.argsort(filled)]
+        self._sorted = np.sort(filled)
+        self._names = np.full(1 << _HASH_BITS, ~np.uint64(0))
+        self._slots = np.full(1 << _HASH_BITS, -1)
+        place = ((cells * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
+        self._names[place] = cells
+        self._slots[place] = slots

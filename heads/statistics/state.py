@@ -1,0 +1,199 @@
+"""The state: what crosses the shuffle.
+
+A state is a sparse table. Its rows are cells `(segment, group, cell)` that at least one example fell
+into, its columns are integer counts and exact sums. Every merge rule follows from that: align the
+segments, put the rows under one another, add the rows of equal cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.statistics.exact import ExactColumn, add_columns
+from heads.statistics.scored import Key, key_text
+
+if TYPE_CHECKING:
+    from heads.statistics.base import Statistic
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Counts and exact sums by segment, group and cell, in canonical form.
+
+    Attributes:
+        statistic: what was measured; only states of equal statistics merge.
+        keys: the segments that have rows, sorted by their text.
+        segment: int64 `[m]`, positions in `keys`; the table is sorted by segment, group, cell.
+        group: int64 `[m]`, what the statistic divides rows by: class, kind of label.
+        cell: uint64 `[m]`, where in the group: interval of a score, predicted class.
+        counts: int64 `[m]` by column name; `rows`, at least 1, is always there.
+        sums: exact sums `[m]` by column name.
+        shift: how many low bits of `cell` an adaptive histogram has given up, else 0.
+    """
+
+    statistic: Statistic
+    keys: tuple[Key, ...]
+    segment: Ints
+    group: Ints
+    cell: npt.NDArray[np.uint64]
+    counts: Mapping[str, Ints]
+    sums: Mapping[str, ExactColumn]
+    shift: int = 0
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+    def __getitem__(self, column: str) -> npt.NDArray[np.float64]:
+        """A column as float64 `[m]`."""
+        if column in self.counts:
+            return self.counts[column].astype(np.float64)
+        return self.sums[column].to_float()
+
+    def dense(self, column: str, groups: int, cells: int = 1) -> npt.NDArray[np.float64]:
+        """A column as float64 `[segments, groups, cells]`, zero where no row fell."""
+        out = np.zeros((len(self.keys), groups, cells))
+        out[self.segment, self.group, self.cell.astype(np.int64)] = self[column]
+        return out
+
+    def regroup(self, keys: Sequence[Sequence[Key]]) -> State:
+        """Sums segments into coarser ones.
+
+        Args:
+            keys: for each segment of this state the segments its rows belong to.
+        """
+        position: dict[Key, int] = {}
+        rows: list[npt.NDArray[np.intp]] = []
+        targets: list[Ints] = []
+        bounds = np.searchsorted(self.segment, np.arange(len(self.keys) + 1))
+        for index, coarser in enumerate(keys):
+            if not coarser:
+                continue
+            own = np.arange(bounds[index], bounds[index + 1])
+            for key in coarser:
+                rows.append(own)
+                targets.append(np.full(len(own), position.setdefault(key, len(position)), np.int64))
+        if not rows:
+            return self.statistic.zero()
+        order = np.concatenate(rows)
+        return _assemble(
+            self.statistic, list(position), np.concatenate(targets), self.group[order],
+            self.cell[order], {name: column[order] for name, column in self.counts.items()},
+            {name: [column.take(order)] for name, column in self.sums.items()}, self.shift,
+        )
+
+    def take(self, segments: Sequence[int]) -> State:
+        """The state of some segments alone, by position."""
+        own: list[list[Key]] = [[] for _ in self.keys]
+        for position in segments:
+            own[position] = [self.keys[position]]
+        return self.regroup(own)
+
+    def coarsened(self, shift: int) -> State:
+        """The same state with at least `shift` low bits of `cell` given up."""
+        if shift <= self.shift:
+            return self
+        return _assemble(
+            self.statistic, self.keys, self.segment, self.group, _shifted(self, shift), self.counts,
+            {name: [column] for name, column in self.sums.items()}, shift,
+        )
+
+
+def merge(states: Sequence[State]) -> State:
+    """Adds states of one statistic; the order and grouping of the arguments change nothing.
+
+    Raises:
+        ValueError: if there is no state, or if they were measured by different statistics.
+    """
+    if not states:
+        raise ValueError("merge needs at least one state; start from statistic.zero().")
+    statistic = states[0].statistic
+    for state in states[1:]:
+        if state.statistic != statistic:
+            raise ValueError(
+                f"States of different statistics cannot be merged: {statistic} and {state.statistic}."
+                " Merge only states that were measured with one configuration."
+            )
+    filled = [state for state in states if len(state)]
+    if not filled:
+        return states[0]
+    if len(filled) == 1:
+        return filled[0]
+    shift = max(state.shift for state in filled)
+    position: dict[Key, int] = {}
+    segments = []
+    for state in filled:
+        target = [position.setdefault(key, len(position)) for key in state.keys]
+        segments.append(np.array(target, np.int64)[state.segment])
+    return _assemble(
+        statistic, list(position), np.concatenate(segments),
+        np.concatenate([state.group for state in filled]),
+        np.concatenate([_shifted(state, shift) for state in filled]),
+        {name: np.concatenate([s.counts[name] for s in filled]) for name in filled[0].counts},
+        {name: [s.sums[name] for s in filled] for name in filled[0].sums}, shift,
+    )
+
+
+def build_state(statistic: Statistic, keys: Sequence[Key], segment: Ints, group: Ints,
+                cell: npt.NDArray[np.uint64], counts: Mapping[str, Ints],
+                sums: Mapping[str, ExactColumn], shift: int = 0) -> State:
+    """A state in canonical form from table rows in any order, equal cells still apart."""
+    return _assemble(statistic, keys, segment, group, cell, counts,
+                     {name: [column] for name, column in sums.items()}, shift)
+
+
+def _shifted(state: State, shift: int) -> npt.NDArray[np.uint64]:
+    return state.cell >> np.uint64(shift - state.shift)
+
+
+def _assemble(statistic: Statistic, keys: Sequence[Key], segment: Ints, group: Ints,
+              cell: npt.NDArray[np.uint64], counts: Mapping[str, Ints],
+              sums: Mapping[str, list[ExactColumn]], shift: int) -> State:
+    """Sorts the segments and the rows, and adds rows of equal cells."""
+    used = np.unique(segment)
+    names = sorted((key_text(keys[i]), int(i)) for i in used)
+    rank = np.zeros(len(keys), np.int64)
+    rank[[i for _, i in names]] = np.arange(len(names))
+    segment = rank[segment]
+    order = np.lexsort((cell, group, segment))
+    segment, group, cell = segment[order], group[order], cell[order]
+    new = np.empty(len(order), bool)
+    new[:1] = True
+    new[1:] = (cell[1:] != cell[:-1]) | (group[1:] != group[:-1]) | (segment[1:] != segment[:-1])
+    starts = np.flatnonzero(new)
+    state = State(
+        statistic, tuple(keys[i] for _, i in names), segment[starts], group[starts], cell[starts],
+        {name: _add_runs(column[order], starts) for name, column in counts.items()},
+        {name: add_columns(columns, starts, order) for name, columns in sums.items()}, shift,
+    )
+    return statistic.settle(state)
+
+
+def _add_runs(column: Ints, starts: npt.NDArray[np.intp]) -> Ints:
+    if not len(starts):
+        return column[:0]
+    total: Ints = np.add.reduceat(column, starts)
+    return total
+
+
+def same(left: State, right: State) -> bool:
+    """Whether two states are equal to the bit."""
+    if (left.statistic, left.keys, left.shift) != (right.statistic, right.keys, right.shift):
+        return False
+    pairs = [(left.segment, right.segment), (left.group, right.group), (left.cell, right.cell)]
+    pairs += [(left.counts[name], right.counts[name]) for name in left.counts]
+    for name, one in left.sums.items():
+        other = right.sums[name]
+        if one.low != other.low:
+            return False
+        pairs += [(one.limbs, other.limbs), (one.specials, other.specials)]
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+__all__ = ["State", "build_state", "merge", "replace", "same"]

@@ -1,0 +1,105 @@
+"""Exact counts at fixed cuts of the score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.statistics.base import Elements, Floats, Statistic
+from heads.statistics.scored import Scored
+from heads.statistics.sums import weight_of
+
+# Sign, exponent and 8 bits of mantissa: cells narrow enough that few hold more than one cut.
+_TABLE_BITS = 20
+
+ZERO, ONE, SOFT = 0, 1, 2
+"""Kinds of label: 0, 1, and anything between, which is positive but equal to no prediction."""
+LABEL_KINDS = 3
+
+
+@dataclass(frozen=True)
+class ThresholdCounts(Statistic):
+    """Rows and weights by class, kind of label and interval of the score between cuts.
+
+    The group is `class * 3 + kind of label`. Cell 0 holds NaN scores, cell `1 + i` the scores above
+    exactly `i` of the cuts; a score equal to a cut is not above it.
+
+    Attributes:
+        cuts: distinct finite cuts of the score, ascending.
+        classes: columns of the score, 1 for a binary head.
+        weighted: whether rows carry weights.
+    """
+
+    cuts: tuple[float, ...]
+    classes: int = 1
+    weighted: bool = False
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        return ("weight",) if self.weighted else ()
+
+    @property
+    def groups(self) -> int:
+        return self.classes * LABEL_KINDS
+
+    @property
+    def cells(self) -> int:
+        return len(self.cuts) + 2
+
+    def elements(self, scored: Scored) -> Elements:
+        score, label = scored.score.ravel(), scored.label.ravel()
+        group = label_kind(label)
+        if self.classes > 1:
+            group += np.tile(np.arange(self.classes) * LABEL_KINDS, len(scored))
+        code = group * self.cells
+        code += _cut_index(self.cuts).cells(score)
+        weight = {"weight": weight_of(scored, self.classes)} if self.weighted else {}
+        return Elements(code, weight, self.classes)
+
+
+def label_kind(label: Floats) -> npt.NDArray[np.int64]:
+    """The kind of each label `[n]`."""
+    kind = (label != 0).astype(np.int64)
+    soft = label != kind
+    if soft.any():
+        kind[soft] = SOFT
+    return kind
+
+
+class _CutIndex:
+    """Finds the interval of a score by a table over the leading bits of the float."""
+
+    def __init__(self, cuts: tuple[float, ...]) -> None:
+        self._cuts = np.array([*cuts, np.inf])
+        shift = 64 - _TABLE_BITS
+        leading = np.arange(1 << _TABLE_BITS, dtype=np.uint64) << np.uint64(shift)
+        trailing = np.uint64((1 << shift) - 1)
+        ends = leading.view(np.float64), (leading | trailing).view(np.float64)
+        # The smallest and the largest float of each table cell; negative ones grow in magnitude.
+        first, last = np.fmin(*ends), np.fmax(*ends)
+        below = np.searchsorted(self._cuts, first, side="left")
+        self._table = below.astype(np.int32)
+        # What is left of a table cell are cuts inside it, one comparison each.
+        inside = np.searchsorted(self._cuts[:-1], last, side="left") - below
+        self._comparisons = int(inside.max(initial=0))
+        self._shift = np.uint64(shift)
+
+    def cells(self, score: Floats) -> npt.NDArray[np.int64]:
+        index = (score.view(np.uint64) >> self._shift).view(np.int64)
+        cell = self._table.take(index)
+        for _ in range(self._comparisons):
+            cell += score > self._cuts.take(cell)
+        cell += 1
+        out: npt.NDArray[np.int64] = cell.astype(np.int64)
+        nan = np.isnan(score)
+        if nan.any():
+            out[nan] = 0
+        return out
+
+
+@lru_cache(maxsize=64)
+def _cut_index(cuts: tuple[float, ...]) -> _CutIndex:
+    return _CutIndex(cuts)
