@@ -1,9 +1,9 @@
 """Stored scores, labels and weights as a scored batch: the report's door to the statistics.
 
-Probabilities and losses are computed in float64 from the score as it is stored. Stored probabilities
-are used as given: no round trip through logits, no clipping, so a probability of 0 for what was
-observed is an infinite loss. Sums run over contiguous axes only and no BLAS is called, so a row's
-values do not depend on the batch it is in.
+Probabilities and losses are computed in float64 from the score as it is stored. Stored
+probabilities are used as given: no round trip through logits, no clipping, so a probability of 0
+for what was observed is an infinite loss. Sums run over contiguous axes only and no BLAS is
+called, so a row's values do not depend on the batch it is in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from heads.statistics.scored import Floats, Scored
+from heads.statistics.exact import Floats
+from heads.statistics.scored import Scored
 
 ScoreKind = Literal["logits", "probabilities"]
 HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]

@@ -79,7 +79,7 @@ class Scope:
 
     head: HeadType
     class_names: tuple[str, ...]
-    space: ScoreSpace = ScoreSpace()
+    space: ScoreSpace
     thresholds: tuple[float, ...] = ()
     weighted: bool = False
     named_classes: tuple[int, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-
 from heads.metrics.base import Floats, Metric, Scope, Values, mass, ratio
 from heads.metrics.registry import offers
 from heads.statistics import State, ThresholdCounts

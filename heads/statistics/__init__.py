@@ -2,8 +2,8 @@
 
 from heads.statistics.base import STATISTICS, Elements, Statistic
 from heads.statistics.confusion import ConfusionMatrix
-from heads.statistics.scored import OVERALL, Condition, Key, Scored, Segments
 from heads.statistics.score_histogram import ScoreHistogram
+from heads.statistics.scored import OVERALL, Condition, Key, Scored, Segments
 from heads.statistics.state import State, merge, same
 from heads.statistics.sums import ClassSums, LossSums
 from heads.statistics.threshold_counts import ThresholdCounts

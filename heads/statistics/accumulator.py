@@ -13,10 +13,9 @@ from heads.statistics.exact import (
     MAX_ADDS,
     MAX_ROWS,
     ExactColumn,
-    Floats,
     Ints,
+    Summand,
     as_integers,
-    cut,
 )
 from heads.statistics.scored import Key, Scored, Segments
 from heads.statistics.state import State, build_state, merge
@@ -24,7 +23,8 @@ from heads.statistics.state import State, build_state, merge
 if TYPE_CHECKING:
     from heads.statistics.base import Elements, Statistic
 
-# Tables of up to this many cells are kept dense: an index into them costs less than sorting a batch.
+# Tables of up to this many cells are kept dense: an index into them costs less than sorting a
+# batch.
 DENSE_CELLS = 1 << 21
 # Frozen parts are merged when their rows exceed this and what is merged already.
 PENDING_ROWS = 1 << 20
@@ -61,7 +61,7 @@ class Accumulator:
             self._add(
                 segment,
                 elements.code[part],
-                {name: column[part] for name, column in elements.values.items()},
+                {name: summand[part] for name, summand in elements.values.items()},
             )
 
     def freeze(self) -> State:
@@ -86,7 +86,7 @@ class Accumulator:
             self._target = None if identity else target
         return segments.index if self._target is None else self._target[segments.index]
 
-    def _add(self, segment: Ints, code: Ints, values: dict[str, Floats]) -> None:
+    def _add(self, segment: Ints, code: Ints, values: dict[str, Summand]) -> None:
         cells = len(self._position) * self._size
         if self._dense is not None and cells > DENSE_CELLS:
             self._flush()
@@ -136,21 +136,20 @@ class _DenseTable:
         self._limbs: dict[str, dict[int, Ints]] = {name: {} for name in sums}
         self._specials: dict[str, Ints] = {}
 
-    def add(self, code: Ints, values: dict[str, Floats], codes: int) -> None:
+    def add(self, code: Ints, values: dict[str, Summand], codes: int) -> None:
         self._grow(codes)
         self._rows += np.bincount(code, minlength=self._codes)
-        for name, column in values.items():
-            column, specials = _finite(column, code, self._codes)
-            if specials is not None:
+        for name, summand in values.items():
+            if summand.specials is not None:
                 before = self._specials.get(name, np.zeros((self._codes, 3), np.int64))
-                self._specials[name] = before + specials
+                self._specials[name] = before + _count_specials(summand.specials, code, self._codes)
             limbs = self._limbs[name]
-            for limb, part, exponent in cut(column):
-                added = as_integers(np.bincount(code, part, self._codes), limb, exponent)
-                if limb in limbs:
-                    limbs[limb] += added
+            for part in summand.parts:
+                added = as_integers(np.bincount(code, part.values, self._codes), part)
+                if part.limb in limbs:
+                    limbs[part.limb] += added
                 else:
-                    limbs[limb] = added
+                    limbs[part.limb] = added
         self._adds += 1
         if self._adds % MAX_ADDS == 0:
             self._carry()
@@ -171,8 +170,10 @@ class _DenseTable:
         """Brings every limb back below 2**35, before int64 would overflow."""
         for name in self._sums:
             column = self._column(name, slice(None))
-            self._limbs[name] = {column.low + j: np.ascontiguousarray(column.limbs[:, j])
-                                 for j in range(column.limbs.shape[1])}
+            self._limbs[name] = {
+                column.low + j: np.ascontiguousarray(column.limbs[:, j])
+                for j in range(column.limbs.shape[1])
+            }
 
     def _column(self, name: str, rows: npt.NDArray[np.intp] | slice) -> ExactColumn:
         limbs = self._limbs[name]
@@ -192,7 +193,7 @@ class _DenseTable:
         return Table(used, self._rows[used], sums)
 
 
-def _sorted_table(code: Ints, values: dict[str, Floats]) -> Table:
+def _sorted_table(code: Ints, values: dict[str, Summand]) -> Table:
     """The table of one batch whose codes are too many to index: sorted, and added run by run."""
     used, code = np.unique(code, return_inverse=True)
     dense = _DenseTable(tuple(values))
@@ -200,11 +201,8 @@ def _sorted_table(code: Ints, values: dict[str, Floats]) -> Table:
     return replace(dense.table(), code=used)
 
 
-def _finite(values: Floats, code: Ints, codes: int) -> tuple[Floats, Ints | None]:
-    """Takes NaN and infinities out of the values and counts them apart `[codes, 3]`."""
-    finite = np.isfinite(values)
-    if finite.all():
-        return values, None
-    kinds = (np.isnan(values), values == np.inf, values == -np.inf)
-    specials = np.stack([np.bincount(code[kind], minlength=codes) for kind in kinds], axis=1)
-    return np.where(finite, values, 0.0), specials
+def _count_specials(specials: Ints, code: Ints, codes: int) -> Ints:
+    """How often each code has NaN, +inf and -inf `[codes, 3]`."""
+    where = np.flatnonzero(specials)
+    place = code[where] * 3 + specials[where] - 1
+    return np.bincount(place, minlength=codes * 3).reshape(codes, 3)

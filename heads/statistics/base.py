@@ -8,15 +8,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from heads.statistics.accumulator import Accumulator
-from heads.statistics.exact import ExactColumn
+from heads.statistics.exact import ExactColumn, Ints, Summand
 from heads.statistics.scored import Scored, Segments
 from heads.statistics.state import State
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 STATISTICS: dict[str, type[Statistic]] = {}
 """Every statistic by class name: what the codec can read, and what the laws are tested over."""
@@ -28,12 +24,12 @@ class Elements:
 
     Attributes:
         code: int64 `[n * repeat]`, `group * cells + cell`.
-        values: float64 `[n * repeat]` by the name of the exact sum that each adds to.
+        values: `[n * repeat]` by the name of the exact sum that each adds to.
         repeat: how many elements a row gives.
     """
 
     code: Ints
-    values: Mapping[str, Floats]
+    values: Mapping[str, Summand]
     repeat: int = 1
 
 
@@ -82,8 +78,15 @@ class Statistic(ABC):
     def zero(self) -> State:
         """The state of no rows, the identity of merge."""
         empty = np.zeros(0, np.int64)
-        return State(self, (), empty, empty, empty.astype(np.uint64), {"rows": empty},
-                     {name: ExactColumn.zeros(0) for name in self.sums})
+        return State(
+            self,
+            (),
+            empty,
+            empty,
+            empty.astype(np.uint64),
+            {"rows": empty},
+            {name: ExactColumn.zeros(0) for name in self.sums},
+        )
 
     def settle(self, state: State) -> State:
         """The last step to canonical form; only an adaptive histogram has one."""

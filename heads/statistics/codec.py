@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,14 +51,13 @@ def encode(state: State) -> bytes:
         for special in range(column.specials.shape[1]):
             writer.put(f"special:{name}", column.specials[:, special])
     header = {
-        "statistic": type(state.statistic).__name__,
-        "parameters": state.statistic.parameters(),
         "keys": state.keys,
         "shift": state.shift,
         "lows": lows,
         "columns": writer.columns,
     }
-    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    rest = json.dumps(header, separators=(",", ":"), allow_nan=False)
+    text = f"{_statistic_text(state.statistic)[:-1]},{rest[1:]}".encode()
     data = b"".join([_PREFIX.pack(MAGIC, VERSION, len(text)), text, *writer.parts])
     if len(data) > MAX_BYTES:
         raise ValueError(
@@ -104,6 +104,13 @@ def decode(data: bytes) -> State:
     return State(statistic, keys, segment, group, cell, counts, sums, header["shift"])
 
 
+@lru_cache(maxsize=256)
+def _statistic_text(statistic: Statistic) -> str:
+    """The header of a statistic, which may have hundreds of parameters."""
+    header = {"statistic": type(statistic).__name__, "parameters": statistic.parameters()}
+    return json.dumps(header, separators=(",", ":"), allow_nan=False)
+
+
 def _statistic(header: dict[str, Any]) -> Statistic:
     name = header["statistic"]
     if name not in STATISTICS:
@@ -143,7 +150,7 @@ class _Reader:
     def __init__(self, data: bytes, at: int, columns: list[tuple[str, int, int]]) -> None:
         self._data = data
         self._at = at
-        self._left = [tuple(column) for column in columns]
+        self._left = [(name, rows, width) for name, rows, width in columns]
 
     def names(self, prefix: str) -> list[str]:
         return [name[len(prefix) :] for name, _, _ in self._left if name.startswith(prefix)]

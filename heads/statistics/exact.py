@@ -1,9 +1,9 @@
 """Exact sums of floats: integer limbs on a fixed absolute radix grid.
 
-A float64 is a whole multiple of 2**-1074, so any sum of finite floats is an integer in that unit and
-addition of integers does not depend on order. A value is cut into limbs of `RADIX` bits at fixed
-absolute positions: limb `j` counts units of `2**(RADIX * j + ORIGIN)`. Limbs are small enough that a
-float64 `bincount` over a batch of at most `MAX_ROWS` rows adds them without rounding.
+A float64 is a whole multiple of 2**-1074, so any sum of finite floats is an integer in that unit
+and addition of integers does not depend on order. A value is cut into limbs of `RADIX` bits at
+fixed absolute positions: limb `j` counts units of `2**(RADIX * j + ORIGIN)`. Limbs are small
+enough that a float64 `bincount` over a batch of at most `MAX_ROWS` rows adds them without rounding.
 
 `ORIGIN` puts limb 0 over the bits 2**-26 .. 2**9, so that a float32 weight between 1/8 and 512
 touches one limb only.
@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,13 +39,60 @@ def limb_exponent(limb: int) -> int:
     return RADIX * limb + ORIGIN
 
 
-def cut(values: Floats) -> Iterator[tuple[int, Floats, int]]:
-    """Cuts finite float64 values `[n]` into limbs, the highest first.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One limb of many values.
 
-    Yields `(limb, part, exponent)`: `part` is float64 `[n]`, each a whole number in the unit
-    `2**exponent`, at most `2**(RADIX - 1)` of them in magnitude (the highest limb: `2**RADIX`); the
-    parts, each times `2**(limb_exponent(limb) - exponent)`, add up to the values exactly.
+    Attributes:
+        limb: which.
+        values: float64 `[n]`, whole multiples of `2**exponent`, at most `2**RADIX` of them each.
+        exponent: the unit of `values`: `limb_exponent(limb)`, which is never 0; but 0 for the
+            largest floats, whose values are given in units of the limb.
     """
+
+    limb: int
+    values: Floats
+    exponent: int
+
+
+class Summand:
+    """Values `[n]` to be added to exact sums, cut into limbs once for all statistics that add them.
+
+    Args:
+        values: float64 `[n]`.
+    """
+
+    def __init__(self, values: Floats) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: slice) -> Summand:
+        whole = rows.start == 0 and rows.stop >= len(self)
+        return self if whole else Summand(self.values[rows])
+
+    @cached_property
+    def specials(self) -> Ints | None:
+        """Which values are NaN (1), +inf (2), -inf (3), int64 `[n]`; None if all are finite."""
+        if math.isfinite(self.values.max(initial=0.0)) and math.isfinite(
+            self.values.min(initial=0.0)
+        ):
+            return None
+        kinds = [np.isnan(self.values), self.values == np.inf, self.values == -np.inf]
+        out: Ints = np.select(kinds, [1, 2, 3])
+        return out
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The limbs of the finite values, the highest first."""
+        finite = self.values
+        if self.specials is not None:
+            finite = np.where(self.specials == 0, finite, 0.0)
+        return list(_cut(finite))
+
+
+def _cut(values: Floats) -> Iterator[Part]:
     top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if top == 0.0:
         return
@@ -58,23 +107,23 @@ def cut(values: Floats) -> Iterator[tuple[int, Floats, int]]:
             part = rest + shifter
             part -= shifter
             rest = rest - part
-            yield limb, part, exponent
+            yield Part(limb, part, exponent)
         else:
             part = np.rint(np.ldexp(rest, -exponent))
             # rint may round up past the largest float; the half that is left is exact either way.
-            low = np.ldexp(part * 0.5, exponent)
-            rest = (rest - low) - low
-            yield limb, part, 0
+            half = np.ldexp(part * 0.5, exponent)
+            rest = (rest - half) - half
+            yield Part(limb, part, 0)
         if not rest.any():
             return
         limb -= 1
 
 
-def as_integers(part_sums: Floats, limb: int, exponent: int) -> Ints:
-    """Sums of parts as cut by `cut`, as int64 numbers of the limb's unit."""
-    if exponent == 0 and limb_exponent(limb) > _SAFE_EXPONENT:
-        return part_sums.astype(np.int64)
-    return np.ldexp(part_sums, -exponent).astype(np.int64)
+def as_integers(sums: npt.NDArray[Any], part: Part) -> Ints:
+    """Sums of values of a part as int64 numbers of its unit."""
+    whole = sums if part.exponent == 0 else np.ldexp(sums, -part.exponent)
+    integers: Ints = whole.astype(np.int64)
+    return integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +132,8 @@ class ExactColumn:
 
     Attributes:
         low: index of the lowest limb kept.
-        limbs: int64 `[m, limbs]`, balanced digits in `[-2**35, 2**35)`, lowest limb first; the first
+        limbs: int64 `[m, limbs]`, balanced digits in `[-2**35, 2**35)`, lowest limb first; the
+        first
             and last limb have a digit that is not zero, or there are none.
         specials: int64 `[m, 3]`, how often NaN, +inf and -inf were added; `[m, 0]` if never.
     """
@@ -112,7 +162,7 @@ class ExactColumn:
         return ExactColumn.carried(self.low, self.limbs[rows], self.specials[rows])
 
     def to_float(self) -> Floats:
-        """The sums rounded once to float64 `[m]`; NaN and infinities as IEEE addition gives them."""
+        """The sums rounded once to float64 `[m]`; NaN and infinities as IEEE addition has it."""
         out = _round(self.low, self.limbs)
         if self.specials.shape[1]:
             nan, plus, minus = (self.specials[:, i] > 0 for i in range(3))
@@ -122,8 +172,11 @@ class ExactColumn:
         return out
 
 
-def add_columns(columns: list[ExactColumn], starts: npt.NDArray[np.intp] | None,
-                order: npt.NDArray[np.intp] | None) -> ExactColumn:
+def add_columns(
+    columns: list[ExactColumn],
+    starts: npt.NDArray[np.intp] | None,
+    order: npt.NDArray[np.intp] | None,
+) -> ExactColumn:
     """Concatenates columns, reorders their rows and adds runs of rows.
 
     Args:
@@ -143,7 +196,7 @@ def add_columns(columns: list[ExactColumn], starts: npt.NDArray[np.intp] | None,
         first = column.low - low
         width = column.limbs.shape[1]
         if width:
-            limbs[at:end, first:first + width] = column.limbs
+            limbs[at:end, first : first + width] = column.limbs
         if column.specials.shape[1]:
             specials[at:end] = column.specials
         at = end
@@ -178,16 +231,18 @@ def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
 
 
 def _round(low: int, limbs: Ints) -> Floats:
-    width = limbs.shape[1]
-    if width == 0:
-        return np.zeros(len(limbs))
-    exponents = [limb_exponent(low + j) for j in range(width)]
-    if exponents[-1] <= _SAFE_EXPONENT and width <= 2:
-        # A balanced digit is an exact float, so at most one addition rounds.
-        parts = [np.ldexp(limbs[:, j].astype(np.float64), e) for j, e in enumerate(exponents)]
-        out: Floats = parts[-1] if width == 1 else parts[0] + parts[1]
+    out = np.zeros(len(limbs))
+    if not limbs.shape[1]:
         return out
-    return np.array([_round_one(row, exponents[0]) for row in limbs.tolist()])
+    exponents = [limb_exponent(low + j) for j in range(limbs.shape[1])]
+    # A balanced digit is an exact float, so the sum of two of them rounds once.
+    slow = np.count_nonzero(limbs, axis=1) > 2
+    if exponents[-1] > _SAFE_EXPONENT:
+        slow[:] = True
+    for exponent, digits in zip(exponents, limbs[~slow].T, strict=True):
+        out[~slow] += np.ldexp(digits.astype(np.float64), exponent)
+    out[slow] = [_round_one(row, exponents[0]) for row in limbs[slow].tolist()]
+    return out
 
 
 def _round_one(digits: list[int], exponent: int) -> float:

@@ -66,7 +66,7 @@ class ScoreHistogram(Statistic):
         return _HistogramAccumulator(self)
 
     def settle(self, state: State) -> State:
-        cells = np.unique(state.cell)
+        cells = _distinct(state.cell)
         if len(cells) <= self.max_cells:
             return state
         return state.coarsened(_fitting_shift(cells, state.shift, self.max_cells))
@@ -88,6 +88,14 @@ def _ordered(raw: Words, shift: int) -> Words:
     sign = np.uint64(1 << (63 - shift))
     mask = np.uint64((1 << (64 - shift)) - 1)
     return np.where(raw & sign, ~raw & mask, raw | sign)
+
+
+def _distinct(cells: Words) -> Words:
+    """The distinct cells, sorted; sorting is several times as fast as the hashing of np.unique."""
+    cells = np.sort(cells)
+    keep = np.ones(len(cells), bool)
+    keep[1:] = cells[1:] != cells[:-1]
+    return cells[keep]
 
 
 def _fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
@@ -130,9 +138,7 @@ class _HistogramAccumulator(Accumulator):
         shift = self._index.shift
         words = _ordered(self._index.cells[cell], shift)
         counts = {"rows": table.rows}
-        return build_state(
-            self._statistic, keys, segment, group, words, counts, table.sums, shift
-        )
+        return build_state(self._statistic, keys, segment, group, words, counts, table.sums, shift)
 
 
 # Up to this many leading bits of a float index a table; more are looked up by hash.
@@ -167,7 +173,7 @@ class _CellIndex:
 
     def extend(self, raw: Words) -> bool:
         """Takes in new cells at the present shift; False, and no change, if they are too many."""
-        new = np.unique(raw >> np.uint64(self.shift))
+        new = _distinct(raw >> np.uint64(self.shift))
         if len(self.cells) + len(new) > self._max_cells:
             return False
         self._use(np.concatenate([self.cells, new]), self.shift)
@@ -176,9 +182,9 @@ class _CellIndex:
     def coarsen(self, raw: Words) -> None:
         """Raises the shift until the new cells fit as well."""
         new = raw >> np.uint64(self.shift)
-        cells = np.unique(np.concatenate([self.cells, new]))
+        cells = _distinct(np.concatenate([self.cells, new]))
         shift = _fitting_shift(cells, self.shift, self._max_cells)
-        self._use(np.unique(cells >> np.uint64(shift - self.shift)), shift)
+        self._use(_distinct(cells >> np.uint64(shift - self.shift)), shift)
 
     def _use(self, cells: Words, shift: int) -> None:
         self.cells, self.shift = cells, shift

@@ -1,15 +1,16 @@
-"""What a statistic measures: a batch after the head, and the segment each of its rows belongs to."""
+"""What a statistic measures: a batch after the head, and the segment of each row."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from heads.statistics.exact import Floats, Summand
 
 Condition = tuple[str, str, str | int | float | bool | None]
 """One condition of a key: `(column, kind, value)`; `kind` is the type of the value, or the tag
@@ -58,6 +59,12 @@ class Scored:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    @cached_property
+    def weights(self) -> Summand:
+        """The weights as a summand, cut into limbs once for all statistics."""
+        assert self.weight is not None
+        return Summand(self.weight)
 
 
 @dataclass(frozen=True, eq=False)

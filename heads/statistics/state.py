@@ -1,8 +1,8 @@
 """The state: what crosses the shuffle.
 
-A state is a sparse table. Its rows are cells `(segment, group, cell)` that at least one example fell
-into, its columns are integer counts and exact sums. Every merge rule follows from that: align the
-segments, put the rows under one another, add the rows of equal cells.
+A state is a sparse table. Its rows are cells `(segment, group, cell)` that at least one example
+fell into, its columns are integer counts and exact sums. Every merge rule follows from that: align
+the segments, put the rows under one another, add the rows of equal cells.
 """
 
 from __future__ import annotations
@@ -83,9 +83,14 @@ class State:
             return self.statistic.zero()
         order = np.concatenate(rows)
         return _assemble(
-            self.statistic, list(position), np.concatenate(targets), self.group[order],
-            self.cell[order], {name: column[order] for name, column in self.counts.items()},
-            {name: [column.take(order)] for name, column in self.sums.items()}, self.shift,
+            self.statistic,
+            list(position),
+            np.concatenate(targets),
+            self.group[order],
+            self.cell[order],
+            {name: column[order] for name, column in self.counts.items()},
+            {name: [column.take(order)] for name, column in self.sums.items()},
+            self.shift,
         )
 
     def take(self, segments: Sequence[int]) -> State:
@@ -100,8 +105,14 @@ class State:
         if shift <= self.shift:
             return self
         return _assemble(
-            self.statistic, self.keys, self.segment, self.group, _shifted(self, shift), self.counts,
-            {name: [column] for name, column in self.sums.items()}, shift,
+            self.statistic,
+            self.keys,
+            self.segment,
+            self.group,
+            _shifted(self, shift),
+            self.counts,
+            {name: [column] for name, column in self.sums.items()},
+            shift,
         )
 
 
@@ -117,8 +128,8 @@ def merge(states: Sequence[State]) -> State:
     for state in states[1:]:
         if state.statistic != statistic:
             raise ValueError(
-                f"States of different statistics cannot be merged: {statistic} and {state.statistic}."
-                " Merge only states that were measured with one configuration."
+                f"States of different statistics cannot be merged: {statistic} and"
+                f" {state.statistic}. Merge only states measured with one configuration."
             )
     filled = [state for state in states if len(state)]
     if not filled:
@@ -132,47 +143,91 @@ def merge(states: Sequence[State]) -> State:
         target = [position.setdefault(key, len(position)) for key in state.keys]
         segments.append(np.array(target, np.int64)[state.segment])
     return _assemble(
-        statistic, list(position), np.concatenate(segments),
+        statistic,
+        list(position),
+        np.concatenate(segments),
         np.concatenate([state.group for state in filled]),
         np.concatenate([_shifted(state, shift) for state in filled]),
         {name: np.concatenate([s.counts[name] for s in filled]) for name in filled[0].counts},
-        {name: [s.sums[name] for s in filled] for name in filled[0].sums}, shift,
+        {name: [s.sums[name] for s in filled] for name in filled[0].sums},
+        shift,
     )
 
 
-def build_state(statistic: Statistic, keys: Sequence[Key], segment: Ints, group: Ints,
-                cell: npt.NDArray[np.uint64], counts: Mapping[str, Ints],
-                sums: Mapping[str, ExactColumn], shift: int = 0) -> State:
+def build_state(
+    statistic: Statistic,
+    keys: Sequence[Key],
+    segment: Ints,
+    group: Ints,
+    cell: npt.NDArray[np.uint64],
+    counts: Mapping[str, Ints],
+    sums: Mapping[str, ExactColumn],
+    shift: int = 0,
+) -> State:
     """A state in canonical form from table rows in any order, equal cells still apart."""
-    return _assemble(statistic, keys, segment, group, cell, counts,
-                     {name: [column] for name, column in sums.items()}, shift)
+    return _assemble(
+        statistic,
+        keys,
+        segment,
+        group,
+        cell,
+        counts,
+        {name: [column] for name, column in sums.items()},
+        shift,
+    )
 
 
 def _shifted(state: State, shift: int) -> npt.NDArray[np.uint64]:
     return state.cell >> np.uint64(shift - state.shift)
 
 
-def _assemble(statistic: Statistic, keys: Sequence[Key], segment: Ints, group: Ints,
-              cell: npt.NDArray[np.uint64], counts: Mapping[str, Ints],
-              sums: Mapping[str, list[ExactColumn]], shift: int) -> State:
+def _assemble(
+    statistic: Statistic,
+    keys: Sequence[Key],
+    segment: Ints,
+    group: Ints,
+    cell: npt.NDArray[np.uint64],
+    counts: Mapping[str, Ints],
+    sums: Mapping[str, list[ExactColumn]],
+    shift: int,
+) -> State:
     """Sorts the segments and the rows, and adds rows of equal cells."""
-    used = np.unique(segment)
-    names = sorted((key_text(keys[i]), int(i)) for i in used)
+    used = np.flatnonzero(np.bincount(segment, minlength=len(keys)))
+    names = sorted((key_text(keys[i]), i) for i in used.tolist())
     rank = np.zeros(len(keys), np.int64)
     rank[[i for _, i in names]] = np.arange(len(names))
     segment = rank[segment]
-    order = np.lexsort((cell, group, segment))
+    order = _order(segment, group, cell)
     segment, group, cell = segment[order], group[order], cell[order]
     new = np.empty(len(order), bool)
     new[:1] = True
     new[1:] = (cell[1:] != cell[:-1]) | (group[1:] != group[:-1]) | (segment[1:] != segment[:-1])
     starts = np.flatnonzero(new)
     state = State(
-        statistic, tuple(keys[i] for _, i in names), segment[starts], group[starts], cell[starts],
+        statistic,
+        tuple(keys[i] for _, i in names),
+        segment[starts],
+        group[starts],
+        cell[starts],
         {name: _add_runs(column[order], starts) for name, column in counts.items()},
-        {name: add_columns(columns, starts, order) for name, columns in sums.items()}, shift,
+        {name: add_columns(columns, starts, order) for name, columns in sums.items()},
+        shift,
     )
     return statistic.settle(state)
+
+
+def _order(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+    """The order of the rows by segment, group and cell; equal rows in any order."""
+    if not len(cell):
+        return np.zeros(0, np.intp)
+    groups = int(group.max()) + 1
+    lowest = cell.min()
+    cells = int(cell.max() - lowest) + 1
+    if (int(segment.max()) + 1) * groups * cells < 1 << 63:
+        # One key sorts faster than three.
+        joint = (segment * groups + group) * cells + (cell - lowest).view(np.int64)
+        return np.argsort(joint)
+    return np.lexsort((cell, group, segment))
 
 
 def _add_runs(column: Ints, starts: npt.NDArray[np.intp]) -> Ints:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.statistics.base import Elements, Floats, Statistic
+from heads.statistics.base import Elements, Statistic
+from heads.statistics.exact import Summand
 from heads.statistics.scored import Scored
 
 
@@ -15,7 +16,8 @@ class LossSums(Statistic):
     """Rows, and the sums of `weight` and of `weight * loss`.
 
     Attributes:
-        weighted: whether rows carry weights; without, only `loss` is summed and a row counts as one.
+        weighted: whether rows carry weights; without, only `loss` is summed and a row counts as
+        one.
     """
 
     weighted: bool = False
@@ -29,10 +31,10 @@ class LossSums(Statistic):
         return 1
 
     def elements(self, scored: Scored) -> Elements:
-        values = {"loss": scored.loss}
+        values = {"loss": Summand(scored.loss)}
         if self.weighted:
             weight = weight_of(scored)
-            values = {"weight": weight, "loss": weight * scored.loss}
+            values = {"weight": weight, "loss": Summand(weight.values * scored.loss)}
         return Elements(np.zeros(len(scored), np.int64), values)
 
 
@@ -59,6 +61,7 @@ class ClassSums(Statistic):
     def elements(self, scored: Scored) -> Elements:
         probability, label = scored.probability.ravel(), scored.label.ravel()
         difference = probability - label
+        summands: dict[str, Summand] = {}
         values = {
             "probability": probability,
             "label": label,
@@ -66,14 +69,15 @@ class ClassSums(Statistic):
         }
         if self.weighted:
             weight = weight_of(scored, self.classes)
-            values = {name: weight * column for name, column in values.items()}
-            values["weight"] = weight
+            values = {name: weight.values * column for name, column in values.items()}
+            summands = {"weight": weight}
         code = np.tile(np.arange(self.classes), len(scored))
-        return Elements(code, values, self.classes)
+        summands |= {name: Summand(column) for name, column in values.items()}
+        return Elements(code, summands, self.classes)
 
 
-def weight_of(scored: Scored, repeat: int = 1) -> Floats:
+def weight_of(scored: Scored, repeat: int = 1) -> Summand:
     """The weights of a batch, each repeated; ValueError if it has none."""
     if scored.weight is None:
         raise ValueError("A weighted statistic needs weights; give the head a weight column.")
-    return scored.weight if repeat == 1 else np.repeat(scored.weight, repeat)
+    return scored.weights if repeat == 1 else Summand(np.repeat(scored.weight, repeat))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from heads.statistics.base import Elements, Floats, Statistic
+from heads.statistics.base import Elements, Statistic
+from heads.statistics.exact import Floats, Ints
 from heads.statistics.scored import Scored
 from heads.statistics.sums import weight_of
 
@@ -60,9 +60,9 @@ class ThresholdCounts(Statistic):
         return Elements(code, weight, self.classes)
 
 
-def label_kind(label: Floats) -> npt.NDArray[np.int64]:
+def label_kind(label: Floats) -> Ints:
     """The kind of each label `[n]`."""
-    kind = (label != 0).astype(np.int64)
+    kind: Ints = (label != 0).astype(np.int64)
     soft = label != kind
     if soft.any():
         kind[soft] = SOFT
@@ -74,26 +74,25 @@ class _CutIndex:
 
     def __init__(self, cuts: tuple[float, ...]) -> None:
         self._cuts = np.array([*cuts, np.inf])
-        shift = 64 - _TABLE_BITS
-        leading = np.arange(1 << _TABLE_BITS, dtype=np.uint64) << np.uint64(shift)
-        trailing = np.uint64((1 << shift) - 1)
-        ends = leading.view(np.float64), (leading | trailing).view(np.float64)
-        # The smallest and the largest float of each table cell; negative ones grow in magnitude.
-        first, last = np.fmin(*ends), np.fmax(*ends)
-        below = np.searchsorted(self._cuts, first, side="left")
-        self._table = below.astype(np.int32)
-        # What is left of a table cell are cuts inside it, one comparison each.
-        inside = np.searchsorted(self._cuts[:-1], last, side="left") - below
-        self._comparisons = int(inside.max(initial=0))
-        self._shift = np.uint64(shift)
+        self._shift = np.uint64(64 - _TABLE_BITS)
+        half = 1 << (_TABLE_BITS - 1)
+        # The table cell of each cut, counted from the lowest float to the highest.
+        leading = (self._cuts[:-1].view(np.uint64) >> self._shift).view(np.int64)
+        place = np.where(leading < half, leading + half, 2 * half - 1 - leading)
+        inside = np.bincount(place, minlength=2 * half)
+        below = (np.cumsum(inside) - inside).astype(np.int32)
+        # The cuts below each table cell; negative floats grow in magnitude as their bits do.
+        self._table = np.concatenate([below[half:], below[:half][::-1]])
+        # What is left are cuts inside the cell, one comparison each.
+        self._comparisons = int(inside.max())
 
-    def cells(self, score: Floats) -> npt.NDArray[np.int64]:
+    def cells(self, score: Floats) -> Ints:
         index = (score.view(np.uint64) >> self._shift).view(np.int64)
         cell = self._table.take(index)
         for _ in range(self._comparisons):
             cell += score > self._cuts.take(cell)
         cell += 1
-        out: npt.NDArray[np.int64] = cell.astype(np.int64)
+        out: Ints = cell.astype(np.int64)
         nan = np.isnan(score)
         if nan.any():
             out[nan] = 0

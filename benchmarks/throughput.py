@@ -1,0 +1,125 @@
+"""Rows per second, peak memory and start-up time of `headcount run`, in one process.
+
+    .venv/bin/python benchmarks/throughput.py [--rounds 3] [--directory DIR]
+
+Writes Parquet files of a weighted binary head with eight slices, runs the command on 10,000 rows,
+on 2.5 million and on 10 million in turn, and prints for each round the time of the small job, the
+rows per second between the two large ones (the slope, which start-up does not enter), the peak
+memory of the largest, and, as a floor run side by side, the rate at which Arrow alone decodes the
+same columns in a process of its own. Quote the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SMALL, MEDIUM, LARGE = 10_000, 2_500_000, 10_000_000
+ROWS_PER_FILE = 1_250_000
+COUNTRIES = ["BR", "CH", "CN", "DE", "FR", "IN", "JP", "US"]
+CONFIG = """
+slices: [{column: country}]
+heads:
+  click: {type: binary, logits: logit, label: label, weight: weight, thresholds: [0.25, 0.5, 0.75]}
+"""
+DECODE = """
+import sys
+import pyarrow.parquet as pq
+for path in sys.argv[1:]:
+    for batch in pq.ParquetFile(path, read_dictionary=["country"]).iter_batches(1 << 17):
+        pass
+"""
+
+
+def write_rows(directory: Path, rows: int) -> None:
+    directory.mkdir(parents=True)
+    rng = np.random.default_rng(rows)
+    for number, first in enumerate(range(0, rows, ROWS_PER_FILE)):
+        n = min(ROWS_PER_FILE, rows - first)
+        logit = rng.normal(-2, 1.5, n).astype(np.float32)
+        codes = pa.array(rng.integers(0, len(COUNTRIES), n).astype(np.int8))
+        table = pa.table(
+            {
+                "logit": logit,
+                "label": (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(np.int8),
+                "weight": rng.gamma(2, 1, n).astype(np.float32),
+                "country": pa.DictionaryArray.from_arrays(codes, COUNTRIES).cast(pa.string()),
+            }
+        )
+        pq.write_table(table, directory / f"part-{number:05d}.parquet", row_group_size=1 << 17)
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak megabytes of a command."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1000
+
+
+def measure(directory: Path, rounds: int) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / "config.yaml"
+    config.write_text(CONFIG)
+    for rows in (SMALL, MEDIUM, LARGE):
+        if not (directory / str(rows)).exists():
+            write_rows(directory / str(rows), rows)
+
+    def headcount(rows: int) -> tuple[float, float]:
+        program = Path(sys.executable).with_name("headcount")
+        files, output = directory / str(rows) / "*.parquet", directory / "out"
+        options = ["--config", config, "--input", files, "--output", output, "--overwrite"]
+        return run([str(program), "run", *map(str, options)])
+
+    def decode(rows: int) -> float:
+        files = sorted(map(str, (directory / str(rows)).glob("*.parquet")))
+        return run([sys.executable, "-c", DECODE, *files])[0]
+
+    headcount(SMALL)
+    columns: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        small, _ = headcount(SMALL)
+        medium, _ = headcount(MEDIUM)
+        large, memory = headcount(LARGE)
+        floor = (LARGE - MEDIUM) / (decode(LARGE) - decode(MEDIUM))
+        rate = (LARGE - MEDIUM) / (large - medium)
+        for name, value in {
+            f"seconds of {SMALL:,} rows": small,
+            f"seconds of {LARGE:,} rows": large,
+            "million rows/s (slope)": rate / 1e6,
+            "million rows/s decode alone": floor / 1e6,
+            "share of the decode rate": rate / floor,
+            "peak MB": memory,
+        }.items():
+            columns.setdefault(name, []).append(value)
+    for name, values in columns.items():
+        each = "  ".join(f"{value:.2f}" for value in values)
+        print(f"{name:30s} median {statistics.median(values):8.2f}   ({each})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--directory", type=Path, help="where to keep the files for another time")
+    arguments = parser.parse_args()
+    if arguments.directory:
+        measure(arguments.directory, arguments.rounds)
+    else:
+        with tempfile.TemporaryDirectory() as directory:
+            measure(Path(directory), arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

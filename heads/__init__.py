@@ -1,0 +1,31 @@
+"""Estimator heads in NumPy: loss, predictions and metrics of stored logits, without TensorFlow."""
+
+from heads.binary import BinaryClassHead
+from heads.contrib import binary_classification_head
+from heads.estimator_spec import (
+    ClassificationOutput,
+    EstimatorSpec,
+    ExportOutput,
+    PredictOutput,
+    RegressionOutput,
+)
+from heads.keys import MetricKeys, ModeKeys, PredictionKeys
+from heads.labels import SparseLabels
+from heads.multiclass import MultiClassHead
+from heads.multilabel import MultiLabelHead
+
+__all__ = [
+    "BinaryClassHead",
+    "ClassificationOutput",
+    "EstimatorSpec",
+    "ExportOutput",
+    "MetricKeys",
+    "ModeKeys",
+    "MultiClassHead",
+    "MultiLabelHead",
+    "PredictOutput",
+    "PredictionKeys",
+    "RegressionOutput",
+    "SparseLabels",
+    "binary_classification_head",
+]

@@ -1,0 +1,224 @@
+"""The binary head of TensorFlow 1.x, `tf.contrib.estimator.binary_classification_head`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.base import Array, Batch, RegularizationLosses
+from heads.binary import BinaryHead, binary_thresholds
+from heads.estimator_spec import EstimatorSpec, Loss, TrainOpFn, train_op
+from heads.inputs import Features, Float32, WeightColumn
+from heads.keys import PredictionKeys
+from heads.labels import Vocabulary, check_vocabulary_words, class_names
+from heads.losses import LossFn, as_scalar, check_loss_fn, check_reduction, weighted_sum
+from heads.metrics.base import Scope
+from heads.running_metric import RunningMetric
+from heads.statistics import Scored
+from heads.statistics.cuts import ScoreSpace
+
+# What each loss reduction divides the weighted sum by, from the weights of all losses.
+_DIVISORS: dict[str, Callable[[Float32], float]] = {
+    "weighted_sum": lambda _: 1.0,
+    "weighted_mean": lambda weights: float(weights.sum(dtype=np.float64)),
+    "weighted_sum_over_batch_size": lambda weights: weights.size,
+    "weighted_sum_by_nonzero_weights": lambda weights: int(np.count_nonzero(weights)),
+}
+
+
+class LossSpec(NamedTuple):
+    """What `create_loss` returns.
+
+    Attributes:
+        training_loss: scalar, the weighted and reduced loss, not regularized.
+        unreduced_loss: `lead + [1]`, neither weighted nor reduced.
+        weights: float32 `lead + [1]`, or the scalar 1 without a weight column.
+        processed_labels: float32 `lead + [1]`.
+    """
+
+    training_loss: Any
+    unreduced_loss: Array
+    weights: Array
+    processed_labels: npt.NDArray[np.float32]
+
+
+class MinimizingOptimizer(Protocol):
+    """What `create_estimator_spec` of the head of TensorFlow 1.x needs of an optimizer."""
+
+    def minimize(self, loss: Loss) -> Any:
+        """Returns the op that lowers the loss."""
+
+
+class ContribBinaryHead(BinaryHead):
+    """The head that `binary_classification_head` makes.
+
+    It has the methods of `BinaryClassHead`, and `create_loss`. Predictions have no `all_class_ids`
+    and no `all_classes`.
+    """
+
+    def create_loss(
+        self, features: Features | None, mode: str | None, logits: npt.ArrayLike, labels: Any
+    ) -> LossSpec:
+        """The loss of a batch, before and after reduction, without regularization.
+
+        Args:
+            features: holds the weight column, and what `loss_fn` reads.
+            mode: the loss is the same in every mode.
+            logits: numbers `[D0, ..., DN, 1]`, rounded to float32.
+            labels: as for `BinaryClassHead`.
+
+        Raises:
+            TypeError: if an input has the wrong dtype.
+            ValueError: if an input has the wrong shape, a label is out of range, or a feature is
+                missing.
+        """
+        del mode
+        batch = self._batch(labels, logits, features)
+        weights = np.asarray(np.float32(1)) if batch.weights is None else batch.weights
+        return LossSpec(self._reduced(batch), batch.losses, weights, batch.labels)
+
+    def create_estimator_spec(
+        self,
+        features: Features | None,
+        mode: str,
+        logits: npt.ArrayLike,
+        labels: Any = None,
+        optimizer: MinimizingOptimizer | None = None,
+        train_op_fn: TrainOpFn | None = None,
+        regularization_losses: RegularizationLosses | None = None,
+    ) -> EstimatorSpec:
+        """What a model function returns for a batch in a mode.
+
+        Args:
+            features: as for `create_loss`.
+            mode: one of `ModeKeys`; PREDICT makes export outputs, EVAL metrics, any other mode a
+                train op.
+            logits: as for `create_loss`.
+            labels: as for `create_loss`; PREDICT does not look at them.
+            optimizer: an object whose `minimize(loss)` returns the train op. TRAIN needs it or
+                `train_op_fn`.
+            train_op_fn: takes the loss and returns the train op.
+            regularization_losses: floats added to the loss after its reduction; none for none.
+
+        Raises:
+            TypeError: as `create_loss`.
+            ValueError: as `create_loss`, and if not exactly one of `optimizer` and `train_op_fn` is
+                given.
+        """
+
+        def make_train_op(loss: Loss) -> Any:
+            if optimizer is None:
+                return train_op(loss, None, None, train_op_fn, None)
+            if train_op_fn is not None:
+                raise ValueError(
+                    "train_op_fn and optimizer cannot both be set. Leave one of them None."
+                )
+            return train_op(loss, None, None, optimizer.minimize, None)
+
+        return self._estimator_spec(
+            features, mode, logits, labels, regularization_losses, make_train_op
+        )
+
+    def metrics(
+        self, regularization_losses: RegularizationLosses | None = None
+    ) -> dict[str, RunningMetric]:
+        """As `BinaryClassHead.metrics`; no regularization losses are as None."""
+        return super().metrics(regularization_losses or None)
+
+    def _predictors(self) -> dict[str, Callable[[Float32], Array]]:
+        predictors = super()._predictors()
+        del predictors[PredictionKeys.ALL_CLASS_IDS], predictors[PredictionKeys.ALL_CLASSES]
+        return predictors
+
+    def _scored(self, batch: Batch) -> Scored:
+        if np.isnan(batch.logits).any():
+            at = np.argwhere(np.isnan(batch.logits))[0].tolist()
+            raise ValueError(
+                f"Predictions must be in [0, 1]: the logit at {at} is NaN. Remove the example, or "
+                "use BinaryClassHead, which counts it as never above a threshold."
+            )
+        return super()._scored(batch)
+
+    def _updated(
+        self,
+        eval_metrics: dict[str, RunningMetric],
+        batch: Batch,
+        regularization_losses: RegularizationLosses | None,
+    ) -> dict[str, RunningMetric]:
+        return super()._updated(eval_metrics, batch, regularization_losses or None)
+
+    def _reduced(self, batch: Batch) -> Any:
+        total = weighted_sum(batch.losses, batch.weights)
+        weights = (
+            np.ones(batch.losses.shape, np.float32) if batch.weights is None else batch.weights
+        )
+        divisor = _DIVISORS[self._loss_reduction](weights)
+        return as_scalar(total / divisor if divisor else 0.0, batch.losses.dtype)
+
+
+def binary_classification_head(
+    weight_column: WeightColumn | None = None,
+    thresholds: Iterable[float] | None = None,
+    label_vocabulary: Vocabulary | None = None,
+    loss_reduction: str = "weighted_sum_over_batch_size",
+    loss_fn: LossFn | None = None,
+    name: str | None = None,
+) -> ContribBinaryHead:
+    """Creates a binary head with the definitions of TensorFlow 1.x.
+
+    Logits, labels, weights and the example loss are those of `BinaryClassHead`. What differs:
+
+    * `accuracy/positive_threshold_T` counts `p >= T` as positive; precision and recall count
+      `p > T` and add 1e-7 to the denominator.
+    * `auc` and `auc_precision_recall` are trapezoids over 200 thresholds with 1e-6 added.
+    * `accuracy_baseline` is `max(m, 1 - m)` of the label mean `m`, 1 without data.
+    * means are 0 for a negative sum of weights.
+    * NaN logits cannot be added to metrics.
+
+    Args:
+        weight_column: as for `BinaryClassHead`.
+        thresholds: as for `BinaryClassHead`.
+        label_vocabulary: as for `BinaryClassHead`.
+        loss_reduction: `weighted_sum`; or that divided by the sum of the weights (`weighted_mean`),
+            by the number of losses (`weighted_sum_over_batch_size`), or by the number of weights
+            that are not 0 (`weighted_sum_by_nonzero_weights`); 0 where the divisor is.
+        loss_fn: as for `BinaryClassHead`.
+        name: appended to the metric keys.
+
+    Raises:
+        TypeError: for a vocabulary, thresholds or words of another type.
+        ValueError: for a threshold outside (0, 1), an unknown reduction or a `loss_fn` with other
+            parameters.
+
+    >>> head = binary_classification_head(thresholds=[0.5])
+    >>> spec = head.create_loss({}, "eval", logits=[[45.0], [-41.0]], labels=[[1], [1]])
+    >>> print(f"{spec.training_loss:.2f}")
+    20.50
+    """
+    if label_vocabulary is not None and not isinstance(label_vocabulary, list | tuple):
+        raise TypeError(
+            f"label_vocabulary should be a list or a tuple. Given type: {type(label_vocabulary)}. "
+            "List the words for class 0 and 1."
+        )
+    checked = binary_thresholds(thresholds)
+    check_reduction(loss_reduction, tuple(_DIVISORS))
+    arguments = check_loss_fn(loss_fn, ("features",)) if loss_fn else ()
+    check_vocabulary_words(label_vocabulary or ())
+    return ContribBinaryHead(
+        Scope(
+            "contrib_binary",
+            tuple(class_names(label_vocabulary, 2).tolist()),
+            ScoreSpace("logits", single=True),
+            checked,
+            weight_column is not None,
+        ),
+        weight_column=weight_column,
+        label_vocabulary=label_vocabulary,
+        loss_reduction=loss_reduction,
+        loss_fn=loss_fn or None,
+        loss_fn_arguments=arguments,
+        name=name,
+    )

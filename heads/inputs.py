@@ -1,0 +1,125 @@
+"""Logits and weights as the heads take them: cast to float32, shapes checked, nothing broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.labels import SparseLabels
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+Features = Mapping[str, Any]
+
+
+@runtime_checkable
+class NumericColumn(Protocol):
+    """A weight column with a step before the cast, as tf.feature_column.numeric_column makes it."""
+
+    @property
+    def key(self) -> str:
+        """The name of the feature."""
+
+    @property
+    def normalizer_fn(self) -> Callable[[Array], Any] | None:
+        """Applied to the feature before it is cast to float32; None for no step."""
+
+
+WeightColumn = str | NumericColumn
+
+
+def as_float32(values: npt.ArrayLike, name: str) -> Float32:
+    """Casts numbers, bools or nested lists of them to float32, C-contiguous.
+
+    Values beyond the range of float32 become infinite, as IEEE rounding has it.
+
+    Raises:
+        TypeError: if the values are not numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must be numbers or bools. Given dtype: {array.dtype}. Convert them first."
+        )
+    with np.errstate(over="ignore"):
+        return np.asarray(array, np.float32, order="C")
+
+
+def as_logits(logits: npt.ArrayLike, logits_dimension: int) -> Float32:
+    """Logits as float32 `[D0, ..., DN, logits_dimension]`.
+
+    Raises:
+        TypeError: if they are not numbers.
+        ValueError: if their rank is below 2 or their last dimension is another.
+    """
+    array = as_float32(logits, "logits")
+    if array.ndim < 2:
+        raise ValueError(
+            f"logits must have rank at least 2. Received rank {array.ndim}, shape {array.shape}. "
+            f"Reshape them to [batch_size, {logits_dimension}]."
+        )
+    if array.shape[-1] != logits_dimension:
+        raise ValueError(
+            f"logits shape must be [D0, D1, ... DN, logits_dimension], got {array.shape}. This "
+            f"head has logits_dimension={logits_dimension}: check n_classes and the model's output."
+        )
+    return array
+
+
+def example_weights(
+    column: WeightColumn | None, features: Features | None, logits_shape: tuple[int, ...]
+) -> Float32 | None:
+    """Weights as float32 `lead + [1]`, or None for a head without a weight column.
+
+    The values are used as they are: zero, negative and NaN too.
+
+    Args:
+        column: the name of a feature, or a `NumericColumn`.
+        features: feature values by name; the weights are `lead` or `lead + [1]`.
+        logits_shape: `lead + [logits_dimension]`.
+
+    Raises:
+        TypeError: if the column is of another type or the weights are not numbers.
+        ValueError: if the feature is missing, sparse, a scalar or of another shape.
+    """
+    if column is None:
+        return None
+    normalizer = None
+    if isinstance(column, str):
+        key = column
+    elif isinstance(column, NumericColumn):
+        key, normalizer = column.key, column.normalizer_fn
+    else:
+        raise TypeError(
+            "Weight column must be either a string or NumericColumn. "
+            f"Given type: {type(column)}. Pass the name of the feature that holds the weights."
+        )
+    feature = _feature(key, features)
+    given = as_float32(feature if normalizer is None else normalizer(feature), f"Weights {key!r}")
+    lead = logits_shape[:-1]
+    weights = given[..., np.newaxis] if given.ndim == len(lead) else given
+    if weights.shape != (*lead, 1):
+        raise ValueError(
+            "weights shape must be [D0, D1, ... DN] or [D0, D1, ... DN, 1], logits_shape: "
+            f"{logits_shape}. weights_shape: {given.shape}. Give feature {key!r} one weight for "
+            "each example."
+        )
+    return weights
+
+
+def _feature(key: str, features: Features | None) -> Array:
+    if features is None or key not in features:
+        raise ValueError(
+            f"Feature {key} is not in features dictionary. Add it, or set weight_column=None. "
+            f"Given features: {list(features or ())}."
+        )
+    given = features[key]
+    if isinstance(given, SparseLabels) or np.ndim(given) == 0:
+        raise ValueError(
+            f"Feature (key: {key}) cannot have rank 0 nor be sparse. Give each example one weight."
+        )
+    feature = np.asarray(given)
+    return feature[:, np.newaxis] if feature.ndim == 1 else feature

@@ -1,0 +1,294 @@
+"""Labels as the heads take them: shapes checked, words looked up, values in range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+Vocabulary = Sequence[str | bytes]
+
+# The name that tf.estimator predicts for a class beyond a vocabulary that is too short.
+UNKNOWN = "UNK"
+
+
+@dataclass(frozen=True, eq=False)
+class SparseLabels:
+    """Labels of a multi-label head as a list of the classes that each example has.
+
+    The entry `values[m]` at `indices[m] = (i0, ..., i, j)` says that example `(i0, ..., i)` has
+    class `values[m]`. The last column `j` and the last entry of `dense_shape` have no meaning;
+    entries may repeat and come in any order.
+
+    Attributes:
+        indices: integers `[m, r]`.
+        values: class ids, integers `[m]`, or words of the vocabulary, str or bytes `[m]`.
+        dense_shape: integers `[r]`; all but the last are the shape of the examples.
+    """
+
+    indices: npt.ArrayLike
+    values: npt.ArrayLike
+    dense_shape: npt.ArrayLike
+
+
+def check_vocabulary_words(vocabulary: Vocabulary) -> None:
+    """Checks that a vocabulary holds words.
+
+    Raises:
+        TypeError: if an item is neither str nor bytes.
+    """
+    for word in vocabulary:
+        if not isinstance(word, str | bytes):
+            raise TypeError(
+                f"label_vocabulary must hold strings. Given: {word!r}. Leave it None for labels "
+                "that are class ids."
+            )
+
+
+def class_names(vocabulary: Vocabulary | None, n_classes: int) -> npt.NDArray[np.str_]:
+    """The words of a vocabulary, or decimal class ids without one, str `[n_classes]`.
+
+    >>> class_names(None, 3).tolist(), class_names(["no", b"yes"], 2).tolist()
+    (['0', '1', '2'], ['no', 'yes'])
+    """
+    if vocabulary is None:
+        return np.array([str(i) for i in range(n_classes)])
+    return np.array([w.decode() if isinstance(w, bytes) else w for w in vocabulary], np.str_)
+
+
+def require_labels(labels: Any) -> None:
+    """Checks that there are labels.
+
+    Raises:
+        ValueError: if they are None.
+    """
+    if labels is None:
+        raise ValueError(
+            "You must provide a labels Tensor. Given: None. Check that the data has the label "
+            "column and that it is passed on."
+        )
+
+
+def binary_labels(
+    labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None
+) -> npt.NDArray[np.float32]:
+    """Labels of a binary head as float32 `lead + [1]` in [0, 1]; fractions are soft labels.
+
+    Raises:
+        TypeError: for words without a vocabulary, and for numbers with one.
+        ValueError: if the labels are None, sparse, of another shape, outside [0, 1], NaN or not in
+            the vocabulary.
+    """
+    given = _dense(labels, logits_shape, 1)
+    if vocabulary is not None:
+        ids: Array = _word_ids(given, vocabulary)
+    elif given.dtype.kind in "biuf":
+        ids = given
+    else:
+        raise TypeError(
+            f"Labels must be numbers without a vocabulary. Instead got {given.dtype}. Pass "
+            "label_vocabulary to look words up."
+        )
+    with np.errstate(over="ignore"):
+        processed = np.asarray(ids, np.float32, order="C")
+    _check_range(processed, 2, given)
+    return processed
+
+
+def class_id_labels(
+    labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
+) -> npt.NDArray[np.integer[Any]]:
+    """Labels of a multi-class head as class ids `lead + [1]`, integers of the dtype given.
+
+    Raises:
+        ValueError: if the labels are None, sparse, of another shape or dtype, outside
+            [0, n_classes) or not in the vocabulary.
+    """
+    given = _dense(labels, logits_shape, 1)
+    if vocabulary is None:
+        if given.dtype.kind not in "iu":
+            raise ValueError(
+                f"Labels dtype should be integer. Instead got {given.dtype}. Convert class ids to "
+                "integers, or pass label_vocabulary to look words up."
+            )
+        ids: Array = given
+    else:
+        if not _is_words(given):
+            raise ValueError(
+                "Labels dtype should be string if there is a vocabulary. Instead got "
+                f"{given.dtype}. Leave label_vocabulary None for labels that are class ids."
+            )
+        ids = _word_ids(given, vocabulary)
+    _check_range(ids, n_classes, given)
+    return np.ascontiguousarray(ids)
+
+
+def indicator_labels(
+    labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
+) -> Array:
+    """Labels of a multi-label head as indicators `lead + [n_classes]` in [0, 1].
+
+    Dense labels keep their dtype (bool becomes int64); sparse ones become int64.
+
+    Raises:
+        TypeError: for dense words, and for sparse words without a vocabulary.
+        ValueError: if the labels are None, of another shape, or outside their range.
+    """
+    require_labels(labels)
+    if isinstance(labels, SparseLabels):
+        return _multi_hot(labels, logits_shape, vocabulary, n_classes)
+    given = np.asarray(labels)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Dense labels must be indicators, numbers in [0, 1]. Instead got {given.dtype}. Pass "
+            "words as SparseLabels, with label_vocabulary."
+        )
+    inside = (given >= 0) & (given <= 1)
+    if not inside.all():
+        at, value = _first(~inside, given)
+        raise ValueError(
+            "labels must be an integer indicator Tensor with values in [0, 1]. "
+            f"Given: {value} at {at}. Pass class ids as SparseLabels."
+        )
+    indicators = given.astype(np.int64) if given.dtype.kind == "b" else given
+    return np.ascontiguousarray(
+        indicators.reshape(_labels_shape(given.shape, logits_shape, n_classes))
+    )
+
+
+def _multi_hot(
+    labels: SparseLabels, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
+) -> npt.NDArray[np.int64]:
+    values = np.asarray(labels.values)
+    if values.dtype.kind in "iu":
+        outside = (values < 0) | (values >= n_classes)
+        if outside.any():
+            at, value = _first(outside, values)
+            raise ValueError(
+                f"labels must be an integer SparseTensor with values in [0, {n_classes}). "
+                f"Given: {value} at values{at}. Check the class ids and n_classes."
+            )
+        ids = values.astype(np.int64)
+    elif not _is_words(values):
+        raise ValueError(
+            f"Labels dtype should be integer. Instead got {values.dtype}. Convert the values of "
+            "SparseLabels to integers."
+        )
+    elif vocabulary is None:
+        raise TypeError(
+            "Sparse labels are words, but the head has no label_vocabulary to look them up in. "
+            "Pass one, or pass class ids."
+        )
+    else:
+        ids = _word_ids(values, vocabulary)
+        if (ids < 0).any():
+            at, value = _first(ids < 0, values)
+            raise ValueError(
+                f"Label {value!r} at values{at} is not in label_vocabulary. Add the word, or drop "
+                "the label."
+            )
+    shape = tuple(int(size) for size in np.asarray(labels.dense_shape))
+    indices = np.asarray(labels.indices).astype(np.int64)
+    if values.ndim != 1 or indices.shape != (len(values), len(shape)):
+        raise ValueError(
+            f"SparseLabels need indices [m, {len(shape)}] for values [m] and dense_shape "
+            f"[{len(shape)}]. Given: {indices.shape}, {values.shape}."
+        )
+    lead = indices[:, :-1]
+    beyond = np.any((lead < 0) | (lead >= np.array(shape[:-1], np.int64)), axis=1)
+    if beyond.any():
+        at, value = _first(beyond, indices)
+        raise ValueError(
+            f"Sparse label at {value.tolist()}, indices{at}, lies outside dense_shape {shape}. "
+            "Give dense_shape one row for each example."
+        )
+    final = _labels_shape((*shape[:-1], n_classes), logits_shape, n_classes)
+    indicators = np.zeros(final, np.int64)
+    indicators[(*lead.T, ids)] = 1
+    return indicators
+
+
+def _dense(labels: Any, logits_shape: Shape, size: int) -> Array:
+    require_labels(labels)
+    match labels:
+        case SparseLabels():
+            raise ValueError(
+                "SparseTensor labels are not supported. Labels must be dense, of shape "
+                f"[D0, D1, ..., DN, {size}], for example [batch_size, {size}]. Only MultiLabelHead "
+                "takes SparseLabels."
+            )
+    given = np.asarray(labels)
+    return given.reshape(_labels_shape(given.shape, logits_shape, size))
+
+
+def _labels_shape(shape: Shape, logits_shape: Shape, size: int) -> Shape:
+    """The shape of labels once a missing last axis is added, checked against the logits."""
+    if len(shape) == len(logits_shape) - 1:
+        shape = (*shape, 1)
+    if len(shape) < 2:
+        raise ValueError(
+            f"labels must have rank at least 2. Received rank {len(shape)}, shape {shape}. Reshape "
+            f"them to [batch_size, {size}]."
+        )
+    if shape[-1] != size:
+        raise ValueError(
+            f"Mismatched label shape. Expected labels dimension={size}.  Received {shape[-1]}. "
+            "Check n_classes of the head, and that one-hot labels are meant."
+        )
+    expected = (*logits_shape[:-1], size)
+    if shape != expected:
+        raise ValueError(
+            f"labels shape must be [D0, D1, ... DN, {size}]. expected_labels_shape: {expected}. "
+            f"labels_shape: {shape}. Give each row of the logits its label."
+        )
+    return shape
+
+
+def _is_words(array: Array) -> bool:
+    if array.dtype.kind == "O":
+        return all(isinstance(word, str | bytes) for word in array.flat)
+    return array.dtype.kind in "UST"
+
+
+def _word_ids(words: Array, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
+    """The position of each word in the vocabulary, -1 for an unknown word; case counts."""
+    if not _is_words(words):
+        raise TypeError(
+            f"Labels must be strings if there is a vocabulary. Instead got {words.dtype}. Leave "
+            "label_vocabulary None for labels that are numbers."
+        )
+    names = class_names(vocabulary, len(vocabulary)).tolist()
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"label_vocabulary has words that repeat: {names}. Give each class a word of its own."
+        )
+    ids: dict[str | bytes, int] = {name: i for i, name in enumerate(names)}
+    ids.update({name.encode(): i for i, name in enumerate(names)})
+    found = [ids.get(word, -1) for word in words.ravel().tolist()]
+    return np.array(found, np.int64).reshape(words.shape)
+
+
+def _check_range(ids: Array, n_classes: int, given: Array) -> None:
+    above = ~(ids <= n_classes - 1)
+    if above.any():
+        at, value = _first(above, given)
+        raise ValueError(
+            f"Labels must be <= {n_classes} - 1. Given: {value!r} at {at}. Correct the label or "
+            "n_classes."
+        )
+    below = ids < 0
+    if below.any():
+        at, value = _first(below, given)
+        why = "the word is not in label_vocabulary" if _is_words(given) else "the label is negative"
+        raise ValueError(f"Labels must be >= 0. Given: {value!r} at {at}: {why}. Correct it.")
+
+
+def _first(bad: npt.NDArray[np.bool_], given: Array) -> tuple[list[int], Any]:
+    """Where the first bad entry is, and its value."""
+    at = np.argwhere(bad)[0].tolist()
+    return at, given[tuple(at)]

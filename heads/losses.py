@@ -1,0 +1,178 @@
+"""Probabilities and losses of logits, reduction to a scalar, and loss functions of the caller.
+
+Arithmetic is in float32, one rounding an operation, as tf.estimator has it; exponentials and
+logarithms are taken in float64 and rounded once, so that they do not depend on the float32 kernels
+of the machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+LossFn = Callable[..., npt.ArrayLike]
+
+REDUCTIONS = ("auto", "sum", "sum_over_batch_size")
+
+
+def sigmoid(logits: Float32) -> Float32:
+    """The logistic function, element by element; exact 0, 1/2 and 1 at -inf, 0 and inf.
+
+    >>> sigmoid(np.array([0.0, -np.inf, np.inf], np.float32)).tolist()
+    [0.5, 0.0, 1.0]
+    """
+    small = np.exp(-np.abs(logits), dtype=np.float64)
+    return np.asarray(np.where(logits >= 0, 1.0, small) / (1.0 + small), np.float32)
+
+
+def softmax(logits: Float32) -> Float32:
+    """The softmax over the last axis, `[..., n] -> [..., n]`."""
+    exponentials = np.exp(_shifted(logits), dtype=np.float64)
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), np.float32)
+
+
+def sigmoid_cross_entropy(labels: Array, logits: Float32) -> Float32:
+    """Log loss of independent classes, `max(x, 0) - x * y + log(1 + exp(-|x|))`, equal shapes.
+
+    Labels are in [0, 1] and rounded to float32. Infinite logits give infinity or NaN.
+
+    >>> sigmoid_cross_entropy(np.array([0.5, 1.0]), np.array([0.0, -41.0], np.float32)).round(2)
+    array([ 0.69, 41.  ], dtype=float32)
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        linear = np.maximum(logits, 0) - logits * labels.astype(np.float32)
+        curved = np.log1p(np.exp(-np.abs(logits), dtype=np.float64)).astype(np.float32)
+        return np.asarray(linear + curved)
+
+
+def softmax_cross_entropy(labels: npt.NDArray[np.integer[Any]], logits: Float32) -> Float32:
+    """Log loss of exclusive classes, `log(sum(exp(x))) - x[label]`, `[..., 1]`.
+
+    Args:
+        labels: class ids `[..., 1]`.
+        logits: `[..., n]`.
+    """
+    shifted = _shifted(logits)
+    total = np.exp(shifted, dtype=np.float64).sum(axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        chosen = np.take_along_axis(shifted, labels.astype(np.int64), axis=-1)
+        return np.asarray(np.log(total) - chosen, np.float32)
+
+
+def _shifted(logits: Float32) -> Float32:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(logits - logits.max(axis=-1, keepdims=True))
+
+
+def check_reduction(reduction: Any, valid: tuple[str, ...]) -> None:
+    """Checks the name of a loss reduction.
+
+    Raises:
+        ValueError: if it is not one of the valid names.
+    """
+    if reduction not in valid:
+        raise ValueError(f"Invalid loss_reduction: {reduction}. Use one of {', '.join(valid)}.")
+
+
+def reduce_loss(losses: Array, weights: Float32 | None, reduction: str) -> Any:
+    """Weighs losses and reduces them to a scalar of their dtype.
+
+    `sum` is `sum(w * loss)`; `sum_over_batch_size` and `auto` divide it by the number of losses,
+    those of weight zero included. No losses give 0. Integer losses are reduced in float32 and
+    truncated.
+
+    Args:
+        losses: `lead + [1]`.
+        weights: `lead + [1]`, or None for 1.
+        reduction: one of `REDUCTIONS`.
+    """
+    total = weighted_sum(losses, weights)
+    if reduction != "sum":
+        total /= max(losses.size, 1)
+    return as_scalar(total, losses.dtype)
+
+
+def weighted_sum(losses: Array, weights: Float32 | None) -> float:
+    """`sum(w * loss)`, the products in the dtype of the losses, added in float64."""
+    values = losses.astype(np.float32) if losses.dtype.kind != "f" else losses
+    with np.errstate(invalid="ignore", over="ignore"):
+        products = values if weights is None else values * weights.astype(values.dtype)
+        return float(products.sum(dtype=np.float64))
+
+
+def as_scalar(value: float, dtype: np.dtype[Any]) -> Any:
+    """A scalar of a dtype; beyond the range of a float it is infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(value).astype(dtype)[()]
+
+
+def check_loss_fn(loss_fn: Any, optional: tuple[str, ...]) -> tuple[str, ...]:
+    """Checks the signature of a loss function and returns the names of its parameters.
+
+    Only parameters that can be passed by position are looked at; of a bound method without `self`,
+    of a `functools.partial` without those already bound.
+
+    Args:
+        loss_fn: anything callable.
+        optional: the names it may have besides `labels` and `logits`.
+
+    Raises:
+        TypeError: if it is not callable.
+        ValueError: if it lacks `labels` or `logits`, or has another parameter.
+    """
+    names = _argument_names(loss_fn)
+    for name in ("labels", "logits"):
+        if name not in names:
+            raise ValueError(
+                f"loss_fn must contain argument: {name}. Given arguments: {names}. Name its "
+                "parameters labels and logits."
+            )
+    unexpected = [name for name in names if name not in ("labels", "logits", *optional)]
+    if unexpected:
+        raise ValueError(
+            f"loss_fn has unexpected args: {unexpected}. Bind them with functools.partial; it may "
+            f"have labels, logits, {', '.join(optional)}."
+        )
+    return names
+
+
+def _argument_names(function: Any) -> tuple[str, ...]:
+    if not callable(function):
+        raise TypeError(f"loss_fn must be callable. Given: {function!r}. Pass a function.")
+    if isinstance(function, functools.partial):
+        names = _argument_names(function.func)[len(function.args) :]
+        return tuple(name for name in names if name not in function.keywords)
+    return tuple(
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    )
+
+
+def call_loss_fn(
+    loss_fn: LossFn, names: tuple[str, ...], labels: Array, logits: Array, features: Any
+) -> Array:
+    """Calls a loss function by keyword and checks the shape of its result, `lead + [1]`.
+
+    Raises:
+        ValueError: if the result is of another shape.
+    """
+    arguments = {"labels": labels, "logits": logits}
+    if "features" in names:
+        arguments["features"] = features
+    losses = np.asarray(loss_fn(**arguments))
+    expected = (*logits.shape[:-1], 1)
+    if losses.shape != expected:
+        raise ValueError(
+            "loss_fn must return Tensor of shape [D0, D1, ... DN, 1], here "
+            f"{expected}. logits_shape: {logits.shape}. loss_shape: {losses.shape}. Return one "
+            "loss for each example."
+        )
+    return losses

@@ -1,0 +1,167 @@
+"""The estimator's areas under the ROC and precision-recall curves, over 200 thresholds.
+
+The thresholds are those of `tf.keras.metrics.AUC`: -1e-7, 1/199, ..., 198/199, 1 + 1e-7. Curves run
+over increasing thresholds, hence from everything predicted positive to nothing.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from heads.metrics.base import Floats, Metric, Scope, Values, divide, mass
+from heads.metrics.registry import offers
+from heads.statistics import State, ThresholdCounts
+from heads.statistics.threshold_counts import LABEL_KINDS, ONE, ZERO
+
+# What tf.metrics.auc adds to numerators and denominators.
+EPSILON = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Weights of the labels at each threshold.
+
+    Attributes:
+        true_positive: `[s, 200]`, positive labels above the threshold; a label not 0 is positive.
+        false_positive: `[s, 200]`, zero labels above the threshold.
+        positive: `[s, 1]`, all positive labels, those with a NaN score too.
+        negative: `[s, 1]`, all zero labels, those with a NaN score too.
+    """
+
+    true_positive: Floats
+    false_positive: Floats
+    positive: Floats
+    negative: Floats
+
+
+@dataclass(frozen=True)
+class AreaMetric(Metric):
+    """An area under a curve over the 200 thresholds.
+
+    Attributes:
+        cuts: the cuts of thresholds 1 to 198 in its `ThresholdCounts`.
+        group: the class the curve is of; None for all row-class pairs together (micro average).
+    """
+
+    cuts: tuple[float, ...]
+    group: int | None = None
+
+    @abstractmethod
+    def area(self, curve: Curve) -> Floats:
+        """The area under the curve `[s]`, with the estimator's convention where undefined."""
+
+    def curve(self, state: State) -> Curve:
+        """The curve of each segment."""
+        counts = self.statistic
+        assert isinstance(counts, ThresholdCounts)
+        weight = mass(state, counts.groups, counts.cells)
+        weight = weight.reshape(-1, counts.classes, LABEL_KINDS, counts.cells)
+        own = weight.sum(axis=1) if self.group is None else weight[:, self.group]
+        position = {cut: index for index, cut in enumerate(counts.cuts)}
+        # Every score is above threshold 0 but NaN, in cell 0; none is above threshold 199.
+        first = [1, *(position[cut] + 2 for cut in self.cuts)]
+        true_positive, positive = _above(own[:, ONE:].sum(axis=1), first)
+        false_positive, negative = _above(own[:, ZERO], first)
+        return Curve(true_positive, false_positive, positive, negative)
+
+
+def _above(weight: Floats, first: list[int]) -> tuple[Floats, Floats]:
+    """The sums from each of the first cells on, then 0 `[s, m + 1]`; and of all cells `[s, 1]`."""
+    total = np.cumsum(weight[:, ::-1], axis=1)[:, ::-1]
+    # Indexing may put the segments innermost, where sums would depend on how many there are.
+    above = np.ascontiguousarray(total[:, first])
+    return np.pad(above, ((0, 0), (0, 1))), total[:, :1]
+
+
+def _trapezoids(x: Floats, y: Floats) -> Floats:
+    """The area under y over falling x, each `[s, m]`."""
+    area: Floats = ((x[:, :-1] - x[:, 1:]) * ((y[:, :-1] + y[:, 1:]) / 2)).sum(axis=1)
+    return area
+
+
+class RocArea(AreaMetric):
+    """Area under recall over false positive rate, by trapezoids; 0 with labels of one kind only."""
+
+    def area(self, curve: Curve) -> Floats:
+        recall = divide(curve.true_positive, curve.positive)
+        return _trapezoids(divide(curve.false_positive, curve.negative), recall)
+
+    def compute(self, state: State) -> Values:
+        curve = self.curve(state)
+        return Values(
+            self.area(curve),
+            {
+                "no label is positive": curve.positive[:, 0] == 0,
+                "no label is zero": curve.negative[:, 0] == 0,
+            },
+        )
+
+
+class PrecisionRecallArea(AreaMetric):
+    """Area under precision over recall, interpolated; 0 without positive labels.
+
+    Between two thresholds, true positives grow linearly with all predicted positives, so precision
+    is a hyperbola (Davis and Goadrich, "The relationship between precision-recall and ROC curves",
+    ICML 2006). With TP and P = TP + FP at two neighbours and slope = dTP / dP, a step adds
+    `slope * (dTP + (TP' - slope * P') * ln(P / P')) / positives`, primes for the higher threshold.
+    """
+
+    def area(self, curve: Curve) -> Floats:
+        hits, predicted = curve.true_positive, curve.true_positive + curve.false_positive
+        gained = hits[:, :-1] - hits[:, 1:]
+        slope = divide(gained, np.maximum(predicted[:, :-1] - predicted[:, 1:], 0))
+        intercept = hits[:, 1:] - slope * predicted[:, 1:]
+        both = (predicted[:, :-1] > 0) & (predicted[:, 1:] > 0)
+        ratio = np.ones_like(slope)
+        np.divide(predicted[:, :-1], predicted[:, 1:], out=ratio, where=both)
+        steps = slope * (gained + intercept * np.log(ratio))
+        area: Floats = divide(steps, np.maximum(curve.positive, 0)).sum(axis=1)
+        return area
+
+    def compute(self, state: State) -> Values:
+        curve = self.curve(state)
+        return Values(self.area(curve), {"no label is positive": curve.positive[:, 0] == 0})
+
+
+class ContribRocArea(RocArea):
+    """The ROC area of TensorFlow 1.x: 1e-6 is added, so labels of one kind give 0 or 1."""
+
+    def area(self, curve: Curve) -> Floats:
+        recall = (curve.true_positive + EPSILON) / (curve.positive + EPSILON)
+        return _trapezoids(curve.false_positive / (curve.negative + EPSILON), recall)
+
+
+class ContribPrecisionRecallArea(PrecisionRecallArea):
+    """The precision-recall area of TensorFlow 1.x: 1e-6 is added; trapezoids, not hyperbolas."""
+
+    def area(self, curve: Curve) -> Floats:
+        predicted = curve.true_positive + curve.false_positive
+        recall = (curve.true_positive + EPSILON) / (curve.positive + EPSILON)
+        return _trapezoids(recall, (curve.true_positive + EPSILON) / (predicted + EPSILON))
+
+
+@offers("binary", "multi_label")
+def areas(scope: Scope) -> Iterator[Metric]:
+    """Offers the areas of the row-class pairs."""
+    yield RocArea("auc", scope.threshold_counts, scope.auc_cuts)
+    yield PrecisionRecallArea("auc_precision_recall", scope.threshold_counts, scope.auc_cuts)
+
+
+@offers("multi_label")
+def areas_by_class(scope: Scope) -> Iterator[Metric]:
+    """Offers the areas of the named classes."""
+    counts, cuts = scope.threshold_counts, scope.auc_cuts
+    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+        yield RocArea(f"auc/{suffix}", counts, cuts, group)
+        yield PrecisionRecallArea(f"auc_precision_recall/{suffix}", counts, cuts, group)
+
+
+@offers("contrib_binary")
+def contrib_areas(scope: Scope) -> Iterator[Metric]:
+    """Offers the areas of TensorFlow 1.x."""
+    yield ContribRocArea("auc", scope.threshold_counts, scope.auc_cuts)
+    yield ContribPrecisionRecallArea("auc_precision_recall", scope.threshold_counts, scope.auc_cuts)

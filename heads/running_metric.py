@@ -1,0 +1,68 @@
+"""Metrics of the batches so far, as `metrics` and `update_metrics` pass them around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from heads.metrics.base import Metric
+from heads.metrics.weighted_means import WeightedMean
+from heads.statistics import OVERALL, LossSums, Scored, Segments, State, Statistic
+
+
+class Tally:
+    """What one statistic counted in the batches so far; several metrics may read it."""
+
+    def __init__(self, statistic: Statistic) -> None:
+        self._accumulator = statistic.accumulator()
+        self._state: State | None = None
+
+    def add(self, scored: Scored) -> None:
+        """Adds a batch."""
+        self._accumulator.add(scored, Segments.overall(len(scored)))
+        self._state = None
+
+    @property
+    def state(self) -> State:
+        """The state of all batches, one segment even where there was no row."""
+        if self._state is None:
+            self._state = replace(self._accumulator.freeze(), keys=(OVERALL,))
+        return self._state
+
+
+class RunningMetric:
+    """A metric of the batches that `update_metrics` has added so far.
+
+    Batches are added to exact sums, so how a stream is cut into batches changes no digit.
+    """
+
+    def __init__(self, metric: Metric, tally: Tally) -> None:
+        self._metric = metric
+        self._tally = tally
+
+    @property
+    def tally(self) -> Tally:
+        """What the metric reads."""
+        return self._tally
+
+    def result(self) -> float:
+        """The value so far; 0.0, as in tf.estimator, for most of what is undefined."""
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            return float(self._metric.compute(self._tally.state).value[0])
+
+
+class RegularizationLoss(RunningMetric):
+    """The mean over batches of the sum of the regularization losses, not weighted."""
+
+    def __init__(self) -> None:
+        statistic = LossSums()
+        super().__init__(WeightedMean("regularization_loss", statistic, "loss"), Tally(statistic))
+
+    @staticmethod
+    def scored(losses: Sequence[float]) -> Scored:
+        """The regularization losses of one batch as one row."""
+        total = np.array([sum(map(float, losses))])
+        nothing = np.zeros((1, 1))
+        return Scored(score=nothing, probability=nothing, label=nothing, loss=total)

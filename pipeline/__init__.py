@@ -1,0 +1,1 @@
+"""Everything around the heads: configuration, readers, slices, states to reports, Beam."""

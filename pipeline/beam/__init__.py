@@ -1,0 +1,1 @@
+"""The pipeline on Apache Beam, and the only place that imports it."""

@@ -1,0 +1,64 @@
+"""Writing the predictions and the loss of every row."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from types import TracebackType
+
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from heads.statistics import Scored
+from pipeline.beam.files import create_file
+from pipeline.columns import Rows
+from pipeline.example_losses import loss_table
+from pipeline.plan import HeadPlan
+from pipeline.readers import WorkItem
+
+
+class LossWriter:
+    """Writes the scored rows of one work item, `DIRECTORY/HEAD/part-NAME.parquet` for each head.
+
+    Files are named after the work item, so that a second attempt at it writes the same ones, and
+    they appear when they are whole.
+
+    Args:
+        directory: where to write.
+        item: the work item.
+    """
+
+    def __init__(self, directory: str, item: WorkItem) -> None:
+        self._directory = directory
+        self._name = f"part-{hashlib.sha256(item.name.encode()).hexdigest()[:16]}.parquet"
+        self._stack = ExitStack()
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> LossWriter:
+        return self
+
+    def write(self, head: HeadPlan, rows: Rows, scored: Scored) -> None:
+        """Adds a batch."""
+        table = loss_table(head, rows, scored)
+        if head.name not in self._writers:
+            stream = self._stack.enter_context(create_file(self._path(head.name, ".unfinished-")))
+            writer = pq.ParquetWriter(stream, table.schema)
+            self._writers[head.name] = self._stack.enter_context(writer)
+        self._writers[head.name].write_table(table)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        for head in self._writers:
+            unfinished = self._path(head, ".unfinished-")
+            if error is None:
+                FileSystems.rename([unfinished], [self._path(head)])
+            else:
+                FileSystems.delete([unfinished])
+
+    def _path(self, head: str, prefix: str = "") -> str:
+        return str(FileSystems.join(self._directory, head, prefix + self._name))

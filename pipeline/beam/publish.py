@@ -1,0 +1,143 @@
+"""The last step: everything a run leaves, `_SUCCESS` last."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.pvalue import AsList
+
+from heads.statistics import State
+from heads.statistics.codec import encode
+from pipeline.beam.files import exists, write_file
+from pipeline.facts import Facts
+from pipeline.plan import Plan, StateKey
+from pipeline.report.model import build_report, report_bytes
+from pipeline.results import Cell
+
+REPORT = "report.json"
+STATES = "states.zip"
+DATA = "data.json"
+MANIFEST = "manifest.json"
+SUCCESS = "_SUCCESS"
+FILES = (SUCCESS, REPORT, STATES, DATA, MANIFEST)
+"""What a run leaves, in the order in which an older run is taken away."""
+
+# The time that every member of states.zip carries, so that equal states make equal archives.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Publish(beam.PTransform):
+    """Writes the outputs of a run, or the data report alone if the data must not be reported on.
+
+    Args:
+        plan: the plan of the run.
+        output: the directory.
+    """
+
+    def __init__(self, plan: Plan, output: str) -> None:
+        super().__init__()
+        self._plan = plan
+        self._output = output
+
+    def expand(
+        self,
+        parts: tuple[
+            beam.PCollection[Cell],
+            beam.PCollection[tuple[tuple[str, int, int], State]],
+            beam.PCollection[tuple[str, Facts]],
+        ],
+    ) -> beam.PCollection[bool]:
+        return (
+            parts[0].pipeline
+            | "Once" >> beam.Create([self._output])
+            | "Publish" >> beam.Map(_publish, self._plan, *map(AsList, parts))
+        )
+
+
+def _publish(
+    output: str,
+    plan: Plan,
+    cells: list[Cell],
+    states: list[tuple[tuple[str, int, int], State]],
+    facts: list[tuple[str, Facts]],
+) -> bool:
+    total = sum((found for _, found in facts), Facts())
+    problems = total.problems()
+    files = {DATA: _json(_data(dict(facts), total, problems))}
+    if not problems:
+        files[REPORT] = report_bytes(build_report(plan, cells, total))
+        files[STATES] = zip_states((StateKey(*key), state) for key, state in states)
+        files[MANIFEST] = _json(_manifest(files))
+        files[SUCCESS] = b""
+    # An older run goes whole, its mark of success first, so that no reader takes a mixture for a
+    # run.
+    for name in FILES:
+        if exists(FileSystems.join(output, name)):
+            FileSystems.delete([FileSystems.join(output, name)])
+    for name, content in files.items():
+        write_file(FileSystems.join(output, name), content)
+    return not problems
+
+
+def zip_states(states: Iterable[tuple[StateKey, State]]) -> bytes:
+    """An archive of states, `HEAD/STATISTIC/PARTITION` each; equal states give equal bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for key, state in sorted(states, key=lambda pair: pair[0]):
+            archive.writestr(zipfile.ZipInfo(str(key), _EPOCH), encode(state))
+    return stream.getvalue()
+
+
+def _data(facts: dict[str, Facts], total: Facts, problems: list[str]) -> dict[str, Any]:
+    return {
+        "problems": problems,
+        "rows": {"read": total.rows, "evaluated": total.kept},
+        "bad_rows": _bad(total),
+        "shards": [
+            {
+                "path": shard.path,
+                "bytes": shard.bytes,
+                "format": shard.format,
+                "rows": facts[shard.path].rows,
+                "evaluated": facts[shard.path].kept,
+                "bad_rows": _bad(facts[shard.path]),
+            }
+            for shard in sorted(total.shards)
+        ],
+    }
+
+
+def _bad(facts: Facts) -> list[dict[str, Any]]:
+    return [
+        {"head": head, "reason": reason, "rows": count}
+        for (head, reason), count in sorted(facts.bad.items())
+    ]
+
+
+def _manifest(files: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {
+            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in sorted(files.items())
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            **{name: version(name) for name in ("headcount", "apache-beam", "numpy", "pyarrow")},
+        },
+    }
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,129 @@
+"""Running the pipeline, on the runner that Beam's options name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+    _BeamArgumentParser,
+)
+
+from pipeline.beam.files import exists, list_shards, open_file, read_file
+from pipeline.beam.publish import DATA, FILES, REPORT, Publish
+from pipeline.beam.transforms import Evaluate
+from pipeline.check import find_shards
+from pipeline.facts import BadData
+from pipeline.names import nearest
+from pipeline.plan import Plan
+from pipeline.problems import ConfigError, Problem
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run.
+
+    Attributes:
+        plan: what to evaluate.
+        source: the name of the configuration file, for messages.
+        inputs: globs of the files.
+        output: the directory to write.
+        example_losses: a directory for the loss of every row, or None.
+        overwrite: whether to replace an older run.
+    """
+
+    plan: Plan
+    source: str
+    inputs: Sequence[str]
+    output: str
+    example_losses: str | None = None
+    overwrite: bool = False
+
+
+class RunnerError(Exception):
+    """The runner failed; the data and the configuration are not known to be at fault."""
+
+
+def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
+    """Runs a job to its end and returns its report.
+
+    Raises:
+        ConfigError: if the configuration does not fit the files, or the output must not be written.
+        BadData: if rows or files are bad, or there are none; the data report is in the output.
+        RunnerError: if the runner failed.
+    """
+    check_output(job)
+    shards = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
+    pipeline = beam.Pipeline(options=options)
+    evaluated = (
+        pipeline
+        | "Shards" >> beam.Create(shards)
+        | "Evaluate" >> Evaluate(job.plan, job.example_losses)
+    )
+    _ = evaluated | "Report" >> Publish(job.plan, job.output)
+    try:
+        pipeline.run().wait_until_finish()
+    except Exception as error:
+        raise RunnerError(f"the runner failed: {error}") from error
+    data = json.loads(read_file(FileSystems.join(job.output, DATA)))
+    if data["problems"]:
+        raise BadData(data["problems"])
+    report: dict[str, Any] = json.loads(read_file(FileSystems.join(job.output, REPORT)))
+    return report
+
+
+def check_output(job: Job) -> None:
+    """Refuses to write over an older run unless that was asked for.
+
+    Raises:
+        ConfigError: if the output holds files of a run.
+    """
+    found = [name for name in FILES if exists(FileSystems.join(job.output, name))]
+    if found and not job.overwrite:
+        message = f"{job.output} holds a run ({found[0]}); give --overwrite to replace it"
+        raise ConfigError([Problem(job.source, ("output",), message)])
+
+
+def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:
+    """Beam's options, checked: Beam itself only warns of those it does not know.
+
+    Without a runner it is the in-process one; Beam's DirectRunner would first try to download
+    Prism.
+
+    Args:
+        arguments: what is left of the command line.
+        own: the options of the command itself, for the hint at what was meant.
+
+    Raises:
+        ConfigError: for an option nobody knows, and for a running mode known to corrupt elements.
+    """
+    parser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(list(arguments))
+    known = [*own, *(text for action in parser._actions for text in action.option_strings)]
+    problems = []
+    for argument in unknown:
+        near = nearest(argument.partition("=")[0], known)
+        hint = f"; did you mean {near}?" if near else ""
+        problems.append(Problem("command line", (), f"unknown argument {argument}{hint}"))
+    parsed = PipelineOptions(list(arguments))
+    if parsed.view_as(DirectOptions).direct_running_mode == "multi_threading":
+        message = (
+            "--direct_running_mode=multi_threading corrupts elements; use multi_processing with"
+            " --direct_num_workers, or leave it out"
+        )
+        problems.append(Problem("command line", (), message))
+    if problems:
+        raise ConfigError(problems)
+    standard = parsed.view_as(StandardOptions)
+    if standard.runner is None:
+        standard.runner = "FnApiRunner"
+    return parsed

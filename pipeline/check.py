@@ -1,0 +1,90 @@
+"""Holding a configuration against the columns of a file, before a row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.columns import Rows
+from pipeline.extract import extract
+from pipeline.facts import BadData
+from pipeline.names import nearest
+from pipeline.plan import Plan
+from pipeline.problems import ConfigError, Problem
+from pipeline.readers import OpenFile, Shard, read_columns
+from pipeline.readers.faults import DataFault
+from pipeline.where import keep_mask
+
+
+def find_shards(
+    plan: Plan,
+    inputs: Sequence[str],
+    source: str,
+    list_shards: Callable[[Sequence[str]], list[Shard]],
+    open_file: OpenFile,
+) -> list[Shard]:
+    """The files of a run; the first of them is held against the configuration.
+
+    Args:
+        plan: what is evaluated.
+        inputs: globs of the files.
+        source: the name of the configuration file, for messages.
+        list_shards: lists what matches globs.
+        open_file: opens a file.
+
+    Raises:
+        ConfigError: if the first file does not have what the configuration reads.
+        BadData: if there is no file.
+    """
+    try:
+        shards = list_shards(inputs)
+    except ValueError as error:
+        raise ConfigError([Problem(source, ("input",), str(error))]) from error
+    if not shards:
+        raise BadData([f"no file matches {', '.join(inputs)}"])
+    check_columns(plan, shards[0], open_file, source)
+    return shards
+
+
+def check_columns(plan: Plan, shard: Shard, open_file: OpenFile, source: str) -> None:
+    """Checks that a shard has the columns of a configuration, of types that it can read.
+
+    A shard that cannot be read at all passes: that is for the data report.
+
+    Raises:
+        ConfigError: naming every column that is missing or of the wrong type.
+    """
+    try:
+        columns = read_columns(shard, open_file)
+    except DataFault:
+        return
+    problems = []
+    for name in plan.columns:
+        if name not in columns:
+            near = nearest(name, columns)
+            hint = f"did you mean '{near}'? " if near else ""
+            message = f"no column '{name}' in {shard.path}; {hint}it has: {', '.join(columns)}"
+            problems.append(Problem(source, (), message))
+    if not problems:
+        problems = [Problem(source, path, why) for path, why in _wrong_types(plan, columns)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _wrong_types(plan: Plan, columns: dict[str, pa.DataType]) -> list[tuple[tuple[str, ...], str]]:
+    arrays = [pa.array([], columns[name]) for name in plan.columns]
+    batch = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
+    rows = Rows(batch, np.zeros(0, np.int64), "", {})
+    wrong: list[tuple[tuple[str, ...], str]] = []
+    for name, head in plan.heads.items():
+        try:
+            extract(head.config, rows)
+        except TypeError as error:
+            wrong.append((("heads", name), str(error)))
+    try:
+        keep_mask(plan.config.where, rows)
+    except TypeError as error:
+        wrong.append((("where",), str(error)))
+    return wrong

@@ -1,0 +1,231 @@
+"""The command: `headcount run | validate | show | demo | schema`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config, config_schema, load_config
+from pipeline.names import nearest
+from pipeline.problems import ConfigError, Problem
+
+EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+"""The configurations that ship with headcount, and the data they run on."""
+
+DEMO = ("binary", "binary_tfrecord", "multi_class", "multi_label")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code.
+
+    0 all is well, 1 a crash, 2 the command line or the configuration is wrong, 4 the data is bad,
+    5 the runner failed, 130 interrupted.
+    """
+    known, rest = _parser().parse_known_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger().handlers[0].addFilter(_worth_saying)
+    try:
+        if rest and known.command != "run":
+            _refuse_unknown(rest, known.command)
+        return _COMMANDS[known.command](known, rest)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="headcount",
+        description="Evaluates stored model predictions, exact to the digit.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help_: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=help_, description=help_, epilog=epilog, allow_abbrev=False
+        )
+
+    run = command(
+        "run",
+        "Evaluate files of predictions and write a report.",
+        "Any other option is passed to Apache Beam: --runner=DataflowRunner, --direct_num_workers=2"
+        " --direct_running_mode=multi_processing, ...",
+    )
+    _add_job(run)
+    run.add_argument("--output", metavar="DIR", help="the directory to write")
+    run.add_argument("--overwrite", action="store_true", help="replace an older run in --output")
+    run.add_argument(
+        "--write_example_losses",
+        metavar="DIR",
+        help="also write the predictions and the loss of every row there, as Parquet",
+    )
+    validate = command("validate", "Check a configuration, and the first file against it.")
+    _add_job(validate)
+    show = command("show", "Print the report of a finished run.")
+    show.add_argument("directory", metavar="DIR", help="the output of a run")
+    demo = command("demo", "Evaluate the data that ships with headcount.")
+    demo.add_argument("--output", metavar="DIR", default="out/demo", help="default: %(default)s")
+    command("schema", "Print the JSON schema of the configuration, for editors.")
+    return parser
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", required=True, help="the YAML configuration")
+    parser.add_argument(
+        "--input",
+        metavar="GLOB",
+        action="append",
+        help="the files to read, in place of the configuration's; may be given several times",
+    )
+
+
+def _run(known: argparse.Namespace, rest: list[str]) -> int:
+    config = load_config(known.config)
+    inputs = known.input or config.input
+    output = known.output or config.output
+    problems = [
+        Problem(known.config, (), f"give --{name}, or '{name}' in the configuration")
+        for name, value in (("input", inputs), ("output", output))
+        if not value
+    ]
+    if problems:
+        raise ConfigError(problems)
+    assert inputs is not None
+    assert output is not None
+    report = _evaluate(
+        config,
+        known.config,
+        inputs,
+        output,
+        rest,
+        example_losses=known.write_example_losses,
+        overwrite=known.overwrite,
+    )
+    return report if isinstance(report, int) else EXIT_OK
+
+
+def _evaluate(
+    config: Config,
+    source: str,
+    inputs: Sequence[str],
+    output: str,
+    rest: Sequence[str],
+    *,
+    example_losses: str | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any] | int:
+    """The report, which is printed; or the exit code of a failure, which is explained."""
+    # Beam takes longer to import than everything else to answer.
+    from pipeline.beam.run import Job, RunnerError, beam_options, run
+    from pipeline.facts import BadData
+    from pipeline.plan import make_plan
+    from pipeline.report.table import render
+
+    options = beam_options(rest, _options("run"))
+    job = Job(make_plan(config, source), source, inputs, output, example_losses, overwrite)
+    try:
+        report = run(job, options)
+    except BadData as error:
+        print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
+        return EXIT_DATA
+    except RunnerError as error:
+        print(error, file=sys.stderr)
+        return EXIT_RUNNER
+    print(render(report), end="")
+    print(f"\nwritten to {output}/report.json")
+    return report
+
+
+def _validate(known: argparse.Namespace, _: list[str]) -> int:
+    from pipeline.plan import make_plan
+
+    config = load_config(known.config)
+    plan = make_plan(config, known.config)
+    inputs = known.input or config.input
+    if inputs:
+        from pipeline.check import find_shards
+        from pipeline.facts import BadData
+        from pipeline.readers.shards import list_local, open_local
+
+        list_shards, open_file = list_local, open_local
+        if any("://" in pattern for pattern in inputs):
+            from pipeline.beam.files import list_shards, open_file
+        try:
+            shards = find_shards(plan, inputs, known.config, list_shards, open_file)
+        except BadData as error:
+            print(error, file=sys.stderr)
+            return EXIT_DATA
+        print(f"{len(shards):,} files, {sum(shard.bytes for shard in shards):,} bytes")
+    print(f"columns: {', '.join(plan.columns)}")
+    for name, head in plan.heads.items():
+        size = sum(statistic.segment_bytes() for statistic in head.statistics)
+        print(f"head {name}: {len(head.metrics)} metrics, at most {size:,} bytes of state a slice")
+    print(f"{known.config} is valid")
+    return EXIT_OK
+
+
+def _show(known: argparse.Namespace, _: list[str]) -> int:
+    from pipeline.report.table import render
+
+    path = Path(known.directory)
+    if not (path / "_SUCCESS").exists():
+        message = "holds no finished run: there is no _SUCCESS in it"
+        raise ConfigError([Problem(known.directory, (), message)])
+    print(render(json.loads((path / "report.json").read_text(encoding="utf-8"))), end="")
+    return EXIT_OK
+
+
+def _demo(known: argparse.Namespace, _: list[str]) -> int:
+    for name in DEMO:
+        source = CONFIGS / f"{name}.yaml"
+        config = load_config(source)
+        inputs = [str(CONFIGS.parent / pattern) for pattern in config.input or ()]
+        output = Path(known.output) / name
+        print(f"\n== headcount run --config {source} --output {output}\n")
+        report = _evaluate(config, str(source), inputs, str(output), [], overwrite=True)
+        if isinstance(report, int):
+            return report
+    return EXIT_OK
+
+
+def _schema(_: argparse.Namespace, __: list[str]) -> int:
+    print(json.dumps(config_schema(), indent=2))
+    return EXIT_OK
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+    "run": _run,
+    "validate": _validate,
+    "show": _show,
+    "demo": _demo,
+    "schema": _schema,
+}
+
+
+def _refuse_unknown(rest: list[str], command: str) -> None:
+    near = nearest(rest[0].partition("=")[0], _options(command))
+    hint = f"; did you mean {near}?" if near else ""
+    raise ConfigError([Problem("command line", (), f"unknown argument {rest[0]}{hint}")])
+
+
+def _options(command: str) -> list[str]:
+    """The options of a command."""
+    actions = _parser()._actions
+    commands = next(a for a in actions if isinstance(a, argparse._SubParsersAction)).choices
+    return [text for action in commands[command]._actions for text in action.option_strings]
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    # Beam says this at every import without Google's clients, whether or not one needs them.
+    return not record.getMessage().startswith("apitools not found")

@@ -1,0 +1,148 @@
+"""Columns of a batch: from the file or from its directories, as Arrow arrays and as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of one shard.
+
+    Attributes:
+        batch: the columns that are in the file.
+        numbers: int64 `[n]`, row numbers within the file.
+        path: the file.
+        directory: columns stated by its directories.
+    """
+
+    batch: pa.RecordBatch
+    numbers: npt.NDArray[np.int64]
+    path: str
+    directory: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def where(self, keep: Mask) -> Rows:
+        """The rows to keep."""
+        if keep.all():
+            return self
+        return Rows(
+            self.batch.filter(pa.array(keep)), self.numbers[keep], self.path, self.directory
+        )
+
+    def column(self, name: str) -> pa.Array:
+        """A column `[n]`; a column of the file goes before one of its directories."""
+        if name in self.batch.schema.names:
+            return self.batch.column(name)
+        indices = pa.array(np.zeros(len(self), np.int32))
+        return pa.DictionaryArray.from_arrays(indices, pa.array([self.directory[name]]))
+
+    def scalars(self, name: str) -> tuple[pa.Array, Mask | None]:
+        """A column of single values `[n]`.
+
+        A list of one value, which is how tf.train.Example stores it, is that value; an empty list
+        is null.
+
+        Returns:
+            The values, and in which rows a list had several and the value is null; None if in none.
+        """
+        array = self.column(name)
+        if not is_list(array.type):
+            return array, None
+        lengths = list_lengths(array)
+        values = flat_values(array)
+        if len(values) == len(array) and (lengths == 1).all():
+            return values, None
+        starts = np.cumsum(lengths) - lengths
+        taken = pa.array(starts, mask=lengths != 1)
+        several = lengths > 1
+        return values.take(taken), several if several.any() else None
+
+
+def is_list(type_: pa.DataType) -> bool:
+    """Whether a type is a list of any kind."""
+    return bool(
+        pa.types.is_list(type_)
+        or pa.types.is_large_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+    )
+
+
+def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
+    """The length of each list `[n]`, 0 for null."""
+    lengths = pc.list_value_length(array)
+    if lengths.null_count:
+        lengths = lengths.fill_null(0)
+    out: npt.NDArray[np.int64] = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    return out
+
+
+def flat_values(array: pa.Array) -> pa.Array:
+    """The values of all lists, one after another; null lists have none."""
+    return array.flatten()
+
+
+def is_number(type_: pa.DataType) -> bool:
+    """Whether a type holds real numbers or booleans."""
+    return bool(
+        pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
+    )
+
+
+def is_text(type_: pa.DataType) -> bool:
+    """Whether a type holds text: strings, or the bytes of a tf.train.Example; coded or not."""
+    if pa.types.is_dictionary(type_):
+        return is_text(type_.value_type)
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+    )
+
+
+def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:
+    """Numbers as float64 `[n]`, NaN for null, and where they are null; None if nowhere."""
+    if pa.types.is_null(array.type):
+        return np.full(len(array), np.nan), np.ones(len(array), bool)
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.int8())
+    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    values = array.to_numpy(zero_copy_only=False)
+    return values.astype(np.float64), null
+
+
+def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | None, Mask | None]:
+    """Words as positions in a vocabulary.
+
+    Returns:
+        float64 `[n]`, NaN where there is none; where the word is null, None if nowhere; and where
+        it is not in the vocabulary, None if nowhere.
+    """
+    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    known = {word: float(position) for position, word in enumerate(vocabulary)}
+    distinct = array.dictionary.to_pylist()
+    table = [np.nan if word is None else known.get(_text(word), np.nan) for word in distinct]
+    # One entry more for null.
+    indices = array.indices.fill_null(len(table)) if null is not None else array.indices
+    position = np.array([*table, np.nan]).take(indices.to_numpy(zero_copy_only=False))
+    unknown = np.isnan(position)
+    if null is not None:
+        unknown &= ~null
+    return position, null, unknown if unknown.any() else None
+
+
+def _text(word: str | bytes) -> str:
+    return word.decode("utf-8", "surrogateescape") if isinstance(word, bytes) else word

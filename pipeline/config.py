@@ -1,0 +1,137 @@
+"""The configuration of a run: YAML in, checked and frozen models out.
+
+The descriptions of the fields are the documentation: the JSON schema and docs/config.md are made
+of them.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from pipeline.config_errors import tell
+from pipeline.config_fields import (
+    Listed,
+    Model,
+    PlainValue,
+    SomeWords,
+    Text,
+    as_list,
+    column_key,
+    distinct,
+)
+from pipeline.config_heads import HeadConfig
+from pipeline.problems import ConfigError, Problem
+from pipeline.yaml_loader import MAX_BYTES, read_document
+
+Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
+HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]
+
+
+class Where(Model):
+    """The rows to keep, by one column."""
+
+    column: Text = Field(description="The column.")
+    values: Annotated[tuple[PlainValue, ...], Listed, Field(min_length=1)] = Field(
+        description="The values to keep: text, numbers, true, false, or null for a missing value."
+    )
+
+
+class Slice(Model):
+    """Rows that are evaluated apart, by the value of one column."""
+
+    column: Text = Field(
+        description="The column, in the files or in their directories (`site=A/`)."
+    )
+
+
+class Config(Model):
+    """What to evaluate: which files, which rows, which heads."""
+
+    model_config = ConfigDict(title="headcount configuration")
+
+    input: Globs | None = Field(
+        None,
+        description="The files to read: one glob or a list of them, relative to the working "
+        "directory. `--input` overrides it.",
+    )
+    output: Text | None = Field(
+        None, description="The directory to write. `--output` overrides it."
+    )
+    where: Annotated[tuple[Where, ...], Listed, distinct(column_key)] = Field(
+        (),
+        description="Keep only the rows that match all entries, one a column. Without it, all.",
+    )
+    slices: Annotated[tuple[Slice, ...], Listed, distinct(column_key)] = Field(
+        (), description="Report each value of these columns apart. All rows together always are."
+    )
+    heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1)] = Field(
+        description="One or more heads, each by a name of at most 64 of a-z, 0-9 and _, "
+        "a letter first.",
+        json_schema_extra={"additionalProperties": False},
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns that are read, distinct and sorted.
+
+        >>> text = "heads: {spam: {type: binary, logits: score, label: is_spam, weight: score}}"
+        >>> parse_config(text, "c.yaml").columns()
+        ('is_spam', 'score')
+        """
+        names = {entry.column for entry in self.where} | {entry.column for entry in self.slices}
+        for head in self.heads.values():
+            sources = (head.logits, head.probability, head.label)
+            names.update(source.column for source in sources if source is not None)
+            if head.weight is not None:
+                names.add(head.weight)
+        return tuple(sorted(names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain data for JSON; read again, it is the same."""
+        return self.model_dump(mode="json")
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """Read a configuration from a YAML file.
+
+    Raises `ConfigError` with every problem that the file has.
+    """
+    source = os.fspath(path)
+    try:
+        with Path(source).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
+    return _parse(content, source)
+
+
+def parse_config(text: str, source: str) -> Config:
+    """Read a configuration from YAML text; `source` names it in errors.
+
+    Raises `ConfigError` with every problem that the text has.
+
+    >>> try:
+    ...     parse_config("heads: {spam: {type: binary, logit: score, label: spam}}", "c.yaml")
+    ... except ConfigError as error:
+    ...     print(error)
+    c.yaml:1:30: heads.spam.logit: unknown key 'logit'; did you mean 'logits'?
+    """
+    return _parse(text.encode("utf-8", "surrogatepass"), source)
+
+
+def config_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of a configuration, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
+
+
+def _parse(content: bytes, source: str) -> Config:
+    document = read_document(content, source)
+    problems = list(document.problems)
+    try:
+        config = Config.model_validate({} if document.data is None else document.data)
+    except ValidationError as error:
+        problems += tell(error, document, Config)
+    if problems:
+        raise ConfigError(problems)
+    return config

@@ -1,0 +1,225 @@
+"""Write docs/config.md from the models: `python -m pipeline.config_docs > docs/config.md`."""
+
+from string import Template
+
+from pydantic import BaseModel
+
+from pipeline.config import Config, Slice, Where, parse_config
+from pipeline.config_heads import (
+    BinaryHead,
+    BinaryLabel,
+    ContribBinaryHead,
+    MultiClassHead,
+    MultiClassLabel,
+    MultiLabelHead,
+    MultiLabelLabel,
+    Score,
+    ScoreList,
+)
+from pipeline.problems import ConfigError
+
+_TABLES = (
+    Config,
+    Where,
+    Slice,
+    BinaryHead,
+    BinaryLabel,
+    Score,
+    MultiClassHead,
+    MultiClassLabel,
+    ScoreList,
+    MultiLabelHead,
+    MultiLabelLabel,
+)
+
+_WRONG = """\
+slices:
+  - colum: size
+heads:
+  cancer:
+    type: binary
+    logits: logit
+    label: {column: diagnosis, vocabulary: [benign, malignant], positive: malignent}
+    thresholds: [0.25, 0.5, 1.0]
+    treshold: 0.5
+"""
+
+_PAGE = Template("""\
+<!-- Written by `python -m pipeline.config_docs > docs/config.md`; do not edit. -->
+
+# The configuration
+
+A configuration is one YAML file. It says which files to read, which rows to keep, by which columns
+to slice, and which heads evaluate the rows. Ready ones, that run as they are, are in `configs/`.
+
+```yaml
+input: configs/data/breast_cancer/parquet/*.parquet
+output: out/breast_cancer
+where:
+  - {column: split, values: [test]}
+slices:
+  - column: size
+heads:
+  cancer:
+    type: binary
+    logits: logit
+    label: label
+    weight: weight
+    thresholds: [0.25, 0.5, 0.75]
+```
+
+$Config
+
+Logits and probabilities are declared, never guessed: a head is given one of the two. A probability
+is used as it is stored. Several heads in one file are evaluated in one pass over the rows.
+
+`pipeline.config.config_schema()` is the JSON schema of this page, for editors that complete YAML.
+
+## `where`
+
+$Where
+
+Write the values as the column has them: numbers without quotes, and in quotes a text that YAML
+would read as a number, as in `values: ["1"]`. `null` keeps the rows whose value is missing.
+
+```yaml
+where:
+  - {column: split, values: [test, holdout]}
+  - {column: size, values: [large, null]}
+heads:
+  cancer: {type: binary, logits: logit, label: label}
+```
+
+## `slices`
+
+$Slice
+
+## `type: binary`
+
+$BinaryHead_doc
+
+$BinaryHead
+
+The `label`:
+
+$BinaryLabel
+
+The `logits` or the `probability`:
+
+$Score
+
+Labels that are words, and the second number of a list as the probability:
+
+```yaml
+heads:
+  cancer:
+    type: binary
+    probability: {column: probabilities, index: 1}
+    label: {column: diagnosis, vocabulary: [benign, malignant], positive: malignant}
+```
+
+## `type: contrib_binary`
+
+$ContribBinaryHead_doc Its keys are those of `binary`.
+
+```yaml
+heads:
+  cancer:
+    type: contrib_binary
+    logits: logit
+    label: label
+    thresholds: [0.5]
+```
+
+## `type: multi_class`
+
+$MultiClassHead_doc
+
+$MultiClassHead
+
+The `label`:
+
+$MultiClassLabel
+
+The `logits` or the `probability`:
+
+$ScoreList
+
+```yaml
+heads:
+  digits:
+    type: multi_class
+    n_classes: 10
+    logits: logits
+    label:
+      column: name
+      vocabulary: [zero, one, two, three, four, five, six, seven, eight, nine]
+```
+
+## `type: multi_label`
+
+$MultiLabelHead_doc
+
+$MultiLabelHead
+
+The `label`, which has no short form, as its form is to be said:
+
+$MultiLabelLabel
+
+The `logits` or the `probability` are as for `multi_class`.
+
+```yaml
+heads:
+  attributes:
+    type: multi_label
+    n_classes: 4
+    logits: logits
+    label: {column: labels, form: multi_hot}
+    class_names: [male, high_bmi, high_blood_pressure, fast_progression]
+    class_metrics: [high_bmi, fast_progression]
+```
+
+## Errors
+
+All that is wrong is told at once, a line a problem, with its place; the exit code is 2.
+
+```
+$errors
+```
+
+## The YAML that is read
+
+One document of YAML 1.2, at most 1 MiB of UTF-8 and 32 levels deep. Only `true` and `false` are
+booleans (also `True`, `TRUE`, `False`, `FALSE`): `no` and `on` are text. `1e-3` is a number, `012`
+is twelve, and dates and `1:30` are text. Aliases, anchors, tags, the directives `%YAML` and
+`%TAG`, keys that are not text and a key given twice are errors. A text that begins with `*`, such
+as the glob `"*.parquet"`, needs quotes.
+""")
+
+
+def config_page() -> str:
+    """Return docs/config.md: the descriptions of the models, and what a wrong file is told."""
+    parts = {model.__name__: _table(model) for model in _TABLES}
+    heads = (BinaryHead, ContribBinaryHead, MultiClassHead, MultiLabelHead)
+    parts |= {f"{head.__name__}_doc": str(head.__doc__) for head in heads}
+    return _PAGE.substitute(parts, errors=_told(_WRONG))
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = ["| key | required | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        required = "yes" if field.is_required() else ""
+        rows.append(f"| `{name}` | {required} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _told(text: str) -> str:
+    try:
+        parse_config(text, "wrong.yaml")
+    except ConfigError as error:
+        return str(error)
+    raise AssertionError("the example of a wrong configuration is right")
+
+
+if __name__ == "__main__":
+    print(config_page(), end="")

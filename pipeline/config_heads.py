@@ -1,0 +1,332 @@
+"""The configuration of the heads: where scores and labels are, and how they are to be read."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
+from pipeline.config_fields import (
+    Listed,
+    Model,
+    SomeWords,
+    Text,
+    Words,
+    as_mapping,
+    distinct,
+    number_key,
+    refusal,
+    refuse,
+    repeated,
+    together,
+    wrong_length,
+)
+from pipeline.names import did_you_mean
+from pipeline.problems import describe, quote
+
+MAX_CLASSES = 1_000_000
+MAX_CLASS_METRICS = 50
+"""Up to so many classes a multi-label head has metrics for each, unless told which."""
+
+
+ONE_SCORE = "Give either `logits` or `probability`."
+
+
+class Score(Model):
+    """Where the score of a binary head is. The name of the column alone is the short form."""
+
+    column: Text = Field(description="The column, of numbers or, with `index`, of lists.")
+    index: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Where in the lists the positive class is, from 0."
+    )
+
+
+class ScoreList(Model):
+    """Where the scores of several classes are. The name of the column alone is the short form."""
+
+    column: Text = Field(description="The column, of lists with one number a class.")
+
+
+class BinaryLabel(Model):
+    """Where the label of a binary head is. The name of the column alone is the short form."""
+
+    column: Text = Field(description="The column, of 0 and 1 or, with `vocabulary`, of words.")
+    vocabulary: Words | None = Field(None, description="The two words of the column.")
+    positive: Text | None = Field(
+        None,
+        validate_default=True,
+        description="The word that is the positive class. By default the second of `vocabulary`.",
+    )
+
+    @field_validator("vocabulary", mode="wrap")
+    @classmethod
+    def _two_words(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return together(value, handler, wrong_length(value, 2, "words"))
+
+    @field_validator("positive")
+    @classmethod
+    def _one_of_them(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "vocabulary" not in info.data:
+            return value
+        words = info.data["vocabulary"]
+        if value is None:
+            return words[1] if words else None
+        if words is None:
+            refuse(refusal("needs 'vocabulary', the two words of the column"))
+        elif value not in words:
+            refuse(refusal(f"{quote(value)} is not in 'vocabulary'{did_you_mean(value, words)}"))
+        return value
+
+
+class MultiClassLabel(Model):
+    """Where the label of a multi-class head is. The name of the column alone is the short form."""
+
+    column: Text = Field(
+        description="The column, of class ids from 0 or, with `vocabulary`, of words."
+    )
+    vocabulary: Words | None = Field(
+        None, description="The words of the column, one a class, in the order of the ids."
+    )
+
+
+class MultiLabelLabel(Model):
+    """Where the labels of a multi-label head are, and in which form."""
+
+    column: Text = Field(description="The column, of lists.")
+    form: Literal["multi_hot", "ids", "names"] = Field(
+        description="What a list holds: `multi_hot` (a 0 or 1 for each class), `ids` (the ids of "
+        "the classes that are present, from 0) or `names` (their words)."
+    )
+    vocabulary: Words | None = Field(
+        None,
+        validate_default=True,
+        description="The words of the classes, in the order of the ids; for the form `names` only.",
+    )
+
+    @field_validator("vocabulary")
+    @classmethod
+    def _for_names(cls, value: Any, info: ValidationInfo) -> Any:
+        form = info.data.get("form")
+        if form == "names" and value is None:
+            refuse(
+                refusal(
+                    "key 'vocabulary' is missing: the form 'names' needs the words of the classes",
+                    missing=("vocabulary",),
+                )
+            )
+        if form in ("multi_hot", "ids") and value is not None:
+            refuse(
+                refusal(f"not for the form '{form}'; names for the report go into 'class_names'")
+            )
+        return value
+
+
+BINARY_SCORE = BeforeValidator(as_mapping, json_schema_input_type=Text | Score)
+CLASS_SCORES = BeforeValidator(as_mapping, json_schema_input_type=Text | ScoreList)
+
+ClassLogits = Annotated[
+    Annotated[ScoreList, CLASS_SCORES] | None,
+    Field(description=f"Where the logits of the classes are. {ONE_SCORE}"),
+]
+ClassProbabilities = Annotated[
+    Annotated[ScoreList, CLASS_SCORES] | None,
+    Field(
+        validate_default=True,
+        description=f"Where the probabilities of the classes are, used as they are. {ONE_SCORE}",
+    ),
+]
+Weight = Annotated[
+    Text | None,
+    Field(description="The column of the weights. Without it, each row weighs 1."),
+]
+Thresholds = Annotated[
+    tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+    Listed,
+    distinct(number_key),
+    Field(
+        description="Thresholds on the probability, between 0 and 1, for accuracy, precision and "
+        "recall at each. They must differ in six digits, which is what names of metrics show.",
+        json_schema_extra={"uniqueItems": True},
+    ),
+]
+Metrics = Annotated[
+    SomeWords | None,
+    Field(description="The names of the metrics to report. Without it, all that the head has."),
+]
+ClassNames = Annotated[
+    Words,
+    Field(
+        validate_default=True,
+        description="Names of the classes for the report, in the order of the ids. "
+        "By default the words of the label's `vocabulary`, else the ids.",
+    ),
+]
+
+
+def _unset() -> Any:
+    """Return the default that a validator fills."""
+    return None
+
+
+class HeadModel(Model):
+    """What all heads check."""
+
+    @field_validator("probability", mode="wrap", check_fields=False)
+    @classmethod
+    def _one_score(
+        cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        wrong = []
+        if "logits" in info.data and (info.data["logits"] is None) == (value is None):
+            if value is None:
+                keys = ("logits", "probability")
+                wrong = [refusal("key 'logits' or 'probability' is missing; give one", (), keys)]
+            else:
+                wrong = [refusal("give 'logits' or 'probability', not both")]
+        return together(value, handler, wrong)
+
+    @field_validator("label", mode="wrap", check_fields=False)
+    @classmethod
+    def _one_word_a_class(
+        cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if "n_classes" not in info.data:
+            return handler(value)
+        asked = (
+            value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else {}
+        )
+        words, n_classes = asked.get("vocabulary"), info.data["n_classes"]
+        wrong = wrong_length(words, n_classes, "words, one a class", ("vocabulary",))
+        return together(value, handler, wrong)
+
+    @field_validator("class_names", mode="wrap", check_fields=False)
+    @classmethod
+    def _one_name_a_class(
+        cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        n_classes = info.data.get("n_classes")
+        if value is not None:
+            wrong = (
+                [] if n_classes is None else wrong_length(value, n_classes, "names, one a class")
+            )
+            return together(value, handler, wrong)
+        if n_classes is None or "label" not in info.data:
+            return ()
+        return info.data["label"].vocabulary or tuple(map(str, range(n_classes)))
+
+
+class BinaryFields(HeadModel):
+    """The keys of both binary heads."""
+
+    type: str
+    logits: Annotated[Score, BINARY_SCORE] | None = Field(
+        None, description=f"Where the logit is. {ONE_SCORE}"
+    )
+    probability: Annotated[Score, BINARY_SCORE] | None = Field(
+        None,
+        validate_default=True,
+        description=f"Where the probability of the positive class is, used as it is. {ONE_SCORE}",
+    )
+    label: Annotated[
+        BinaryLabel, BeforeValidator(as_mapping, json_schema_input_type=Text | BinaryLabel)
+    ] = Field(description="Where the label is.")
+    weight: Weight = None
+    thresholds: Thresholds = ()
+    metrics: Metrics = None
+
+
+class BinaryHead(BinaryFields):
+    """Two classes; the figures of `tf.estimator.BinaryClassHead`."""
+
+    type: Literal["binary"] = Field(description="`binary`")
+
+
+class ContribBinaryHead(BinaryFields):
+    """Two classes; the figures of `tf.contrib.estimator.binary_classification_head` (TF 1)."""
+
+    type: Literal["contrib_binary"] = Field(description="`contrib_binary`")
+
+
+class MultiClassHead(HeadModel):
+    """One of several classes; the figures of `tf.estimator.MultiClassHead`."""
+
+    type: Literal["multi_class"] = Field(description="`multi_class`")
+    n_classes: Annotated[int, Field(gt=2, le=MAX_CLASSES)] = Field(
+        description="How many classes there are, more than 2."
+    )
+    logits: ClassLogits = None
+    probability: ClassProbabilities = None
+    label: Annotated[
+        MultiClassLabel, BeforeValidator(as_mapping, json_schema_input_type=Text | MultiClassLabel)
+    ] = Field(description="Where the label is.")
+    weight: Weight = None
+    class_names: ClassNames = Field(default_factory=_unset)
+    metrics: Metrics = None
+
+
+class MultiLabelHead(HeadModel):
+    """Any number of several classes; the figures of `tf.estimator.MultiLabelHead`."""
+
+    type: Literal["multi_label"] = Field(description="`multi_label`")
+    n_classes: Annotated[int, Field(gt=1, le=MAX_CLASSES)] = Field(
+        description="How many classes there are, more than 1."
+    )
+    logits: ClassLogits = None
+    probability: ClassProbabilities = None
+    label: Annotated[MultiLabelLabel, BeforeValidator(as_mapping)] = Field(
+        description="Where the labels are, and in which form."
+    )
+    weight: Weight = None
+    thresholds: Thresholds = ()
+    class_names: ClassNames = Field(default_factory=_unset)
+    class_metrics: Annotated[tuple[int, ...], Listed] = Field(
+        default_factory=_unset,
+        validate_default=True,
+        description="The classes, by id or name, with metrics of their own. "
+        f"By default all where there are at most {MAX_CLASS_METRICS}, else none.",
+        json_schema_extra={"items": {"type": ["integer", "string"]}, "uniqueItems": True},
+    )
+    metrics: Metrics = None
+
+    @field_validator("class_metrics", mode="before")
+    @classmethod
+    def _ids_of_classes(cls, value: Any, info: ValidationInfo) -> Any:
+        n_classes = info.data.get("n_classes")
+        if value is None or n_classes is None:
+            return tuple(range(n_classes or 0)) if (n_classes or 0) <= MAX_CLASS_METRICS else ()
+        if not isinstance(value, list | tuple):
+            return value
+        names = info.data.get("class_names")
+        found = [_class_id(item, n_classes, names) for item in value]
+        refuse(
+            *(refusal(wrong, (i,)) for i, wrong in enumerate(found) if isinstance(wrong, str)),
+            *repeated(found, lambda item: f"class {item}" if isinstance(item, int) else None),
+        )
+        return tuple(item for item in found if item is not None)
+
+
+HeadConfig = Annotated[
+    BinaryHead | MultiClassHead | MultiLabelHead | ContribBinaryHead, Field(discriminator="type")
+]
+
+
+def _class_id(item: Any, n_classes: int, names: tuple[str, ...] | None) -> int | str | None:
+    """Return the id of a class that is given by id or name, or what is wrong with it.
+
+    A name cannot be judged, None, while the names themselves are refused.
+    """
+    if isinstance(item, str):
+        if not names:
+            return None
+        if item not in names:
+            return f"no class is named {quote(item)}{did_you_mean(item, names)}"
+        return names.index(item)
+    if not isinstance(item, int) or isinstance(item, bool):
+        return f"expected the id or name of a class, not {describe(item)}"
+    if not 0 <= item < n_classes:
+        return f"there is no class {item}; ids go from 0 to {n_classes - 1}"
+    return item

@@ -1,0 +1,274 @@
+"""From columns to the scores, labels and weights of one head, and what is wrong with which row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.columns import (
+    Floats,
+    Mask,
+    Rows,
+    flat_values,
+    is_list,
+    is_number,
+    is_text,
+    list_lengths,
+    numbers,
+    words,
+)
+from pipeline.config_heads import HeadConfig, MultiLabelHead, Score, ScoreList
+
+Fault = tuple[str, Mask]
+"""A reason, and the rows `[n]` it holds for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """The columns of one head as numbers.
+
+    Attributes:
+        scores: float64 `[n, k]`, C-contiguous.
+        labels: float64 `[n, k]`; `[n, 1]` for a multi-class head.
+        weights: float64 `[n]`, or None.
+        faults: what is wrong; rows with a fault hold values without meaning.
+    """
+
+    scores: Floats
+    labels: Floats
+    weights: Floats | None
+    faults: list[Fault]
+
+    def without(self, bad: Mask) -> Extracted:
+        """The rows that are not bad."""
+        if not bad.any():
+            return self
+        weights = None if self.weights is None else self.weights[~bad]
+        return Extracted(self.scores[~bad], self.labels[~bad], weights, [])
+
+
+def extract(head: HeadConfig, rows: Rows) -> Extracted:
+    """The scores, labels and weights of a head.
+
+    Raises:
+        TypeError: if a column is of a type that the head cannot read; it names the column.
+    """
+    faults: list[Fault] = []
+    scores = _scores(head, rows, faults)
+    labels = _labels(head, rows, faults)
+    weights = None if head.weight is None else _weights(head.weight, rows, faults)
+    return Extracted(scores, labels, weights, faults)
+
+
+def _scores(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
+    source = _source(head)
+    column = source.column
+    index = getattr(source, "index", None)
+    classes = getattr(head, "n_classes", None)
+    if classes is not None:
+        scores = _matrix(rows, column, classes, faults)
+    elif index is not None:
+        scores = _element(rows, column, index, faults)
+    else:
+        scores = _single(rows, column, faults)[:, np.newaxis]
+    finite = np.isfinite(scores)
+    if not finite.all():
+        _add(faults, f"not_finite:{column}", _any(~finite))
+    if head.logits is None:
+        with np.errstate(invalid="ignore"):
+            inside = (scores >= 0) & (scores <= 1)
+        if not inside.all():
+            _add(faults, f"not_a_probability:{column}", _any(~inside))
+    return scores
+
+
+def _source(head: HeadConfig) -> Score | ScoreList:
+    source = head.logits or head.probability
+    assert source is not None
+    return source
+
+
+def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
+    label = head.label
+    column = label.column
+    if isinstance(head, MultiLabelHead):
+        if head.label.form == "multi_hot":
+            labels = _matrix(rows, column, head.n_classes, faults)
+            _outside(faults, column, labels, 1.0)
+            return labels
+        return _indicators(rows, head, faults)
+    if label.vocabulary is None:
+        labels = _single(rows, column, faults)
+        classes = getattr(head, "n_classes", None)
+        if classes is None:
+            _outside(faults, column, labels, 1.0)
+        else:
+            _outside(faults, column, labels, classes - 1.0)
+            _add(faults, f"not_a_class_id:{column}", labels != np.trunc(labels))
+    else:
+        array, several = rows.scalars(column)
+        if not is_text(array.type) and not pa.types.is_null(array.type):
+            raise TypeError(f"column '{column}' is {array.type}, and its vocabulary is of words")
+        labels, null, unknown = words(array, label.vocabulary)
+        _missing(faults, column, null, several)
+        _add(faults, f"not_in_vocabulary:{column}", unknown)
+        if getattr(label, "positive", None) == label.vocabulary[0]:
+            labels = 1.0 - labels
+    return labels[:, np.newaxis]
+
+
+def _weights(column: str, rows: Rows, faults: list[Fault]) -> Floats:
+    weights = _single(rows, column, faults)
+    _add(faults, f"not_finite:{column}", ~np.isfinite(weights))
+    with np.errstate(invalid="ignore"):
+        _add(faults, f"negative:{column}", weights < 0)
+    return weights
+
+
+def _single(rows: Rows, column: str, faults: list[Fault]) -> Floats:
+    """A column of single numbers `[n]`."""
+    array, several = rows.scalars(column)
+    if not is_number(array.type) and not pa.types.is_null(array.type):
+        raise TypeError(f"column '{column}' is {array.type}, and numbers are needed")
+    values, null = numbers(array)
+    _missing(faults, column, null, several)
+    return values
+
+
+def _lists(rows: Rows, column: str) -> pa.Array:
+    array = rows.column(column)
+    if not is_list(array.type):
+        raise TypeError(f"column '{column}' is {array.type}, and lists are needed")
+    return array
+
+
+def _matrix(rows: Rows, column: str, width: int, faults: list[Fault]) -> Floats:
+    """A column of lists of one length `[n, width]`."""
+    array = _lists(rows, column)
+    fits = list_lengths(array) == width
+    if not fits.all():
+        _add(faults, f"wrong_length:{column}", ~fits)
+        array = array.filter(pa.array(fits))
+    values, null = _list_numbers(array, column)
+    if null is not None:
+        missing = np.zeros(len(rows), bool)
+        missing[fits] = null.reshape(-1, width).any(axis=1)
+        _add(faults, f"null:{column}", missing)
+    values = values.reshape(-1, width)
+    if fits.all():
+        return values
+    out = np.zeros((len(rows), width))
+    out[fits] = values
+    return out
+
+
+def _element(rows: Rows, column: str, index: int, faults: list[Fault]) -> Floats:
+    """One element of a column of lists `[n, 1]`."""
+    array = _lists(rows, column)
+    lengths = list_lengths(array)
+    long_enough = lengths > index
+    _add(faults, f"wrong_length:{column}", ~long_enough)
+    starts = (np.cumsum(lengths) - lengths)[long_enough]
+    values, null = _list_numbers(array, column)
+    out = np.zeros((len(rows), 1))
+    out[long_enough, 0] = values[starts + index]
+    if null is not None:
+        missing = np.zeros(len(rows), bool)
+        missing[long_enough] = null[starts + index]
+        _add(faults, f"null:{column}", missing)
+    return out
+
+
+def element_lengths(head: HeadConfig, rows: Rows) -> tuple[str, int, int] | None:
+    """The column that `index` picks an element from, and its shortest and longest list.
+
+    None where no element is picked or there are no rows. All lists of a run must have one length,
+    which no batch can tell on its own.
+    """
+    source = _source(head)
+    if getattr(source, "index", None) is None or not len(rows):
+        return None
+    lengths = list_lengths(_lists(rows, source.column))
+    return source.column, int(lengths.min()), int(lengths.max())
+
+
+def _indicators(rows: Rows, head: MultiLabelHead, faults: list[Fault]) -> Floats:
+    """Lists of class ids or names as 0 and 1 `[n, k]`."""
+    column = head.label.column
+    array = _lists(rows, column)
+    if array.null_count:
+        _add(faults, f"null:{column}", array.is_null().to_numpy(zero_copy_only=False))
+    row = np.repeat(np.arange(len(rows)), list_lengths(array))
+    values = flat_values(array)
+    if head.label.vocabulary is not None:
+        if not is_text(values.type) and not pa.types.is_null(values.type):
+            raise TypeError(
+                f"column '{column}' holds {values.type}, and its vocabulary is of words"
+            )
+        ids, null, wrong = (
+            words(values, head.label.vocabulary) if len(values) else (np.zeros(0), None, None)
+        )
+        reason = f"not_in_vocabulary:{column}"
+    else:
+        ids, null = _list_numbers(array, column)
+        wrong = ~((ids >= 0) & (ids < head.n_classes) & (ids == np.trunc(ids)))
+        reason = f"not_a_class_id:{column}"
+    good = np.ones(len(ids), bool)
+    for mask, why in ((null, f"null:{column}"), (wrong, reason)):
+        if mask is not None and mask.any():
+            _add(faults, why, np.bincount(row[mask & good], minlength=len(rows)) > 0)
+            good &= ~mask
+    out = np.zeros((len(rows), head.n_classes))
+    out[row[good], ids[good].astype(np.int64)] = 1.0
+    return out
+
+
+def _list_numbers(array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
+    values = flat_values(array)
+    if not is_number(values.type) and not pa.types.is_null(values.type):
+        raise TypeError(f"column '{column}' holds {values.type}, and numbers are needed")
+    return numbers(values)
+
+
+def _missing(faults: list[Fault], column: str, null: Mask | None, several: Mask | None) -> None:
+    if several is not None:
+        _add(faults, f"wrong_length:{column}", several)
+    _add(faults, f"null:{column}", null)
+
+
+def _outside(faults: list[Fault], column: str, labels: Floats, highest: float) -> None:
+    with np.errstate(invalid="ignore"):
+        inside = (labels >= 0) & (labels <= highest)
+    if not inside.all():
+        _add(faults, f"out_of_range:{column}", _any(~inside))
+
+
+def _any(mask: Mask) -> Mask:
+    """The rows `[n]` of which an element of `[n]` or `[n, k]` is set."""
+    rows: Mask = np.logical_or.reduce(mask.reshape(len(mask), -1), axis=1)
+    return rows
+
+
+def _add(faults: list[Fault], reason: str, rows: Mask | None) -> None:
+    if rows is not None and rows.any():
+        faults.append((reason, rows))
+
+
+def first_faults(faults: list[Fault], rows: int) -> tuple[Mask, Iterator[Fault]]:
+    """Which rows are bad `[n]`, and every bad row once, under the first reason it has."""
+    bad = np.zeros(rows, bool)
+    for _, mask in faults:
+        bad |= mask
+
+    def each() -> Iterator[Fault]:
+        seen = np.zeros(rows, bool)
+        for reason, mask in faults:
+            new = mask & ~seen
+            if new.any():
+                yield reason, new
+            seen |= mask
+
+    return bad, each()

@@ -1,0 +1,318 @@
+"""Serialized `tf.train.Example` records as Arrow columns.
+
+Records are read in lock step (`wire`, `feature_lists`); each record that this does not fully
+recognise goes to the protobuf runtime, and a record that the runtime refuses is a fault.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from numbers import Integral, Real
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.readers.crc32c import Int64, UInt8
+from pipeline.readers.example_message import example_class, parse_features
+from pipeline.readers.faults import DataFault
+from pipeline.readers.feature_lists import BYTES, FLOAT, INT64, LIST_TYPES, read_kinds, read_lists
+from pipeline.readers.tfrecord import (
+    BLOCK_BYTES,
+    MAX_RECORD_BYTES,
+    Block,
+    Compression,
+    read_blocks,
+)
+from pipeline.readers.wire import FeatureScan
+
+BATCH_ROWS = 131_072
+
+_STEP_ROWS = 16_384  # records in lock step: their cursors stay in cache
+_FIRST_BYTES = 1 << 20
+
+_FIELDS = {BYTES: "bytes_list", FLOAT: "float_list", INT64: "int64_list"}
+_KINDS = {field: kind for kind, field in _FIELDS.items()} | {None: 0}
+
+
+def read_examples(
+    stream: BinaryIO,
+    path: str,
+    columns: Sequence[str],
+    *,
+    compression: Compression = None,
+    batch_rows: int = BATCH_ROWS,
+    block_bytes: int = BLOCK_BYTES,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+) -> Iterator[pa.RecordBatch]:
+    """Read features of the `tf.train.Example` records of a TFRecord file as Arrow columns.
+
+    Each column is a `list<float>`, `list<int64>` or `list<binary>` with one list a row. A row whose
+    record lacks the feature, or has it with no kind set, is null; a list that is set and empty is
+    empty. A column of which no row of the batch has a list is of type null. Where a record repeats
+    a feature, the last one counts, as in protobuf maps.
+
+    Bodies of features not asked for are not read; names are, and must be UTF-8.
+
+    Args:
+        stream: the bytes as stored, see `read_blocks`.
+        path: the name of the file, for errors.
+        columns: the features wanted, each once.
+        compression: None or "gzip".
+        batch_rows: rows of a batch, at least 1; a block of the file that ends sooner ends it.
+        block_bytes: see `read_blocks`.
+        max_record_bytes: see `read_blocks`.
+
+    Raises:
+        DataFault: as `read_blocks`; also "not_an_example" (the protobuf runtime refuses the record)
+            and "mixed_feature_kinds" (floats in one record of the file, integers in another).
+        ValueError: a column is named twice, or `batch_rows` is below 1.
+
+    >>> import io, tempfile
+    >>> from pipeline.readers.tfrecord import write_records
+    >>> records = [encode_example({"logit": [0.5]}), encode_example({"id": [7], "logit": [-2.0]})]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_records(f"{folder}/a.tfrecord", records)
+    ...     with open(f"{folder}/a.tfrecord", "rb") as stream:
+    ...         [batch] = read_examples(stream, "a.tfrecord", ["id", "logit"])
+    >>> batch.to_pydict()
+    {'id': [None, [7]], 'logit': [[0.5], [-2.0]]}
+    """
+    if len(set(columns)) < len(columns) or batch_rows < 1:
+        raise ValueError("name each column once, and let batch_rows be at least 1")
+    reader = _Reader(path, columns)
+    for block in read_blocks(
+        stream,
+        path,
+        compression=compression,
+        block_bytes=block_bytes,
+        max_record_bytes=max_record_bytes,
+    ):
+        for first in range(0, len(block), batch_rows):
+            yield reader.read(block, range(first, min(first + batch_rows, len(block))))
+
+
+def example_columns(
+    stream: BinaryIO, path: str, *, compression: Compression = None, max_records: int = 1000
+) -> dict[str, pa.DataType]:
+    """Return the features of the first records of a file and their types, sorted by name.
+
+    Types are as in `read_examples`; a feature whose kind is never set has the null type.
+
+    Args:
+        stream: the bytes as stored, see `read_blocks`.
+        path: the name of the file, for errors.
+        compression: None or "gzip".
+        max_records: how many records to look at.
+
+    Raises:
+        DataFault: as `read_examples`.
+    """
+    names: set[str] = set()
+    seen: dict[str, _Seen] = {}
+    blocks = read_blocks(stream, path, compression=compression, block_bytes=_FIRST_BYTES)
+    records = ((block, index) for block in blocks for index in range(len(block)))
+    for block, index in islice(records, max_records):
+        features = parse_features(block.payload(index))
+        if features is None:
+            raise _not_an_example(path, block, index)
+        names.update(features)
+        for name in sorted(features):
+            kind, _ = _values(features[name])
+            if kind:
+                before = seen.setdefault(name, _Seen(kind, block.first_row + index))
+                if before.kind != kind:
+                    raise _mixed_kinds(path, name, before, kind, block, index)
+    return {
+        name: LIST_TYPES[seen[name].kind] if name in seen else pa.null() for name in sorted(names)
+    }
+
+
+def encode_example(
+    features: Mapping[str, Sequence[float] | Sequence[int] | Sequence[bytes | str]],
+) -> bytes:
+    r"""Serialize one `tf.train.Example`; equal features give equal bytes.
+
+    Integers (NumPy's too) become an int64_list, numbers of which some are not integers a
+    float_list, bytes and strings (in UTF-8) a bytes_list. A feature of no values has no kind.
+
+    Raises:
+        TypeError: values are neither all numbers nor all text, or are not in a sequence.
+        ValueError: an integer does not fit int64, or a finite number does not fit float32.
+
+    >>> encode_example({"label": [1]})
+    b'\n\x10\n\x0e\n\x05label\x12\x05\x1a\x03\n\x01\x01'
+    """
+    example = example_class()()
+    for name, values in features.items():
+        feature = example.features.feature[name]
+        if isinstance(values, str | bytes):
+            raise TypeError(f"feature '{name}': put the text in a list")
+        if not len(values):
+            continue
+        if all(isinstance(value, str | bytes) for value in values):
+            texts = (value.encode() if isinstance(value, str) else value for value in values)
+            feature.bytes_list.value.extend(texts)
+        elif all(isinstance(value, Integral) for value in values):
+            feature.int64_list.value.extend(int(value) for value in values)
+        elif all(isinstance(value, Real) for value in values):
+            numbers = [float(value) for value in values]
+            feature.float_list.value.extend(numbers)
+            if list(map(math.isinf, feature.float_list.value)) != list(map(math.isinf, numbers)):
+                raise ValueError(f"feature '{name}': a number does not fit float32")
+        else:
+            raise TypeError(f"feature '{name}': give all numbers, or all bytes and strings")
+    serialized: bytes = example.SerializeToString(deterministic=True)
+    return serialized
+
+
+class _Seen(NamedTuple):
+    """A kind of a feature, and the row that has it."""
+
+    kind: int
+    row: int
+
+
+class _Reader:
+    """Turns blocks of one file into batches; remembers the kind of each column."""
+
+    def __init__(self, path: str, columns: Sequence[str]) -> None:
+        self._path = path
+        self._columns = columns
+        self._names = [column.encode() for column in columns]
+        self._seen: dict[str, _Seen] = {}
+
+    def read(self, block: Block, rows: range) -> pa.RecordBatch:
+        steps = [
+            self._read_step(block, rows[first : first + _STEP_ROWS])
+            for first in range(0, len(rows), _STEP_ROWS)
+        ]
+        if not self._columns:
+            rows_only = pa.StructArray.from_buffers(pa.struct([]), len(rows), [None], children=[])
+            return pa.RecordBatch.from_struct_array(rows_only)
+        arrays = [_join(parts) for parts in zip(*steps, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, names=self._columns)
+
+    def _read_step(self, block: Block, rows: range) -> list[pa.Array]:
+        cut = slice(rows.start, rows.stop)
+        scan = FeatureScan(block.buffer, block.starts[cut], block.lengths[cut], self._names)
+        kinds = np.zeros((len(self._columns), len(rows)), np.uint8)
+        fast = [
+            _decode(block.buffer, scan, column, kinds[column])
+            for column in range(len(self._columns))
+        ]
+        others = np.flatnonzero(~scan.recognised)
+        kinds[:, others] = 0
+        slow: list[list[Any]] = [[] for _ in self._columns]
+        fault = None
+        for row in others.tolist():
+            features = parse_features(block.payload(rows[row]))
+            if features is None:
+                fault = _not_an_example(self._path, block, rows[row])
+                kinds[:, row:] = 0
+                break
+            for column, name in enumerate(self._columns):
+                kind, values = _values(features.get(name))
+                kinds[column, row] = kind
+                slow[column].append(values)
+        self._compare_kinds(kinds, block, rows)
+        if fault:
+            raise fault
+        return [
+            _replace(array, others, lists, int(of_rows.max(initial=0)))
+            for array, lists, of_rows in zip(fast, slow, kinds, strict=True)
+        ]
+
+    def _compare_kinds(self, kinds: UInt8, block: Block, rows: range) -> None:
+        """Raise the fault of the first row that has a feature of another kind than rows before."""
+        mixed = []
+        for name, of_rows in zip(self._columns, kinds, strict=True):
+            chosen = np.flatnonzero(of_rows)
+            if not len(chosen):
+                continue
+            first = _Seen(int(of_rows[chosen[0]]), block.first_row + rows[int(chosen[0])])
+            seen = self._seen.setdefault(name, first)
+            others = chosen[of_rows[chosen] != seen.kind]
+            if len(others):
+                index = rows[int(others[0])]
+                mixed.append((index, name, int(of_rows[others[0]])))
+        if mixed:
+            index, name, kind = min(mixed)
+            raise _mixed_kinds(self._path, name, self._seen[name], kind, block, index)
+
+
+def _decode(buffer: UInt8, scan: FeatureScan, column: int, kinds: UInt8) -> pa.Array:
+    """Return the lists of one column where records are recognised; fill in the kinds.
+
+    Records with another kind than the first are left to the protobuf runtime: most often a fault.
+    """
+    has = np.flatnonzero(scan.recognised & (scan.starts[column] >= 0))
+    found, starts, sizes, plain = read_kinds(
+        buffer, scan.starts[column, has], scan.sizes[column, has]
+    )
+    kinds[has] = found
+    chosen = np.flatnonzero(plain & (found > 0))
+    kind = int(found[chosen[0]]) if len(chosen) else 0
+    scan.recognised[has[~plain | (found > 0) & (found != kind)]] = False
+    if not kind:
+        return pa.nulls(len(kinds))
+    chosen = chosen[found[chosen] == kind]
+    rows = has[chosen]
+    counts, values, plain = read_lists(kind, buffer, starts[chosen], sizes[chosen])
+    scan.recognised[rows[~plain]] = False
+    lengths = np.zeros(len(kinds), np.int64)
+    lengths[rows] = counts
+    absent = np.ones(len(kinds), np.bool_)
+    absent[rows] = False
+    offsets = np.append(0, np.cumsum(lengths)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(absent))
+
+
+def _replace(
+    array: pa.Array, rows: Int64, lists: Sequence[list[Any] | None], kind: int
+) -> pa.Array:
+    """Return the array with other lists in some rows."""
+    if not len(rows) or not kind:
+        return array
+    if pa.types.is_null(array.type):
+        array = pa.nulls(len(array), LIST_TYPES[kind])
+    order = np.arange(len(array))
+    order[rows] = len(array) + np.arange(len(rows))
+    return pa.concat_arrays([array, pa.array(lists, LIST_TYPES[kind])]).take(pa.array(order))
+
+
+def _join(parts: Sequence[pa.Array]) -> pa.Array:
+    """Return adjacent pieces of a column as one; pieces without a list take the others' type."""
+    of_kind = next((part.type for part in parts if not pa.types.is_null(part.type)), pa.null())
+    typed = [part if part.type == of_kind else pa.nulls(len(part), of_kind) for part in parts]
+    return pa.concat_arrays(typed)
+
+
+def _values(feature: Any) -> tuple[int, list[Any] | None]:
+    field = feature.WhichOneof("kind") if feature is not None else None
+    return _KINDS[field], None if field is None else list(getattr(feature, field).value)
+
+
+def _not_an_example(path: str, block: Block, index: int) -> DataFault:
+    return DataFault(
+        path,
+        "not_an_example",
+        "the record is no serialized tf.train.Example: check what wrote the file",
+        offset=int(block.offsets[index]),
+        row=block.first_row + index,
+    )
+
+
+def _mixed_kinds(
+    path: str, name: str, seen: _Seen, kind: int, block: Block, index: int
+) -> DataFault:
+    return DataFault(
+        path,
+        "mixed_feature_kinds",
+        f"feature '{name}' is {_FIELDS[kind]} here and {_FIELDS[seen.kind]} in row {seen.row}: "
+        "write it with one kind in all records",
+        offset=int(block.offsets[index]),
+        row=block.first_row + index,
+    )

@@ -1,0 +1,108 @@
+"""Parquet shards: footers, work items of adjacent row groups, and batches of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.columns import is_text
+from pipeline.readers.faults import DataFault
+from pipeline.readers.shards import OpenFile, Shard, WorkItem
+
+# A work item is about this large: enough rows that its overhead does not show, few enough that one
+# large file spreads over workers.
+ITEM_ROWS = 1 << 20
+ITEM_BYTES = 64 << 20
+
+
+def read_schema(shard: Shard, open_file: OpenFile) -> pa.Schema:
+    """The columns of a shard, from its footer.
+
+    Raises:
+        DataFault: if the footer cannot be read.
+    """
+    with open_file(shard.path) as stream:
+        return _open(stream, shard).schema_arrow
+
+
+def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
+    """The work items of a shard: runs of adjacent row groups, in order.
+
+    Raises:
+        DataFault: if the footer cannot be read.
+    """
+    with open_file(shard.path) as stream:
+        footer = _open(stream, shard).metadata
+        sizes = [footer.row_group(i) for i in range(footer.num_row_groups)]
+        groups = [(group.num_rows, group.total_byte_size) for group in sizes]
+    items = []
+    first = row = rows = size = 0
+    for number, (group_rows, group_bytes) in enumerate(groups):
+        full = rows + group_rows > ITEM_ROWS or size + group_bytes > ITEM_BYTES
+        if number > first and full:
+            items.append(WorkItem(shard, row, (first, number)))
+            first, row, rows, size = number, row + rows, 0, 0
+        rows, size = rows + group_rows, size + group_bytes
+    if len(groups) > first:
+        items.append(WorkItem(shard, row, (first, len(groups))))
+    return items
+
+
+def read_batches(
+    item: WorkItem,
+    columns: Sequence[str],
+    batch_rows: int,
+    open_file: OpenFile,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a work item, some columns of it.
+
+    Args:
+        item: what to read.
+        columns: the columns wanted; those the file lacks are left out. Strings stay dictionary
+        codes. batch_rows: rows of a batch; the last has what is left.
+        open_file: opens the shard.
+
+    Raises:
+        DataFault: if the file is damaged; page checksums are verified where the file has them.
+    """
+    with open_file(item.shard.path) as stream:
+        plain = _open(stream, item.shard)
+        schema = plain.schema_arrow
+        text = [field.name for field in schema if is_text(field.type)]
+        file = _open(stream, item.shard, text, plain.metadata)
+        present = [name for name in columns if name in schema.names]
+        groups = range(*(item.row_groups or (0, file.metadata.num_row_groups)))
+        batches = file.iter_batches(batch_rows, row_groups=list(groups), columns=present)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowException, OSError) as error:
+                raise DataFault(
+                    item.shard.path,
+                    "corrupt_parquet",
+                    str(error),
+                    row_group=groups.start if len(groups) == 1 else None,
+                ) from error
+            if batch is None:
+                return
+            yield batch
+
+
+def _open(
+    stream: BinaryIO,
+    shard: Shard,
+    coded: Sequence[str] = (),
+    footer: pq.FileMetaData | None = None,
+) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(
+            stream,
+            metadata=footer,
+            read_dictionary=list(coded),
+            page_checksum_verification=True,
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise DataFault(shard.path, "corrupt_parquet", str(error)) from error

@@ -1,0 +1,93 @@
+"""Work items and rows of a shard, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.columns import Rows, list_lengths
+from pipeline.readers import parquet
+from pipeline.readers.example import example_columns, read_examples
+from pipeline.readers.faults import DataFault
+from pipeline.readers.shards import OpenFile, Shard, WorkItem
+
+
+def read_columns(shard: Shard, open_file: OpenFile) -> dict[str, pa.DataType]:
+    """The columns of a shard, those of its directories included; of TFRecord, its first records'.
+
+    Raises:
+        DataFault: if the shard cannot be read.
+    """
+    columns = {name: pa.string() for name in shard.directory_columns()}
+    if shard.format == "parquet":
+        schema = parquet.read_schema(shard, open_file)
+        return columns | {field.name: field.type for field in schema}
+    with open_file(shard.path) as stream:
+        return columns | example_columns(stream, shard.path, compression=shard.compression)
+
+
+def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
+    """The work items of a shard, in order; a TFRecord file is one.
+
+    Raises:
+        DataFault: if the footer of a Parquet file cannot be read.
+    """
+    return parquet.plan_items(shard, open_file) if shard.format == "parquet" else [WorkItem(shard)]
+
+
+def read_rows(
+    item: WorkItem, columns: Sequence[str], batch_rows: int, open_file: OpenFile
+) -> Iterator[Rows]:
+    """The rows of a work item with the columns asked for, in batches.
+
+    Raises:
+        DataFault: if the file is damaged or lacks a column.
+    """
+    directory = item.shard.directory_columns()
+    first = item.first_row
+    for batch in _read_batches(item, columns, batch_rows, open_file):
+        missing = sorted(set(columns) - set(batch.schema.names) - set(directory))
+        if missing:
+            has = ", ".join(sorted({*read_columns(item.shard, open_file)}))
+            raise DataFault(
+                item.shard.path,
+                "missing_column",
+                f"the file has no column '{missing[0]}'; it has: {has}",
+            )
+        numbers = np.arange(first, first + batch.num_rows)
+        first += batch.num_rows
+        yield Rows(batch, numbers, item.shard.path, directory)
+
+
+def _read_batches(
+    item: WorkItem, columns: Sequence[str], batch_rows: int, open_file: OpenFile
+) -> Iterator[pa.RecordBatch]:
+    shard = item.shard
+    if shard.format == "parquet":
+        yield from parquet.read_batches(item, columns, batch_rows, open_file)
+        return
+    directory = shard.directory_columns()
+    wanted = [name for name in columns if name not in directory]
+    with open_file(shard.path) as stream:
+        for batch in read_examples(
+            stream, shard.path, wanted, compression=shard.compression, batch_rows=batch_rows
+        ):
+            yield _without_absence(batch)
+
+
+def _without_absence(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same columns with an absent feature as an empty list, which it cannot be told from."""
+    columns = []
+    for column in batch.columns:
+        if pa.types.is_null(column.type):
+            offsets = pa.array(np.zeros(len(column) + 1, np.int32))
+            column = pa.ListArray.from_arrays(offsets, pa.nulls(0))
+        elif column.null_count:
+            column = pa.ListArray.from_arrays(
+                pa.array(np.append(0, np.cumsum(list_lengths(column))), pa.int32()),
+                column.flatten(),
+            )
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

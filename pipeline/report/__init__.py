@@ -1,0 +1,1 @@
+"""The finished report as data, and its views."""

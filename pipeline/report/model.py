@@ -1,0 +1,90 @@
+"""The report as data: what report.json holds.
+
+It says nothing but facts of rows: the same rows and configuration give the same bytes, however
+files are cut, wherever and whenever they are evaluated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from heads.statistics import OVERALL, Condition, Key
+from pipeline.facts import Facts
+from pipeline.plan import HeadPlan, Plan
+from pipeline.results import Cell
+
+SCHEMA_VERSION = 1
+
+
+def build_report(plan: Plan, cells: Iterable[Cell], facts: Facts) -> dict[str, Any]:
+    """The report from its cells, in any order.
+
+    Raises:
+        RuntimeError: if the slices of a column do not add up to all rows: states were lost.
+    """
+    config = plan.config.to_dict()
+    for place in ("input", "output"):
+        config.pop(place)
+    by_head: dict[str, dict[Key, dict[str, Any]]] = {name: {} for name in plan.heads}
+    for cell in cells:
+        entry = by_head[cell.head].setdefault(
+            cell.key, {"slice": _slice(cell.key), "examples": 0, "metrics": {}}
+        )
+        if cell.examples is not None:
+            entry["examples"] = cell.examples
+        for name, value in cell.metrics.items():
+            defined = isinstance(value, float)
+            entry["metrics"][name] = {"value": value} if defined else _undefined(str(value))
+        if cell.matrix is not None:
+            entry["confusion_matrix"] = [list(row) for row in cell.matrix]
+    return {
+        "headcount_report": SCHEMA_VERSION,
+        "config": config,
+        "rows": {"read": facts.rows, "evaluated": facts.kept},
+        "heads": {
+            name: _head(plan, head, by_head[name]) for name, head in sorted(plan.heads.items())
+        },
+    }
+
+
+def report_bytes(report: dict[str, Any]) -> bytes:
+    """The bytes of report.json."""
+    text = json.dumps(report, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def _undefined(reason: str) -> dict[str, Any]:
+    return {"value": None, "reason": reason}
+
+
+def _slice(key: Key) -> list[dict[str, Any]]:
+    return [{"column": column, "kind": kind, "value": value} for column, kind, value in key]
+
+
+def _head(plan: Plan, head: HeadPlan, entries: dict[Key, dict[str, Any]]) -> dict[str, Any]:
+    order = {column: position for position, column in enumerate(plan.slice_columns)}
+    total = entries.get(OVERALL, {"examples": 0})["examples"]
+    for column in plan.slice_columns:
+        parts = sum(
+            entry["examples"] for key, entry in entries.items() if key and key[0][0] == column
+        )
+        if parts != total:
+            raise RuntimeError(
+                f"The slices of '{column}' have {parts:,} examples of head '{head.name}', and"
+                f" overall has {total:,}: the runner lost states. Nothing was published; run again."
+            )
+    keys = sorted(entries, key=lambda key: [(order[c[0]], *_sorting(c)) for c in key])
+    return {
+        "type": head.config.type,
+        "classes": list(head.scope.class_names),
+        "weighted": head.scope.weighted,
+        "slices": [entries[key] for key in keys],
+    }
+
+
+def _sorting(condition: Condition) -> tuple[str, float, str]:
+    _, kind, value = condition
+    number = float(value) if kind in ("int", "float", "bool") and value is not None else 0.0
+    return kind, number, str(value)

@@ -1,0 +1,190 @@
+"""Slices: which segments a row belongs to.
+
+Rows are measured in the cross of all slice columns, and the states of the cross are rolled up into
+the slices afterwards: states are exact, so that costs no digit, and one pass over the rows serves
+every slice. Where the cross has too many cells, each column is measured on its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from heads.statistics import OVERALL, Condition, Key, Segments
+
+Ints = npt.NDArray[np.int64]
+
+# Beyond this many cells the cross costs more than it saves.
+MAX_CROSS = 4096
+# Combinations are numbered through before it is known which occur; these still fit an int64.
+MAX_MIXED = 1 << 40
+
+
+class Slicer:
+    """Gives the rows of batches their segments; the numbering is its own and grows with the data.
+
+    Args:
+        columns: the columns to slice by.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = {column: _Values(column) for column in columns}
+        self._crosses = [_Cross(columns)]
+
+    def segments(self, column: Callable[[str], pa.Array], rows: int) -> list[Segments] | None:
+        """The segments of a batch, once for each pass over its rows that is needed.
+
+        Args:
+            column: gives a column of the batch by name, `[rows]`.
+            rows: rows of the batch.
+
+        Returns:
+            Segments by cross; None if the crosses have just been taken apart, after which what
+            was accumulated must be put away and the batch be given again.
+        """
+        codes = {name: values.codes(column(name)) for name, values in self._columns.items()}
+        counts = {name: len(values.conditions) for name, values in self._columns.items()}
+        if len(self._crosses) < len(self._columns) and self._too_wide(counts):
+            self._crosses = [_Cross([name]) for name in self._columns]
+            return None
+        segments = [cross.segments(codes, counts, rows) for cross in self._crosses]
+        return [
+            Segments(index, cross.keys(self._columns))
+            for index, cross in zip(segments, self._crosses, strict=True)
+        ]
+
+    def _too_wide(self, counts: dict[str, int]) -> bool:
+        return len(self._crosses[0]) > MAX_CROSS or math.prod(counts.values()) > MAX_MIXED
+
+    def slices_of(self, key: Key, cross: int) -> list[Key]:
+        """The slices that a segment of a cross is part of: its conditions one by one, and overall.
+
+        Overall is rolled up from the first cross alone.
+        """
+        single: list[Key] = [(condition,) for condition in key]
+        return [*single, OVERALL] if cross == 0 else single
+
+
+class _Values:
+    """The distinct values of a column as they arrive."""
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._code: dict[Condition, int] = {}
+        self.conditions: list[Condition] = []
+
+    def codes(self, array: pa.Array) -> Ints:
+        """The number of each row's value `[n]`."""
+        if not pa.types.is_dictionary(array.type):
+            array = pc.dictionary_encode(array, null_encoding="encode")
+        values = array.dictionary
+        numbers = [self._number(value, values.type) for value in values.to_pylist()]
+        if array.indices.null_count:
+            # A row without a value has no place in the dictionary; give it the one behind the last.
+            numbers.append(self._number(None, values.type))
+            indices = array.indices.fill_null(len(numbers) - 1)
+        else:
+            indices = array.indices
+        index = indices.to_numpy(zero_copy_only=False)
+        out: Ints = np.array(numbers or [0], np.int64).take(index)
+        return out
+
+    def _number(self, value: object, type_: pa.DataType) -> int:
+        condition = (self._column, *_condition(value, type_))
+        if condition not in self._code:
+            self._code[condition] = len(self.conditions)
+            self.conditions.append(condition)
+        return self._code[condition]
+
+
+def _condition(value: object, type_: pa.DataType) -> tuple[str, str | int | float | bool | None]:
+    if value is None:
+        return "missing", None
+    if isinstance(value, bool):
+        return "bool", value
+    if isinstance(value, int):
+        return "int", value
+    if isinstance(value, float):
+        # Text, so that NaN and the infinities are values like any other.
+        return "float", repr(value)
+    if isinstance(value, bytes):
+        # The same words in Parquet strings and in tf.Example bytes are the same slice.
+        try:
+            return "string", value.decode()
+        except UnicodeDecodeError:
+            return "bytes", value.hex()
+    if isinstance(value, str):
+        return "string", value
+    raise TypeError(f"Cannot slice by values of type {type_}.")
+
+
+class _Cross:
+    """The combinations of values of some columns as they arrive."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._names = list(columns)
+        self._combinations: list[tuple[int, ...]] = []
+        self._number: dict[tuple[int, ...], int] = {}
+        self._keys: list[Key] = []
+        self._table = np.full(1, -1)
+        self._shape: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._combinations)
+
+    def segments(self, codes: dict[str, Ints], counts: dict[str, int], rows: int) -> Ints:
+        """The number of each row's combination `[rows]`."""
+        if not self._names:
+            self._take(())
+            return np.zeros(rows, np.int64)
+        shape = tuple(counts[name] for name in self._names)
+        mixed = codes[self._names[0]]
+        for name, count in zip(self._names[1:], shape[1:], strict=True):
+            mixed = mixed * count + codes[name]
+        if len(self._names) == 1:
+            for code in range(len(self), shape[0]):
+                self._take((code,))
+            return mixed
+        if np.prod(shape, dtype=np.float64) > 1 << 20:
+            used, index = np.unique(mixed, return_inverse=True)
+            return self._numbers(used, shape).take(index)
+        if shape != self._shape:
+            self._shape = shape
+            self._table = np.full(int(np.prod(shape)), -1)
+            if self._combinations:
+                self._table[np.ravel_multi_index(np.array(self._combinations).T, shape)] = (
+                    np.arange(len(self))
+                )
+        found: Ints = self._table.take(mixed)
+        if rows and found.min() < 0:
+            new = np.unique(mixed[found < 0])
+            self._table[new] = self._numbers(new, shape)
+            found = self._table.take(mixed)
+        return found
+
+    def _numbers(self, mixed: Ints, shape: tuple[int, ...]) -> Ints:
+        combinations = zip(*(part.tolist() for part in np.unravel_index(mixed, shape)), strict=True)
+        return np.array([self._take(one) for one in combinations], np.int64)
+
+    def _take(self, combination: tuple[int, ...]) -> int:
+        if combination not in self._number:
+            self._number[combination] = len(self._combinations)
+            self._combinations.append(combination)
+        return self._number[combination]
+
+    def keys(self, columns: dict[str, _Values]) -> list[Key]:
+        """The key of each number; the list is the same object as long as nothing was added."""
+        if len(self._keys) < len(self._combinations):
+            self._keys = self._keys + [
+                tuple(
+                    columns[name].conditions[code]
+                    for name, code in zip(self._names, combination, strict=True)
+                )
+                for combination in self._combinations[len(self._keys) :]
+            ]
+        return self._keys

@@ -1,0 +1,160 @@
+"""The command: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import cli
+from tests.e2e.conftest import Run, make_rows
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIG = "heads: {click: {type: binary, logits: logit, label: label, weight: weight}}"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> str:
+    (tmp_path / "data").mkdir()
+    rows = make_rows(300)
+    for number in range(3):
+        pq.write_table(rows.slice(number * 100, 100), tmp_path / "data" / f"part-{number}.parquet")
+    return str(tmp_path / "data" / "*.parquet")
+
+
+def test_run_prints_and_writes_the_report(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(files, tmp_path / "out", config=CONFIG) == 0
+    printed = capsys.readouterr().out
+    assert "300 rows evaluated of 300 read" in printed
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"report.json", "data.json", "states.zip", "manifest.json", "_SUCCESS"}
+    text = (tmp_path / "out" / "report.json").read_text()
+    report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    value = report["heads"]["click"]["slices"][0]["metrics"]["roc_auc"]["value"]
+    assert f"{value:.5f}" in printed
+    assert str(tmp_path) not in text
+    data = json.loads((tmp_path / "out" / "data.json").read_text())
+    assert [shard["rows"] for shard in data["shards"]] == [100, 100, 100]
+    assert cli.main(["show", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out in printed
+
+
+def test_a_second_run_needs_overwrite(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(files, out, config=CONFIG) == 0
+    first = (out / "report.json").read_bytes()
+    assert run(files, out, config=CONFIG) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    fewer = files.replace("*", "part-1")
+    assert run(fewer, out, "--overwrite", config=CONFIG) == 0
+    assert (out / "report.json").read_bytes() != first
+
+
+def test_bad_rows_publish_the_data_report_alone(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = make_rows(50)
+    place = rows.schema.get_field_index("logit")
+    broken = rows["logit"].to_pylist()
+    broken[7] = float("nan")
+    rows = rows.set_column(place, "logit", pa.array(broken, pa.float32()))
+    pq.write_table(rows, tmp_path / "data" / "part-9.parquet")
+    assert run(files, tmp_path / "out", config=CONFIG) == 4
+    assert re.search(r"part-9\.parquet: row 7: head 'click': 'logit'", capsys.readouterr().err)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json"}
+
+
+def test_a_broken_file_is_named(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (tmp_path / "data" / "part-1.parquet").read_bytes()
+    (tmp_path / "data" / "part-1.parquet").write_bytes(whole[: len(whole) // 2])
+    assert run(files, tmp_path / "out", config=CONFIG) == 4
+    assert "part-1.parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "expected"),
+    [
+        (CONFIG.replace("logits: logit", "logits: logitt"), [], "did you mean 'logit'"),
+        (CONFIG.replace("logits: logit", "logits: country"), [], "'country' is"),
+        (CONFIG.replace("logits:", "logit:"), [], "did you mean 'logits'"),
+        (CONFIG[:-2] + ", metrics: [rocauc]}}", [], "did you mean 'roc_auc'"),
+        (CONFIG, ["--direct_num_worker=2"], "did you mean --direct_num_workers"),
+        (CONFIG, ["--overwrit"], "--overwrite"),
+        (CONFIG, ["extra"], "unknown argument extra"),
+        (CONFIG, ["--direct_running_mode=multi_threading"], "multi_processing"),
+        ("where: [{column: split, values: [1]}]\n" + CONFIG, [], "write the values as the column"),
+    ],
+)
+def test_mistakes_are_exit_2_and_say_what_to_do(
+    files: str,
+    tmp_path: Path,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+    config: str,
+    more: list[str],
+    expected: str,
+) -> None:
+    assert run(files, tmp_path / "out", *more, config=config) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_file_matches(tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(str(tmp_path / "none-*.parquet"), tmp_path / "out", config=CONFIG) == 4
+    assert "no file matches" in capsys.readouterr().err
+
+
+def test_where_that_keeps_nothing(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = "where: [{column: split, values: [elsewhere]}]\n" + CONFIG
+    assert run(files, tmp_path / "out", config=config) == 4
+    assert "none of 300 rows matches 'where'" in capsys.readouterr().err
+
+
+def test_validate(files: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    assert cli.main(["validate", "--config", str(path), "--input", files]) == 0
+    assert "3 files" in capsys.readouterr().out
+    assert cli.main(["validate", "--config", str(path), "--inputs", files]) == 2
+    assert "did you mean --input?" in capsys.readouterr().err
+    path.write_text(CONFIG.replace("label: label", "label: lable"))
+    assert cli.main(["validate", "--config", str(path), "--input", files]) == 2
+    assert "did you mean 'label'" in capsys.readouterr().err
+
+
+def test_show_refuses_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", str(tmp_path)]) == 2
+    assert "_SUCCESS" in capsys.readouterr().err
+
+
+def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["schema"]) == 0
+    assert "heads" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo", "--output", str(tmp_path)]) == 0
+    for name in cli.DEMO:
+        assert (tmp_path / name / "_SUCCESS").exists()
+    printed = capsys.readouterr().out
+    assert f"written to {tmp_path}/binary/report.json" in printed
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_config_validates_as_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(CONFIGS.parent)
+    assert cli.main(["validate", "--config", str(path)]) == 0

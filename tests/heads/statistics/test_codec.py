@@ -1,0 +1,287 @@
+"""Damaged bytes are refused with a ValueError that says so, and with nothing else."""
+
+from __future__ import annotations
+
+import json
+import struct
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heads.statistics import (
+    STATISTICS,
+    ClassSums,
+    ConfusionMatrix,
+    LossSums,
+    Scored,
+    ScoreHistogram,
+    Segments,
+    State,
+    Statistic,
+    ThresholdCounts,
+    codec,
+)
+from heads.statistics.codec import MAGIC, MAX_BYTES, VERSION, decode, encode
+from tests.laws.batches import law
+from tests.laws.states import assert_canonical
+
+PREFIX = struct.Struct("<4sHI")
+
+
+def _state(statistic: Statistic, rows: int = 12) -> State:
+    rng = np.random.default_rng(3)
+    scored = Scored(
+        rng.normal(size=(rows, 2)),
+        rng.random((rows, 2)),
+        rng.integers(0, 2, (rows, 1 if isinstance(statistic, ConfusionMatrix) else 2)) * 1.0,
+        np.where(np.arange(rows) == 5, np.nan, rng.lognormal(0, 20, rows)),
+        rng.random(rows),
+        np.zeros(rows),
+    )
+    keys = ((("country", "string", "CH"), ("age", "int", 7)), (("country", "missing", None),))
+    return statistic.measure(scored, Segments(rng.integers(0, 2, rows), keys))
+
+
+STATES = {
+    statistic.__class__.__name__: _state(statistic)
+    for statistic in (
+        LossSums(weighted=True),
+        ClassSums(2, weighted=True),
+        ConfusionMatrix(2, weighted=True),
+        ThresholdCounts((-1.0, 0.0, 0.5), 2, weighted=True),
+        ScoreHistogram(2, weighted=True, max_cells=4),
+    )
+}
+each_state = pytest.mark.parametrize("data", list(map(encode, STATES.values())), ids=list(STATES))
+any_state = st.sampled_from(list(map(encode, STATES.values())))
+
+
+def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The header and the columns of an encoded state."""
+    text = data.decode("latin-1")
+    header, end = json.JSONDecoder().raw_decode(text, text.index('{"'))
+    return header, data[end:]
+
+
+def with_header(header: object, columns: bytes) -> bytes:
+    """The bytes of a state that has another header."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return PREFIX.pack(MAGIC, VERSION, len(text)) + text + columns
+
+
+def assert_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="state"):
+        decode(data)
+
+
+def assert_refused_or_whole(data: bytes) -> None:
+    """Decoding raises a clear ValueError or gives a state that is in order; it allocates little."""
+    tracemalloc.start()
+    try:
+        state = decode(data)
+        assert_canonical(state)
+        assert encode(state)
+        for column in ("rows", *state.sums):
+            state[column]
+    except ValueError as error:
+        assert "state" in str(error), error
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 1_000_000 + 100 * len(data)
+
+
+def test_every_statistic_is_tried() -> None:
+    assert set(STATES) == set(STATISTICS), "add a state of the new statistic to STATES"
+
+
+@each_state
+def test_the_layout_is_as_described(data: bytes) -> None:
+    # If not, the tests below damage something else than they mean to.
+    assert with_header(*parts(data)) == data
+
+
+@each_state
+def test_cut_short_anywhere(data: bytes) -> None:
+    for length in range(len(data)):
+        assert_refused(data[:length])
+
+
+@each_state
+def test_bytes_too_many(data: bytes) -> None:
+    assert_refused(data + b"\0")
+    assert_refused(data + data)
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"HCSX" + bytes(40), bytes(100), b"\xff" * 100])
+def test_other_bytes(data: bytes) -> None:
+    assert_refused(data)
+
+
+@pytest.mark.parametrize("version", [VERSION + 1, 2**16 - 1])
+def test_a_newer_version(version: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "VERSION", version)
+        data = encode(STATES["LossSums"])
+    with pytest.raises(ValueError, match=f"format version {version}.*newer release"):
+        decode(data)
+
+
+@each_state
+def test_an_unknown_statistic(data: bytes) -> None:
+    # As another release would write it.
+    with pytest.MonkeyPatch.context() as patch:
+        header, _ = parts(data)
+        patch.delitem(STATISTICS, header["statistic"])
+        with pytest.raises(ValueError, match=f"{header['statistic']}.*release that wrote it"):
+            decode(data)
+
+
+@each_state
+def test_a_flipped_bit_in_the_header(data: bytes) -> None:
+    for at in range(len(data) - len(parts(data)[1])):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[at] ^= 1 << bit
+            assert_refused(bytes(damaged))
+
+
+Change = Callable[[bytes], bytes]
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Change:
+    """A way to damage bytes."""
+    place = draw(st.floats(0, 1))
+    new = draw(st.binary(min_size=1, max_size=6))
+    drop = draw(st.integers(0, 8))
+
+    def change(data: bytes) -> bytes:
+        at = int(place * len(data))
+        return data[:at] + new + data[at + drop :]
+
+    return change
+
+
+@settings(law, max_examples=200)
+@given(data=any_state, damage=st.lists(changes(), min_size=1, max_size=3))
+def test_any_damage(data: bytes, damage: list[Change]) -> None:
+    for change in damage:
+        data = change(data)
+    assert_refused_or_whole(data)
+
+
+_numbers = st.sampled_from((-1, 0, 1, 2, 9, 63, 64, 2**31, 2**62, 2**64, 10**30, -(10**12)))
+_json = st.recursive(
+    st.none() | st.booleans() | _numbers | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+def _replaced(value: Any, path: list[int], new: Any) -> Any:
+    """The JSON value with another at the end of a path; each step picks one child."""
+    if not path or not isinstance(value, (dict, list)) or not value:
+        return new
+    names = list(value) if isinstance(value, dict) else list(range(len(value)))
+    name = names[path[0] % len(names)]
+    changed = value.copy()
+    changed[name] = _replaced(value[name], path[1:], new)
+    return changed
+
+
+@settings(law, max_examples=400)
+@given(data=any_state, path=st.lists(st.integers(0, 20), max_size=4), new=_json)
+def test_any_other_value_in_the_header(data: bytes, path: list[int], new: Any) -> None:
+    header, columns = parts(data)
+    assert_refused_or_whole(with_header(_replaced(header, path, new), columns))
+
+
+@each_state
+def test_a_missing_entry_of_the_header(data: bytes) -> None:
+    header, columns = parts(data)
+    for name in header:
+        without = {key: value for key, value in header.items() if key != name}
+        assert_refused(with_header(without, columns))
+
+
+@pytest.mark.parametrize(
+    "header", [b"[" * 100_000, b'{"a":' * 50_000, b"1" * 10_000, b"\xff\xfe", b"", b"null", b"[]"]
+)
+def test_a_header_that_is_no_object(header: bytes) -> None:
+    assert_refused(PREFIX.pack(MAGIC, VERSION, len(header)) + header)
+
+
+@each_state
+def test_a_column_of_as_many_rows_as_the_header_claims(data: bytes) -> None:
+    for number, (name, _, width) in enumerate(parts(data)[0]["columns"]):
+        for rows in (-1, 2**31, 2**62, 10**30, 1.5, "3", None, True):
+            header, columns = parts(data)
+            header["columns"][number] = [name, rows, width]
+            assert_refused(with_header(header, columns))
+
+
+@each_state
+def test_the_size_limit(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = decode(data)
+    monkeypatch.setattr(codec, "MAX_BYTES", len(data))
+    assert encode(state) == data
+    monkeypatch.setattr(codec, "MAX_BYTES", len(data) - 1)
+    with pytest.raises(ValueError, match=r"Lower the number of slices") as caught:
+        encode(state)
+    assert type(state.statistic).__name__ in str(caught.value)
+
+
+def test_a_state_past_the_limit_of_the_shuffle() -> None:
+    # Distinct random scores in one cell each: about 17 bytes a row of the table.
+    n = 600_000
+    rng = np.random.default_rng(0)
+    column = np.zeros((n, 1))
+    scored = Scored(rng.normal(size=(n, 1)), column, column, np.zeros(n))
+    state = ScoreHistogram(max_cells=n).measure(scored, Segments.overall(n))
+    assert len(state) * 8 < MAX_BYTES
+    with pytest.raises(ValueError, match="8,388,608"):
+        encode(state)
+
+
+@pytest.mark.parametrize("value", [0, 127, 128, -128, -129, 2**31, -(2**31), 2**63 - 1, -(2**63)])
+def test_the_widths_of_integers(value: int) -> None:
+    key = (("id", "int", value),)
+    state = LossSums().measure(
+        Scored(*(np.zeros((2, 1)),) * 3, np.array([1.0, 2.0**36 * (value % 97)])),
+        Segments(np.zeros(2, np.int64), (key,)),
+    )
+    back = decode(encode(state))
+    assert back.keys == (key,)
+    assert back["loss"].tolist() == state["loss"].tolist()
+
+
+def test_keys_come_back_as_they_were() -> None:
+    keys = tuple(
+        (("c", kind, value),)
+        for kind, value in [
+            ("string", ""),
+            ("string", "7"),
+            ("int", 7),
+            ("float", 7.0),
+            ("bool", True),
+            ("missing", None),
+            ("string", "\ud800 lone, é, \U0001f600, \x00"),
+            ("float", 5e-324),
+            ("int", 2**63 - 1),
+        ]
+    )
+    n = len(keys)
+    column = np.zeros((n, 1))
+    state = LossSums().measure(
+        Scored(column, column, column, np.ones(n)), Segments(np.arange(n), keys)
+    )
+    back = decode(encode(state))
+    assert back.keys == state.keys
+    kinds = {type(key[0][2]) for key in back.keys}
+    assert kinds == {str, int, float, bool, type(None)}

@@ -1,0 +1,193 @@
+"""The adaptive histogram against whole numbers: its cells, its shift, its bounds."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heads.statistics import Scored, ScoreHistogram, Segments, State
+from heads.statistics.score_histogram import cell_bounds
+from tests.laws.batches import LARGEST, finite, finite_pools, law, mixed_scales
+
+Floats = npt.NDArray[np.float64]
+
+score_lists = mixed_scales() | finite_pools | st.lists(finite, min_size=1, max_size=60)
+max_cells = st.sampled_from((2, 3, 4, 7, 20, 8192))
+
+
+def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
+    """The histogram of the scores, added in batches."""
+    adding = ScoreHistogram(max_cells=most).accumulator()
+    for first in range(0, len(scores), batch or len(scores) or 1):
+        part = scores[first : first + (batch or len(scores))]
+        n = len(part)
+        column = np.zeros((n, 1))
+        adding.add(Scored(part.reshape(n, 1), column, column, np.zeros(n)), Segments.overall(n))
+    return adding.freeze()
+
+
+def order_of(score: float) -> int:
+    """The place of a score among all float64, as a whole number of 64 bits."""
+    (bits,) = struct.unpack("<Q", struct.pack("<d", score + 0.0))
+    return bits ^ (2**64 - 1) if bits >> 63 else bits | 1 << 63
+
+
+def smallest_shift(places: set[int], most: int) -> int:
+    return next(s for s in range(64) if len({place >> s for place in places}) <= most)
+
+
+@settings(law, max_examples=150)
+@given(scores=score_lists, most=max_cells, batch=st.integers(1, 9))
+def test_shift_and_cells_equal_brute_force(scores: list[float], most: int, batch: int) -> None:
+    places = [order_of(score) for score in scores]
+    shift = smallest_shift(set(places), most)
+    expected: dict[int, int] = {}
+    for place in places:
+        expected[place >> shift] = expected.get(place >> shift, 0) + 1
+    for size in (len(scores), batch):
+        state = measure(np.array(scores), most, batch=size)
+        assert state.shift == shift
+        assert state.cell.tolist() == sorted(expected)
+        assert state["rows"].tolist() == [expected[cell] for cell in sorted(expected)]
+
+
+@pytest.mark.parametrize(
+    "name", ["narrow", "narrow and wild", "any bits", "float32", "few", "negative", "near one"]
+)
+@pytest.mark.parametrize("most", [16, 500, 8192])
+def test_many_scores_equal_brute_force(name: str, most: int) -> None:
+    rng = np.random.default_rng(7)
+    n = 20_000
+    words = rng.integers(0, 2**64, n, np.uint64).view(np.float64)
+    scores = {
+        "narrow": 0.5 + rng.integers(0, 2**20, n) * 2.0**-52,
+        "narrow and wild": np.where(
+            rng.random(n) < 0.01, rng.normal(size=n) * 10.0 ** rng.integers(-300, 300, n), 0.25
+        )
+        + rng.integers(0, 2**12, n) * 2.0**-54,
+        "any bits": words[np.isfinite(words)],
+        "float32": rng.normal(size=n).astype(np.float32).astype(np.float64),
+        "few": rng.choice([0.0, -0.0, 1.0, -1.0, 1e-300, 5e-324, -5e-324], n),
+        "negative": -rng.lognormal(0, 20, n),
+        "near one": 1.0 - rng.random(n) * 1e-9,
+    }[name]
+    places = np.array([order_of(score) for score in scores.tolist()], np.uint64)
+    shift = next(s for s in range(64) if len(np.unique(places >> np.uint64(s))) <= most)
+    cells, rows = np.unique(places >> np.uint64(shift), return_counts=True)
+    for batch in (n, 3_000):
+        state = measure(scores, most, batch=batch)
+        assert state.shift == shift
+        assert np.array_equal(state.cell, cells)
+        assert np.array_equal(state.counts["rows"], rows)
+
+
+@settings(law, max_examples=100)
+@given(scores=score_lists.filter(lambda s: all(map(math.isfinite, s))), most=max_cells)
+def test_cells_hold_their_scores_and_no_others(scores: list[float], most: int) -> None:
+    state = measure(np.array(scores), most)
+    if state.shift > 52:
+        # A cell that reaches past the largest float is the next test's.
+        scores = [score for score in scores if abs(score) < 1.0]
+        state = measure(np.array(scores), most)
+    low, high = cell_bounds(state.cell, state.shift)
+    # Cells are apart, in the order of the scores.
+    assert np.all(low <= high)
+    assert np.all(high[:-1] < low[1:])
+    for score in scores:
+        assert np.count_nonzero((low <= score) & (score <= high)) == 1
+    if state.shift == 0:
+        assert np.array_equal(low, high)
+        assert set(low.tolist()) == set(scores)
+    for cell, bottom, top in zip(state.cell.tolist(), low.tolist(), high.tolist(), strict=True):
+        assert order_of(bottom) >> state.shift == cell
+        assert order_of(top) >> state.shift == cell
+        # The next floats outside belong to other cells; -0.0 is 0.0.
+        assert order_of(math.nextafter(bottom, -math.inf)) >> state.shift != cell
+        assert order_of(math.nextafter(top, math.inf)) >> state.shift != cell
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [np.inf, 1.0, 2.0, 3.0],
+        [-np.inf, -1.0, -2.0, -3.0],
+        [np.inf, -np.inf, LARGEST, -LARGEST],
+        [LARGEST, 1e-300, -1.0],
+        [-LARGEST, -1e-300, 1.0],
+    ],
+)
+def test_bounds_are_scores_where_a_cell_reaches_past_the_largest_float(
+    scores: list[float],
+) -> None:
+    state = measure(np.array(scores), 2)
+    assert state.shift > 0
+    low, high = cell_bounds(state.cell, state.shift)
+    for score in scores:
+        assert np.count_nonzero((low <= score) & (score <= high)) == 1
+
+
+@law
+@given(
+    classes=st.integers(1, 3),
+    most=max_cells,
+    pool=score_lists,
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_all_classes_and_segments_share_one_shift(
+    classes: int, most: int, pool: list[float], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 30))
+    score = rng.choice(np.array(pool), (n, classes))
+    label = rng.choice(np.array([0.0, -0.0, 1.0, 0.5, 5e-324]), (n, classes))
+    segment = rng.integers(0, 3, n)
+    keys = [(("segment", "int", i),) for i in range(3)]
+    scored = Scored(score, np.zeros((n, classes)), label, np.zeros(n), np.full(n, 0.1))
+    statistic = ScoreHistogram(classes, weighted=True, max_cells=most)
+    state = statistic.measure(scored, Segments(segment, keys))
+    places = [[order_of(x) for x in row] for row in score.tolist()]
+    shift = smallest_shift({place for row in places for place in row}, most)
+    assert state.shift == shift
+    expected: dict[tuple[int, int, int], int] = {}
+    for i in range(n):
+        for k in range(classes):
+            at = (int(segment[i]), k * 2 + int(label[i, k] != 0), places[i][k] >> shift)
+            expected[at] = expected.get(at, 0) + 1
+    used = [keys[i] for i in sorted(set(segment.tolist()))]
+    assert list(state.keys) == used
+    numbers = [keys.index(key) for key in state.keys]
+    found = zip(
+        [numbers[i] for i in state.segment.tolist()],
+        state.group.tolist(),
+        state.cell.tolist(),
+        strict=True,
+    )
+    assert list(found) == sorted(expected)
+    assert state["rows"].tolist() == [expected[at] for at in sorted(expected)]
+    np.testing.assert_allclose(state["weight"], state["rows"] * 0.1, rtol=1e-15)
+
+
+@pytest.mark.parametrize("most", [1, 0, -5])
+def test_fewer_than_two_cells_are_refused(most: int) -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        ScoreHistogram(max_cells=most)
+
+
+def test_two_cells_are_enough_for_any_scores() -> None:
+    state = measure(np.array([LARGEST, -LARGEST, 5e-324, -5e-324, 0.0, -0.0]), 2)
+    assert state.shift == 63
+    assert state["rows"].tolist() == [2, 4]
+
+
+def test_weights_are_asked_for() -> None:
+    column = np.zeros((1, 1))
+    with pytest.raises(ValueError, match="weight column"):
+        ScoreHistogram(weighted=True).measure(
+            Scored(column, column, column, np.zeros(1)), Segments.overall(1)
+        )

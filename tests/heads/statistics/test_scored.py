@@ -1,0 +1,42 @@
+"""Keys and their text."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.statistics import OVERALL, Key, Segments
+from heads.statistics.scored import key_text, parse_key
+from tests.laws.batches import law
+
+_conditions = (
+    st.tuples(st.text(max_size=4), st.just("string"), st.text(max_size=4))
+    | st.tuples(st.text(max_size=4), st.just("int"), st.integers(-(2**63), 2**64))
+    | st.tuples(st.text(max_size=4), st.just("float"), st.floats(allow_nan=False))
+    | st.tuples(st.text(max_size=4), st.just("bool"), st.booleans())
+    | st.tuples(st.text(max_size=4), st.just("missing"), st.none())
+)
+_keys = st.lists(_conditions, max_size=3).map(tuple)
+
+
+@law
+@given(key=_keys)
+def test_the_text_of_a_key_gives_the_key_back(key: Key) -> None:
+    back = parse_key(key_text(key))
+    assert back == key
+    assert [type(value) for _, _, value in back] == [type(value) for _, _, value in key]
+
+
+@law
+@given(one=_keys, other=_keys)
+def test_different_keys_have_different_texts(one: Key, other: Key) -> None:
+    assert (repr(one) == repr(other)) == (key_text(one) == key_text(other))
+
+
+def test_overall_is_one_segment() -> None:
+    segments = Segments.overall(3)
+    assert len(segments) == 3
+    assert tuple(segments.keys) == (OVERALL,)
+    assert np.array_equal(segments.index, [0, 0, 0])
+    assert segments.index.dtype == np.int64

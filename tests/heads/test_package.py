@@ -1,0 +1,29 @@
+"""What importing the package loads, and what it exports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import heads
+
+
+def test_import_loads_numpy_only() -> None:
+    script = (
+        "import heads, sys; heads.BinaryClassHead().metrics();"
+        "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '.'); {script}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name for name in run.stdout.split() if not name.startswith("_")}
+    assert loaded - {"cython_runtime", "sitecustomize"} == {"heads", "numpy"}
+
+
+def test_exports() -> None:
+    assert sorted(heads.__all__) == heads.__all__
+    for name in heads.__all__:
+        assert getattr(heads, name).__doc__

@@ -1,0 +1,293 @@
+"""Samples that hurt: for every statistic its parameters, and rows and segments to measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from heads.statistics import (
+    OVERALL,
+    STATISTICS,
+    ClassSums,
+    ConfusionMatrix,
+    Key,
+    LossSums,
+    Scored,
+    ScoreHistogram,
+    Segments,
+    State,
+    Statistic,
+    ThresholdCounts,
+)
+
+Floats = npt.NDArray[np.float64]
+
+settings.register_profile(
+    "laws",
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # Explaining a failure takes minutes, and a shrunk one explains itself.
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+law = settings(settings.get_profile("laws"))
+
+each_statistic = pytest.mark.parametrize("kind", STATISTICS.values(), ids=list(STATISTICS))
+
+LARGEST = float(np.finfo(np.float64).max)
+SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
+_FINITE = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.1,
+    float(np.float32(0.1)),
+    1 / 3,
+    1e-12,
+    -1e-12,
+    2e12,
+    -2e12,
+    5e-324,
+    -5e-324,
+    SMALLEST_NORMAL,
+    SMALLEST_NORMAL - 5e-324,
+    1e-300,
+    1.7e308,
+    -1.7e308,
+    LARGEST,
+    -LARGEST,
+    2.0**53 + 2,
+    # Ends of limbs: units of 2**-26 and 2**10, halves included.
+    2.0**-27,
+    2.0**10 - 2.0**-43,
+    2.0**9,
+    -(2.0**9),
+)
+finite = (
+    st.sampled_from(_FINITE)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(allow_nan=False, allow_infinity=False, width=32)
+)
+infinite = st.sampled_from((np.inf, -np.inf))
+nan = st.just(np.nan)
+# Pools are small, so that rows tie.
+finite_pools = st.lists(finite, min_size=1, max_size=8)
+value_pools = finite_pools | st.lists(finite | infinite | nan, min_size=1, max_size=8)
+
+KEYS: tuple[Key, ...] = (
+    OVERALL,
+    (("country", "string", "CH"),),
+    (("country", "string", "missing"),),
+    (("country", "missing", None),),
+    (("country", "string", ""),),
+    (("country", "string", 'é "\n\u2028\\'),),
+    (("age", "int", 7),),
+    (("age", "string", "7"),),
+    (("flag", "bool", True),),
+    (("flag", "int", 1),),
+    (("score", "float", -0.5),),
+    (("age", "int", -(2**63)), ("country", "string", "CH")),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows to measure, and what with."""
+
+    statistic: Statistic
+    scored: Scored
+    segments: Segments
+
+    def __len__(self) -> int:
+        return len(self.scored)
+
+    def measure(self) -> State:
+        return self.statistic.measure(self.scored, self.segments)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Sample:
+        whole = self.scored
+        scored = Scored(
+            whole.score[rows],
+            whole.probability[rows],
+            whole.label[rows],
+            whole.loss[rows],
+            None if whole.weight is None else whole.weight[rows],
+            None if whole.predicted is None else whole.predicted[rows],
+        )
+        return replace(
+            self,
+            scored=scored,
+            segments=Segments(self.segments.index[rows], self.segments.keys),
+        )
+
+    def of(self, keys: Sequence[Key]) -> Sample:
+        """The rows of some segments."""
+        wanted = np.array([key in set(keys) for key in self.segments.keys], bool)
+        return self.take(np.flatnonzero(wanted[self.segments.index]))
+
+    def under(self, key: Key) -> Sample:
+        """All rows in one segment."""
+        return replace(self, segments=Segments(np.zeros(len(self), np.int64), (key,)))
+
+    def rekeyed(self, order: Sequence[int], unused: Sequence[Key]) -> Sample:
+        """The same rows, the keys in another order and with some that no row has."""
+        old = self.segments.keys
+        keys = [old[i] for i in order] + [key for key in unused if key not in old]
+        position = {key: i for i, key in enumerate(keys)}
+        target = np.array([position[key] for key in old], np.int64)
+        return replace(self, segments=Segments(target[self.segments.index], keys))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the rows of a statistic look like.
+
+    Attributes:
+        scores: pools to draw scores from.
+        columns: columns of score, probability and label.
+        weighted: whether the rows carry weights.
+        class_ids: whether labels are class ids `[n, 1]` with predicted classes beside.
+    """
+
+    scores: st.SearchStrategy[list[float]] = finite_pools
+    columns: int = 1
+    weighted: bool = False
+    class_ids: bool = False
+
+
+Make = Callable[[st.DrawFn], tuple[Statistic, Rows]]
+
+SAMPLES: dict[type[Statistic], Make] = {}
+"""For each statistic a function that draws its parameters and says what its rows look like."""
+
+
+def _samples_of(kind: type[Statistic]) -> Callable[[Make], Make]:
+    def register(make: Make) -> Make:
+        SAMPLES[kind] = make
+        return make
+
+    return register
+
+
+@_samples_of(LossSums)
+def _loss_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    weighted = draw(st.booleans())
+    return LossSums(weighted), Rows(weighted=weighted)
+
+
+@_samples_of(ClassSums)
+def _class_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    classes, weighted = draw(st.integers(1, 4)), draw(st.booleans())
+    return ClassSums(classes, weighted), Rows(columns=classes, weighted=weighted)
+
+
+@_samples_of(ConfusionMatrix)
+def _confusion_matrix(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    classes, weighted = draw(st.integers(2, 5)), draw(st.booleans())
+    rows = Rows(columns=classes, weighted=weighted, class_ids=True)
+    return ConfusionMatrix(classes, weighted), rows
+
+
+# Few, because each takes a table of a million cells to look scores up in.
+CUTS: tuple[tuple[float, ...], ...] = (
+    (),
+    (0.0,),
+    (-1e-7, 0.1, 0.5, 0.9),
+    tuple(float(x) for x in np.log(np.arange(1, 199) / np.arange(198, 0, -1))),
+    (-LARGEST, -1.0, -SMALLEST_NORMAL, -5e-324, 0.0, 5e-324, 1e-310, 1.0, LARGEST),
+    tuple(1.0 + k * 2.0**-52 for k in range(9)),
+)
+
+
+@_samples_of(ThresholdCounts)
+def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    cuts = draw(st.sampled_from(CUTS))
+    classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
+    ends = (-math.inf, math.inf)
+    around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
+    scores = st.lists(
+        st.sampled_from(around) | finite | infinite | nan, min_size=1, max_size=12
+    )
+    rows = Rows(scores, columns=classes, weighted=weighted)
+    return ThresholdCounts(cuts, classes, weighted), rows
+
+
+@st.composite
+def mixed_scales(draw: st.DrawFn) -> list[float]:
+    """Scores in a narrow bulk, some in wild tails."""
+    centre = draw(finite)
+    step = draw(st.sampled_from((0.0, 2.0**-52, 2.0**-24, 1e-3)))
+    bulk = [centre * (1.0 + k * step) for k in range(draw(st.integers(1, 30)))]
+    return bulk + draw(st.lists(finite | infinite, max_size=6))
+
+
+@_samples_of(ScoreHistogram)
+def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
+    max_cells = draw(st.sampled_from((2, 3, 5, 17, 8192)))
+    scores = mixed_scales() | finite_pools
+    rows = Rows(scores, columns=classes, weighted=weighted)
+    return ScoreHistogram(classes, weighted, max_cells), rows
+
+
+def statistics(kind: type[Statistic]) -> st.SearchStrategy[Statistic]:
+    """Statistics of a class, with any parameters."""
+    return _drawn(kind).map(lambda drawn: drawn[0])
+
+
+@st.composite
+def _drawn(draw: st.DrawFn, kind: type[Statistic]) -> tuple[Statistic, Rows]:
+    if kind not in SAMPLES:
+        name = kind.__name__
+        raise LookupError(
+            f"The laws have no samples of {name}. Add a function to tests/laws/batches.py, marked"
+            f" @_samples_of({name}), that draws a {name} with any parameters and returns it with"
+            " the Rows that it takes."
+        )
+    return SAMPLES[kind](draw)
+
+
+@st.composite
+def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
+    """Rows for a statistic of a class, with segments; none at all included."""
+    statistic, rows = draw(_drawn(kind))
+    n = draw(st.integers(0, 40))
+    # Which row takes which value of a pool is left to numpy: it is fast, and pools still shrink.
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    def column(pools: st.SearchStrategy[list[float]], *shape: int) -> Floats:
+        return rng.choice(np.array(draw(pools), np.float64), shape)
+
+    labels = st.just([0.0, 1.0]) | st.just([0.0, -0.0, 1.0, 0.5, 1e-300, 1.0 - 2.0**-53])
+    k = rows.columns
+    ids = [float(i) for i in range(k)]
+    scored = Scored(
+        score=column(rows.scores, n, k),
+        probability=column(st.lists(st.floats(0, 1), min_size=1, max_size=6), n, k),
+        label=column(st.just(ids), n, 1) if rows.class_ids else column(labels, n, k),
+        loss=column(value_pools, n),
+        weight=column(value_pools, n) if rows.weighted else None,
+        predicted=column(st.just(ids), n) if rows.class_ids else None,
+    )
+    keys = draw(st.permutations(KEYS))[: draw(st.integers(1, len(KEYS)))]
+    index = rng.integers(0, draw(st.integers(1, len(keys))), n)
+    return Sample(statistic, scored, Segments(index, tuple(keys)))
+
+
+def split(draw: st.DrawFn, sample: Sample, parts: int) -> list[Sample]:
+    """Cuts a sample into parts of adjacent rows, empty ones included, after shuffling its rows."""
+    n = len(sample)
+    order = np.array(draw(st.permutations(range(n))), np.intp)
+    bounds = draw(st.lists(st.integers(0, n), min_size=parts - 1, max_size=parts - 1))
+    edges = [0, *sorted(bounds), n]
+    return [sample.take(order[a:b]) for a, b in zip(edges, edges[1:], strict=False)]

@@ -1,0 +1,117 @@
+"""However rows come to an accumulator, and whichever way it keeps them, the state is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.statistics import LossSums, Scored, Segments, State, Statistic, accumulator, merge
+from heads.statistics.exact import MAX_ADDS, MAX_ROWS
+from tests.laws.batches import Sample, each_statistic, law, samples, split
+from tests.laws.states import assert_canonical, assert_same, fingerprint
+
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+
+Kind = type[Statistic]
+
+
+@contextmanager
+def constants(**values: int) -> Iterator[None]:
+    """Other limits for the accumulator, so that a few rows reach them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setattr(accumulator, name, value)
+        yield
+
+
+def accumulate(sample: Sample, parts: list[Sample]) -> State:
+    """The state of the parts, added one after another."""
+    adding = sample.statistic.accumulator()
+    for part in parts:
+        adding.add(part.scored, part.segments)
+    return adding.freeze()
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_any_batching_equals_measuring_at_once(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    parts = split(data.draw, sample, 5)
+    assert_same(sample.measure(), accumulate(sample, parts))
+    # Every batch brings its own keys, in its own order.
+    rekeyed = [
+        part.rekeyed(data.draw(st.permutations(range(len(part.segments.keys)))), ())
+        for part in parts
+    ]
+    assert_same(sample.measure(), accumulate(sample, rekeyed))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_freezing_in_between_changes_nothing(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    adding = sample.statistic.accumulator()
+    assert_same(adding.freeze(), sample.statistic.zero())
+    frozen, expected = [], []
+    done: list[State] = []
+    for part in split(data.draw, sample, 4):
+        adding.add(part.scored, part.segments)
+        done.append(part.measure())
+        if data.draw(st.booleans()):
+            frozen += [adding.freeze(), adding.freeze()]
+            expected += [fingerprint(merge(done))] * 2
+    assert_same(sample.measure(), adding.freeze())
+    # What was frozen earlier has not moved since.
+    assert [fingerprint(state) for state in frozen] == expected
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_the_sparse_path_equals_the_dense_one(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    parts = split(data.draw, sample, 5)
+    dense = sample.measure()
+    # No dense table at all; or one until as many segments have come.
+    size = sample.statistic.groups * sample.statistic.cells
+    segments = data.draw(st.integers(0, 3))
+    with constants(DENSE_CELLS=segments * size, PENDING_ROWS=data.draw(st.integers(0, 20))):
+        assert_same(dense, accumulate(sample, parts), sample.measure())
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_carrying_and_splitting_change_nothing(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    parts = split(data.draw, sample, 5)
+    whole = sample.measure()
+    with constants(MAX_ADDS=data.draw(st.integers(1, 3)), MAX_ROWS=data.draw(st.integers(1, 9))):
+        assert_same(whole, accumulate(sample, parts), sample.measure())
+        with constants(DENSE_CELLS=0, PENDING_ROWS=5):
+            assert_same(whole, accumulate(sample, parts))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_limbs_hold_at_the_real_limits(sign: int) -> None:
+    # Each row fills its limb to the last bit, and the adds go on past one round of carrying.
+    value = 2.0**10 - 2.0**-26
+    adds, rows = MAX_ADDS + 2, MAX_ROWS + 1
+    column = np.zeros((rows, 1))
+    scored = Scored(column, column, column, np.full(rows, sign * value))
+    segments = Segments.overall(rows)
+    adding = LossSums().accumulator()
+    for _ in range(adds):
+        adding.add(scored, segments)
+    state = adding.freeze()
+    assert_canonical(state)
+    assert state.counts["rows"].tolist() == [adds * rows]
+    units = round(value * 2**26) * adds * rows
+    assert state["loss"].tolist() == [sign * units / 2**26]

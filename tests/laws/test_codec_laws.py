@@ -1,0 +1,37 @@
+"""States survive their bytes, and equal states have equal bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.statistics import Statistic, merge
+from heads.statistics.codec import decode, encode
+from tests.laws.batches import each_statistic, law, samples, split
+from tests.laws.states import assert_same
+
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+
+Kind = type[Statistic]
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_decoding_gives_the_state_back(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    for state in (sample.measure(), sample.statistic.zero()):
+        back = decode(encode(state))
+        assert back.statistic == state.statistic
+        assert type(back.statistic) is kind
+        assert_same(state, back)
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_decoded_states_merge_like_those_they_came_from(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    parts = split(data.draw, sample, 3)
+    assert_same(sample.measure(), merge([decode(encode(part.measure())) for part in parts]))

@@ -1,0 +1,129 @@
+"""Merging states is adding rows: any grouping, any order, any split, to the bit."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.statistics import STATISTICS, LossSums, Scored, Segments, Statistic, merge, same
+from tests.laws.batches import each_statistic, law, samples, split, statistics
+from tests.laws.states import assert_canonical, assert_same, fingerprint
+
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+
+Kind = type[Statistic]
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_measuring_all_rows_is_merging_the_states_of_any_split(
+    kind: Kind, data: st.DataObject
+) -> None:
+    sample = data.draw(samples(kind))
+    whole = sample.measure()
+    assert_canonical(whole)
+    parts = [part.measure() for part in split(data.draw, sample, 4)]
+    assert_same(whole, merge(parts))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_merge_is_commutative_and_associative(kind: Kind, data: st.DataObject) -> None:
+    states = [part.measure() for part in split(data.draw, data.draw(samples(kind)), 3)]
+    whole = merge(states)
+    assert_canonical(whole)
+    for a, b, c in permutations(states):
+        assert_same(whole, merge([a, b, c]), merge([merge([a, b]), c]), merge([a, merge([b, c])]))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_zero_is_the_identity_and_the_state_of_an_empty_batch(
+    kind: Kind, data: st.DataObject
+) -> None:
+    sample = data.draw(samples(kind))
+    state, zero = sample.measure(), sample.statistic.zero()
+    assert_canonical(zero)
+    assert len(zero) == 0
+    assert_same(state, merge([state]), merge([state, zero]), merge([zero, zero, state, zero]))
+    assert_same(zero, merge([zero, zero]), sample.take(np.zeros(0, np.intp)).measure())
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_key_order_and_keys_without_rows_change_nothing(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    order = data.draw(st.permutations(range(len(sample.segments.keys))))
+    unused = (("no", "string", "row"),), (("a", "missing", None),)
+    assert_same(sample.measure(), sample.rekeyed(order, unused).measure())
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_merge_changes_none_of_its_inputs(kind: Kind, data: st.DataObject) -> None:
+    states = [part.measure() for part in split(data.draw, data.draw(samples(kind)), 3)]
+    states.append(states[0].statistic.zero())
+    before = [fingerprint(state) for state in states]
+    merged = merge(states)
+    merge([merged, states[0]])
+    merged.regroup([[()] for _ in merged.keys])
+    merged.coarsened(63 if merged.shift else 0)
+    assert [fingerprint(state) for state in states] == before
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_states_of_different_parameters_are_refused(kind: Kind, data: st.DataObject) -> None:
+    one, other = data.draw(samples(kind)), data.draw(statistics(kind))
+    if one.statistic != other:
+        for states in ([one.measure(), other.zero()], [other.zero(), one.measure()]):
+            with pytest.raises(ValueError, match="one configuration"):
+                merge(states)
+
+
+@law
+@given(data=st.data())
+def test_states_of_different_statistics_are_refused(data: st.DataObject) -> None:
+    kinds = data.draw(st.permutations(list(STATISTICS.values())))
+    one, other = (data.draw(statistics(kind)) for kind in kinds[:2])
+    with pytest.raises(ValueError, match="one configuration"):
+        merge([one.zero(), one.zero(), other.zero()])
+
+
+def test_merging_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="zero"):
+        merge([])
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_same_tells_every_difference(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    state = sample.measure()
+    one, other = split(data.draw, sample, 2)
+    assert same(state, merge([one.measure(), other.measure()]))
+    for part in (one.measure(), other.measure()):
+        assert same(state, part) == (fingerprint(state) == fingerprint(part))
+
+
+def test_keys_that_python_calls_equal_merge_alike_in_any_order() -> None:
+    column = np.zeros((1, 1))
+    one, other = (
+        LossSums().measure(
+            Scored(column, column, column, np.ones(1)),
+            Segments(np.zeros(1, np.int64), ((("x", "float", zero),),)),
+        )
+        for zero in (0.0, -0.0)
+    )
+    assert_same(merge([one, other]), merge([other, one]))
