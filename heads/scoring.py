@@ -9,6 +9,7 @@ called, so a row's values do not depend on the batch it is in.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,16 @@ def score(
         weights: `[n]`, or None.
     """
     return _SCORERS[head](kind, scores, labels, weights)
+
+
+def without_weightless_losses(scored: Scored) -> Scored:
+    """The batch with a loss of 0 where the weight is 0.
+
+    A row without weight counts for nothing, and an infinite loss times 0 would be NaN.
+    """
+    if scored.weight is None or np.isfinite(scored.loss).all():
+        return scored
+    return replace(scored, loss=np.where(scored.weight == 0, 0.0, scored.loss))
 
 
 def _score_classes(

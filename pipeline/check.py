@@ -60,12 +60,27 @@ def check_columns(plan: Plan, shard: Shard, open_file: OpenFile, source: str) ->
         columns = read_columns(shard, open_file)
     except DataFault:
         return
+    check_types(plan, columns, shard.path, source)
+
+
+def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source: str) -> None:
+    """Checks that all columns of a configuration are there, of types that it can read.
+
+    Args:
+        plan: what is evaluated.
+        columns: the columns that are there.
+        place: where that is, for messages.
+        source: the name of the configuration file, for messages.
+
+    Raises:
+        ConfigError: naming every column that is missing or of the wrong type.
+    """
     problems = []
     for name in plan.columns:
         if name not in columns:
             near = nearest(name, columns)
             hint = f"did you mean '{near}'? " if near else ""
-            message = f"no column '{name}' in {shard.path}; {hint}it has: {', '.join(columns)}"
+            message = f"no column '{name}' in {place}; {hint}it has: {', '.join(columns)}"
             problems.append(Problem(source, (), message))
     if not problems:
         problems = [Problem(source, path, why) for path, why in _wrong_types(plan, columns)]

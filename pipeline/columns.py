@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -132,9 +133,8 @@ def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | 
     null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    known = {word: float(position) for position, word in enumerate(vocabulary)}
-    distinct = array.dictionary.to_pylist()
-    table = [np.nan if word is None else known.get(_text(word), np.nan) for word in distinct]
+    known: dict[Any, float] = {word: float(at) for at, word in enumerate(vocabulary)}
+    table = [known.get(word, np.nan) for word in python_values(array.dictionary)]
     # One entry more for null.
     indices = array.indices.fill_null(len(table)) if null is not None else array.indices
     position = np.array([*table, np.nan]).take(indices.to_numpy(zero_copy_only=False))
@@ -144,5 +144,18 @@ def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | 
     return position, null, unknown if unknown.any() else None
 
 
-def _text(word: str | bytes) -> str:
-    return word.decode("utf-8", "surrogateescape") if isinstance(word, bytes) else word
+def python_values(array: pa.Array) -> list[Any]:
+    """The values as Python has them; text that is not UTF-8 as bytes, wherever it comes from."""
+    if not is_text(array.type):
+        values: list[Any] = array.to_pylist()
+        return values
+    # Nothing checks the text of a Parquet file; bytes make no promise.
+    raw = array.cast(pa.large_binary()).to_pylist()
+    return [None if word is None else _decoded(word) for word in raw]
+
+
+def _decoded(word: bytes) -> str | bytes:
+    try:
+        return word.decode()
+    except UnicodeDecodeError:
+        return word

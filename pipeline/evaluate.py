@@ -5,23 +5,24 @@ This is the reference that the pipeline must equal, states and report, and the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from heads.scoring import score
+from heads.scoring import score, without_weightless_losses
 from heads.statistics import Scored, Segments, State, merge
 from heads.statistics.accumulator import Accumulator
+from pipeline.check import check_types, find_shards
 from pipeline.columns import Rows
 from pipeline.extract import element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadData, BadRow, Facts
 from pipeline.plan import HeadPlan, Plan, StateKey, split
-from pipeline.readers import WorkItem, read_rows
+from pipeline.readers import Shard, WorkItem, plan_items, read_rows
 from pipeline.readers.faults import DataFault
-from pipeline.readers.shards import OpenFile, open_local
+from pipeline.readers.shards import OpenFile, list_local, open_local
 from pipeline.report.model import build_report
 from pipeline.results import compute, histogram_shifts, level
 from pipeline.slicing import Slicer
@@ -119,6 +120,7 @@ class Evaluator:
         scored = score(
             head.scope.head, head.scope.space.kind, columns.scores, columns.labels, columns.weights
         )
+        measured = without_weightless_losses(scored)
         for cross, segment in enumerate(segments):
             if not good.all():
                 segment = Segments(segment.index[good], segment.keys)
@@ -126,7 +128,7 @@ class Evaluator:
                 place = (head.name, number, cross)
                 if place not in self._running:
                     self._running[place] = statistic.accumulator()
-                self._running[place].add(scored, segment)
+                self._running[place].add(measured, segment)
         if sink is not None:
             sink(head, rows, scored)
         return facts
@@ -156,28 +158,46 @@ class Evaluation:
     facts: dict[str, Facts]
 
 
-def evaluate(
-    source: pa.Table | Iterable[WorkItem], plan: Plan, open_file: OpenFile = open_local
-) -> Evaluation:
-    """Evaluates a table, or the work items of files, in this process and without Beam.
+def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
+    """Evaluates a table, or files of this machine, in this process and without Beam.
 
     Args:
-        source: the rows.
+        source: a table, or globs of Parquet and TFRecord files.
         plan: what to evaluate.
-        open_file: opens a file.
 
     Raises:
         BadData: if rows or files are bad, or if there are none.
+        ConfigError: if the table or the first file does not have what the plan reads.
     """
-    evaluator = Evaluator(plan, open_file)
-    facts: dict[str, Facts] = {}
     if isinstance(source, pa.Table):
-        facts[TABLE] = _add_table(evaluator, source)
-    else:
-        for item in source:
-            path = item.shard.path
-            found = Facts(frozenset([item.shard])) + evaluator.add_item(item)
-            facts[path] = facts.get(path, Facts()) + found
+        types = {field.name: field.type for field in source.schema}
+        check_types(plan, types, "the table", "plan")
+        evaluator = Evaluator(plan, open_local)
+        return _finish(plan, evaluator, {TABLE: _add_table(evaluator, source)})
+    patterns = [source] if isinstance(source, str) else source
+    shards = find_shards(plan, patterns, "plan", list_local, open_local)
+    return evaluate_items([item for shard in shards for item in _items(shard)], plan)
+
+
+def evaluate_items(items: Iterable[WorkItem], plan: Plan) -> Evaluation:
+    """Evaluates work items of files of this machine, in the order given; raises `BadData`."""
+    evaluator = Evaluator(plan, open_local)
+    facts: dict[str, Facts] = {}
+    for item in items:
+        path = item.shard.path
+        found = Facts(frozenset([item.shard])) + evaluator.add_item(item)
+        facts[path] = facts.get(path, Facts()) + found
+    return _finish(plan, evaluator, facts)
+
+
+def _items(shard: Shard) -> list[WorkItem]:
+    try:
+        return plan_items(shard, open_local)
+    except DataFault as fault:
+        raise BadData([str(fault)]) from fault
+
+
+def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
     total = sum(facts.values(), Facts())
     if problems := total.problems():
         raise BadData(problems)

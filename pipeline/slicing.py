@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from heads.statistics import OVERALL, Condition, Key, Segments
+from pipeline.columns import python_values
 
 Ints = npt.NDArray[np.int64]
 
@@ -83,7 +84,7 @@ class _Values:
         if not pa.types.is_dictionary(array.type):
             array = pc.dictionary_encode(array, null_encoding="encode")
         values = array.dictionary
-        numbers = [self._number(value, values.type) for value in values.to_pylist()]
+        numbers = [self._number(value, values.type) for value in python_values(values)]
         if array.indices.null_count:
             # A row without a value has no place in the dictionary; give it the one behind the last.
             numbers.append(self._number(None, values.type))
@@ -112,14 +113,10 @@ def _condition(value: object, type_: pa.DataType) -> tuple[str, str | int | floa
     if isinstance(value, float):
         # Text, so that NaN and the infinities are values like any other.
         return "float", repr(value)
-    if isinstance(value, bytes):
-        # The same words in Parquet strings and in tf.Example bytes are the same slice.
-        try:
-            return "string", value.decode()
-        except UnicodeDecodeError:
-            return "bytes", value.hex()
     if isinstance(value, str):
         return "string", value
+    if isinstance(value, bytes):
+        return "bytes", value.hex()
     raise TypeError(f"Cannot slice by values of type {type_}.")
 
 

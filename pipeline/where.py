@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Mask, Rows, is_number, is_text
+from pipeline.columns import Mask, Rows, is_number, is_text, python_values
 from pipeline.config import Where
 
 
@@ -36,7 +36,8 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
             f"column '{entry.column}' is {type_}, and 'where' looks for {values} in it; write the"
             " values as the column has them (quote text, do not quote numbers)"
         )
-    wanted = [any(_equal(value, own) for value in entry.values) for own in coded.dictionary]
+    sought = [value for value in entry.values if value is not None and _possible(value, type_)]
+    wanted = [own is not None and own in sought for own in python_values(coded.dictionary)]
     # One entry more for rows without a value.
     table = np.array([*wanted, None in entry.values])
     indices = coded.indices.fill_null(len(wanted)) if coded.indices.null_count else coded.indices
@@ -52,12 +53,3 @@ def _possible(value: object, type_: pa.DataType) -> bool:
     if isinstance(value, str):
         return is_text(type_)
     return is_number(type_) and not pa.types.is_boolean(type_)
-
-
-def _equal(value: object, scalar: pa.Scalar) -> bool:
-    if not _possible(value, scalar.type):
-        return False
-    own = scalar.as_py()
-    if isinstance(own, bytes):
-        own = own.decode("utf-8", "surrogateescape")
-    return bool(own == value)

@@ -66,10 +66,11 @@ class RocAuc(RankMetric):
         value = np.zeros(len(curves))
         for index, curve in enumerate(curves):
             if positive[index] and negative[index]:
-                below = np.cumsum(curve.negative) - curve.negative
-                share = 0.5 if curve.exact else TIES[self.bound]
-                pairs = curve.positive * (below + share * curve.negative)
-                value[index] = pairs.sum() / positive[index] / negative[index]
+                reached = np.cumsum(curve.negative)
+                ties = 0.5 if curve.exact else TIES[self.bound]
+                # Shares of what is summed up here, so that rounding takes none beyond 1.
+                share = (reached - (1 - ties) * curve.negative) / reached[-1]
+                value[index] = (curve.positive * share).sum() / positive[index]
         return Values(
             value, {"no label is positive": positive == 0, "no label is zero": negative == 0}
         )
@@ -92,24 +93,24 @@ class AveragePrecision(RankMetric):
         value = np.zeros(len(curves))
         for index, curve in enumerate(curves):
             if positive[index]:
-                value[index] = _precision_sum(curve, self.bound) / positive[index]
+                value[index] = _mean_precision(curve, self.bound)
         return Values(value, {"no label is positive": positive == 0})
 
 
-def _precision_sum(curve: CellCurve, bound: Bound) -> float:
+def _mean_precision(curve: CellCurve, bound: Bound) -> float:
     has = curve.positive > 0
     own = curve.positive[has][::-1]
     others = np.cumsum(curve.negative[::-1])[has[::-1]]
     reached = np.cumsum(own)
     if bound == "value" or curve.exact:
-        return float((own * reached / (reached + others)).sum())
+        return float((own * (reached / (reached + others))).sum() / own.sum())
     if bound == "upper":
         above = others - curve.negative[has][::-1]
-        return float((own * reached / (reached + above)).sum())
+        return float((own * (reached / (reached + above))).sum() / own.sum())
     start = reached - own + others
     growth = np.zeros_like(own)
     np.divide(own, start, out=growth, where=others > 0)
-    return float((own - others * np.log1p(growth)).sum())
+    return float((own - others * np.log1p(growth)).sum() / own.sum())
 
 
 @lru_cache(maxsize=4)

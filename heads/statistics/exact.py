@@ -133,8 +133,7 @@ class ExactColumn:
     Attributes:
         low: index of the lowest limb kept.
         limbs: int64 `[m, limbs]`, balanced digits in `[-2**35, 2**35)`, lowest limb first; the
-        first
-            and last limb have a digit that is not zero, or there are none.
+            first and last limb have a digit that is not zero, or there are none.
         specials: int64 `[m, 3]`, how often NaN, +inf and -inf were added; `[m, 0]` if never.
     """
 

@@ -17,7 +17,7 @@ class LossSums(Statistic):
 
     Attributes:
         weighted: whether rows carry weights; without, only `loss` is summed and a row counts as
-        one.
+            one.
     """
 
     weighted: bool = False

@@ -61,8 +61,8 @@ def read_batches(
 
     Args:
         item: what to read.
-        columns: the columns wanted; those the file lacks are left out. Strings stay dictionary
-        codes. batch_rows: rows of a batch; the last has what is left.
+        columns: the columns wanted; those the file lacks are left out. Strings stay codes.
+        batch_rows: rows of a batch; the last has what is left.
         open_file: opens the shard.
 
     Raises:

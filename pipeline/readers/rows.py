@@ -48,7 +48,12 @@ def read_rows(
     directory = item.shard.directory_columns()
     first = item.first_row
     for batch in _read_batches(item, columns, batch_rows, open_file):
-        missing = sorted(set(columns) - set(batch.schema.names) - set(directory))
+        names = batch.schema.names
+        twice = [name for name in columns if names.count(name) > 1]
+        if twice:
+            detail = f"the file has the column '{twice[0]}' more than once"
+            raise DataFault(item.shard.path, "repeated_column", detail)
+        missing = sorted(set(columns) - set(names) - set(directory))
         if missing:
             has = ", ".join(sorted({*read_columns(item.shard, open_file)}))
             raise DataFault(

@@ -82,7 +82,8 @@ def read_blocks(
 
     A block has about `block_bytes` bytes, or one record that is larger; memory does not grow with
     the file. A file of no bytes has no records. Records before a fault are delivered first, so
-    that the first fault in the file is the one reported, however the blocks are cut.
+    that the first fault in the file is the one reported, however the blocks are cut; only damage
+    to gzip itself may hide records before it.
 
     Args:
         stream: the bytes as stored; decompression is done (and verified) here.

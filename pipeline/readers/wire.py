@@ -155,13 +155,14 @@ class FeatureScan:
             if len(rows) < FEW:
                 break
             head = self._read_head(int(at[0]), int(self._ends[rows[0]]))
-            hits = np.zeros(1, np.int64) if head is None else self._match(head, rows, at, words)
             if head is None:
                 self.recognised[rows[0]] = False
-            elif len(hits) == len(rows):
-                self._pass(head, rows, at, words)
-                return
+                hits = np.zeros(1, np.int64)
             else:
+                hits = self._match(head, rows, at, words)
+                if len(hits) == len(rows):
+                    self._pass(head, rows, at, words)
+                    return
                 self._pass(head, rows[hits], at[hits], words[hits])
             others = np.ones(len(rows), np.bool_)
             others[hits] = False

@@ -7,6 +7,7 @@ files are cut, wherever and whenever they are evaluated.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,7 +85,9 @@ def _head(plan: Plan, head: HeadPlan, entries: dict[Key, dict[str, Any]]) -> dic
     }
 
 
-def _sorting(condition: Condition) -> tuple[str, float, str]:
+def _sorting(condition: Condition) -> tuple[str, bool, float, str]:
     _, kind, value = condition
     number = float(value) if kind in ("int", "float", "bool") and value is not None else 0.0
-    return kind, number, str(value)
+    # NaN has no place among the numbers, and would leave none to the others.
+    nan = math.isnan(number)
+    return kind, nan, 0.0 if nan else number, str(value)

@@ -1,7 +1,8 @@
-"""The same rows give the same bytes: whatever runs them, in whatever order, however they are cut."""
+"""The same rows give the same bytes, whatever runs them and however they are cut."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,7 +17,7 @@ from pipeline.beam.combine import StateCoder
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.config import parse_config
-from pipeline.evaluate import Evaluation, evaluate
+from pipeline.evaluate import Evaluation, evaluate, evaluate_items
 from pipeline.plan import Plan, make_plan
 from pipeline.readers import plan_items
 from pipeline.readers.example import encode_example
@@ -46,8 +47,7 @@ def reference(rows: pa.Table, plan: Plan) -> Evaluation:
 def write_shards(rows: pa.Table, directory: Path, cuts: list[int], row_group: int) -> str:
     """Writes the rows between the cuts to a file each."""
     directory.mkdir()
-    bounds = [0, *sorted(cuts), len(rows)]
-    for number, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for number, (first, last) in enumerate(pairwise([0, *sorted(cuts), len(rows)])):
         path = directory / f"part-{number:05d}.parquet"
         pq.write_table(rows.slice(first, last - first), path, row_group_size=row_group)
     return str(directory / "*.parquet")
@@ -88,7 +88,7 @@ def test_other_cuts_and_orders(
     cuts = sorted(rng.integers(0, len(rows), 12).tolist())
     files = write_shards(shuffled, tmp_path / "data", cuts, int(rng.integers(50, 3000)))
     items = [i for shard in list_local([files]) for i in plan_items(shard, open_local)]
-    again = evaluate([items[i] for i in rng.permutation(len(items))], plan)
+    again = evaluate_items([items[i] for i in rng.permutation(len(items))], plan)
     assert report_bytes(again.report) == report_bytes(reference.report)
     assert {k: encode(s) for k, s in again.states.items()} == {
         k: encode(s) for k, s in reference.states.items()

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -510,7 +511,7 @@ def test_whatever_is_broken_is_told_in_plain_words_with_its_place(data: Any, dra
         elif how == "drop":
             del inner[step]
         else:
-            inner[step] = draws.draw(odd)
+            inner[step] = deepcopy(draws.draw(odd))
     # JSON writes inf as Infinity, which is a text in YAML.
     text = json.dumps(data, indent=1).replace("Infinity", ".inf")
     try:

@@ -89,10 +89,9 @@ def test_a_nan_score_of_any_sign_and_payload_falls_into_cell_zero(
     )
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_scores_of_any_bits(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    words = rng.integers(0, 2**64, 400_000, np.uint64)
+def test_scores_of_any_bits() -> None:
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 2**64, 200_000, np.uint64)
     low = np.uint64((1 << 44) - 1)
     # Ends of look-up cells, whatever share of the leading bits they take.
     words = np.concatenate([words, words & ~low, words | low])

@@ -1,0 +1,74 @@
+"""Plans, rows and files for the tests of the pipeline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import HealthCheck, Phase, settings
+
+from pipeline.columns import Rows
+from pipeline.config import parse_config
+from pipeline.config_heads import HeadConfig
+from pipeline.evaluate import Evaluation
+from pipeline.plan import Plan, make_plan
+from pipeline.readers.shards import Shard, make_shard
+
+law = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def plan_of(text: str) -> Plan:
+    return make_plan(parse_config(text, "c.yaml"))
+
+
+def head_of(keys: str) -> HeadConfig:
+    """The configuration of one head from its keys in flow style."""
+    return parse_config(f"heads: {{h: {{{keys}}}}}", "c.yaml").heads["h"]
+
+
+def rows_of(columns: dict[str, Any] | pa.RecordBatch, **directory: str) -> Rows:
+    """Rows of a file, numbered from 100 on."""
+    batch = columns if isinstance(columns, pa.RecordBatch) else pa.record_batch(columns)
+    return Rows(batch, np.arange(100, 100 + batch.num_rows), "a.parquet", directory)
+
+
+def write(path: Path, table: pa.Table, **options: Any) -> Shard:
+    """Writes a Parquet file, and the directories above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, **options)
+    return make_shard(str(path), os.path.getsize(path))
+
+
+def slices_of(evaluation: Evaluation, head: str = "h") -> dict[Any, dict[str, Any]]:
+    """The entries of a head by `(column, kind, value)` of their slice, None for overall."""
+    found = {}
+    for entry in evaluation.report["heads"][head]["slices"]:
+        key = [(one["column"], one["kind"], one["value"]) for one in entry["slice"]]
+        assert len(key) <= 1
+        found[key[0] if key else None] = entry
+    return found
+
+
+def values_of(evaluation: Evaluation, head: str = "h", key: Any = None) -> dict[str, float | None]:
+    """The values of the metrics of one slice, None where undefined."""
+    metrics = slices_of(evaluation, head)[key]["metrics"]
+    return {name: metric["value"] for name, metric in metrics.items()}
+
+
+def reason_of(evaluation: Evaluation, metric: str, head: str = "h", key: Any = None) -> str:
+    """Why a metric is undefined."""
+    found = slices_of(evaluation, head)[key]["metrics"][metric]
+    assert found["value"] is None
+    reason: str = found["reason"]
+    return reason
