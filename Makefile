@@ -17,7 +17,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 test-packaging: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/packaging --run-packaging
+	$(BIN)/python -m pytest -m packaging tests/packaging
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/generate.py

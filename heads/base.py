@@ -25,7 +25,7 @@ from heads.estimator_spec import (
 )
 from heads.inputs import Features, Float32, WeightColumn, as_logits, example_weights
 from heads.keys import MetricKeys, ModeKeys, PredictionKeys
-from heads.labels import Vocabulary, require_labels
+from heads.labels import Vocabulary
 from heads.losses import LossFn, as_scalar, call_loss_fn, reduce_loss
 from heads.metrics.base import Metric, Scope
 from heads.metrics.registry import estimator_metrics
@@ -331,7 +331,6 @@ class BaseHead(ABC):
         predictions = self.predictions(logits)
         if mode == ModeKeys.PREDICT:
             return EstimatorSpec(mode, predictions, export_outputs=self._exports(predictions))
-        require_labels(labels)
         batch = self._batch(labels, logits, features)
         loss = self._training_loss(batch, regularization_losses)
         if mode == ModeKeys.EVAL:

@@ -61,19 +61,6 @@ def class_names(vocabulary: Vocabulary | None, n_classes: int) -> npt.NDArray[np
     return np.array([w.decode() if isinstance(w, bytes) else w for w in vocabulary], np.str_)
 
 
-def require_labels(labels: Any) -> None:
-    """Checks that there are labels.
-
-    Raises:
-        ValueError: if they are None.
-    """
-    if labels is None:
-        raise ValueError(
-            "You must provide a labels Tensor. Given: None. Check that the data has the label "
-            "column and that it is passed on."
-        )
-
-
 def binary_labels(
     labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None
 ) -> npt.NDArray[np.float32]:
@@ -139,7 +126,7 @@ def indicator_labels(
         TypeError: for dense words, and for sparse words without a vocabulary.
         ValueError: if the labels are None, of another shape, or outside their range.
     """
-    require_labels(labels)
+    _require_labels(labels)
     if isinstance(labels, SparseLabels):
         return _multi_hot(labels, logits_shape, vocabulary, n_classes)
     given = np.asarray(labels)
@@ -213,8 +200,16 @@ def _multi_hot(
     return indicators
 
 
+def _require_labels(labels: Any) -> None:
+    if labels is None:
+        raise ValueError(
+            "You must provide a labels Tensor. Given: None. Check that the data has the label "
+            "column and that it is passed on."
+        )
+
+
 def _dense(labels: Any, logits_shape: Shape, size: int) -> Array:
-    require_labels(labels)
+    _require_labels(labels)
     match labels:
         case SparseLabels():
             raise ValueError(

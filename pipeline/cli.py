@@ -229,3 +229,7 @@ def _options(command: str) -> list[str]:
 def _worth_saying(record: logging.LogRecord) -> bool:
     # Beam says this at every import without Google's clients, whether or not one needs them.
     return not record.getMessage().startswith("apitools not found")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

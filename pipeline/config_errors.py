@@ -53,9 +53,7 @@ def tell(error: ValidationError, document: Document, root: type[BaseModel]) -> l
         path = _in_document(loc)
         if kind == "extra_forbidden":
             name, valid = str(loc[-1]), _fields(root, loc[:-1])
-            given = _value(document.data, path[:-1])
-            near = nearest(name, [key for key in valid if key not in given])
-            near = near or nearest(name, valid)
+            near = nearest(name, valid)
             meant.add((*path[:-1], near or ""))
             hint = f"did you mean {near!r}?" if near else f"the keys here are {', '.join(valid)}"
             problems.append(document.problem(path, f"unknown key {quote(name)}; {hint}"))

@@ -27,16 +27,17 @@ def confusion(
 def areas(
     probabilities: Sequence[float], labels: Sequence[float], weights: Sequence[float]
 ) -> tuple[float, float]:
-    """The estimator's `auc` and `auc_precision_recall`."""
+    """The estimator's `auc` and `auc_precision_recall`, negative weights included."""
     points = [confusion(probabilities, labels, weights, t) for t in AUC_THRESHOLDS]
     roc = precision_recall = 0.0
     for (tp, fp, fn, tn), (tp2, fp2, fn2, tn2) in itertools.pairwise(points):
         if tp + fn and fp + tn:
             width = fp / (fp + tn) - fp2 / (fp2 + tn2)
             roc += width * (tp / (tp + fn) + tp2 / (tp2 + fn2)) / 2
-        if tp + fn and tp + fp - tp2 - fp2 > 0:
+        if tp + fn > 0 and tp + fp - tp2 - fp2 > 0:
             slope = (tp - tp2) / (tp + fp - tp2 - fp2)
-            logarithm = math.log((tp + fp) / (tp2 + fp2)) if tp2 + fp2 > 0 else 0.0
+            both = tp + fp > 0 and tp2 + fp2 > 0
+            logarithm = math.log((tp + fp) / (tp2 + fp2)) if both else 0.0
             step = tp - tp2 + (tp2 - slope * (tp2 + fp2)) * logarithm
             precision_recall += slope * step / (tp + fn)
     return roc, precision_recall

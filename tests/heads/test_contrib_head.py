@@ -30,22 +30,24 @@ def test_batches_change_no_digit(data: st.DataObject, stream: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reduction", "weighted", "plain"),
+    ("reduction", "divisor", "plain"),
     [
-        ("weighted_sum", 2 + 12, 6),
-        ("weighted_mean", 14 / 5, 2),
-        ("weighted_sum_over_batch_size", 14 / 3, 2),
-        ("weighted_sum_by_nonzero_weights", 14 / 2, 2),
+        ("weighted_sum", 1, 6),
+        ("weighted_mean", 5, 2),
+        ("weighted_sum_over_batch_size", 3, 2),
+        ("weighted_sum_by_nonzero_weights", 2, 2),
     ],
 )
-def test_reductions(reduction: str, weighted: float, plain: float) -> None:
+def test_reductions(reduction: str, divisor: int, plain: float) -> None:
     def loss_fn(labels, logits):
         return np.array([[1.0], [2.0], [3.0]], np.float32)
 
     logits, labels = np.zeros((3, 1)), np.zeros(3)
     head = binary_classification_head("w", loss_reduction=reduction, loss_fn=loss_fn)
-    assert head.loss(labels, logits, {"w": [0, 1, 4]}) == pytest.approx(weighted)
+    assert head.loss(labels, logits, {"w": [0, 1, 4]}) == pytest.approx(14 / divisor)
     assert head.loss(labels, logits, {"w": [0, 0, 0]}) == 0
+    balanced = head.loss(labels, logits, {"w": [-1, 0, 1]})
+    assert balanced == (0 if reduction == "weighted_mean" else pytest.approx(2 / divisor))
     head = binary_classification_head(loss_reduction=reduction, loss_fn=loss_fn)
     assert head.loss(labels, logits) == pytest.approx(plain)
 

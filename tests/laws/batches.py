@@ -82,7 +82,11 @@ infinite = st.sampled_from((np.inf, -np.inf))
 nan = st.just(np.nan)
 # Pools are small, so that rows tie.
 finite_pools = st.lists(finite, min_size=1, max_size=8)
-value_pools = finite_pools | st.lists(finite | infinite | nan, min_size=1, max_size=8)
+any_pools = st.lists(finite | infinite | nan, min_size=1, max_size=8)
+value_pools = finite_pools | any_pools
+
+LABELS = (0.0, -0.0, 0.0, 1.0, 1.0, 0.5, 1e-300, 1.0 - 2.0**-53)
+PROBABILITIES = (0.0, 1.0, 0.1, 1 / 3, float(np.float32(0.1)), 1e-300, 5e-324, 1.0 - 2.0**-53)
 
 KEYS: tuple[Key, ...] = (
     OVERALL,
@@ -215,11 +219,12 @@ def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
     ends = (-math.inf, math.inf)
     around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
-    scores = st.lists(
-        st.sampled_from(around) | finite | infinite | nan, min_size=1, max_size=12
-    )
-    rows = Rows(scores, columns=classes, weighted=weighted)
+    on_cuts = st.lists(st.sampled_from(around), min_size=1, max_size=12)
+    rows = Rows(on_cuts | any_pools, columns=classes, weighted=weighted)
     return ThresholdCounts(cuts, classes, weighted), rows
+
+
+_tails = st.lists(finite | infinite, max_size=6)
 
 
 @st.composite
@@ -228,15 +233,17 @@ def mixed_scales(draw: st.DrawFn) -> list[float]:
     centre = draw(finite)
     step = draw(st.sampled_from((0.0, 2.0**-52, 2.0**-24, 1e-3)))
     bulk = [centre * (1.0 + k * step) for k in range(draw(st.integers(1, 30)))]
-    return bulk + draw(st.lists(finite | infinite, max_size=6))
+    return bulk + draw(_tails)
+
+
+score_pools = mixed_scales() | finite_pools
 
 
 @_samples_of(ScoreHistogram)
 def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
-    max_cells = draw(st.sampled_from((2, 3, 5, 17, 8192)))
-    scores = mixed_scales() | finite_pools
-    rows = Rows(scores, columns=classes, weighted=weighted)
+    max_cells = draw(st.sampled_from((2, 3, 5, 17, 500)))
+    rows = Rows(score_pools, columns=classes, weighted=weighted)
     return ScoreHistogram(classes, weighted, max_cells), rows
 
 
@@ -262,22 +269,23 @@ def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
     """Rows for a statistic of a class, with segments; none at all included."""
     statistic, rows = draw(_drawn(kind))
     n = draw(st.integers(0, 40))
-    # Which row takes which value of a pool is left to numpy: it is fast, and pools still shrink.
+    # Which row takes which value is left to numpy: it is fast, and the pools still shrink.
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
-    def column(pools: st.SearchStrategy[list[float]], *shape: int) -> Floats:
-        return rng.choice(np.array(draw(pools), np.float64), shape)
+    def column(pool: Sequence[float] | Floats, *shape: int) -> Floats:
+        return rng.choice(np.array(pool, np.float64), shape)
 
-    labels = st.just([0.0, 1.0]) | st.just([0.0, -0.0, 1.0, 0.5, 1e-300, 1.0 - 2.0**-53])
     k = rows.columns
-    ids = [float(i) for i in range(k)]
+    labels = rng.permutation(LABELS)[:4]
+    ids = np.arange(float(k))
+    values = draw(value_pools)
     scored = Scored(
-        score=column(rows.scores, n, k),
-        probability=column(st.lists(st.floats(0, 1), min_size=1, max_size=6), n, k),
-        label=column(st.just(ids), n, 1) if rows.class_ids else column(labels, n, k),
-        loss=column(value_pools, n),
-        weight=column(value_pools, n) if rows.weighted else None,
-        predicted=column(st.just(ids), n) if rows.class_ids else None,
+        score=column(draw(rows.scores), n, k),
+        probability=column(PROBABILITIES, n, k),
+        label=column(ids, n, 1) if rows.class_ids else column(labels, n, k),
+        loss=column(values, n),
+        weight=column(values, n) if rows.weighted else None,
+        predicted=column(ids, n) if rows.class_ids else None,
     )
     keys = [KEYS[i] for i in rng.permutation(len(KEYS))[: draw(st.integers(1, len(KEYS)))]]
     index = rng.integers(0, draw(st.integers(1, len(keys))), n)

@@ -34,9 +34,7 @@ def test_all_segments_together_equal_all_rows(kind: Kind, data: st.DataObject) -
 @each_statistic
 @law
 @given(data=st.data())
-def test_regrouping_equals_measuring_the_coarser_segments(
-    kind: Kind, data: st.DataObject
-) -> None:
+def test_regrouping_equals_measuring_the_coarser_segments(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     targets = {key: data.draw(st.sets(st.sampled_from(COARSER))) for key in KEYS}
     state = sample.measure()
@@ -106,9 +104,7 @@ def test_segments_brought_to_the_shift_of_all_rows_do_not_depend_on_batches(
     for part in split(data.draw, sample, 4):
         state = part.measure()
         parts.append(state.take([i for i, key in enumerate(state.keys) if key in wanted]))
-    assert_same(
-        merge(parts).coarsened(shift), sample.of(list(wanted)).measure().coarsened(shift)
-    )
+    assert_same(merge(parts).coarsened(shift), sample.of(list(wanted)).measure().coarsened(shift))
 
 
 @law

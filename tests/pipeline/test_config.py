@@ -66,6 +66,7 @@ TYPES = "binary, multi_class, multi_label, contrib_binary"
         (BINARY.replace("h:", f"{'a' * 65}:"), "cannot be a name"),
         (BINARY.replace("h:", '"a\\nb":'), r"heads.'a\nb': 'a\nb' cannot be a name"),
         (BINARY + "inptu: x", "inptu: unknown key 'inptu'; did you mean 'input'?"),
+        (BINARY + "input: a\ninputs: b", "inputs: unknown key 'inputs'; did you mean 'input'?"),
         (BINARY + "seed: 3", "seed: unknown key 'seed'; the keys here are input, output, where"),
         (BINARY + "input: []", "input: must not be empty"),
         (BINARY + "input: 3", "input: expected a list, not the number 3"),
@@ -175,6 +176,10 @@ TYPES = "binary, multi_class, multi_label, contrib_binary"
         (
             multi_label("label: {column: y, form: ids, vocabulary: [a, b, c]}"),
             "heads.h.label.vocabulary: not for the form 'ids'; names for the report go into",
+        ),
+        (
+            multi_label("label: {column: y, form: multi_hot, vocabulary: [a, b, c]}"),
+            "heads.h.label.vocabulary: not for the form 'multi_hot'; names for the report go into",
         ),
         # Classes.
         (multi_class("label: y"), "heads.h: key 'n_classes' is missing. How many classes"),

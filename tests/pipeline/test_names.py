@@ -38,6 +38,10 @@ def test_the_answer_does_not_depend_on_the_order_of_the_names() -> None:
     assert nearest("labet", ["labes", "label"]) == nearest("labet", ["label", "labes"]) == "label"
 
 
+def test_hyphens_and_capitals_are_no_difference() -> None:
+    assert nearest("A-B-C-D", ["a_b_c_d"]) == "a_b_c_d"
+
+
 def test_a_hint_is_the_end_of_a_sentence_or_nothing() -> None:
     assert did_you_mean("lable", NAMES) == "; did you mean 'label'?"
     assert did_you_mean("weight", NAMES) == ""

@@ -83,6 +83,7 @@ def test_nan_is_a_number() -> None:
     [
         ("a: &x 1", ["1:4: a: anchors (&name) are not allowed; remove it"]),
         ("a: !!int '3'", [r"1:4: a: tags \(!name\) are not allowed; .*"]),
+        ("a: !!float x", [r"1:4: a: tags \(!name\) are not allowed; .*"]),
         ("a: !foo x", [r"1:4: a: tags \(!name\) are not allowed; .*"]),
         ("a: ! x", [r"1:4: a: tags \(!name\) are not allowed; .*"]),
         ("a: !!python/object/apply:os.getcwd []", [r"1:4: a: tags \(!name\) .*"]),
@@ -178,6 +179,10 @@ def test_depth_is_bounded(opening: str) -> None:
     for levels in (MAX_DEPTH + 1, 3000):
         expected = f"1:{place}: more than {MAX_DEPTH} levels of lists and mappings"
         assert told(opening * levels) == [expected]
+
+
+def test_length_is_no_depth() -> None:
+    assert read("- {}\n" * 100).data == [{}] * 100
 
 
 def test_a_bomb_of_aliases_stays_small() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from heads import BinaryClassHead
 from heads.losses import sigmoid
 from heads.statistics.cuts import ScoreSpace
+from tests.heads.oracles import areas
+from tests.heads.streams import Rows, results
 
 
 def keras_buckets(probability: np.ndarray) -> np.ndarray:
@@ -37,10 +40,13 @@ def test_all_in_one_bucket_is_a_half() -> None:
     assert metrics["auc"].result() == 0.5
 
 
-def test_negative_weights() -> None:
-    # Worked by hand: positives weigh 1 and 3, negatives -0.5 and 2; see the recorded case.
-    head = BinaryClassHead("w")
-    batch = {"features": {"w": [1, -0.5, 2, 3]}, "labels": [1, 0, 0, 1]}
-    logits = [[2.0], [-1.0], [0.5], [-2.0]]
-    metrics = head.update_metrics(head.metrics(), logits=logits, **batch)
-    assert metrics["auc"].result() == 0.25
+@pytest.mark.parametrize("seed", range(20))
+def test_negative_weights(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    # Whole weights, so that sums that cancel are 0 in any order.
+    weights = rng.integers(-3, 4, 12).astype(np.float32)
+    data = Rows(rng.normal(0, 2, (12, 1)), rng.integers(0, 2, 12), weights)
+    actual = results(BinaryClassHead("w"), data)
+    p = sigmoid(data.logits.astype(np.float32)).ravel()
+    wanted = areas(p, data.labels, weights)
+    assert (actual["auc"], actual["auc_precision_recall"]) == pytest.approx(wanted, abs=1e-12)

@@ -108,9 +108,7 @@ def test_every_float32_probability_is_at_least_a_threshold_that_rounds_to_zero(
 @pytest.mark.parametrize("single", [False, True])
 @law
 @given(one=single_thresholds, other=single_thresholds)
-def test_cuts_rise_with_the_threshold(
-    kind: Kind, single: bool, one: float, other: float
-) -> None:
+def test_cuts_rise_with_the_threshold(kind: Kind, single: bool, one: float, other: float) -> None:
     space = ScoreSpace(kind, single)
     low, high = sorted((one, other))
     assert space.above(low) <= space.above(high)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from heads.statistics import Scored, ScoreHistogram, Segments, State
 from heads.statistics.score_histogram import cell_bounds
-from tests.laws.batches import LARGEST, finite, finite_pools, law, mixed_scales
+from tests.laws.batches import LARGEST, finite, law, score_pools
 
 Floats = npt.NDArray[np.float64]
 
-score_lists = mixed_scales() | finite_pools | st.lists(finite, min_size=1, max_size=60)
+score_lists = score_pools | st.lists(finite, min_size=1, max_size=60)
 max_cells = st.sampled_from((2, 3, 4, 7, 20, 8192))
 
 

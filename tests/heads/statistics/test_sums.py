@@ -21,9 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):Runtime
     weighted=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_loss_sums(
-    losses: list[float], weights: list[float], weighted: bool, seed: int
-) -> None:
+def test_loss_sums(losses: list[float], weights: list[float], weighted: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 50))
     loss, weight = rng.choice(np.array(losses), n), rng.choice(np.array(weights), n)

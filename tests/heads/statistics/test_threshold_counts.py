@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from heads.statistics import Scored, Segments, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from tests.heads.statistics.exactly import around, ieee_sum
-from tests.laws.batches import CUTS, LARGEST, finite, infinite, law, nan
+from tests.laws.batches import CUTS, LARGEST, any_pools, finite, infinite, law
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,7 +112,7 @@ def test_scores_of_any_bits() -> None:
 @given(
     cuts=st.sampled_from(CUTS),
     classes=st.integers(1, 3),
-    pool=st.lists(finite | infinite | nan, min_size=1, max_size=8),
+    pool=any_pools,
     seed=st.integers(0, 2**32 - 1),
 )
 def test_groups_and_weights_equal_brute_force(

@@ -7,6 +7,7 @@ import math
 import random
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -139,8 +140,8 @@ class Writer:
             ]
         )
 
-    def record(self) -> bytes:
-        names = [name for name in COLUMNS if self.rng.random() < 0.9]
+    def record(self, among: Sequence[str] = COLUMNS) -> bytes:
+        names = [name for name in among if self.rng.random() < 0.9]
         if self.rng.random() < 0.2:
             self.rng.shuffle(names)
         if names and self.odd():
@@ -176,20 +177,397 @@ def mutate(rng: random.Random, content: bytes) -> bytes:
     return content[:at] + rng.randbytes(rng.randint(1, 3)) + content[at:]
 
 
-Oracle = dict[str, tuple[str, list] | None]
+NO_FEATURES = field(1, b"")
+
+Lists = dict[str, tuple[str, list]]
 
 
-def by_runtime(content: bytes) -> Oracle | None:
+def by_runtime(content: bytes) -> Lists | None:
     """Return kind and values by name, from the protobuf runtime; None if it refuses the record."""
     features = parse_features(content)
     if features is None:
         return None
-    result: Oracle = {}
-    for name in features:
-        kind = features[name].WhichOneof("kind")
-        if kind is not None:
-            result[name] = (
-                kind.removesuffix("_list"),
-                list(getattr(features[name], kind).value),
+    kinds = {name: features[name].WhichOneof("kind") for name in features}
+    return {
+        name: (kind.removesuffix("_list"), list(getattr(features[name], kind).value))
+        for name, kind in kinds.items()
+        if kind is not None
+    }
+
+
+def bits(kind: str, values: list | None) -> list | None:
+    """Make values comparable: zeros by their sign, and NaN equal to itself."""
+    if values is None or kind != "float":
+        return values
+    return ["nan" if value != value else struct.pack("<f", value) for value in values]
+
+
+class Shard:
+    """Records in a file, and how they are read."""
+
+    def __init__(self, path: Path, records: Sequence[bytes]) -> None:
+        self._path = path
+        write_records(path, records)
+
+    def batches(self, columns: Sequence[str] = COLUMNS, **options: int) -> Iterator[pa.RecordBatch]:
+        with self._path.open("rb") as stream:
+            yield from read_examples(stream, "shard", columns, **options)
+
+    def fault(self, columns: Sequence[str] = COLUMNS, **options: int) -> tuple[int, DataFault]:
+        """Return how many rows come before the fault, and the fault."""
+        rows = 0
+        with pytest.raises(DataFault) as raised:
+            for batch in self.batches(columns, **options):
+                rows += batch.num_rows
+        return rows, raised.value
+
+
+MakeShard = Callable[[Sequence[bytes]], Shard]
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> MakeShard:
+    return lambda records: Shard(tmp_path / "shard", records)
+
+
+def assert_equal(
+    batches: Sequence[pa.RecordBatch], columns: Sequence[str], expected: Sequence[Lists]
+) -> None:
+    assert sum(batch.num_rows for batch in batches) == len(expected)
+    row = 0
+    for batch in batches:
+        batch.validate(full=True)
+        here = expected[row : row + batch.num_rows]
+        row += batch.num_rows
+        assert batch.schema.names == list(columns)
+        for name in columns:
+            kinds = {lists[name][0] for lists in here if name in lists}
+            assert batch.schema.field(name).type == (TYPES[kinds.pop()] if kinds else pa.null())
+            wanted = [bits(*lists[name]) if name in lists else None for lists in here]
+            got = [bits(KINDS.get(name, ""), values) for values in batch[name].to_pylist()]
+            assert got == wanted
+
+
+def only_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(content: bytes) -> None:
+        raise AssertionError(f"left to the protobuf runtime: {content!r}")
+
+    monkeypatch.setattr("pipeline.readers.example.parse_features", refuse)
+
+
+def lock_step_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in lock step even where the runtime is faster, so that odd records meet it."""
+    monkeypatch.setattr("pipeline.readers.wire.FEW", 1)
+    monkeypatch.setattr("pipeline.readers.feature_lists.FEW", 1)
+
+
+def test_a_record_as_tensorflow_prints_it(shard: MakeShard) -> None:
+    content = (
+        b"\nR\n\x11\n\x08feature0\x12\x05\x1a\x03\n\x01\x00\n\x11\n\x08feature1\x12\x05\x1a\x03\n\x01\x04"
+        b"\n\x14\n\x08feature2\x12\x08\n\x06\n\x04goat\n\x14\n\x08feature3\x12\x08\x12\x06\n\x04[\xd3|?"
+    )
+    expected = {
+        "feature0": [0],
+        "feature1": [4],
+        "feature2": [b"goat"],
+        "feature3": [np.float32(0.9876).item()],
+    }
+    for copies in (1, 100):  # by the runtime, in lock step
+        [batch] = shard([content] * copies).batches(list(expected))
+        assert batch.to_pylist() == [expected] * copies
+    values = {name: ["goat"] if name == "feature2" else of for name, of in expected.items()}
+    assert encode_example(values) == content
+
+
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_damaged_records_read_as_by_the_runtime_or_are_refused_as_by_it(
+    shard: MakeShard, monkeypatch: pytest.MonkeyPatch, seed: int, few: bool
+) -> None:
+    if few:
+        lock_step_of_few(monkeypatch)
+    writer = Writer(seed)
+    records = [writer.record() for _ in range(300)]
+    records += [mutate(writer.rng, content) for content in records]
+    writer.rng.shuffle(records)
+    read_by_runtime = [(content, by_runtime(content)) for content in records]
+    good = [
+        (content, lists)
+        for content, lists in read_by_runtime
+        if lists is not None
+        and all(kind == KINDS.get(name, kind) for name, (kind, _) in lists.items())
+    ]
+    assert len(good) > 200
+    batches = shard([content for content, _ in good]).batches(batch_rows=200)
+    assert_equal(list(batches), COLUMNS, [lists for _, lists in good])
+
+    refused = [content for content, lists in read_by_runtime if lists is None]
+    for content in refused[:25]:
+        rows, fault = shard([NO_FEATURES] * 9 + [content] * 9).fault(batch_rows=4)
+        assert (rows, fault.reason, fault.row) == (8, "not_an_example", 9)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_plain_records_are_read_in_lock_step(
+    shard: MakeShard, monkeypatch: pytest.MonkeyPatch, seed: int, packed: bool
+) -> None:
+    writer = Writer(seed)
+    writer.oddity, writer.packed = 0.0, packed
+    names = COLUMNS[:5]
+    records = []
+    for _ in range(40):
+        records += [writer.record(names)] * 10
+        writer.rng.shuffle(names)
+    expected = [by_runtime(content) for content in records]
+    only_lock_step(monkeypatch)
+    assert_equal(list(shard(records).batches()), COLUMNS, expected)
+    some = ["w", "absent", "country"]
+    assert_equal(list(shard(records).batches(some, batch_rows=100)), some, expected)
+
+
+def test_long_lists(shard: MakeShard, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [
+        encode_example(
+            {
+                "logits": np.linspace(-1, 1, 700 + size, dtype=np.float32),
+                "label": np.arange(size) * 10**15 - 5,
+                "country": [b"y" * (place % 200) for place in range(size)],
+            }
+        )
+        for size in range(300, 320)
+    ]
+    expected = [by_runtime(content) for content in records]
+    only_lock_step(monkeypatch)
+    monkeypatch.setattr("pipeline.readers.feature_lists.FEW", 1)
+    assert_equal(list(shard(records).batches()), COLUMNS, expected)
+
+
+@pytest.mark.parametrize("copies", [1, 50])
+def test_absent_unset_and_empty(shard: MakeShard, copies: int) -> None:
+    records = [
+        record(entry("label", feature("int64", list_of("int64", [])))),
+        record(entry("label", b"")),
+        record(entry("w", feature("float", list_of("float", [1.0])))),
+        b"",
+    ]
+    batches = shard([content for content in records for _ in range(copies)]).batches(
+        ["label", "country"]
+    )
+    [batch] = batches
+    assert batch["label"].type == pa.list_(pa.int64())
+    assert batch["label"].to_pylist() == [[]] * copies + [None] * 3 * copies
+    assert batch["country"].type == pa.null()
+
+
+@pytest.mark.parametrize("copies", [1, 50])
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        # the last of equal keys
+        (record(*(entry("w", feature("float", list_of("float", [v]))) for v in (1, 2))), [2.0]),
+        (record(entry("w", feature("float", list_of("float", [1.0]))), entry("w", b"")), None),
+        # concatenated messages merge
+        (
+            record(entry("w", feature("float", list_of("float", [1.0])))) + record(entry("v", b"")),
+            [1.0],
+        ),
+        # an entry with an unknown field is dropped whole, also from concatenated messages
+        (record(entry("w", b"") + field(1, field(1, b"w") + field(3, b"u"))), None),
+        (
+            record(entry("w", feature("float", list_of("float", [1.0]))))
+            + record(field(1, field(1, b"w") + field(2, b"") + field(3, b"u"))),
+            [1.0],
+        ),
+        (record(entry("w", feature("int64", b"") + feature("float", b""))), []),
+    ],
+)
+def test_known_traps(shard: MakeShard, content: bytes, expected: list | None, copies: int) -> None:
+    [batch] = shard([content] * copies).batches(["w"])
+    assert batch["w"].to_pylist() == [expected] * copies
+
+
+@pytest.mark.parametrize("copies", [1, 50])
+@pytest.mark.parametrize(
+    "content",
+    [
+        record(field(1, field(1, b"\xff") + field(2, b""))),  # a key that is not UTF-8
+        record(b"\x02\x00"),  # field number 0
+        record(entry("w", feature("float", field(1, b"123")))),  # not whole floats
+        record(entry("w", feature("int64", field(1, b"\x80")))),  # not a whole varint
+        b"no example",
+    ],
+)
+def test_what_the_runtime_refuses_is_a_fault(shard: MakeShard, content: bytes, copies: int) -> None:
+    rows, fault = shard([NO_FEATURES] * 3 + [content] * copies).fault(["w"], batch_rows=3)
+    assert (rows, fault.path, fault.reason, fault.row) == (3, "shard", "not_an_example", 3)
+    assert fault.offset == 3 * (16 + len(NO_FEATURES))
+
+
+def test_bodies_of_features_not_asked_for_are_not_read(shard: MakeShard) -> None:
+    broken = entry("other", feature("float", field(1, b"123")))
+    content = record(broken, entry("w", feature("float", list_of("float", [1.0]))))
+    assert by_runtime(content) is None
+    [batch] = shard([content] * 50).batches(["w"])
+    assert batch["w"].to_pylist() == [[1.0]] * 50
+
+
+def with_kinds(*kinds: str) -> list[bytes]:
+    values = {"float": [1.0], "int64": [1], "bytes": [b"1"]}
+    return [record(entry("x", feature(kind, list_of(kind, values[kind])))) for kind in kinds]
+
+
+@pytest.mark.parametrize("copies", [1, 20])
+@pytest.mark.parametrize("batch_rows", [3, 1000])
+def test_mixed_kinds(shard: MakeShard, copies: int, batch_rows: int) -> None:
+    kinds = ["int64"] * copies + ["float"] * copies + ["bytes"] * copies
+    _, fault = shard([NO_FEATURES, *with_kinds(*kinds)]).fault(["x"], batch_rows=batch_rows)
+    assert (fault.reason, fault.row) == ("mixed_feature_kinds", copies + 1)
+    assert "feature 'x' is float_list here and int64_list in row 1" in fault.detail
+
+
+@given(st.data())
+def test_the_first_fault_is_reported_however_the_file_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    plain = with_kinds("float")[0]
+    records = [plain] * data.draw(st.integers(1, 40))
+    faults = {
+        "not_an_example": b"no example",
+        "mixed_feature_kinds": with_kinds("bytes")[0],
+        "corrupt_record": plain,
+    }
+    rows = {reason: data.draw(st.integers(1, len(records)), label=reason) - 1 for reason in faults}
+    for reason, content in faults.items():
+        records[rows[reason]] = content
+    path = tmp_path_factory.mktemp("shards") / "shard"
+    shard = Shard(path, records)
+    damaged = rows["corrupt_record"]
+    end = sum(16 + len(content) for content in records[: damaged + 1])
+    content = bytearray(path.read_bytes())
+    content[end - 5] ^= 1
+    path.write_bytes(content)
+    options = {"batch_rows": st.integers(1, 50), "block_bytes": st.integers(1, 2000)}
+    _, fault = shard.fault(["x"], **{name: data.draw(of) for name, of in options.items()})
+    _, other = shard.fault(["x"])
+    assert str(fault) == str(other)
+    mixed = rows["mixed_feature_kinds"]
+    first = [row for row in rows.values() if row != mixed or row > 0 or row == damaged]
+    assert fault.row == min(first, default=min(range(len(records))))
+
+
+@given(st.integers(1, 300), st.integers(1, 20_000), st.sampled_from([None, "gzip"]))
+def test_rows_do_not_depend_on_batches_and_blocks(
+    tmp_path_factory: pytest.TempPathFactory, batch_rows: int, block_bytes: int, form: None
+) -> None:
+    writer = Writer(3)
+    writer.oddity = 0.0
+    records = [writer.record() for _ in range(200)]
+    path = tmp_path_factory.mktemp("shards") / "shard"
+    write_records(path, records, form)
+    with path.open("rb") as stream:
+        batches = list(
+            read_examples(
+                stream,
+                "shard",
+                COLUMNS,
+                compression=form,
+                batch_rows=batch_rows,
+                block_bytes=block_bytes,
             )
-    return result
+        )
+    assert all(0 < batch.num_rows <= batch_rows for batch in batches)
+    assert_equal(batches, COLUMNS, [by_runtime(content) for content in records])
+
+
+def test_rows_are_counted_where_no_column_is_asked_for(shard: MakeShard) -> None:
+    batches = shard([NO_FEATURES] * 50).batches([], batch_rows=20)
+    assert [batch.num_rows for batch in batches] == [20, 20, 10]
+
+
+def test_arguments_out_of_range(shard: MakeShard) -> None:
+    with pytest.raises(ValueError, match="once"):
+        list(shard([NO_FEATURES]).batches(["w", "w"]))
+    with pytest.raises(ValueError, match="at least 1"):
+        list(shard([NO_FEATURES]).batches(["w"], batch_rows=0))
+
+
+def columns_of(records: Sequence[bytes], path: Path, **options: int) -> dict[str, pa.DataType]:
+    write_records(path, records)
+    with path.open("rb") as stream:
+        return example_columns(stream, "shard", **options)
+
+
+def test_columns_of_a_file(tmp_path: Path) -> None:
+    records = [
+        record(entry("b", b""), entry("a", b"")),
+        *with_kinds("float"),
+        record(entry("b", feature("bytes", b""))),
+        *with_kinds("int64"),
+    ]
+    path = tmp_path / "a"
+    columns = columns_of(records[:3], path)
+    assert list(columns.items()) == [
+        ("a", pa.null()),
+        ("b", TYPES["bytes"]),
+        ("x", TYPES["float"]),
+    ]
+    assert columns_of(records, path, max_records=3) == columns
+    with pytest.raises(DataFault, match="row 3.*int64_list here and float_list in row 1"):
+        columns_of(records, path)
+    with pytest.raises(DataFault, match="row 1.*not_an_example"):
+        columns_of([b"", b"no example"], path)
+    assert columns_of([], path) == {}
+
+
+NUMBERS = st.floats(width=32, allow_nan=False)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=9),
+        st.lists(NUMBERS, min_size=1) | st.lists(INTEGERS, min_size=1) | st.lists(st.binary()),
+        max_size=5,
+    )
+)
+def test_encoded_features_are_what_the_runtime_reads(features: dict[str, list]) -> None:
+    content = encode_example(features)
+    assert {name: values for name, (_, values) in by_runtime(content).items()} == {
+        name: values for name, values in features.items() if values
+    }
+    assert encode_example(dict(reversed(features.items()))) == content
+    assert set(parse_features(content)) == set(features)
+
+
+def test_encoding_of_numpy_numbers_and_text() -> None:
+    content = encode_example(
+        {"a": np.float32([1.5, 2]), "b": np.int32([-1]), "c": ["ü", b"\xff"], "d": [1, 2.5]}
+    )
+    assert by_runtime(content) == {
+        "a": ("float", [1.5, 2.0]),
+        "b": ("int64", [-1]),
+        "c": ("bytes", ["ü".encode(), b"\xff"]),
+        "d": ("float", [1.0, 2.5]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ("text", TypeError),
+        (["a", 1], TypeError),
+        ([None], TypeError),
+        ([2**63], ValueError),
+        ([1e39], ValueError),
+    ],
+)
+def test_values_that_cannot_be_encoded(values: list, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        encode_example({"x": values})
+
+
+def test_the_message_is_not_in_the_default_pool() -> None:
+    encode_example({})
+    with pytest.raises(KeyError):
+        descriptor_pool.Default().FindMessageTypeByName("tensorflow.Example")

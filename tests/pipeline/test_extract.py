@@ -1,0 +1,440 @@
+"""Scores, labels and weights of every form against an oracle that reads row by row."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.columns import Rows
+from pipeline.config_heads import HeadConfig
+from pipeline.extract import element_lengths, extract, first_faults
+from tests.pipeline.tables import head_of, law, rows_of
+
+NUMBERS = [
+    pa.bool_(),
+    *(getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    pa.float16(),
+    pa.float32(),
+    pa.float64(),
+]
+TEXTS = [
+    pa.string(),
+    pa.large_string(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.dictionary(pa.int32(), pa.string()),
+    pa.dictionary(pa.int8(), pa.large_binary()),
+]
+
+
+class Bad(Exception):
+    """The first thing that is wrong with a row."""
+
+
+def single(value: Any) -> Any:
+    """The one value of a cell that may be a list."""
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise Bad("wrong_length")
+        value = value[0] if value else None
+    if value is None:
+        raise Bad("null")
+    return value
+
+
+def several(value: list[Any] | None, length: int) -> list[float]:
+    if value is None or len(value) != length:
+        raise Bad("wrong_length")
+    if None in value:
+        raise Bad("null")
+    return [float(item) for item in value]
+
+
+def within(values: list[float], low: float, high: float, reason: str) -> list[float]:
+    if not all(low <= value <= high for value in values):
+        raise Bad(reason)
+    return values
+
+
+def scores_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
+    source: Any = head.logits or head.probability
+    value, index = row[source.column], getattr(source, "index", None)
+    if hasattr(head, "n_classes"):
+        scores = several(value, head.n_classes)
+    elif index is None:
+        scores = [float(single(value))]
+    elif value is None or len(value) <= index:
+        raise Bad("wrong_length")
+    else:
+        scores = [float(single(value[index]))]
+    if not all(map(math.isfinite, scores)):
+        raise Bad("not_finite")
+    return scores if head.logits else within(scores, 0, 1, "not_a_probability")
+
+
+def labels_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
+    label: Any = head.label
+    value, classes = row[label.column], getattr(head, "n_classes", None)
+    form = getattr(label, "form", None)
+    if form == "multi_hot":
+        return within(several(value, head.n_classes), 0, 1, "out_of_range")
+    if form is not None:
+        if value is None or None in value:
+            raise Bad("null")
+        ids = [class_id(item, label.vocabulary, head.n_classes) for item in value]
+        return [float(i in ids) for i in range(head.n_classes)]
+    value = single(value)
+    if label.vocabulary is None:
+        number = within([float(value)], 0, (classes or 2) - 1, "out_of_range")[0]
+        if classes and number != int(number):
+            raise Bad("not_a_class_id")
+        return [number]
+    word = value.decode() if isinstance(value, bytes) else value
+    if word not in label.vocabulary:
+        raise Bad("not_in_vocabulary")
+    positive = getattr(label, "positive", None)
+    return [float(label.vocabulary.index(word) if positive is None else word == positive)]
+
+
+def class_id(item: Any, vocabulary: tuple[str, ...] | None, classes: int) -> int:
+    if vocabulary is None:
+        if item in range(classes):
+            return int(item)
+        raise Bad("not_a_class_id")
+    word = item.decode() if isinstance(item, bytes) else item
+    if word in vocabulary:
+        return vocabulary.index(word)
+    raise Bad("not_in_vocabulary")
+
+
+def weight_of(head: HeadConfig, row: dict[str, Any]) -> float:
+    weight = float(single(row[head.weight]))
+    if not math.isfinite(weight):
+        raise Bad("not_finite")
+    return within([weight], 0, math.inf, "negative")[0]
+
+
+def check(head: HeadConfig, rows: Rows) -> None:
+    """What is extracted is what the oracle reads, to the bit, and so is every fault."""
+    good: list[tuple[list[float], list[float], float]] = []
+    faults: dict[str, list[int]] = {}
+    for position, row in enumerate(rows.batch.to_pylist()):
+        column = (head.logits or head.probability).column
+        try:
+            scores = scores_of(head, row)
+            column = head.label.column
+            labels = labels_of(head, row)
+            column = head.weight
+            good.append((scores, labels, 1.0 if column is None else weight_of(head, row)))
+        except Bad as bad:
+            faults.setdefault(f"{bad}:{column}", []).append(position)
+
+    found = extract(head, rows)
+    bad_rows, each = first_faults(found.faults, len(rows))
+    told: dict[str, list[int]] = {}
+    for reason, mask in each:
+        told[reason] = sorted(told.get(reason, []) + np.flatnonzero(mask).tolist())
+    assert told == faults
+    assert np.flatnonzero(bad_rows).tolist() == sorted(sum(faults.values(), []))
+    kept = found.without(bad_rows)
+    width = getattr(head, "n_classes", 1)
+    columns = width if getattr(head.label, "form", None) else 1
+    assert kept.scores.dtype == kept.labels.dtype == np.float64
+    assert kept.scores.flags.c_contiguous
+    assert kept.labels.flags.c_contiguous
+    assert kept.scores.shape == (len(good), width)
+    assert kept.labels.shape == (len(good), columns)
+    assert kept.scores.tolist() == [scores for scores, _, _ in good]
+    assert kept.labels.tolist() == [labels for _, labels, _ in good]
+    if head.weight is None:
+        assert kept.weights is None
+    else:
+        assert kept.weights is not None
+        assert kept.weights.tolist() == [weight for _, _, weight in good]
+
+
+def numbers(type_: pa.DataType) -> st.SearchStrategy[Any]:
+    """Numbers of a type, many of them at the ends of what is allowed."""
+    if pa.types.is_boolean(type_):
+        return st.booleans()
+    if pa.types.is_integer(type_):
+        low = 0 if pa.types.is_unsigned_integer(type_) else -1
+        return st.integers(low, 3)
+    special = [0.0, -0.0, 0.5, 1.0, 2.0, 3.0, 1.5, -1.0, math.nan, math.inf, -math.inf, 1.0009765625]
+    return st.sampled_from(special)
+
+
+def array_of(values: list[Any], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_float16(type_):
+        return pa.array(values, pa.float32()).cast(type_)
+    if pa.types.is_dictionary(type_):
+        return pa.array(values, type_.value_type).cast(type_)
+    return pa.array(values, type_)
+
+
+def lists_of(draw: st.DrawFn, rows: list[list[Any] | None], type_: pa.DataType) -> pa.Array:
+    """Lists of any kind, null lists with values under them included."""
+    flat = [item for row in rows for item in (row or [])]
+    values = array_of(flat, type_)
+    lengths = [len(row or []) for row in rows]
+    null = pa.array([row is None for row in rows], pa.bool_())
+    kinds = ["list", "large"]
+    if len(set(lengths)) == 1 and lengths[0]:
+        kinds.append("fixed")
+    match draw(st.sampled_from(kinds)):
+        case "fixed":
+            return pa.FixedSizeListArray.from_arrays(values, lengths[0], mask=null)
+        case "large":
+            offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int64())
+            return pa.LargeListArray.from_arrays(offsets, values, mask=null)
+    offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, mask=null)
+
+
+def scalars(draw: st.DrawFn, n: int, type_: pa.DataType, items: st.SearchStrategy[Any]) -> pa.Array:
+    """Single values, nulls among them, plain or as lists of one, of none and of several."""
+    if draw(st.booleans()):
+        return array_of(draw(st.lists(items | st.none(), min_size=n, max_size=n)), type_)
+    cells = st.none() | st.lists(items | st.none(), max_size=2) | st.lists(items, min_size=1)
+    one = st.lists(items, min_size=1, max_size=1)
+    cell = draw(st.sampled_from([one, one | cells]))
+    return lists_of(draw, draw(st.lists(cell, min_size=n, max_size=n)), type_)
+
+
+def matrix(
+    draw: st.DrawFn, n: int, width: int, type_: pa.DataType, items: st.SearchStrategy[Any]
+) -> pa.Array:
+    """Lists mostly of one length."""
+    whole = st.lists(items, min_size=width, max_size=width)
+    holed = st.lists(items | st.none(), min_size=width, max_size=width)
+    any_ = st.none() | st.lists(items, max_size=width + 1)
+    cell = draw(st.sampled_from([whole, whole | holed, whole | holed | any_]))
+    rows = draw(st.lists(cell, min_size=n, max_size=n))
+    if len({len(row) for row in rows if row is not None}) == 1 and draw(st.booleans()):
+        # A fixed-size list keeps values under its nulls.
+        filler = next(row for row in rows if row is not None)
+        array = lists_of(draw, [row or filler for row in rows], type_)
+        if pa.types.is_fixed_size_list(array.type):
+            null = pa.array([row is None for row in rows], pa.bool_())
+            return pa.FixedSizeListArray.from_arrays(array.values, width, mask=null)
+    return lists_of(draw, rows, type_)
+
+
+HEADS = [
+    "type: binary, logits: s, label: y",
+    "type: binary, probability: s, label: y, weight: w",
+    "type: contrib_binary, probability: {column: s, index: 1}, label: y",
+    "type: binary, logits: {column: s, index: 0}, label: {column: y, vocabulary: [no!, yes!]}",
+    "type: binary, logits: s, label: {column: y, vocabulary: [no!, yes!], positive: no!}",
+    "type: multi_class, n_classes: 3, logits: s, label: y, weight: w",
+    "type: multi_class, n_classes: 3, probability: s,"
+    " label: {column: y, vocabulary: [no!, yes!, größe]}",
+    "type: multi_label, n_classes: 2, probability: s, label: {column: y, form: multi_hot}",
+    "type: multi_label, n_classes: 3, logits: s, label: {column: y, form: ids}, weight: w",
+    "type: multi_label, n_classes: 2, logits: s,"
+    " label: {column: y, form: names, vocabulary: [yes!, größe]}",
+]
+
+
+@pytest.mark.parametrize("keys", HEADS)
+@settings(law, max_examples=40)
+@given(st.data())
+def test_against_the_oracle(keys: str, data: st.DataObject) -> None:
+    head = head_of(keys)
+    n = data.draw(st.integers(0, 8))
+    draw: st.DrawFn = data.draw
+    width = getattr(head, "n_classes", None)
+    columns: dict[str, pa.Array] = {}
+
+    score_type = draw(st.sampled_from(NUMBERS))
+    items = numbers(score_type)
+    if width or getattr(head.logits or head.probability, "index", None) is not None:
+        columns["s"] = matrix(draw, n, width or 2, score_type, items)
+    else:
+        columns["s"] = scalars(draw, n, score_type, items)
+
+    text = getattr(head.label, "vocabulary", None) is not None
+    label_type = draw(st.sampled_from(TEXTS if text else NUMBERS))
+    known = st.sampled_from(["no!", "yes!", "größe", "", "No!"])
+    items = (
+        known.map(lambda w: w.encode() if "binary" in str(label_type) else w)
+        if text
+        else numbers(label_type)
+    )
+    match getattr(head.label, "form", None):
+        case None:
+            columns["y"] = scalars(draw, n, label_type, items)
+        case "multi_hot":
+            columns["y"] = matrix(draw, n, width, label_type, items)
+        case _:
+            cell = st.lists(items | st.none(), max_size=3) | st.lists(items) | st.none()
+            columns["y"] = lists_of(draw, draw(st.lists(cell, min_size=n, max_size=n)), label_type)
+
+    if head.weight is not None:
+        weight_type = draw(st.sampled_from(NUMBERS))
+        columns["w"] = scalars(draw, n, weight_type, numbers(weight_type))
+
+    batch = pa.record_batch(columns)
+    match draw(st.sampled_from(["whole", "slice", "filter"])):
+        case "slice":
+            first = draw(st.integers(0, n))
+            batch = batch.slice(first, draw(st.integers(0, n - first)))
+        case "filter":
+            keep = draw(st.lists(st.booleans(), min_size=n, max_size=n))
+            batch = batch.filter(pa.array(keep, pa.bool_()))
+    check(head, rows_of(batch))
+
+
+def faults_of(head: HeadConfig, **columns: Any) -> dict[str, list[int]]:
+    rows = rows_of(columns)
+    _, each = first_faults(extract(head, rows).faults, len(rows))
+    found: dict[str, list[int]] = {}
+    for reason, mask in each:
+        assert reason not in found
+        found[reason] = np.flatnonzero(mask).tolist()
+    return found
+
+
+def test_a_row_is_counted_once_and_under_its_first_reason() -> None:
+    head = head_of("type: binary, probability: s, label: y, weight: w")
+    found = faults_of(
+        head,
+        s=[None, math.nan, 2.0, 0.5, 0.5, 0.5, 0.5],
+        y=[None, None, 7, 7, 1, 1, 0],
+        w=[None, -1.0, -1.0, -1.0, math.inf, -1.0, 2.0],
+    )
+    assert found == {
+        "null:s": [0],
+        "not_finite:s": [1],
+        "not_a_probability:s": [2],
+        "out_of_range:y": [3],
+        "not_finite:w": [4],
+        "negative:w": [5],
+    }
+
+
+def test_soft_labels_and_the_ends_of_probabilities_are_good() -> None:
+    head = head_of("type: binary, probability: s, label: y, weight: w")
+    assert faults_of(head, s=[0.0, -0.0, 1.0], y=[0.3, -0.0, 1.0], w=[0.0, -0.0, 5e-324]) == {}
+    beyond = [math.nextafter(0, -1), math.nextafter(1, 2)]
+    assert faults_of(head, s=beyond, y=[0, 1], w=[1, 1]) == {"not_a_probability:s": [0, 1]}
+
+
+def test_an_all_null_column_is_bad_rows() -> None:
+    head = head_of("type: binary, logits: s, label: {column: y, vocabulary: [a, b]}")
+    assert faults_of(head, s=pa.nulls(2), y=pa.nulls(2)) == {"null:s": [0, 1]}
+    assert faults_of(head, s=[1.0, 2.0], y=pa.nulls(2)) == {"null:y": [0, 1]}
+    head = head_of(HEADS[8])
+    lists = pa.array([[None], []], pa.list_(pa.null()))
+    three = pa.array([[1.0] * 3] * 2)
+    assert faults_of(head, s=three, y=lists, w=[1, 1]) == {"null:y": [0]}
+
+
+def test_a_null_among_the_values_of_a_dictionary_is_null() -> None:
+    head = head_of("type: binary, logits: s, label: {column: y, vocabulary: [a, b]}")
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["a", None]))
+    assert faults_of(head, s=[1.0, 2.0], y=words) == {"null:y": [1]}
+
+
+def test_words_that_are_not_utf8_are_not_in_the_vocabulary() -> None:
+    head = head_of("type: binary, logits: s, label: {column: y, vocabulary: [a, b]}")
+    words = pa.array([b"a", b"\xff"])
+    # Parquet does not check that a string column holds UTF-8.
+    for type_ in (pa.binary(), pa.string()):
+        assert faults_of(head, s=[1.0, 2.0], y=words.view(type_)) == {"not_in_vocabulary:y": [1]}
+
+
+def test_the_first_of_two_words_can_be_the_positive_one() -> None:
+    rows = rows_of({"s": [1.0, 2.0], "y": ["cat", "dog"]})
+    for positive, expected in (("cat", [1.0, 0.0]), ("dog", [0.0, 1.0])):
+        label = f"{{column: y, vocabulary: [cat, dog], positive: {positive}}}"
+        found = extract(head_of(f"type: binary, logits: s, label: {label}"), rows)
+        assert found.labels.ravel().tolist() == expected
+
+
+BINARY = "type: binary, logits: s, label: y, weight: w"
+GOOD = {"s": [1.0], "y": [1], "w": [1.0]}
+REFUSED = [
+    pa.array([Decimal("1.5")]),
+    pa.array(["1"]),
+    pa.array(["1"]).dictionary_encode(),
+    pa.array([1], pa.date32()),
+    pa.array([1], pa.duration("s")),
+    pa.array([{"a": 1}]),
+    pa.array([[Decimal("1.5")]]),
+    pa.array([["1"]]),
+    pa.array([[[1.0]]]),
+]
+
+
+@pytest.mark.parametrize("array", REFUSED, ids=lambda array: str(array.type))
+@pytest.mark.parametrize("column", ["s", "y", "w"])
+def test_numbers_of_other_types_are_refused(array: pa.Array, column: str) -> None:
+    # Of no rows too: that is how columns are checked before a row is read.
+    for values in (array, array.slice(1)):
+        rows = rows_of({name: pa.array(v)[: len(values)] for name, v in GOOD.items()} | {column: values})
+        with pytest.raises(TypeError, match=f"column '{column}' .*numbers are needed"):
+            extract(head_of(BINARY), rows)
+
+
+@pytest.mark.parametrize(
+    ("keys", "column", "values", "message"),
+    [
+        (HEADS[3], "y", pa.array([1]), "its vocabulary is of words"),
+        (HEADS[3], "y", pa.array([[1]]), "its vocabulary is of words"),
+        (HEADS[3], "s", pa.array([1.0]), "lists are needed"),
+        (HEADS[5], "s", pa.array([1.0]), "lists are needed"),
+        (HEADS[5], "s", pa.array([[Decimal(1)] * 3]), "numbers are needed"),
+        (HEADS[7], "y", pa.array([1]), "lists are needed"),
+        (HEADS[7], "y", pa.array([["a", "b"]]), "numbers are needed"),
+        (HEADS[8], "y", pa.array(["a"]), "lists are needed"),
+        (HEADS[8], "y", pa.array([["a"]]), "numbers are needed"),
+        (HEADS[9], "y", pa.array([[1]]), "its vocabulary is of words"),
+    ],
+)
+def test_lists_and_words_where_they_are_needed(
+    keys: str, column: str, values: pa.Array, message: str
+) -> None:
+    head = head_of(keys)
+    width = getattr(head, "n_classes", 2)
+    good = {
+        "s": pa.array([[1.0] * width]),
+        "y": pa.array([["yes!"]]) if "vocabulary" in keys else pa.array([[1.0] * width]),
+        "w": pa.array([1.0]),
+    }
+    if keys == HEADS[5]:
+        good["y"] = pa.array([1])
+    extract(head, rows_of(good))
+    with pytest.raises(TypeError, match=f"column '{column}' .*{message}"):
+        extract(head, rows_of(good | {column: values}))
+
+
+def test_class_ids_far_away_are_bad_rows() -> None:
+    head = head_of(HEADS[5])
+    three = [[1.0, 2.0, 3.0]] * 4
+    ids = [3, 2**62, -(2**63), 2]
+    assert faults_of(head, s=three, y=ids, w=[1.0] * 4) == {"out_of_range:y": [0, 1, 2]}
+    head = head_of(HEADS[8])
+    lists = [[3], [0, 2**62], [-1], [2, 0]]
+    assert faults_of(head, s=three, y=lists, w=[1.0] * 4) == {"not_a_class_id:y": [0, 1, 2]}
+
+
+def test_lengths_of_lists_an_element_is_picked_from() -> None:
+    head = head_of("type: binary, logits: {column: s, index: 1}, label: y")
+    rows = rows_of({"s": [[1.0, 2.0], [1.0, 2.0, 3.0], [0.0, 1.0]], "y": [0, 1, 0]})
+    assert element_lengths(head, rows) == ("s", 2, 3)
+    assert element_lengths(head, rows.where(np.zeros(3, bool))) is None
+    assert element_lengths(head_of(HEADS[0]), rows) is None
+    assert element_lengths(head_of(HEADS[5]), rows) is None
+
+
+def test_without_no_bad_row_is_the_same() -> None:
+    found = extract(head_of(HEADS[0]), rows_of({"s": [1.0], "y": [1]}))
+    assert found.without(np.zeros(1, bool)) is found
