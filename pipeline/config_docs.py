@@ -73,7 +73,7 @@ $Config
 Logits and probabilities are declared, never guessed: a head is given one of the two. A probability
 is used as it is stored. Several heads in one file are evaluated in one pass over the rows.
 
-`pipeline.config.config_schema()` is the JSON schema of this page, for editors that complete YAML.
+`headcount schema` prints the JSON schema of all this, for editors that complete YAML.
 
 ## `where`
 

@@ -113,11 +113,9 @@ def column_key(item: Any) -> str | None:
 
 def as_mapping(value: Any) -> Any:
     """Expand the short form, a column's name alone, to a mapping."""
-    if isinstance(value, str):
-        return {"column": value}
-    if isinstance(value, dict | Model):
-        return value
-    refuse(refusal(f"expected a column or a mapping with 'column', not {describe(value)}"))
+    if not isinstance(value, str | dict | Model):
+        refuse(refusal(f"expected a column or a mapping with 'column', not {describe(value)}"))
+    return {"column": value} if isinstance(value, str) else value
 
 
 def as_list(value: Any) -> Any:
@@ -127,10 +125,10 @@ def as_list(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     finite = not isinstance(value, float) or math.isfinite(value)
-    if (value is None or isinstance(value, str | int | float)) and finite:
-        return value
-    given = describe(value)
-    refuse(refusal(f"expected text, a finite number, true, false or null, not {given}"))
+    if not finite or not isinstance(value, str | int | float | None):
+        given = describe(value)
+        refuse(refusal(f"expected text, a finite number, true, false or null, not {given}"))
+    return value
 
 
 Text = Annotated[str, Field(min_length=1)]

@@ -16,6 +16,9 @@ from pipeline.config_heads import BinaryFields, HeadConfig
 from pipeline.names import nearest
 from pipeline.problems import ConfigError, Problem
 
+MAX_MATRIX_CLASSES = 100
+"""Beyond this many classes a confusion matrix is no longer something to look at, nor small."""
+
 # Slices are spread over this many pieces, so that none grows too large to cross a shuffle.
 PARTITIONS = 512
 
@@ -110,7 +113,7 @@ def _plan_head(name: str, head: HeadConfig, problems: list[Problem], source: str
         metrics = {key: metric for key, metric in metrics.items() if key in head.metrics}
     # The loss sums count the examples of every slice.
     statistics = {scope.loss_sums: None, **{m.statistic: None for m in metrics.values()}}
-    if scope.head == "multi_class":
+    if scope.head == "multi_class" and len(scope.class_names) <= MAX_MATRIX_CLASSES:
         statistics[scope.confusion_matrix] = None
     return HeadPlan(name, head, scope, metrics, tuple(statistics))
 

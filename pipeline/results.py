@@ -11,9 +11,6 @@ import numpy as np
 from heads.statistics import OVERALL, ConfusionMatrix, Key, LossSums, ScoreHistogram, State
 from pipeline.plan import Plan, StateKey
 
-# Beyond this many classes a full confusion matrix is no longer something to look at.
-MAX_MATRIX_CLASSES = 100
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -99,7 +96,7 @@ def _finite(value: float) -> float | str:
 
 def _matrix(state: State) -> tuple[tuple[int, ...], ...] | None:
     counts = state.statistic
-    if not isinstance(counts, ConfusionMatrix) or counts.classes > MAX_MATRIX_CLASSES:
+    if not isinstance(counts, ConfusionMatrix):
         return None
     if OVERALL not in state.keys:
         return None

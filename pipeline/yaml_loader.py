@@ -67,7 +67,7 @@ class Document:
 
 
 def read_document(content: bytes, source: str) -> Document:
-    """Read one YAML document of at most 1 MiB UTF-8 and 32 levels of lists and mappings.
+    r"""Read one YAML document of at most 1 MiB UTF-8 and 32 levels of lists and mappings.
 
     Plain values follow YAML 1.2's core schema: `true` and `false` alone are booleans (also `True`
     and `TRUE`), `1e-3` is a number, `012` is twelve, dates and `1:30` are text. Aliases, anchors,
@@ -78,7 +78,7 @@ def read_document(content: bytes, source: str) -> Document:
 
     >>> read_document(b"a: [no, 1e-3, 012, 1:30]", "c.yaml").data
     {'a': ['no', 0.001, 12, '1:30']}
-    >>> print(*read_document(b"a: 1\\na: 2", "c.yaml").problems)
+    >>> print(*read_document(b"a: 1\na: 2", "c.yaml").problems)
     c.yaml:2:1: a: key 'a' is given twice (first on line 1); keep one
     """
     if len(content) > MAX_BYTES:

@@ -59,7 +59,7 @@ class AreaMetric(Metric):
         counts = self.statistic
         assert isinstance(counts, ThresholdCounts)
         weight = mass(state, counts.groups, counts.cells)
-        weight = weight.reshape(-1, counts.classes, LABEL_KINDS, counts.cells)
+        weight = weight.reshape(len(weight), -1, LABEL_KINDS, counts.cells)
         own = weight.sum(axis=1) if self.group is None else weight[:, self.group]
         position = {cut: index for index, cut in enumerate(counts.cuts)}
         # Every score is above threshold 0 but NaN, in cell 0; none is above threshold 199.

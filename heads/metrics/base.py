@@ -14,6 +14,7 @@ import numpy.typing as npt
 from heads.statistics import (
     ClassSums,
     ConfusionMatrix,
+    Hits,
     LossSums,
     ScoreHistogram,
     State,
@@ -109,7 +110,9 @@ class Scope:
         cuts.update(self.space.above(t) for t in self.thresholds)
         if self.head == "contrib_binary":
             cuts.update(self.space.at_least(t) for t in self.thresholds)
-        return ThresholdCounts(tuple(sorted(cuts)), self.columns, self.weighted)
+        return ThresholdCounts(
+            tuple(sorted(cuts)), self.columns, self.weighted, by_class=bool(self.named_classes)
+        )
 
     @cached_property
     def loss_sums(self) -> LossSums:
@@ -120,12 +123,16 @@ class Scope:
         return ClassSums(self.columns, self.weighted)
 
     @cached_property
+    def hits(self) -> Hits:
+        return Hits(self.weighted)
+
+    @cached_property
     def confusion_matrix(self) -> ConfusionMatrix:
         return ConfusionMatrix(len(self.class_names), self.weighted)
 
     @cached_property
     def score_histogram(self) -> ScoreHistogram:
-        return ScoreHistogram(self.columns, self.weighted)
+        return ScoreHistogram(self.columns, self.weighted, by_class=bool(self.named_classes))
 
 
 def mass(state: State, groups: int, cells: int = 1) -> Floats:

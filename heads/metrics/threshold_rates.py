@@ -29,7 +29,7 @@ class CutMetric(Metric):
         counts = self.statistic
         assert isinstance(counts, ThresholdCounts)
         weight = mass(state, counts.groups, counts.cells)
-        weight = weight.reshape(-1, counts.classes, LABEL_KINDS, counts.cells).sum(axis=1)
+        weight = weight.reshape(len(weight), -1, LABEL_KINDS, counts.cells).sum(axis=1)
         first = counts.cuts.index(self.cut) + 2
         return weight[..., first:].sum(axis=-1), weight[..., :first].sum(axis=-1)
 

@@ -1,7 +1,7 @@
 """What is counted, and how counts of parts become the count of the whole."""
 
 from heads.statistics.base import STATISTICS, Elements, Statistic
-from heads.statistics.confusion import ConfusionMatrix
+from heads.statistics.confusion import ConfusionMatrix, Hits
 from heads.statistics.score_histogram import ScoreHistogram
 from heads.statistics.scored import OVERALL, Condition, Key, Scored, Segments
 from heads.statistics.state import State, merge, same
@@ -15,6 +15,7 @@ __all__ = [
     "Condition",
     "ConfusionMatrix",
     "Elements",
+    "Hits",
     "Key",
     "LossSums",
     "Scored",

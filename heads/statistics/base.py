@@ -92,6 +92,10 @@ class Statistic(ABC):
         """The last step to canonical form; only an adaptive histogram has one."""
         return state
 
+    def cell_limit(self, shift: int) -> int:
+        """What every cell of a state of some shift is below."""
+        return 0 if shift else self.cells
+
     def row_bytes(self) -> int:
         """An upper bound of the encoded bytes of one table row."""
         return 16 + 8 + 24 * len(self.sums)

@@ -1,15 +1,16 @@
 """States as bytes: versioned, without pickle, the same bytes for equal states.
 
 Layout, little-endian throughout: the magic, the format version (uint16), the length of the header
-(uint32), the header (JSON: statistic, parameters, keys, shift, column names and widths), then the
-columns. Every integer column is stored in the fewest whole bytes that hold its values; cells are
-stored as positions in the list of distinct cells.
+(uint32), the CRC-32 of all that follows (uint32), the header (JSON: statistic, parameters, keys,
+shift, column names and widths), then the columns. Every integer column is stored in the fewest
+whole bytes that hold its values; cells are stored as positions in the list of distinct cells.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from heads.statistics.base import STATISTICS, Statistic
 from heads.statistics.exact import ExactColumn, Ints
-from heads.statistics.scored import Key
+from heads.statistics.scored import Key, key_text
 from heads.statistics.state import State
 
 MAGIC = b"HCST"
@@ -25,7 +26,7 @@ VERSION = 1
 MAX_BYTES = 8 << 20
 """No state that crosses a shuffle may be larger: engines fail or hang on larger elements."""
 
-_PREFIX = struct.Struct("<4sHI")
+_PREFIX = struct.Struct("<4sHII")
 
 
 def encode(state: State) -> bytes:
@@ -58,7 +59,8 @@ def encode(state: State) -> bytes:
     }
     rest = json.dumps(header, separators=(",", ":"), allow_nan=False)
     text = f"{_statistic_text(state.statistic)[:-1]},{rest[1:]}".encode()
-    data = b"".join([_PREFIX.pack(MAGIC, VERSION, len(text)), text, *writer.parts])
+    body = b"".join([text, *writer.parts])
+    data = _PREFIX.pack(MAGIC, VERSION, len(text), zlib.crc32(body)) + body
     if len(data) > MAX_BYTES:
         raise ValueError(
             f"A state of {type(state.statistic).__name__} over {len(state.keys)} segments takes"
@@ -75,46 +77,89 @@ def decode(data: bytes) -> State:
         ValueError: if the bytes are no state, are cut short, or are of a newer format version.
     """
     if len(data) < _PREFIX.size or data[:4] != MAGIC:
-        raise ValueError("These bytes are no headcount state.")
-    _, version, length = _PREFIX.unpack_from(data)
+        raise _Unreadable("These bytes are no headcount state.")
+    _, version, length, checksum = _PREFIX.unpack_from(data)
     if version > VERSION:
-        raise ValueError(
+        raise _Unreadable(
             f"This state has format version {version}; this release of headcount reads up to"
             f" {VERSION}. Read it with a newer release."
         )
+    if version < 1 or zlib.crc32(memoryview(data)[_PREFIX.size :]) != checksum:
+        raise _Unreadable("A headcount state is cut short or damaged.")
     body = _PREFIX.size + length
     try:
         header = json.loads(data[_PREFIX.size : body])
-    except ValueError as error:
-        raise ValueError("A headcount state has a damaged header.") from error
-    reader = _Reader(data, body, header["columns"])
+        state = _state(header, _Reader(data, body, header["columns"]))
+        _check(state)
+    except _Unreadable:
+        raise
+    except _NONSENSE as error:
+        raise _Unreadable("A headcount state has a header that makes no sense.") from error
+    return state
+
+
+class _Unreadable(ValueError):
+    """Bytes that are no state of this release."""
+
+
+# What a header of other types and values than `encode` writes can lead to.
+_NONSENSE = (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError)
+
+
+def _state(header: dict[str, Any], reader: _Reader) -> State:
     segment, group = reader.take("segment"), reader.take("group")
     cells, position = reader.take("cells"), reader.take("cell")
     statistic = _statistic(header)
-    counts, sums = {}, {}
-    for name in reader.names("count:"):
-        counts[name] = reader.take(f"count:{name}")
-    for name, low in header["lows"].items():
+    counts, sums = {"rows": reader.take("count:rows")}, {}
+    for name in sorted(statistic.sums):
         limbs = _columns(reader.take_all(f"limb:{name}"), len(segment))
         specials = _columns(reader.take_all(f"special:{name}"), len(segment))
-        sums[name] = ExactColumn(low, limbs, specials)
+        sums[name] = ExactColumn(_whole(header["lows"][name]), limbs, specials)
     reader.finish()
     keys = tuple(_key(key) for key in header["keys"])
     cell = cells.view(np.uint64)[position]
-    return State(statistic, keys, segment, group, cell, counts, sums, header["shift"])
+    return State(statistic, keys, segment, group, cell, counts, sums, _whole(header["shift"]))
+
+
+def _check(state: State) -> None:
+    """Raises ValueError unless a state is in canonical form, as every state that was encoded."""
+    columns = [*state.counts.values(), *(column.limbs for column in state.sums.values())]
+    columns += [column.specials for column in state.sums.values()]
+    later = (slice(1, None), slice(None, -1))
+    segment, group, cell = (
+        [c[part] for part in later] for c in (state.segment, state.group, state.cell)
+    )
+    rising = (segment[0] > segment[1]) | (segment[0] == segment[1]) & (
+        (group[0] > group[1]) | (group[0] == group[1]) & (cell[0] > cell[1])
+    )
+    texts = [key_text(key) for key in state.keys]
+    whole = (
+        all(len(column) == len(state) for column in [state.group, state.cell, *columns])
+        and rising.all()
+        and np.array_equal(np.unique(state.segment), np.arange(len(state.keys)))
+        and texts == sorted(set(texts))
+        and (state.group >= 0).all()
+        and (state.group < state.statistic.groups).all()
+        and (state.counts["rows"] > 0).all()
+        and 0 <= state.shift < 64
+        and (state.cell < state.statistic.cell_limit(state.shift)).all()
+        and all(column.is_canonical() for column in state.sums.values())
+    )
+    if not whole:
+        raise _Unreadable("A headcount state has columns that make no sense.")
 
 
 @lru_cache(maxsize=256)
 def _statistic_text(statistic: Statistic) -> str:
     """The header of a statistic, which may have hundreds of parameters."""
     header = {"statistic": type(statistic).__name__, "parameters": statistic.parameters()}
-    return json.dumps(header, separators=(",", ":"), allow_nan=False)
+    return json.dumps(header, separators=(",", ":"))
 
 
 def _statistic(header: dict[str, Any]) -> Statistic:
     name = header["statistic"]
     if name not in STATISTICS:
-        raise ValueError(
+        raise _Unreadable(
             f"This state is of the statistic {name!r}, which this release of headcount does not"
             " have. Read it with the release that wrote it."
         )
@@ -122,11 +167,20 @@ def _statistic(header: dict[str, Any]) -> Statistic:
         field: tuple(value) if isinstance(value, list) else value
         for field, value in header["parameters"].items()
     }
-    return STATISTICS[name](**parameters)
+    statistic = STATISTICS[name](**parameters)
+    # Refuses parameters that no statistic has: lists of lists.
+    hash(statistic)
+    return statistic
 
 
 def _key(conditions: list[list[Any]]) -> Key:
     return tuple((column, kind, value) for column, kind, value in conditions)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(value)
+    return value
 
 
 def _columns(columns: list[Ints], rows: int) -> Ints:
@@ -150,22 +204,19 @@ class _Reader:
     def __init__(self, data: bytes, at: int, columns: list[tuple[str, int, int]]) -> None:
         self._data = data
         self._at = at
-        self._left = [(name, rows, width) for name, rows, width in columns]
-
-    def names(self, prefix: str) -> list[str]:
-        return [name[len(prefix) :] for name, _, _ in self._left if name.startswith(prefix)]
+        self._left = [(name, _whole(rows), _whole(width)) for name, rows, width in columns]
 
     def take(self, name: str) -> Ints:
         found, rows, width = self._left.pop(0)
         end = self._at + rows * width
-        if found != name or not 1 <= width <= 8 or end > len(self._data):
-            raise ValueError("A headcount state is cut short or damaged.")
-        bytes_ = np.frombuffer(self._data, np.uint8, rows * width, self._at).reshape(rows, width)
+        if found != name or rows < 0 or not 1 <= width <= 8 or end > len(self._data):
+            raise _Unreadable("A headcount state is cut short or damaged.")
+        stored = np.frombuffer(self._data, np.uint8, rows * width, self._at).reshape(rows, width)
         self._at = end
         whole = np.empty((rows, 8), np.uint8)
-        whole[:, :width] = bytes_
+        whole[:, :width] = stored
         # Sign extension: the highest stored bit fills the bytes above.
-        whole[:, width:] = np.where(bytes_[:, -1:] >= 128, 255, 0)
+        whole[:, width:] = np.where(stored[:, -1:] >= 128, 255, 0)
         return whole.view("<i8").ravel().astype(np.int64, copy=False)
 
     def take_all(self, name: str) -> list[Ints]:
@@ -176,4 +227,4 @@ class _Reader:
 
     def finish(self) -> None:
         if self._left or self._at != len(self._data):
-            raise ValueError("A headcount state is cut short or damaged.")
+            raise _Unreadable("A headcount state is cut short or damaged.")

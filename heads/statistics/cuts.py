@@ -72,6 +72,9 @@ class ScoreSpace:
 
     def _at_least_single(self, probability: np.float32) -> float:
         """The cut for a float32 probability of at least this one."""
+        if not 0 < probability <= 1:
+            # A threshold that float32 rounds to 0 or 1: all finite logits pass, or none does.
+            return -math.inf if probability <= 0 else math.inf
         if self.kind == "probabilities":
             return _rounds_up_above(probability)
         below = np.nextafter(probability, np.float32(-1))

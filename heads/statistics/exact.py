@@ -156,6 +156,16 @@ class ExactColumn:
             specials = np.zeros((len(limbs), 0), np.int64)
         return cls(low, limbs, specials)
 
+    def is_canonical(self) -> bool:
+        """Whether equal sums have equal columns: digits balanced, no limb more than needed."""
+        ends = (
+            self.limbs[:, [0, -1]].any(axis=0) if self.limbs.shape[1] else np.array([not self.low])
+        )
+        balanced = (self.limbs >= -_HALF) & (self.limbs < _HALF)
+        counted = self.specials.shape[1] in (0, 3) and (self.specials >= 0).all()
+        needed = self.specials.any() or not self.specials.shape[1]
+        return bool(ends.all() and balanced.all() and counted and needed)
+
     def take(self, rows: npt.NDArray[np.intp]) -> ExactColumn:
         """The sums of some rows, in canonical form."""
         return ExactColumn.carried(self.low, self.limbs[rows], self.specials[rows])
@@ -252,4 +262,4 @@ def _round_one(digits: list[int], exponent: int) -> float:
         # Division of integers rounds correctly, into the subnormal range too.
         return total / (1 << -exponent) if exponent < 0 else float(total << exponent)
     except OverflowError:
-        return math.copysign(math.inf, total)
+        return math.inf if total > 0 else -math.inf

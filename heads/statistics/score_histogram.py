@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from heads.statistics.accumulator import Accumulator, Table
 from heads.statistics.base import Elements, Statistic
-from heads.statistics.exact import Floats, Ints
+from heads.statistics.exact import Ints
 from heads.statistics.scored import Key, Scored, Segments
 from heads.statistics.state import State, build_state
 from heads.statistics.sums import weight_of
@@ -32,11 +32,13 @@ class ScoreHistogram(Statistic):
         classes: columns of the score, 1 for a binary head.
         weighted: whether rows carry weights.
         max_cells: how many cells may be occupied.
+        by_class: whether classes are told apart; otherwise all are class 0.
     """
 
     classes: int = 1
     weighted: bool = False
     max_cells: int = 8192
+    by_class: bool = True
 
     def __post_init__(self) -> None:
         if self.max_cells < 2:
@@ -48,7 +50,7 @@ class ScoreHistogram(Statistic):
 
     @property
     def groups(self) -> int:
-        return self.classes * 2
+        return 2 * (self.classes if self.by_class else 1)
 
     @property
     def cells(self) -> int:
@@ -57,7 +59,7 @@ class ScoreHistogram(Statistic):
     def elements(self, scored: Scored) -> Elements:
         """The elements without their cells, which depend on the shift of the accumulator."""
         group = (scored.label.ravel() != 0).astype(np.int64)
-        if self.classes > 1:
+        if self.by_class and self.classes > 1:
             group += np.tile(np.arange(self.classes) * 2, len(scored))
         weight = {"weight": weight_of(scored, self.classes)} if self.weighted else {}
         return Elements(group * self.cells, weight, self.classes)
@@ -65,22 +67,14 @@ class ScoreHistogram(Statistic):
     def accumulator(self) -> Accumulator:
         return _HistogramAccumulator(self)
 
+    def cell_limit(self, shift: int) -> int:
+        return 1 << (64 - shift)
+
     def settle(self, state: State) -> State:
         cells = _distinct(state.cell)
         if len(cells) <= self.max_cells:
             return state
         return state.coarsened(_fitting_shift(cells, state.shift, self.max_cells))
-
-
-def cell_bounds(cell: Words, shift: int) -> tuple[Floats, Floats]:
-    """The lowest and highest float64 score `[m]` that fall into each cell."""
-    low = cell << np.uint64(shift)
-    return _score(low), _score(low | np.uint64((1 << shift) - 1))
-
-
-def _score(ordered: Words) -> Floats:
-    bits = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered)
-    return bits.view(np.float64)
 
 
 def _ordered(raw: Words, shift: int) -> Words:

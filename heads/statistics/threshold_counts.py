@@ -28,14 +28,16 @@ class ThresholdCounts(Statistic):
     exactly `i` of the cuts; a score equal to a cut is not above it.
 
     Attributes:
-        cuts: distinct finite cuts of the score, ascending.
+        cuts: distinct cuts of the score, ascending.
         classes: columns of the score, 1 for a binary head.
         weighted: whether rows carry weights.
+        by_class: whether classes are told apart; otherwise all are class 0.
     """
 
     cuts: tuple[float, ...]
     classes: int = 1
     weighted: bool = False
+    by_class: bool = True
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -43,7 +45,7 @@ class ThresholdCounts(Statistic):
 
     @property
     def groups(self) -> int:
-        return self.classes * LABEL_KINDS
+        return LABEL_KINDS * (self.classes if self.by_class else 1)
 
     @property
     def cells(self) -> int:
@@ -52,7 +54,7 @@ class ThresholdCounts(Statistic):
     def elements(self, scored: Scored) -> Elements:
         score, label = scored.score.ravel(), scored.label.ravel()
         group = label_kind(label)
-        if self.classes > 1:
+        if self.by_class and self.classes > 1:
             group += np.tile(np.arange(self.classes) * LABEL_KINDS, len(scored))
         code = group * self.cells
         code += _cut_index(self.cuts).cells(score)
@@ -73,7 +75,8 @@ class _CutIndex:
     """Finds the interval of a score by a table over the leading bits of the float."""
 
     def __init__(self, cuts: tuple[float, ...]) -> None:
-        self._cuts = np.array([*cuts, np.inf])
+        # Adding zero makes -0.0 the same cut as 0.0.
+        self._cuts = np.array([*cuts, np.inf]) + 0.0
         self._shift = np.uint64(64 - _TABLE_BITS)
         half = 1 << (_TABLE_BITS - 1)
         # The table cell of each cut, counted from the lowest float to the highest.

@@ -89,15 +89,15 @@ def test_bool_indicators() -> None:
     logits = [[0.0, 1.0], [2.0, -1.0]]
     labels = np.array([[True, False], [True, True]])
     assert MultiLabelHead(2).loss(labels, logits) == MultiLabelHead(2).loss(labels * 1, logits)
-    # NumPy does not subtract bools.
-    head = MultiLabelHead(2, loss_fn=lambda labels, logits: (1 - labels)[:, :1])
-    assert head.loss(labels, logits) == 0
+    # NumPy does not negate bools.
+    head = MultiLabelHead(2, loss_fn=lambda labels, logits: -labels[:, :1])
+    assert head.loss(labels, logits) == -1
 
 
 def test_a_label_that_float32_rounds_to_zero_is_zero() -> None:
     labels = np.array([[1e-50, 1.0]])
-    actual = results(MultiLabelHead(2, "w"), Rows(np.array([[2.0, 1.0]]), labels, np.ones(1)))
-    assert actual["auc"] == 0
+    actual = results(MultiLabelHead(2, "w"), Rows(np.array([[1.0, 2.0]]), labels, np.ones(1)))
+    assert actual["auc"] == 1
 
 
 @pytest.mark.parametrize(

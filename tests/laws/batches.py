@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from heads.statistics import (
     STATISTICS,
     ClassSums,
     ConfusionMatrix,
+    Hits,
     Key,
     LossSums,
     Scored,
@@ -31,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 settings.register_profile(
     "laws",
-    max_examples=20,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,
@@ -191,8 +193,14 @@ def _loss_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
 
 @_samples_of(ClassSums)
 def _class_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    classes, weighted = draw(st.integers(1, 4)), draw(st.booleans())
+    classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
     return ClassSums(classes, weighted), Rows(columns=classes, weighted=weighted)
+
+
+@_samples_of(Hits)
+def _hits(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    _, rows = _confusion_matrix(draw)
+    return Hits(rows.weighted), rows
 
 
 @_samples_of(ConfusionMatrix)
@@ -221,7 +229,7 @@ def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
     on_cuts = st.lists(st.sampled_from(around), min_size=1, max_size=12)
     rows = Rows(on_cuts | any_pools, columns=classes, weighted=weighted)
-    return ThresholdCounts(cuts, classes, weighted), rows
+    return ThresholdCounts(cuts, classes, weighted, draw(st.booleans())), rows
 
 
 _tails = st.lists(finite | infinite, max_size=6)
@@ -244,7 +252,7 @@ def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
     max_cells = draw(st.sampled_from((2, 3, 5, 17, 500)))
     rows = Rows(score_pools, columns=classes, weighted=weighted)
-    return ScoreHistogram(classes, weighted, max_cells), rows
+    return ScoreHistogram(classes, weighted, max_cells, draw(st.booleans())), rows
 
 
 def statistics(kind: type[Statistic]) -> st.SearchStrategy[Statistic]:
@@ -285,16 +293,16 @@ def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
         label=column(ids, n, 1) if rows.class_ids else column(labels, n, k),
         loss=column(values, n),
         weight=column(values, n) if rows.weighted else None,
-        predicted=column(ids, n) if rows.class_ids else None,
+        predicted=rng.integers(0, k, n) if rows.class_ids else None,
     )
     keys = [KEYS[i] for i in rng.permutation(len(KEYS))[: draw(st.integers(1, len(KEYS)))]]
     index = rng.integers(0, draw(st.integers(1, len(keys))), n)
     return Sample(statistic, scored, Segments(index, tuple(keys)))
 
 
-def split(draw: st.DrawFn, sample: Sample, parts: int) -> list[Sample]:
+def split(data: st.DataObject, sample: Sample, parts: int) -> list[Sample]:
     """Cuts a sample into parts of adjacent rows, empty ones included, after shuffling its rows."""
     n = len(sample)
-    order = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).permutation(n)
-    edges = [0, *sorted(draw(st.integers(0, n)) for _ in range(parts - 1)), n]
-    return [sample.take(order[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    order = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))).permutation(n)
+    edges = [0, *sorted(data.draw(st.integers(0, n)) for _ in range(parts - 1)), n]
+    return [sample.take(order[a:b]) for a, b in pairwise(edges)]

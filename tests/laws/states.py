@@ -67,7 +67,8 @@ def assert_canonical(state: State) -> None:
         half = 1 << (RADIX - 1)
         assert np.all((column.limbs >= -half) & (column.limbs < half))
         if column.limbs.shape[1]:
-            assert column.limbs[:, 0].any() and column.limbs[:, -1].any()
+            assert column.limbs[:, 0].any()
+            assert column.limbs[:, -1].any()
         else:
             assert column.low == 0
         assert column.specials.shape[1] == (3 if column.specials.any() else 0)

@@ -42,7 +42,7 @@ def accumulate(sample: Sample, parts: list[Sample]) -> State:
 @given(data=st.data())
 def test_any_batching_equals_measuring_at_once(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
-    parts = split(data.draw, sample, 5)
+    parts = split(data, sample, 5)
     assert_same(sample.measure(), accumulate(sample, parts))
     # Every batch brings its own keys, in its own order.
     rng = np.random.default_rng(len(sample))
@@ -59,7 +59,7 @@ def test_freezing_in_between_changes_nothing(kind: Kind, data: st.DataObject) ->
     assert_same(adding.freeze(), sample.statistic.zero())
     frozen, expected = [], []
     done: list[State] = []
-    for part in split(data.draw, sample, 4):
+    for part in split(data, sample, 4):
         adding.add(part.scored, part.segments)
         done.append(part.measure())
         if data.draw(st.booleans()):
@@ -75,7 +75,7 @@ def test_freezing_in_between_changes_nothing(kind: Kind, data: st.DataObject) ->
 @given(data=st.data())
 def test_the_sparse_path_equals_the_dense_one(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
-    parts = split(data.draw, sample, 5)
+    parts = split(data, sample, 5)
     dense = sample.measure()
     # No dense table at all; or one until as many segments have come.
     size = sample.statistic.groups * sample.statistic.cells
@@ -89,7 +89,7 @@ def test_the_sparse_path_equals_the_dense_one(kind: Kind, data: st.DataObject) -
 @given(data=st.data())
 def test_carrying_and_splitting_change_nothing(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
-    parts = split(data.draw, sample, 5)
+    parts = split(data, sample, 5)
     whole = sample.measure()
     with constants(MAX_ADDS=data.draw(st.integers(1, 3)), MAX_ROWS=data.draw(st.integers(1, 9))):
         assert_same(whole, accumulate(sample, parts), sample.measure())

@@ -33,5 +33,5 @@ def test_decoding_gives_the_state_back(kind: Kind, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_decoded_states_merge_like_those_they_came_from(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
-    parts = split(data.draw, sample, 3)
+    parts = split(data, sample, 3)
     assert_same(sample.measure(), merge([decode(encode(part.measure())) for part in parts]))

@@ -27,7 +27,7 @@ def test_measuring_all_rows_is_merging_the_states_of_any_split(
     sample = data.draw(samples(kind))
     whole = sample.measure()
     assert_canonical(whole)
-    parts = [part.measure() for part in split(data.draw, sample, 4)]
+    parts = [part.measure() for part in split(data, sample, 4)]
     assert_same(whole, merge(parts))
 
 
@@ -35,7 +35,7 @@ def test_measuring_all_rows_is_merging_the_states_of_any_split(
 @law
 @given(data=st.data())
 def test_merge_is_commutative_and_associative(kind: Kind, data: st.DataObject) -> None:
-    states = [part.measure() for part in split(data.draw, data.draw(samples(kind)), 3)]
+    states = [part.measure() for part in split(data, data.draw(samples(kind)), 3)]
     whole = merge(states)
     assert_canonical(whole)
     for a, b, c in permutations(states):
@@ -73,7 +73,7 @@ def test_key_order_and_keys_without_rows_change_nothing(kind: Kind, data: st.Dat
 @law
 @given(data=st.data())
 def test_merge_changes_none_of_its_inputs(kind: Kind, data: st.DataObject) -> None:
-    states = [part.measure() for part in split(data.draw, data.draw(samples(kind)), 3)]
+    states = [part.measure() for part in split(data, data.draw(samples(kind)), 3)]
     states.append(states[0].statistic.zero())
     before = [fingerprint(state) for state in states]
     merged = merge(states)
@@ -114,7 +114,7 @@ def test_merging_nothing_is_refused() -> None:
 def test_same_tells_every_difference(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     state = sample.measure()
-    one, other = split(data.draw, sample, 2)
+    one, other = split(data, sample, 2)
     assert same(state, merge([one.measure(), other.measure()]))
     for part in (one.measure(), other.measure()):
         assert same(state, part) == (fingerprint(state) == fingerprint(part))

@@ -66,7 +66,7 @@ def test_regrouping_twice_equals_once(kind: Kind, data: st.DataObject) -> None:
 def test_regrouping_and_merging_swap(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     targets = {key: data.draw(st.sampled_from(COARSER)) for key in KEYS}
-    states = [part.measure() for part in split(data.draw, sample, 3)]
+    states = [part.measure() for part in split(data, sample, 3)]
     later = merge(states)
     assert_same(
         later.regroup([[targets[key]] for key in later.keys]),
@@ -101,7 +101,7 @@ def test_segments_brought_to_the_shift_of_all_rows_do_not_depend_on_batches(
     wanted = set(data.draw(st.lists(st.sampled_from(KEYS), max_size=3)))
     shift = sample.measure().shift
     parts = [sample.statistic.zero()]
-    for part in split(data.draw, sample, 4):
+    for part in split(data, sample, 4):
         state = part.measure()
         parts.append(state.take([i for i, key in enumerate(state.keys) if key in wanted]))
     assert_same(merge(parts).coarsened(shift), sample.of(list(wanted)).measure().coarsened(shift))
@@ -111,7 +111,7 @@ def test_segments_brought_to_the_shift_of_all_rows_do_not_depend_on_batches(
 @given(data=st.data())
 def test_coarsening_and_merging_swap(data: st.DataObject) -> None:
     sample = data.draw(samples(ScoreHistogram))
-    one, other = (part.measure() for part in split(data.draw, sample, 2))
+    one, other = (part.measure() for part in split(data, sample, 2))
     shift, more = data.draw(st.integers(0, 63)), data.draw(st.integers(0, 63))
     assert_canonical(one.coarsened(shift))
     assert_same(one.coarsened(shift).coarsened(more), one.coarsened(max(shift, more)))

@@ -223,7 +223,7 @@ def matrix(
         array = lists_of(draw, [row or filler for row in rows], type_)
         if pa.types.is_fixed_size_list(array.type):
             null = pa.array([row is None for row in rows], pa.bool_())
-            return pa.FixedSizeListArray.from_arrays(array.values, width, mask=null)
+            return pa.FixedSizeListArray.from_arrays(array.values, len(filler), mask=null)
     return lists_of(draw, rows, type_)
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.names import did_you_mean, nearest
@@ -65,6 +65,7 @@ def distance(a: str, b: str) -> int:
 words = st.text("abc_", max_size=9)
 
 
+@settings(deadline=None)
 @given(words, st.lists(words, max_size=6))
 def test_nearest_is_least_by_distance_then_alphabet(name: str, names: list[str]) -> None:
     near = [

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -74,5 +75,5 @@ def around_single(value: float, steps: int) -> list[float]:
     for _ in range(steps):
         singles.append(np.nextafter(singles[-1], np.float32(np.inf)))
         singles.insert(0, np.nextafter(singles[0], np.float32(-np.inf)))
-    middles = [(float(a) + float(b)) / 2 for a, b in zip(singles, singles[1:], strict=False)]
+    middles = [(float(a) + float(b)) / 2 for a, b in pairwise(singles)]
     return [*map(float, singles), *(m for middle in middles for m in around(middle, 1))]

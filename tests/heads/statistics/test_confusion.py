@@ -1,4 +1,4 @@
-"""The confusion matrix against scikit-learn."""
+"""The confusion matrix and hits against scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from heads.statistics import ConfusionMatrix, Scored, Segments
+from heads.statistics import ConfusionMatrix, Hits, Scored, Segments, Statistic
 from tests.heads.statistics.exactly import ieee_sum
 from tests.laws.batches import finite_pools, law
 
@@ -27,7 +27,7 @@ def test_rows_and_weights(classes: int, weights: list[float], seed: int) -> None
         label.astype(np.float64).reshape(n, 1),
         np.zeros(n),
         weight,
-        predicted.astype(np.float64),
+        predicted,
     )
     state = ConfusionMatrix(classes, weighted=True).measure(scored, Segments.overall(n))
     expected = confusion_matrix(label, predicted, labels=range(classes))
@@ -37,18 +37,24 @@ def test_rows_and_weights(classes: int, weights: list[float], seed: int) -> None
         for column in range(classes):
             chosen = weight[(label == row) & (predicted == column)]
             assert table[row, column] == ieee_sum(chosen.tolist())
+    hits = Hits(weighted=True).measure(scored, Segments.overall(n))
+    right = label == predicted
+    assert hits.dense("rows", 1, 2)[0, 0].tolist() == [np.sum(~right), np.sum(right)]
+    sums = [ieee_sum(weight[chosen].tolist()) for chosen in (~right, right)]
+    assert hits.dense("weight", 1, 2)[0, 0].tolist() == sums
 
 
-def test_predicted_classes_are_asked_for() -> None:
+@pytest.mark.parametrize("statistic", [ConfusionMatrix(2), Hits()], ids=str)
+def test_predicted_classes_are_asked_for(statistic: Statistic) -> None:
     scores = np.zeros((1, 2))
+    scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1))
     with pytest.raises(ValueError, match="multi-class head"):
-        ConfusionMatrix(2).measure(
-            Scored(scores, scores, np.zeros((1, 1)), np.zeros(1)), Segments.overall(1)
-        )
+        statistic.measure(scored, Segments.overall(1))
 
 
-def test_weights_are_asked_for() -> None:
+@pytest.mark.parametrize("statistic", [ConfusionMatrix(2, True), Hits(True)], ids=str)
+def test_weights_are_asked_for(statistic: Statistic) -> None:
     scores = np.zeros((1, 2))
-    scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1), None, np.zeros(1))
+    scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1), None, np.zeros(1, np.int64))
     with pytest.raises(ValueError, match="weight column"):
-        ConfusionMatrix(2, weighted=True).measure(scored, Segments.overall(1))
+        statistic.measure(scored, Segments.overall(1))

@@ -11,14 +11,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heads.statistics import Scored, ScoreHistogram, Segments, State
-from heads.statistics.score_histogram import cell_bounds
+from heads.statistics import Key, Scored, ScoreHistogram, Segments, State
 from tests.laws.batches import LARGEST, finite, law, score_pools
 
 Floats = npt.NDArray[np.float64]
 
 score_lists = score_pools | st.lists(finite, min_size=1, max_size=60)
 max_cells = st.sampled_from((2, 3, 4, 7, 20, 8192))
+
+
+def cell_bounds(cell: npt.NDArray[np.uint64], shift: int) -> tuple[Floats, Floats]:
+    """The lowest and highest score that fall into each cell; past the largest float, infinity."""
+    sign = np.uint64(1 << 63)
+    lowest = cell << np.uint64(shift)
+    bounds = []
+    for ordered, end in ((lowest, -np.inf), (lowest | np.uint64((1 << shift) - 1), np.inf)):
+        score = np.where(ordered & sign, ordered ^ sign, ~ordered).view(np.float64)
+        # No score is -0.0: it is counted as 0.0.
+        score = np.where((score == 0) & np.signbit(score), -5e-324, score)
+        bounds.append(np.where(np.isnan(score), end, score))
+    return bounds[0], bounds[1]
 
 
 def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
@@ -34,6 +46,7 @@ def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
 
 def order_of(score: float) -> int:
     """The place of a score among all float64, as a whole number of 64 bits."""
+    bits: int
     (bits,) = struct.unpack("<Q", struct.pack("<d", score + 0.0))
     return bits ^ (2**64 - 1) if bits >> 63 else bits | 1 << 63
 
@@ -120,9 +133,10 @@ def test_cells_hold_their_scores_and_no_others(scores: list[float], most: int) -
         [np.inf, -np.inf, LARGEST, -LARGEST],
         [LARGEST, 1e-300, -1.0],
         [-LARGEST, -1e-300, 1.0],
+        [-1.0, -5e-324, 0.0, -0.0, 1.0],
     ],
 )
-def test_bounds_are_scores_where_a_cell_reaches_past_the_largest_float(
+def test_each_score_is_within_the_bounds_of_one_cell_at_infinity_and_zero_too(
     scores: list[float],
 ) -> None:
     state = measure(np.array(scores), 2)
@@ -135,21 +149,22 @@ def test_bounds_are_scores_where_a_cell_reaches_past_the_largest_float(
 @law
 @given(
     classes=st.integers(1, 3),
+    by_class=st.booleans(),
     most=max_cells,
     pool=score_lists,
     seed=st.integers(0, 2**32 - 1),
 )
 def test_all_classes_and_segments_share_one_shift(
-    classes: int, most: int, pool: list[float], seed: int
+    classes: int, by_class: bool, most: int, pool: list[float], seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 30))
     score = rng.choice(np.array(pool), (n, classes))
     label = rng.choice(np.array([0.0, -0.0, 1.0, 0.5, 5e-324]), (n, classes))
     segment = rng.integers(0, 3, n)
-    keys = [(("segment", "int", i),) for i in range(3)]
+    keys: list[Key] = [(("segment", "int", i),) for i in range(3)]
     scored = Scored(score, np.zeros((n, classes)), label, np.zeros(n), np.full(n, 0.1))
-    statistic = ScoreHistogram(classes, weighted=True, max_cells=most)
+    statistic = ScoreHistogram(classes, True, most, by_class)
     state = statistic.measure(scored, Segments(segment, keys))
     places = [[order_of(x) for x in row] for row in score.tolist()]
     shift = smallest_shift({place for row in places for place in row}, most)
@@ -157,7 +172,11 @@ def test_all_classes_and_segments_share_one_shift(
     expected: dict[tuple[int, int, int], int] = {}
     for i in range(n):
         for k in range(classes):
-            at = (int(segment[i]), k * 2 + int(label[i, k] != 0), places[i][k] >> shift)
+            at = (
+                int(segment[i]),
+                (k if by_class else 0) * 2 + int(label[i, k] != 0),
+                places[i][k] >> shift,
+            )
             expected[at] = expected.get(at, 0) + 1
     used = [keys[i] for i in sorted(set(segment.tolist()))]
     assert list(state.keys) == used

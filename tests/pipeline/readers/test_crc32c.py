@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.readers.crc32c import crc32c_many, masked_crc32c_many
@@ -55,6 +55,7 @@ CONTENT = np.random.default_rng(7).bytes(5000)
 PLACES = st.integers(0, len(CONTENT))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(PLACES, PLACES).map(sorted).map(tuple), max_size=40))
 def test_ranges_of_any_place_and_size(ranges: list[tuple[int, int]]) -> None:
     assert crcs(CONTENT, ranges) == [reference(CONTENT[a:b]) for a, b in ranges]
@@ -85,6 +86,7 @@ def test_a_range_outside_the_buffer_is_refused(ranges: list[tuple[int, int]]) ->
         crcs(CONTENT, ranges)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=50))
 def test_mask_can_be_taken_off(content: bytes) -> None:
     buffer = np.frombuffer(content, np.uint8)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.readers.crc32c import masked_crc32c_many
@@ -66,6 +66,7 @@ def test_a_record_as_tensorflow_writes_it() -> None:
     assert payloads(read(content)) == [b"foo"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=60), max_size=30),
     st.integers(1, 300),

@@ -1,0 +1,84 @@
+"""Configurations for the tests: short texts, and generated ones that are right."""
+
+import json
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from pipeline.config import Config, parse_config
+
+law = settings(deadline=None)
+
+BINARY = "heads:\n  h: {type: binary, logits: s, label: y}\n"
+IDS = "label: {column: y, form: ids}"
+TYPES = "binary, multi_class, multi_label, contrib_binary"
+
+
+def binary(keys: str) -> str:
+    return f"heads: {{h: {{type: binary, {keys}}}}}"
+
+
+def multi_class(keys: str) -> str:
+    return f"heads: {{h: {{type: multi_class, logits: s, {keys}}}}}"
+
+
+def multi_label(keys: str) -> str:
+    return f"heads: {{h: {{type: multi_label, logits: s, n_classes: 3, {keys}}}}}"
+
+
+names = st.text("abcdefg", min_size=1, max_size=4)
+columns = names | st.sampled_from(["true", "1", "a.b", "größe", "two words"])
+
+
+def words(count: int) -> st.SearchStrategy[list[str]]:
+    return st.lists(columns, min_size=count, max_size=count, unique=True)
+
+
+def maybe(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+@st.composite
+def heads(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(TYPES.split(", ")))
+    n_classes = draw(st.integers(3, 6))
+    head: dict[str, Any] = {"type": kind}
+    score = columns | st.fixed_dictionaries({"column": columns})
+    head |= draw(maybe(weight=columns | st.none(), metrics=words(2)))
+    if "multi" in kind:
+        head |= {"n_classes": n_classes} | draw(maybe(class_names=words(n_classes)))
+        vocabulary = draw(st.none() | words(n_classes))
+    else:
+        score |= st.fixed_dictionaries({"column": columns, "index": st.integers(0, 3)})
+        vocabulary = draw(st.none() | words(2))
+    head[draw(st.sampled_from(["logits", "probability"]))] = draw(score)
+    label = {"column": draw(columns), "vocabulary": vocabulary}
+    if kind == "multi_label":
+        label["form"] = "names" if vocabulary else draw(st.sampled_from(["ids", "multi_hot"]))
+        head |= draw(maybe(class_metrics=st.lists(st.integers(0, n_classes - 1), unique=True)))
+    elif vocabulary and "binary" in kind:
+        label["positive"] = draw(st.sampled_from([None, *vocabulary]))
+    head["label"] = label
+    if kind != "multi_class":
+        thousandths = st.lists(st.integers(1, 999), unique=True, max_size=3)
+        head["thresholds"] = [n / 1000 for n in draw(thousandths)]
+    return head
+
+
+values = st.lists(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | columns, min_size=1
+)
+configs = st.fixed_dictionaries(
+    {"heads": st.dictionaries(names, heads(), min_size=1, max_size=3)},
+    optional={
+        "input": columns | words(2),
+        "output": columns,
+        "slices": words(2).map(lambda two: [{"column": name} for name in two]),
+        "where": values.map(lambda some: [{"column": "split", "values": some}]),
+    },
+)
+
+
+def parse(data: Any) -> Config:
+    return parse_config(json.dumps(data, ensure_ascii=False, indent=1), "c.yaml")

@@ -1,0 +1,270 @@
+"""Parquet: work items of row groups, batches with the right rows, and every kind of damage."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.columns import Rows
+from pipeline.readers import parquet
+from pipeline.readers.faults import DataFault
+from pipeline.readers.parquet import plan_items, read_batches, read_schema
+from pipeline.readers.rows import read_columns, read_rows
+from pipeline.readers.shards import Shard, WorkItem, make_shard, open_local
+from tests.pipeline.tables import law, write
+
+
+def table(rows: int) -> pa.Table:
+    return pa.table(
+        {
+            "n": np.arange(rows),
+            "word": [f"w{i % 3}" for i in range(rows)],
+            "list": [[float(i)] * (i % 3) for i in range(rows)],
+        }
+    )
+
+
+def numbers_of(item: WorkItem, batch_rows: int = 1000) -> list[int]:
+    batches = read_batches(item, ["n"], batch_rows, open_local)
+    return [n for batch in batches for n in batch.column("n").to_pylist()]
+
+
+def groups_of(items: list[WorkItem]) -> list[tuple[int, int] | None]:
+    return [item.row_groups for item in items]
+
+
+@pytest.mark.parametrize(
+    ("item_rows", "expected"),
+    [
+        (1, [(0, 1), (1, 2), (2, 3), (3, 4)]),
+        (3, [(0, 1), (1, 2), (2, 3), (3, 4)]),
+        (6, [(0, 2), (2, 4)]),
+        (8, [(0, 2), (2, 4)]),
+        (9, [(0, 3), (3, 4)]),
+        (10, [(0, 4)]),
+    ],
+)
+def test_row_groups_run_together_by_rows(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    item_rows: int,
+    expected: list[tuple[int, int]],
+) -> None:
+    shard = write(tmp_path / "a.parquet", table(10), row_group_size=3)
+    monkeypatch.setattr(parquet, "ITEM_ROWS", item_rows)
+    items = plan_items(shard, open_local)
+    assert groups_of(items) == expected
+    assert [item.first_row for item in items] == [3 * first for first, _ in expected]
+    assert {item.shard for item in items} == {shard}
+
+
+def test_row_groups_run_together_by_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = write(tmp_path / "a.parquet", table(12), row_group_size=3)
+    footer = pq.read_metadata(shard.path)
+    sizes = [footer.row_group(i).total_byte_size for i in range(4)]
+    monkeypatch.setattr(parquet, "ITEM_BYTES", sizes[0] + sizes[1])
+    assert groups_of(plan_items(shard, open_local))[0] == (0, 2)
+    monkeypatch.setattr(parquet, "ITEM_BYTES", sizes[0] + sizes[1] - 1)
+    assert groups_of(plan_items(shard, open_local))[0] == (0, 1)
+    monkeypatch.setattr(parquet, "ITEM_BYTES", 0)
+    assert groups_of(plan_items(shard, open_local)) == [(i, i + 1) for i in range(4)]
+
+
+def test_small_row_groups_are_one_item(tmp_path: Path) -> None:
+    shard = write(tmp_path / "a.parquet", table(500), row_group_size=5)
+    assert plan_items(shard, open_local) == [WorkItem(shard, 0, (0, 100))]
+
+
+@law
+@given(
+    st.lists(st.integers(0, 7), max_size=8),
+    st.integers(1, 12),
+    st.integers(0, 4000),
+    st.integers(1, 9),
+)
+def test_every_row_is_read_once_with_its_number(
+    groups: list[int], item_rows: int, item_bytes: int, batch_rows: int
+) -> None:
+    stream = io.BytesIO()
+    rows = table(sum(groups))
+    with pq.ParquetWriter(stream, rows.schema) as writer:
+        for first, size in zip(np.cumsum([0, *groups]), groups, strict=False):
+            writer.write_table(rows.slice(int(first), size), row_group_size=max(size, 1))
+    content = stream.getvalue()
+    shard = make_shard("a.parquet", len(content))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "ITEM_ROWS", item_rows)
+        patch.setattr(parquet, "ITEM_BYTES", item_bytes)
+        items = plan_items(shard, lambda path: io.BytesIO(content))
+    found: list[Rows] = []
+    for item in items:
+        found += read_rows(item, ["n"], batch_rows, lambda path: io.BytesIO(content))
+    assert [n for one in found for n in one.numbers.tolist()] == list(range(len(rows)))
+    assert [n for one in found for n in one.batch.column("n").to_pylist()] == list(range(len(rows)))
+    assert all(len(one) <= batch_rows for one in found)
+    # Items are runs of all row groups in order.
+    ends = [item.row_groups for item in items if item.row_groups]
+    assert [first for first, _ in ends] == [0, *(last for _, last in ends)][: len(ends)]
+
+
+def test_a_whole_file_is_an_item_too(tmp_path: Path) -> None:
+    shard = write(tmp_path / "a.parquet", table(10), row_group_size=3)
+    assert numbers_of(WorkItem(shard)) == list(range(10))
+    assert numbers_of(WorkItem(shard, 3, (1, 3))) == list(range(3, 9))
+
+
+def test_a_file_without_rows(tmp_path: Path) -> None:
+    shard = write(tmp_path / "a.parquet", table(0))
+    items = plan_items(shard, open_local)
+    assert [n for item in items for n in numbers_of(item)] == []
+    assert read_schema(shard, open_local).names == ["n", "word", "list"]
+
+
+def test_only_the_columns_asked_for_are_read_and_text_stays_coded(tmp_path: Path) -> None:
+    rows = table(10).append_column("raw", pa.array([b"a"] * 10))
+    rows = rows.append_column("large", pa.array(["a"] * 10, pa.large_string()))
+    shard = write(tmp_path / "a.parquet", rows)
+    (batch,) = read_batches(WorkItem(shard), ["word", "n", "raw", "large", "?"], 99, open_local)
+    assert sorted(batch.schema.names) == ["large", "n", "raw", "word"]
+    assert batch.column("word").to_pylist() == rows["word"].to_pylist()
+    for name in ("word", "raw", "large"):
+        assert pa.types.is_dictionary(batch.schema.field(name).type)
+
+
+def test_names_with_dots_and_nested_columns(tmp_path: Path) -> None:
+    rows = pa.table({"a": [{"b": 1}], "a.b": [2], "c.d": [3], "c": [4]})
+    shard = write(tmp_path / "a.parquet", rows)
+    (batch,) = read_batches(WorkItem(shard), ["a.b", "c"], 9, open_local)
+    assert batch.column("a.b").to_pylist() == [2]
+    assert batch.column("c").to_pylist() == [4]
+
+
+# Damage.
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(table(300), stream, row_group_size=100, write_page_checksum=True)
+    return stream.getvalue()
+
+
+def read(content: bytes, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    shard = make_shard("d/a.parquet", len(content))
+    read_columns(shard, lambda path: io.BytesIO(content))
+    for item in plan_items(shard, lambda path: io.BytesIO(content)):
+        for rows in read_rows(item, columns, 50, lambda path: io.BytesIO(content)):
+            yield rows.batch
+
+
+def assert_fault(content: bytes) -> DataFault:
+    with pytest.raises(DataFault) as caught:
+        list(read(content, ["n", "word", "list"]))
+    fault = caught.value
+    assert (fault.path, fault.reason) == ("d/a.parquet", "corrupt_parquet")
+    assert str(fault).startswith("d/a.parquet: ")
+    assert fault.detail
+    return fault
+
+
+def test_a_file_that_was_cut_short(content: bytes) -> None:
+    for size in [*range(0, 20), *range(20, len(content), 97), len(content) - 1]:
+        assert_fault(content[:size])
+
+
+def test_a_file_of_something_else() -> None:
+    for other in (b"PAR1", b"PAR1PAR1", b"PAR1\xff\xff\xff\x7fPAR1", b"\x00" * 100, b"text" * 50):
+        assert_fault(other)
+
+
+def test_a_changed_page_is_found_by_its_checksum(content: bytes) -> None:
+    footer = pq.read_metadata(io.BytesIO(content))
+    for group in range(3):
+        for column in range(footer.num_columns):
+            chunk = footer.row_group(group).column(column)
+            # The last byte of the last page.
+            at = chunk.total_compressed_size - 1 + (
+                chunk.dictionary_page_offset or chunk.data_page_offset
+            )
+            changed = bytearray(content)
+            changed[at] ^= 1
+            assert_fault(bytes(changed))
+
+
+def test_damage_in_an_item_of_one_row_group_names_it(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunk = pq.read_metadata(io.BytesIO(content)).row_group(1).column(0)
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    changed = bytearray(content)
+    changed[start + chunk.total_compressed_size - 1] ^= 1
+    assert assert_fault(bytes(changed)).row_group is None
+    monkeypatch.setattr(parquet, "ITEM_ROWS", 100)
+    fault = assert_fault(bytes(changed))
+    assert fault.row_group == 1
+    assert "row group 1" in str(fault)
+
+
+def test_rows_before_the_damage_are_given_first(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ITEM_ROWS", 100)
+    chunk = pq.read_metadata(io.BytesIO(content)).row_group(2).column(0)
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    changed = bytearray(content)
+    changed[start + chunk.total_compressed_size - 1] ^= 1
+    rows = 0
+    with pytest.raises(DataFault):
+        for batch in read(bytes(changed), ["n"]):
+            rows += len(batch)
+    assert rows == 200
+
+
+def test_any_changed_byte_is_a_fault_or_harmless(content: bytes) -> None:
+    rng = random.Random(0)
+    whole = [batch.column("n").to_pylist() for batch in read(content, ["n"])]
+    faults = 0
+    for _ in range(150):
+        changed = bytearray(content)
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+        try:
+            found: list[Any] = [b.column("n").to_pylist() for b in read(bytes(changed), ["n"])]
+            assert sum(map(len, found)) <= sum(map(len, whole))
+        except DataFault:
+            faults += 1
+    assert faults
+
+
+def test_a_column_name_that_is_no_longer_text_is_a_fault() -> None:
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"column": [1]}), stream, store_schema=False)
+    content = stream.getvalue()
+    assert b"column" in content
+    assert_fault(content.replace(b"column", b"colu\xffn"))
+
+
+def test_a_column_given_twice_is_a_fault_of_the_data(tmp_path: Path) -> None:
+    rows = pa.table([pa.array([1]), pa.array([2]), pa.array([3])], names=["n", "n", "m"])
+    shard = write(tmp_path / "a.parquet", rows)
+    with pytest.raises(DataFault, match="'n'"):
+        list(read_rows(WorkItem(shard), ["n"], 9, open_local))
+    (rows_read,) = read_rows(WorkItem(shard), ["m"], 9, open_local)
+    assert rows_read.column("m").to_pylist() == [3]
+
+
+def test_a_shard_is_read_as_what_its_name_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"no Parquet at all")
+    for call in (read_schema, plan_items):
+        with pytest.raises(DataFault, match="corrupt_parquet"):
+            call(Shard(str(path), 17, "parquet"), open_local)

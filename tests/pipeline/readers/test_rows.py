@@ -1,0 +1,92 @@
+"""Rows of a shard: columns of files and directories, numbers, and columns that are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline.readers import plan_items, read_columns, read_rows
+from pipeline.readers.faults import DataFault
+from pipeline.readers.shards import WorkItem, list_local, open_local
+from tests.pipeline.tables import write
+
+
+def test_columns_are_those_of_the_file_and_of_its_directories(tmp_path: Path) -> None:
+    rows = pa.table({"x": [1.5], "site": [7], "word": ["a"], "list": [[1]]})
+    shard = write(tmp_path / "site=A%2FB" / "day=1" / "a.parquet", rows)
+    columns = read_columns(shard, open_local)
+    assert {name: str(columns[name]) for name in ("x", "word", "list", "day")} == {
+        "x": "double",
+        "word": "string",
+        "list": "list<element: int64>",
+        "day": "string",
+    }
+    # The file has the last word.
+    assert columns["site"] == pa.int64()
+    (found,) = read_rows(WorkItem(shard), ["site", "day", "x"], 9, open_local)
+    assert found.column("site").to_pylist() == [7]
+    assert found.column("day").to_pylist() == ["1"]
+
+
+def test_values_of_directories_are_unquoted(tmp_path: Path) -> None:
+    write(tmp_path / "site=A%2FB" / "a.parquet", pa.table({"x": [1, 2]}))
+    write(tmp_path / "site=%C3%A9" / "a.parquet", pa.table({"x": [3]}))
+    found = [
+        (value, x)
+        for shard in list_local([str(tmp_path / "*" / "*.parquet")])
+        for rows in read_rows(WorkItem(shard), ["x", "site"], 9, open_local)
+        for value, x in zip(
+            rows.column("site").to_pylist(), rows.column("x").to_pylist(), strict=True
+        )
+    ]
+    assert sorted(found) == [("A/B", 1), ("A/B", 2), ("é", 3)]
+
+
+def test_columns_of_directories_alone(tmp_path: Path) -> None:
+    shard = write(tmp_path / "a=1" / "b=2" / "x.parquet", pa.table({"x": [1, 2, 3]}))
+    found = list(read_rows(WorkItem(shard), ["a", "b"], 2, open_local))
+    assert [rows.numbers.tolist() for rows in found] == [[0, 1], [2]]
+    assert [rows.column("b").to_pylist() for rows in found] == [["2", "2"], ["2"]]
+
+
+def test_numbers_go_on_over_batches_from_the_first_row_of_the_item(tmp_path: Path) -> None:
+    shard = write(tmp_path / "a.parquet", pa.table({"x": range(10)}), row_group_size=3)
+    item = WorkItem(shard, 3, (1, 4))
+    found = list(read_rows(item, ["x"], 4, open_local))
+    assert [n for rows in found for n in rows.numbers.tolist()] == list(range(3, 10))
+    for rows in found:
+        assert rows.numbers.tolist() == rows.column("x").to_pylist()
+        assert rows.path == shard.path
+
+
+@pytest.mark.parametrize("wanted", [["x", "lable"], ["lable"], ["z", "lable"]])
+def test_a_missing_column_is_named_with_what_there_is(tmp_path: Path, wanted: list[str]) -> None:
+    rows = pa.table({"x": [1, 2], "label": [0, 1]})
+    shard = write(tmp_path / "site=A" / "a.parquet", rows)
+    with pytest.raises(DataFault) as caught:
+        list(read_rows(WorkItem(shard), wanted, 9, open_local))
+    fault = caught.value
+    assert (fault.path, fault.reason) == (shard.path, "missing_column")
+    assert "no column 'lable'" in fault.detail
+    assert fault.detail.endswith("it has: label, site, x")
+
+
+def test_a_missing_column_is_a_fault_even_without_rows(tmp_path: Path) -> None:
+    shard = write(tmp_path / "a.parquet", pa.table({"x": pa.array([], pa.int64())}))
+    for item in plan_items(shard, open_local):
+        with pytest.raises(DataFault, match="missing_column"):
+            list(read_rows(item, ["y"], 9, open_local))
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord", "a.tfrecord.gz"])
+def test_items_of_a_shard(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        shard = write(path, pa.table({"x": [1, 2]}), row_group_size=1)
+        assert plan_items(shard, open_local) == [WorkItem(shard, 0, (0, 2))]
+        return
+    path.write_bytes(b"never opened here")
+    (shard,) = list_local([str(path)])
+    assert plan_items(shard, open_local) == [WorkItem(shard)]

@@ -1,0 +1,166 @@
+"""Shards: what globs match, what names say, and what directories state."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.readers.shards import (
+    Shard,
+    WorkItem,
+    file_format,
+    is_data,
+    list_local,
+    make_shard,
+    open_local,
+)
+from tests.pipeline.tables import law
+
+
+def touch(directory: Path, *names: str) -> None:
+    for name in names:
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * (len(name) % 7))
+
+
+def listed(directory: Path, *patterns: str) -> list[str]:
+    shards = list_local([str(directory / pattern) for pattern in patterns])
+    return [os.path.relpath(shard.path, directory) for shard in shards]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.parquet", ("parquet", None)),
+        ("a.PARQUET", ("parquet", None)),
+        ("a.pq", ("parquet", None)),
+        ("a.snappy.parquet", ("parquet", None)),
+        ("dir.tfrecord/a.parquet", ("parquet", None)),
+        ("part-00000-of-00010.parquet", ("parquet", None)),
+        ("a.parquet-00000-of-00010", ("parquet", None)),
+        ("a.tfrecord", ("tfrecord", None)),
+        ("a.tfrecords", ("tfrecord", None)),
+        ("a.tfrecord.gz", ("tfrecord", "gzip")),
+        ("a.TFRecords.GZ", ("tfrecord", "gzip")),
+        ("a.tfrecord.gz-00000-of-00010", ("tfrecord", "gzip")),
+        ("a.tfrecord-00000-of-00010.gz", ("tfrecord", "gzip")),
+    ],
+)
+def test_formats(name: str, expected: tuple[str, str | None]) -> None:
+    assert file_format(name) == file_format(f"/x/{name}") == expected
+    shard = make_shard(name, 7)
+    assert (shard.path, shard.bytes, shard.format, shard.compression) == (name, 7, *expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a.csv", "a.parquet.gz", "parquet", "a.parquet/b", "a.parquet-1-of-2-3", "a.gz"]
+)
+def test_names_that_tell_no_format(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: cannot tell the format") as caught:
+        make_shard(name, 1)
+    assert ".parquet" in str(caught.value)
+    assert ".tfrecord" in str(caught.value)
+
+
+def test_files_are_listed_once_and_in_order(tmp_path: Path) -> None:
+    touch(tmp_path, "b.parquet", "a.pq", "c/d.tfrecord", "a.txt")
+    assert listed(tmp_path, "*.p*", "*.parquet", "c/*", "b.parquet") == [
+        "a.pq",
+        "b.parquet",
+        "c/d.tfrecord",
+    ]
+    assert listed(tmp_path, "nothing*", "no.parquet") == []
+    assert list_local([]) == []
+    (shard,) = list_local([str(tmp_path / "b.parquet")])
+    assert shard == Shard(str(tmp_path / "b.parquet"), 2, "parquet")
+
+
+def test_a_file_spelled_in_two_ways_is_listed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "d/a.parquet")
+    monkeypatch.chdir(tmp_path)
+    assert len(list_local(["d/*.parquet", "./d/*.parquet"])) == 1
+    assert len(list_local(["d/*.parquet", "d//a.parquet"])) == 1
+
+
+def test_hidden_files_and_files_about_the_data_are_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "_SUCCESS", "_metadata", ".a.parquet", "_a.parquet", "a_.parquet")
+    touch(tmp_path, ".a.parquet.crc")
+    assert listed(tmp_path, "*", ".*", "_*") == ["a_.parquet"]
+    assert is_data("_x/a.parquet")
+    assert not is_data("x/_a.parquet")
+    assert not is_data("x/.a.parquet")
+
+
+def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
+    touch(tmp_path, "a.parquet", "notes.txt")
+    with pytest.raises(ValueError, match=r"notes.txt: cannot tell the format"):
+        listed(tmp_path, "*")
+
+
+def test_two_stars_match_directories_of_any_depth(tmp_path: Path) -> None:
+    touch(tmp_path, "a.parquet", "x/b.parquet", "x/y/c.parquet", "x/y/.hidden/d.parquet")
+    assert listed(tmp_path, "**/*.parquet") == ["a.parquet", "x/b.parquet", "x/y/c.parquet"]
+    assert listed(tmp_path, "*/*.parquet") == ["x/b.parquet"]
+
+
+def test_directories_are_no_files(tmp_path: Path) -> None:
+    # Spark writes a directory of this name.
+    touch(tmp_path, "x/b.parquet", "out.parquet/part-0.parquet")
+    assert listed(tmp_path, "*.parquet") == []
+    assert listed(tmp_path, "**") == ["out.parquet/part-0.parquet", "x/b.parquet"]
+
+
+def test_files_of_a_job_that_has_not_finished_are_passed_over(tmp_path: Path) -> None:
+    # Hadoop committers and Spark write here first; what they leave are copies.
+    touch(tmp_path, "out/part-0.parquet", "out/_temporary/0/task/part-0.parquet")
+    assert listed(tmp_path, "out/**/*.parquet") == ["out/part-0.parquet"]
+
+
+def directories(path: str) -> dict[str, str]:
+    return Shard(path, 1, "parquet").directory_columns()
+
+
+def test_columns_of_directories() -> None:
+    assert directories("a.parquet") == {}
+    assert directories("site=A/day=2026-11-01/a.parquet") == {"site": "A", "day": "2026-11-01"}
+    assert directories("/r/site=A/x/day=1/a.parquet") == {"site": "A", "day": "1"}
+    assert directories("gs://b/site=A/a.parquet") == {"site": "A"}
+    # The name of the file states nothing; of a repeated column the nearest directory counts.
+    assert directories("site=A/site=B/x=1.parquet") == {"site": "B"}
+    assert directories("k=a=b/k2=/a.parquet") == {"k": "a=b", "k2": ""}
+    # As Hive writes them: percent signs are codes, plus signs are not.
+    assert directories("c%20d=A%2FB%3D%25/e=1+1/a.parquet") == {"c d": "A/B=%", "e": "1+1"}
+    assert directories("g=%C3%A9/a.parquet") == {"g": "é"}
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+
+
+@law
+@given(st.dictionaries(text.filter(bool), text, max_size=3))
+def test_every_value_can_be_stated_by_a_directory(columns: dict[str, str]) -> None:
+    parts = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in columns.items()]
+    assert directories("/".join(["/data", *parts, "a.parquet"])) == columns
+
+
+def test_work_items_are_told_apart_by_name() -> None:
+    shards = [make_shard("a.parquet", 1), make_shard("b.parquet", 1)]
+    items = [WorkItem(shard, 0, groups) for shard in shards for groups in [(0, 1), (0, 2), (1, 2)]]
+    assert len({item.name for item in items}) == len(items)
+    assert items == sorted(items)
+    assert WorkItem(shards[0], 3, (1, 2)).name == "a.parquet#1-2"
+    assert WorkItem(make_shard("a.tfrecord", 1)).name == "a.tfrecord#0-0"
+
+
+def test_opening_a_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.parquet")
+    with open_local(str(tmp_path / "a.parquet")) as stream:
+        assert (stream.seekable(), stream.read()) == (True, b"xx")

@@ -1,0 +1,116 @@
+"""Facts of shards: how they add up, and what they say of a run."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.facts import FIRST, REASONS, BadData, BadRow, Facts
+from pipeline.readers.shards import Shard
+from tests.pipeline.tables import law
+
+PATHS = ("a.parquet", "b.parquet")
+bad_rows = st.builds(
+    BadRow,
+    st.sampled_from(PATHS),
+    st.integers(0, 40),
+    st.sampled_from(["h", "k"]),
+    st.just("null:y"),
+)
+
+
+@st.composite
+def some_facts(draw: st.DrawFn) -> Facts:
+    bad = draw(st.frozensets(bad_rows, max_size=30))
+    count = {(head, "null:y"): sum(row.head == head for row in bad) for head in ("h", "k")}
+    low = draw(st.integers(0, 3))
+    return Facts(
+        draw(st.frozensets(st.sampled_from([Shard(path, 9, "parquet") for path in PATHS]))),
+        rows=draw(st.integers(0, 9)),
+        kept=draw(st.integers(0, 9)),
+        bad={key: number for key, number in count.items() if number},
+        examples=tuple(sorted(bad)[:FIRST]),
+        failures=tuple(sorted(draw(st.frozensets(st.sampled_from("abc"))))),
+        lengths=draw(st.sampled_from([{}, {"s": (low, low + 1)}, {"t": (low, low)}])),
+    )
+
+
+@law
+@given(some_facts(), some_facts(), some_facts())
+def test_addition(a: Facts, b: Facts, c: Facts) -> None:
+    assert a + b == b + a
+    assert (a + b) + c == a + (b + c)
+    assert a + Facts() == a == Facts() + a
+
+
+@law
+@given(st.lists(st.lists(bad_rows, max_size=30), max_size=4))
+def test_the_first_rows_are_listed_and_all_are_counted(parts: list[list[BadRow]]) -> None:
+    facts = [
+        Facts(bad={("h", "null:y"): len(rows)}, examples=tuple(sorted(set(rows))[:FIRST]))
+        for rows in parts
+        if rows
+    ]
+    total = sum(facts, Facts())
+    assert sum(total.bad.values()) == sum(map(len, parts))
+    assert list(total.examples) == sorted({row for rows in parts for row in rows})[:FIRST]
+
+
+def test_bad_rows_are_ordered_by_file_and_by_number() -> None:
+    rows = [
+        BadRow("a", 9, "k", "null:x"),
+        BadRow("a", 10, "h", "null:x"),
+        BadRow("a", 10, "k", "negative:x"),
+        BadRow("b", 0, "h", "null:x"),
+    ]
+    assert all(one < other for one, other in pairwise(rows))
+
+
+def test_a_bad_row_says_where_and_what() -> None:
+    said = [str(BadRow("d/a.parquet", 7, "h", f"{reason}:y")) for reason in REASONS]
+    assert len(set(said)) == len(REASONS)
+    assert said[0] == "d/a.parquet: row 7: head 'h': 'y' has no value"
+    assert "'a:b' has no value" in str(BadRow("a", 0, "h", "null:a:b"))
+
+
+def test_good_rows_are_no_problem() -> None:
+    assert Facts(rows=3, kept=1).problems() == []
+    assert Facts(rows=3, kept=1, lengths={"s": (2, 2)}).problems() == []
+
+
+def test_no_rows_are_a_problem() -> None:
+    assert Facts().problems() == ["there are no rows"]
+    assert Facts(rows=12345).problems() == ["none of 12,345 rows matches 'where'"]
+    # What explains why there are none is enough.
+    assert Facts(failures=("broken",)).problems() == ["broken"]
+
+
+def test_lists_of_several_lengths_are_a_problem() -> None:
+    facts = Facts(rows=2, kept=2, lengths={"s": (2, 2)}) + Facts(lengths={"s": (3, 3), "a": (0, 1)})
+    assert facts.problems() == [
+        "column 'a': lists have from 0 to 1 values, and one length is needed",
+        "column 's': lists have from 2 to 3 values, and one length is needed",
+    ]
+
+
+def test_bad_rows_that_are_not_listed_are_counted() -> None:
+    rows = tuple(BadRow("a.parquet", i, "h", "null:y") for i in range(FIRST))
+    exact = Facts(rows=9, kept=9, bad={("h", "null:y"): FIRST}, examples=rows)
+    assert exact.problems() == [str(row) for row in rows]
+    more = exact + Facts(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
+    assert more.problems() == [*map(str, rows), "... and 1,500 more bad rows"]
+
+
+def test_files_that_are_not_listed_are_counted() -> None:
+    facts = sum((Facts(failures=(f"{i:02}: broken",)) for i in range(FIRST + 5)), Facts())
+    problems = facts.problems()
+    assert problems[:FIRST] == [f"{i:02}: broken" for i in range(FIRST)]
+    assert len(problems) == FIRST + 1
+    assert "5 more" in problems[-1]
+
+
+def test_an_error_has_a_line_for_each_problem() -> None:
+    error = BadData(["one", "two"])
+    assert (str(error), error.problems) == ("one\ntwo", ["one", "two"])

@@ -1,0 +1,210 @@
+"""Which rows `where` keeps: values match by type, and what can never match is a mistake."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import Where, parse_config
+from pipeline.where import keep_mask
+from tests.pipeline.tables import law, rows_of
+
+TEXTS = [
+    pa.string(),
+    pa.large_string(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.dictionary(pa.int16(), pa.string()),
+    pa.dictionary(pa.int8(), pa.binary()),
+]
+NUMBERS = [
+    *(getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    pa.float32(),
+    pa.float64(),
+]
+
+
+def kept(array: Any, *values: Any) -> list[bool]:
+    entry = Where(column="x", values=values)
+    mask = keep_mask([entry], rows_of({"x": array})).tolist()
+    # As a part of a longer array too, and as codes.
+    array = pa.array(array) if isinstance(array, list) else array
+    part = pa.concat_arrays([array] * 3).slice(len(array), len(array))
+    assert keep_mask([entry], rows_of({"x": part})).tolist() == mask
+    if not pa.types.is_dictionary(array.type) and not pa.types.is_null(array.type):
+        coded = part.dictionary_encode() if not pa.types.is_list(array.type) else part
+        assert keep_mask([entry], rows_of({"x": coded})).tolist() == mask
+    return mask
+
+
+@pytest.mark.parametrize("type_", NUMBERS, ids=str)
+def test_numbers(type_: pa.DataType) -> None:
+    array = pa.array([1, 0, None, 2, 100], pa.float64()).cast(type_)
+    for one in (1, 1.0):
+        assert kept(array, one) == [True, False, False, False, False]
+    assert kept(array, 2, 0) == [False, True, False, True, False]
+    assert kept(array, None) == [False, False, True, False, False]
+    assert kept(array, 100, None) == [False, False, True, False, True]
+    # Beside one that can match, others may be of another type; they match nothing.
+    assert kept(array, True, "1", 0) == [False, True, False, False, False]
+    for never in (True, False, "1", ""):
+        with pytest.raises(TypeError, match=r"column 'x' is .*, and 'where' looks for"):
+            kept(array, never)
+
+
+def test_numbers_are_compared_exactly() -> None:
+    assert kept([2**53, 2**53 + 1], 2**53 + 1) == [False, True]
+    assert kept(pa.array([2**64 - 1, 2**63], pa.uint64()), 2**64 - 1) == [True, False]
+    assert kept([0.1, 0.1 + 1e-16, math.nan, math.inf], 0.1) == [True, False, False, False]
+    assert kept([0.0, -0.0, 1.5], 0) == [True, True, False]
+    assert kept([1, 2], 1.5) == [False, False]
+
+
+def test_a_number_as_it_is_written_is_found_in_single_precision() -> None:
+    assert kept(pa.array([0.1, 0.2, None], pa.float32()), 0.1) == [True, False, False]
+
+
+@pytest.mark.parametrize("type_", TEXTS, ids=str)
+def test_text(type_: pa.DataType) -> None:
+    words = ["1", "größe", None, "", "A", "true"]
+    array = pa.array([None if w is None else w.encode() for w in words], pa.binary()).cast(type_)
+    assert kept(array, "1") == [True, False, False, False, False, False]
+    assert kept(array, "größe", "") == [False, True, False, True, False, False]
+    assert kept(array, "a") == [False] * 6
+    assert kept(array, None, "A") == [False, False, True, False, True, False]
+    assert kept(array, 1, "true") == [False] * 5 + [True]
+    for never in (1, 1.0, True):
+        with pytest.raises(TypeError, match="quote text, do not quote numbers"):
+            kept(array, never)
+
+
+@pytest.mark.parametrize("type_", [pa.binary(), pa.string()], ids=str)
+def test_text_that_is_not_utf8_is_no_text(type_: pa.DataType) -> None:
+    # Parquet does not check that a string column holds UTF-8.
+    array = pa.array([b"\xff", b"a", None]).view(type_)
+    assert kept(array, "a") == [False, True, False]
+    assert kept(array, "\udcff", "ÿ") == [False, False, False]
+
+
+def test_booleans() -> None:
+    assert kept([True, False, None], True) == [True, False, False]
+    assert kept([True, False, None], False, None) == [False, True, True]
+    assert kept([True, False, None], 1, False) == [False, True, False]
+    for never in (1, 0, 1.0, "true"):
+        with pytest.raises(TypeError, match="column 'x' is bool"):
+            kept([True, False], never)
+
+
+def test_nulls_alone() -> None:
+    assert kept(pa.nulls(2), None) == [True, True]
+    for value in ("a", 1, True):
+        assert kept(pa.nulls(2), value) == [False, False]
+
+
+def test_nulls_among_the_values_of_a_dictionary() -> None:
+    array = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2]), pa.array(["a", None, "a"]))
+    assert kept(array, None) == [False, True, True, False]
+    assert kept(array, "a") == [True, False, False, True]
+
+
+@pytest.mark.parametrize(("index", "values"), [(pa.int8(), 128), (pa.uint8(), 256)], ids=str)
+def test_a_null_beside_as_many_values_as_the_index_can_count(
+    index: pa.DataType, values: int
+) -> None:
+    codes = pa.array([0, None, values - 1], index)
+    array = pa.DictionaryArray.from_arrays(codes, pa.array(range(values)))
+    assert kept(array, 0) == [True, False, False]
+    assert kept(array, None) == [False, True, False]
+
+
+def test_lists_of_one() -> None:
+    assert kept([["a"], [], None, ["b"], [None]], "a") == [True, False, False, False, False]
+    assert kept([["a"], [], None, ["b"], [None]], None) == [False, True, True, False, True]
+    with pytest.raises(TypeError, match="column 'x' of 'where' has lists of several values"):
+        kept([["a"], ["a", "b"]], "a")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([1], pa.date32()),
+        pa.array([1]).cast(pa.decimal128(20, 0)),
+        pa.array([{"a": 1}]),
+        pa.array([[[1]]]),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_values_of_other_types_cannot_be_looked_for(array: pa.Array) -> None:
+    for value in (1, "1970-01-02"):
+        with pytest.raises(TypeError, match="column 'x'"):
+            keep_mask([Where(column="x", values=(value,))], rows_of({"x": array}))
+
+
+def test_float16() -> None:
+    array = pa.array([1.0, 0.5, None], pa.float32()).cast(pa.float16())
+    entry = Where(column="x", values=(0.5,))
+    assert keep_mask([entry], rows_of({"x": array})).tolist() == [False, True, False]
+
+
+def test_impossible_values_are_a_mistake_even_without_rows() -> None:
+    for array in (pa.array([], pa.int64()), pa.array([], pa.string()).dictionary_encode()):
+        assert kept(array, None) == []
+        with pytest.raises(TypeError, match="'where' looks for True in it"):
+            kept(array, True)
+
+
+def test_every_entry_must_match() -> None:
+    rows = rows_of({"x": [1, 1, 2, None], "y": ["a", "b", "a", "a"]}, day="2")
+    entries = [Where(column="x", values=(1, None)), Where(column="y", values=("a",))]
+    assert keep_mask(entries, rows).tolist() == [True, False, False, True]
+    assert keep_mask([], rows).tolist() == [True] * 4
+    # Columns of directories are text.
+    assert keep_mask([Where(column="day", values=("2",))], rows).tolist() == [True] * 4
+    with pytest.raises(TypeError, match="column 'day'"):
+        keep_mask([Where(column="day", values=(2,))], rows)
+
+
+def test_yaml_says_the_type() -> None:
+    text = "heads: {h: {type: binary, logits: s, label: y}}\nwhere: [{column: x, values: [%s]}]"
+    for written, array, expected in [
+        ("1", pa.array([1, 2]), [True, False]),
+        ('"1"', pa.array(["1", "2"]), [True, False]),
+        ("true", pa.array([True, False]), [True, False]),
+        ("null", pa.array([None, 2]), [True, False]),
+    ]:
+        entries = parse_config(text % written, "c.yaml").where
+        assert keep_mask(entries, rows_of({"x": array})).tolist() == expected
+
+
+@law
+@given(
+    st.lists(st.sampled_from([0, 1, 2, None]), max_size=8),
+    st.sampled_from([pa.int8(), pa.float64(), pa.string(), pa.bool_()]),
+    st.lists(
+        st.sampled_from([0, 1, 2, 0.0, 1.0, "0", "1", "2", "0.0", True, False, None]),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_against_equality_of_values_of_like_kind(
+    cells: list[int | None], type_: pa.DataType, values: list[Any]
+) -> None:
+    def kind(value: Any) -> type:
+        return float if type(value) is int else type(value)
+
+    make = {pa.string(): str, pa.bool_(): bool, pa.float64(): float}.get(type_, int)
+    cell_values = [None if cell is None else make(cell) for cell in cells]
+    array = pa.array(cell_values, type_)
+    possible = [v for v in values if v is None or kind(v) is kind(make(1))]
+    if not possible:
+        with pytest.raises(TypeError, match="'where' looks for"):
+            kept(array, *values)
+        return
+    assert kept(array, *values) == [
+        any(kind(v) is kind(cell) and v == cell for v in values) for cell in cell_values
+    ]
