@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.columns import Rows
-from pipeline.extract import extract
+from pipeline.config.names import nearest
+from pipeline.config.problems import ConfigError, Problem
+from pipeline.extract import type_problems
 from pipeline.facts import BadData
-from pipeline.names import nearest
 from pipeline.plan import Plan
-from pipeline.problems import ConfigError, Problem
 from pipeline.readers import OpenFile, Shard, read_columns
 from pipeline.readers.faults import DataFault
+from pipeline.slicing import Slicer
 from pipeline.where import keep_mask
 
 
@@ -92,14 +93,18 @@ def _wrong_types(plan: Plan, columns: dict[str, pa.DataType]) -> list[tuple[tupl
     arrays = [pa.array([], columns[name]) for name in plan.columns]
     batch = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     rows = Rows(batch, np.zeros(0, np.int64), "", {})
-    wrong: list[tuple[tuple[str, ...], str]] = []
-    for name, head in plan.heads.items():
-        try:
-            extract(head.config, rows)
-        except TypeError as error:
-            wrong.append((("heads", name), str(error)))
+    wrong: list[tuple[tuple[str, ...], str]] = [
+        (("heads", name), problem)
+        for name, head in plan.heads.items()
+        for problem in type_problems(head.config, rows)
+    ]
     try:
         keep_mask(plan.config.where, rows)
     except TypeError as error:
         wrong.append((("where",), str(error)))
+    for column in plan.slice_columns:
+        try:
+            Slicer([column]).segments(lambda name: rows.scalars(name)[0], 0)
+        except TypeError as error:
+            wrong.append((("slices",), str(error)))
     return wrong

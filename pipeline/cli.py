@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, config_schema, load_config
-from pipeline.names import nearest
-from pipeline.problems import ConfigError, Problem
+from pipeline.config.names import nearest
+from pipeline.config.problems import ConfigError, Problem
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 

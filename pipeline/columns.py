@@ -28,7 +28,7 @@ class Rows:
     batch: pa.RecordBatch
     numbers: npt.NDArray[np.int64]
     path: str
-    directory: dict[str, str]
+    directory: dict[str, str | None]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -45,8 +45,11 @@ class Rows:
         """A column `[n]`; a column of the file goes before one of its directories."""
         if name in self.batch.schema.names:
             return self.batch.column(name)
+        value = self.directory[name]
+        # The name of a directory need not be UTF-8.
+        raw = None if value is None else value.encode("utf-8", "surrogateescape")
         indices = pa.array(np.zeros(len(self), np.int32))
-        return pa.DictionaryArray.from_arrays(indices, pa.array([self.directory[name]]))
+        return pa.DictionaryArray.from_arrays(indices, pa.array([raw], pa.binary()))
 
     def scalars(self, name: str) -> tuple[pa.Array, Mask | None]:
         """A column of single values `[n]`.
@@ -130,18 +133,33 @@ def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | 
         float64 `[n]`, NaN where there is none; where the word is null, None if nowhere; and where
         it is not in the vocabulary, None if nowhere.
     """
-    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
+    indices, values = coded(array)
     known: dict[Any, float] = {word: float(at) for at, word in enumerate(vocabulary)}
-    table = [known.get(word, np.nan) for word in python_values(array.dictionary)]
-    # One entry more for null.
-    indices = array.indices.fill_null(len(table)) if null is not None else array.indices
-    position = np.array([*table, np.nan]).take(indices.to_numpy(zero_copy_only=False))
-    unknown = np.isnan(position)
-    if null is not None:
-        unknown &= ~null
-    return position, null, unknown if unknown.any() else None
+    position = np.array([known.get(word, np.nan) for word in values]).take(indices)
+    null = np.array([word is None for word in values]).take(indices)
+    unknown = np.isnan(position) & ~null
+    return position, null if null.any() else None, unknown if unknown.any() else None
+
+
+def coded(array: pa.Array) -> tuple[npt.NDArray[np.int64], list[Any]]:
+    """A column as positions `[n]` in a list of values, as Python has them; None for null.
+
+    The list may have values that no row has. Text that is not UTF-8 is bytes.
+
+    Raises:
+        TypeError: if the values are of a type that cannot be told apart.
+    """
+    if not pa.types.is_dictionary(array.type):
+        if pa.types.is_float16(array.type):
+            array = array.cast(pa.float32())
+        try:
+            array = array.dictionary_encode()
+        except pa.ArrowNotImplementedError as error:
+            raise TypeError(f"values of type {array.type} cannot be told apart") from error
+    values = python_values(array.dictionary)
+    # One entry more for rows that have no place in the dictionary.
+    indices = array.indices.cast(pa.int64()).fill_null(len(values))
+    return indices.to_numpy(zero_copy_only=False), [*values, None]
 
 
 def python_values(array: pa.Array) -> list[Any]:

@@ -20,7 +20,7 @@ from pipeline.columns import (
     numbers,
     words,
 )
-from pipeline.config_heads import HeadConfig, MultiLabelHead, Score, ScoreList
+from pipeline.config.heads import HeadConfig, MultiLabelHead, Score, ScoreList
 
 Fault = tuple[str, Mask]
 """A reason, and the rows `[n]` it holds for."""
@@ -59,8 +59,19 @@ def extract(head: HeadConfig, rows: Rows) -> Extracted:
     faults: list[Fault] = []
     scores = _scores(head, rows, faults)
     labels = _labels(head, rows, faults)
-    weights = None if head.weight is None else _weights(head.weight, rows, faults)
+    weights = _weights(head, rows, faults)
     return Extracted(scores, labels, weights, faults)
+
+
+def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
+    """What `extract` cannot read, a line a column; the values of the rows do not matter."""
+    problems = []
+    for read in (_scores, _labels, _weights):
+        try:
+            read(head, rows, [])
+        except TypeError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _scores(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
@@ -120,7 +131,10 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     return labels[:, np.newaxis]
 
 
-def _weights(column: str, rows: Rows, faults: list[Fault]) -> Floats:
+def _weights(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
+    column = head.weight
+    if column is None:
+        return None
     weights = _single(rows, column, faults)
     _add(faults, f"not_finite:{column}", ~np.isfinite(weights))
     with np.errstate(invalid="ignore"):

@@ -12,9 +12,9 @@ from heads.statistics import OVERALL, Key, State, Statistic
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.scored import key_text
 from pipeline.config import Config
-from pipeline.config_heads import BinaryFields, HeadConfig
-from pipeline.names import nearest
-from pipeline.problems import ConfigError, Problem
+from pipeline.config.heads import BinaryFields, HeadConfig
+from pipeline.config.names import nearest
+from pipeline.config.problems import ConfigError, Problem
 
 MAX_MATRIX_CLASSES = 100
 """Beyond this many classes a confusion matrix is no longer something to look at, nor small."""

@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from heads.statistics import OVERALL, Condition, Key, Segments
-from pipeline.columns import python_values
+from pipeline.columns import coded
 
 Ints = npt.NDArray[np.int64]
 
@@ -81,18 +80,16 @@ class _Values:
 
     def codes(self, array: pa.Array) -> Ints:
         """The number of each row's value `[n]`."""
-        if not pa.types.is_dictionary(array.type):
-            array = pc.dictionary_encode(array, null_encoding="encode")
-        values = array.dictionary
-        numbers = [self._number(value, values.type) for value in python_values(values)]
-        if array.indices.null_count:
-            # A row without a value has no place in the dictionary; give it the one behind the last.
-            numbers.append(self._number(None, values.type))
-            indices = array.indices.fill_null(len(numbers) - 1)
-        else:
-            indices = array.indices
-        index = indices.to_numpy(zero_copy_only=False)
-        out: Ints = np.array(numbers or [0], np.int64).take(index)
+        try:
+            indices, values = coded(array)
+            used = np.zeros(len(values), bool)
+            used[indices] = True
+            numbers = np.zeros(len(values), np.int64)
+            for at in np.flatnonzero(used):
+                numbers[at] = self._number(values[at], array.type)
+        except TypeError as error:
+            raise TypeError(f"cannot slice by column '{self._column}': {error}") from error
+        out: Ints = numbers.take(indices)
         return out
 
     def _number(self, value: object, type_: pa.DataType) -> int:
@@ -117,7 +114,7 @@ def _condition(value: object, type_: pa.DataType) -> tuple[str, str | int | floa
         return "string", value
     if isinstance(value, bytes):
         return "bytes", value.hex()
-    raise TypeError(f"Cannot slice by values of type {type_}.")
+    raise TypeError(f"values of type {type_} cannot be told apart")
 
 
 class _Cross:

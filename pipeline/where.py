@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Mask, Rows, is_number, is_text, python_values
+from pipeline.columns import Mask, Rows, coded, is_number, is_text
 from pipeline.config import Where
 
 
@@ -28,20 +28,20 @@ def keep_mask(entries: Sequence[Where], rows: Rows) -> Mask:
 
 
 def _matches(entry: Where, array: pa.Array) -> Mask:
-    coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    type_ = coded.type.value_type
-    if not any(_possible(value, type_) for value in entry.values):
+    type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    possible = [value for value in entry.values if _possible(value, type_)]
+    if not possible:
         values = ", ".join(repr(value) for value in entry.values)
         raise TypeError(
             f"column '{entry.column}' is {type_}, and 'where' looks for {values} in it; write the"
             " values as the column has them (quote text, do not quote numbers)"
         )
-    sought = [value for value in entry.values if value is not None and _possible(value, type_)]
-    wanted = [own is not None and own in sought for own in python_values(coded.dictionary)]
-    # One entry more for rows without a value.
-    table = np.array([*wanted, None in entry.values])
-    indices = coded.indices.fill_null(len(wanted)) if coded.indices.null_count else coded.indices
-    out: Mask = table.take(indices.to_numpy(zero_copy_only=False))
+    if pa.types.is_floating(type_):
+        # A column of float32 has 0.1 as the float32 nearest to it.
+        single = type_.to_pandas_dtype()
+        possible = [None if value is None else float(single(value)) for value in possible]
+    indices, own = coded(array)
+    out: Mask = np.array([value in possible for value in own]).take(indices)
     return out
 
 

@@ -143,6 +143,7 @@ def _check(state: State) -> None:
         and (state.counts["rows"] > 0).all()
         and 0 <= state.shift < 64
         and (state.cell < state.statistic.cell_limit(state.shift)).all()
+        and state.statistic.settle(state) is state
         and all(column.is_canonical() for column in state.sums.values())
     )
     if not whole:
@@ -174,7 +175,10 @@ def _statistic(header: dict[str, Any]) -> Statistic:
 
 
 def _key(conditions: list[list[Any]]) -> Key:
-    return tuple((column, kind, value) for column, kind, value in conditions)
+    key = tuple((column, kind, value) for column, kind, value in conditions)
+    # Refuses NaN and infinities, which JSON lets in and no key has.
+    json.dumps(key, allow_nan=False)
+    return key
 
 
 def _whole(value: Any) -> int:

@@ -30,6 +30,8 @@ MAX_ROWS = 1 << 17
 MAX_ADDS = 512
 
 _HALF = 1 << (RADIX - 1)
+# The limbs that sums of float64 can touch: the smallest is 2**-1074, and int64 counts the rows.
+_LOWEST, _HIGHEST = -30, 31
 # Above this exponent the rounding constant of `_cut` would overflow.
 _SAFE_EXPONENT = 960
 
@@ -164,7 +166,8 @@ class ExactColumn:
         balanced = (self.limbs >= -_HALF) & (self.limbs < _HALF)
         counted = self.specials.shape[1] in (0, 3) and (self.specials >= 0).all()
         needed = self.specials.any() or not self.specials.shape[1]
-        return bool(ends.all() and balanced.all() and counted and needed)
+        possible = self.low >= _LOWEST and self.low + self.limbs.shape[1] <= _HIGHEST + 1
+        return bool(possible and ends.all() and balanced.all() and counted and needed)
 
     def take(self, rows: npt.NDArray[np.intp]) -> ExactColumn:
         """The sums of some rows, in canonical form."""

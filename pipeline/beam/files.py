@@ -32,9 +32,10 @@ def list_shards(patterns: Sequence[str]) -> list[Shard]:
     """
     shards = set(list_local([pattern for pattern in patterns if is_local(pattern)]))
     remote = [pattern for pattern in patterns if not is_local(pattern)]
-    for match in FileSystems.match(remote) if remote else ():
+    matches = FileSystems.match(remote) if remote else ()
+    for pattern, match in zip(remote, matches, strict=bool(remote)):
         for found in match.metadata_list:
-            if is_data(found.path):
+            if is_data(found.path, pattern):
                 shards.add(make_shard(found.path, found.size_in_bytes))
     return sorted(shards)
 

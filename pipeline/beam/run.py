@@ -20,10 +20,10 @@ from pipeline.beam.files import exists, list_shards, open_file, read_file
 from pipeline.beam.publish import DATA, FILES, REPORT, Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.check import find_shards
+from pipeline.config.names import nearest
+from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import BadData
-from pipeline.names import nearest
 from pipeline.plan import Plan
-from pipeline.problems import ConfigError, Problem
 
 
 @dataclass(frozen=True)

@@ -98,11 +98,14 @@ def _open(
     footer: pq.FileMetaData | None = None,
 ) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(
+        file = pq.ParquetFile(
             stream,
             metadata=footer,
             read_dictionary=list(coded),
             page_checksum_verification=True,
         )
-    except (pa.ArrowException, OSError) as error:
+        # The columns are decoded late, and their names may be damaged.
+        _ = file.schema_arrow
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataFault(shard.path, "corrupt_parquet", str(error)) from error
+    return file

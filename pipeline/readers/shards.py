@@ -30,6 +30,8 @@ _SUFFIXES: dict[str, tuple[Format, Compression | None]] = {
     ".tfrecord.gz": ("tfrecord", "gzip"),
     ".tfrecords.gz": ("tfrecord", "gzip"),
 }
+_WILDCARD = re.compile(r"[*?\[]")
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _SHARD_NUMBER = re.compile(r"-\d+-of-\d+")
 
 
@@ -49,14 +51,21 @@ class Shard:
     format: Format
     compression: Compression | None = None
 
-    def directory_columns(self) -> dict[str, str]:
+    def directory_columns(self) -> dict[str, str | None]:
         """The columns that directories of its path state, as in `day=2026-11-01/part-0.parquet`.
+
+        The value that Hive writes for null is None.
 
         >>> Shard("out/day=2026-11-01/part-0.parquet", 1, "parquet").directory_columns()
         {'day': '2026-11-01'}
         """
         named = (part.partition("=") for part in self.path.split("/")[:-1] if "=" in part)
-        return {unquote(column): unquote(value) for column, _, value in named}
+        return {
+            unquote(column, errors="surrogateescape"): None
+            if value == _HIVE_NULL
+            else unquote(value, errors="surrogateescape")
+            for column, _, value in named
+        }
 
 
 @dataclass(frozen=True, order=True)
@@ -101,9 +110,20 @@ def file_format(path: str) -> tuple[Format, Compression | None]:
     )
 
 
-def is_data(path: str) -> bool:
-    """Whether a matched file is data: neither hidden nor, as `_SUCCESS`, about the data."""
-    return not path.rsplit("/", 1)[-1].startswith((".", "_"))
+def is_data(path: str, pattern: str) -> bool:
+    """Whether a file that matches a glob is data.
+
+    What is hidden or begins with `_` is not, be it the file, as `_SUCCESS`, or a directory that the
+    glob did not name, as `_temporary`.
+
+    >>> is_data("out/_temporary/part-0.parquet", "out/**/*.parquet")
+    False
+    """
+    named = _WILDCARD.split(pattern)[0].rpartition("/")[0]
+    found = path[len(named) :] if path.startswith(named) else path
+    return not any(
+        part.startswith((".", "_")) for part in found.split("/") if part not in (".", "..")
+    )
 
 
 def list_local(patterns: Sequence[str]) -> list[Shard]:
@@ -115,8 +135,13 @@ def list_local(patterns: Sequence[str]) -> list[Shard]:
     Raises:
         ValueError: if the name of a file tells no format.
     """
-    paths = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}
-    return [make_shard(path, os.path.getsize(path)) for path in sorted(paths) if is_data(path)]
+    paths = {
+        os.path.normpath(path)
+        for pattern in patterns
+        for path in glob.glob(pattern, recursive=True)
+        if is_data(path, pattern) and os.path.isfile(path)
+    }
+    return [make_shard(path, os.path.getsize(path)) for path in sorted(paths)]
 
 
 def make_shard(path: str, size: int) -> Shard:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from heads.statistics import OVERALL, Condition, Key
+from heads.statistics import Condition, Key
 from pipeline.facts import Facts
 from pipeline.plan import HeadPlan, Plan
 from pipeline.results import Cell
@@ -23,7 +23,8 @@ def build_report(plan: Plan, cells: Iterable[Cell], facts: Facts) -> dict[str, A
     """The report from its cells, in any order.
 
     Raises:
-        RuntimeError: if the slices of a column do not add up to all rows: states were lost.
+        RuntimeError: if overall or the slices of a column do not add up to the rows evaluated:
+            states were lost.
     """
     config = plan.config.to_dict()
     for place in ("input", "output"):
@@ -45,7 +46,8 @@ def build_report(plan: Plan, cells: Iterable[Cell], facts: Facts) -> dict[str, A
         "config": config,
         "rows": {"read": facts.rows, "evaluated": facts.kept},
         "heads": {
-            name: _head(plan, head, by_head[name]) for name, head in sorted(plan.heads.items())
+            name: _head(plan, head, by_head[name], facts)
+            for name, head in sorted(plan.heads.items())
         },
     }
 
@@ -64,17 +66,22 @@ def _slice(key: Key) -> list[dict[str, Any]]:
     return [{"column": column, "kind": kind, "value": value} for column, kind, value in key]
 
 
-def _head(plan: Plan, head: HeadPlan, entries: dict[Key, dict[str, Any]]) -> dict[str, Any]:
+def _head(
+    plan: Plan, head: HeadPlan, entries: dict[Key, dict[str, Any]], facts: Facts
+) -> dict[str, Any]:
     order = {column: position for position, column in enumerate(plan.slice_columns)}
-    total = entries.get(OVERALL, {"examples": 0})["examples"]
-    for column in plan.slice_columns:
+    bad = sum(count for (name, _), count in facts.bad.items() if name == head.name)
+    for column in (None, *plan.slice_columns):
         parts = sum(
-            entry["examples"] for key, entry in entries.items() if key and key[0][0] == column
+            entry["examples"]
+            for key, entry in entries.items()
+            if (key[0][0] if key else None) == column
         )
-        if parts != total:
+        if parts != facts.kept - bad:
             raise RuntimeError(
-                f"The slices of '{column}' have {parts:,} examples of head '{head.name}', and"
-                f" overall has {total:,}: the runner lost states. Nothing was published; run again."
+                f"{facts.kept - bad:,} examples of head '{head.name}' were measured, and"
+                f" {parts:,} arrived {f'in the slices of {column!r}' if column else 'overall'}: the"
+                " runner lost states. Nothing was published; run again."
             )
     keys = sorted(entries, key=lambda key: [(order[c[0]], *_sorting(c)) for c in key])
     return {

@@ -210,13 +210,15 @@ def _confusion_matrix(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     return ConfusionMatrix(classes, weighted), rows
 
 
-# Few, because each takes a table of a million cells to look scores up in.
+# Few, because each takes a table of a million cells to look scores up in. None of the scores is
+# above an infinite cut; all finite ones are above the negative one.
 CUTS: tuple[tuple[float, ...], ...] = (
     (),
     (0.0,),
     (-1e-7, 0.1, 0.5, 0.9),
     tuple(float(x) for x in np.log(np.arange(1, 199) / np.arange(198, 0, -1))),
     (-LARGEST, -1.0, -SMALLEST_NORMAL, -5e-324, 0.0, 5e-324, 1e-310, 1.0, LARGEST),
+    (-math.inf, 0.0, LARGEST, math.inf),
     tuple(1.0 + k * 2.0**-52 for k in range(9)),
 )
 

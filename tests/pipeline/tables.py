@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from pipeline.columns import Rows
 from pipeline.config import parse_config
-from pipeline.config_heads import HeadConfig
+from pipeline.config.heads import HeadConfig
 from pipeline.evaluate import Evaluation
 from pipeline.plan import Plan, make_plan
 from pipeline.readers.shards import Shard, make_shard

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns import Rows
-from pipeline.config_heads import HeadConfig
+from pipeline.config.heads import HeadConfig
 from pipeline.extract import element_lengths, extract, first_faults
 from tests.pipeline.tables import head_of, law, rows_of
 

@@ -9,8 +9,8 @@ import pytest
 
 from heads.statistics import OVERALL, ConfusionMatrix, Key, LossSums, Scored, Segments, merge, same
 from pipeline.config import parse_config
+from pipeline.config.problems import ConfigError
 from pipeline.plan import PARTITIONS, Plan, StateKey, make_plan, partition_of, split
-from pipeline.problems import ConfigError
 from tests.pipeline.tables import plan_of
 
 ALL = """

@@ -178,7 +178,7 @@ def assert_fault(content: bytes) -> DataFault:
 
 
 def test_a_file_that_was_cut_short(content: bytes) -> None:
-    for size in [*range(0, 20), *range(20, len(content), 97), len(content) - 1]:
+    for size in [*range(20), *range(20, len(content), 97), len(content) - 1]:
         assert_fault(content[:size])
 
 

@@ -73,13 +73,6 @@ def test_a_missing_column_is_named_with_what_there_is(tmp_path: Path, wanted: li
     assert fault.detail.endswith("it has: label, site, x")
 
 
-def test_a_missing_column_is_a_fault_even_without_rows(tmp_path: Path) -> None:
-    shard = write(tmp_path / "a.parquet", pa.table({"x": pa.array([], pa.int64())}))
-    for item in plan_items(shard, open_local):
-        with pytest.raises(DataFault, match="missing_column"):
-            list(read_rows(item, ["y"], 9, open_local))
-
-
 @pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord", "a.tfrecord.gz"])
 def test_items_of_a_shard(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -50,7 +50,8 @@ def heads(draw: st.DrawFn) -> dict[str, Any]:
         head |= {"n_classes": n_classes} | draw(maybe(class_names=words(n_classes)))
         vocabulary = draw(st.none() | words(n_classes))
     else:
-        score |= st.fixed_dictionaries({"column": columns, "index": st.integers(0, 3)})
+        indexed: dict[str, st.SearchStrategy[Any]] = {"column": columns, "index": st.integers(0, 3)}
+        score |= st.fixed_dictionaries(indexed)
         vocabulary = draw(st.none() | words(2))
     head[draw(st.sampled_from(["logits", "probability"]))] = draw(score)
     label = {"column": draw(columns), "vocabulary": vocabulary}

@@ -13,10 +13,10 @@ from hypothesis import given
 from pydantic import ValidationError
 
 from pipeline.config import Config, config_schema, load_config, parse_config
-from pipeline.config_docs import config_page
-from tests.pipeline.configurations import BINARY, IDS, TYPES, configs, law, multi_label, parse
+from pipeline.config.page import config_page
+from tests.pipeline.config.configurations import BINARY, IDS, TYPES, configs, law, multi_label, parse
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 READY = sorted((ROOT / "configs").glob("*.yaml"))
 PAGE = ROOT / "docs" / "config.md"
 
@@ -146,7 +146,7 @@ def test_the_schema_describes_every_key_and_refuses_others() -> None:
 
 def test_the_page_is_current() -> None:
     written = PAGE.read_text("utf-8")
-    assert written == config_page(), "run: python -m pipeline.config_docs > docs/config.md"
+    assert written == config_page(), "run: python -m pipeline.config.page > docs/config.md"
 
 
 def test_the_page_names_every_key() -> None:

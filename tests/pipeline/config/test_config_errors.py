@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import load_config, parse_config
-from pipeline.problems import ConfigError, Problem
-from tests.pipeline.configurations import (
+from pipeline.config.problems import ConfigError, Problem
+from tests.pipeline.config.configurations import (
     BINARY,
     IDS,
     TYPES,

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from pipeline.config_errors import tell
-from pipeline.config_fields import (
+from pipeline.config.errors import tell
+from pipeline.config.fields import (
     Listed,
     Model,
     PlainValue,
@@ -21,9 +21,9 @@ from pipeline.config_fields import (
     column_key,
     distinct,
 )
-from pipeline.config_heads import HeadConfig
-from pipeline.problems import ConfigError, Problem
-from pipeline.yaml_loader import MAX_BYTES, read_document
+from pipeline.config.heads import HeadConfig
+from pipeline.config.problems import ConfigError, Problem
+from pipeline.config.yaml_loader import MAX_BYTES, read_document
 
 Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
 HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]

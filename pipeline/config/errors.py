@@ -8,10 +8,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipeline.config_fields import REFUSED
-from pipeline.names import did_you_mean, nearest
-from pipeline.problems import Path, Problem, describe, quote
-from pipeline.yaml_loader import Document
+from pipeline.config.fields import REFUSED
+from pipeline.config.names import did_you_mean, nearest
+from pipeline.config.problems import Path, Problem, describe, quote
+from pipeline.config.yaml_loader import Document
 
 _TELL: Mapping[str, Callable[[Any, Any], str]] = {
     REFUSED: lambda given, ctx: ctx["message"],

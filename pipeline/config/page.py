@@ -1,11 +1,11 @@
-"""Write docs/config.md from the models: `python -m pipeline.config_docs > docs/config.md`."""
+"""Write docs/config.md from the models: `python -m pipeline.config.page > docs/config.md`."""
 
 from string import Template
 
 from pydantic import BaseModel
 
 from pipeline.config import Config, Slice, Where, parse_config
-from pipeline.config_heads import (
+from pipeline.config.heads import (
     BinaryHead,
     BinaryLabel,
     ContribBinaryHead,
@@ -16,7 +16,7 @@ from pipeline.config_heads import (
     Score,
     ScoreList,
 )
-from pipeline.problems import ConfigError
+from pipeline.config.problems import ConfigError
 
 _TABLES = (
     Config,
@@ -45,7 +45,7 @@ heads:
 """
 
 _PAGE = Template("""\
-<!-- Written by `python -m pipeline.config_docs > docs/config.md`; do not edit. -->
+<!-- Written by `python -m pipeline.config.page > docs/config.md`; do not edit. -->
 
 # The configuration
 

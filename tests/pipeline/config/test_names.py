@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.names import did_you_mean, nearest
+from pipeline.config.names import did_you_mean, nearest
 
 NAMES = ("input", "label", "logits", "metrics", "multi_class", "n_classes", "probability", "type")
 

@@ -10,7 +10,7 @@ from pydantic import (
     field_validator,
 )
 
-from pipeline.config_fields import (
+from pipeline.config.fields import (
     Listed,
     Model,
     SomeWords,
@@ -25,8 +25,8 @@ from pipeline.config_fields import (
     together,
     wrong_length,
 )
-from pipeline.names import did_you_mean
-from pipeline.problems import describe, quote
+from pipeline.config.names import did_you_mean
+from pipeline.config.problems import describe, quote
 
 MAX_CLASSES = 1_000_000
 MAX_CLASS_METRICS = 50

@@ -1,0 +1,211 @@
+"""Stored scores against probabilities and losses computed with hundreds of digits."""
+
+from __future__ import annotations
+
+import functools
+import math
+from decimal import Context, Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.scoring import score, without_weightless_losses
+from tests.laws.batches import law
+
+DIGITS = Context(prec=400)
+MODERATE = st.floats(-700, 700)
+ANY = st.floats(allow_nan=False, allow_infinity=False)
+PROBABILITIES = st.floats(0, 1) | st.sampled_from([0.0, -0.0, 1.0, 0.5, 5e-324, 1 - 2**-53])
+LABELS = st.sampled_from([0.0, 1.0, -0.0]) | st.floats(0, 1)
+
+
+def exact_sigmoid(x: float) -> Decimal:
+    return DIGITS.divide(Decimal(1), DIGITS.add(1, DIGITS.exp(-Decimal(x))))
+
+
+def exact_softmax(scores: list[float]) -> tuple[list[Decimal], Decimal]:
+    """The probabilities, and the logarithm of the sum of exponentials."""
+    highest = Decimal(max(scores))
+    exponentials = [DIGITS.exp(DIGITS.subtract(Decimal(s), highest)) for s in scores]
+    total = functools.reduce(DIGITS.add, exponentials)
+    return [DIGITS.divide(e, total) for e in exponentials], DIGITS.add(highest, DIGITS.ln(total))
+
+
+def exact_log(p: Decimal) -> Decimal:
+    return DIGITS.ln(p) if p else Decimal("-Infinity")
+
+
+def exact_entropy(y: float, p: float) -> Decimal:
+    """-y log p, and 0 where y is 0."""
+    return -Decimal(y) * exact_log(Decimal(p)) if y else Decimal(0)
+
+
+def close(found: float, exact: Decimal, rel: float = 1e-14, abs_: float = 0.0) -> None:
+    assert found == pytest.approx(float(exact), rel=rel, abs=abs_)
+
+
+def column(*values: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array(values, np.float64)[:, np.newaxis]
+
+
+@law
+@given(st.lists(st.tuples(MODERATE, LABELS), min_size=1, max_size=5))
+def test_logits_of_two_classes(rows: list[tuple[float, float]]) -> None:
+    scores, labels = (column(*own) for own in zip(*rows, strict=True))
+    found = score("binary", "logits", scores, labels, None)
+    for (x, y), p, loss in zip(rows, found.probability.ravel(), found.loss, strict=True):
+        close(p, exact_sigmoid(x))
+        # log(1 + exp(x)) - y x; only a soft label takes a difference that is not exact.
+        whole = DIGITS.ln(DIGITS.add(1, DIGITS.exp(Decimal(x))))
+        exact = DIGITS.fma(-Decimal(y), Decimal(x), whole)
+        close(loss, exact, abs_=4e-16 * abs(x) if 0 < y < 1 else 0.0)
+
+
+@law
+@given(st.lists(st.tuples(PROBABILITIES, LABELS), min_size=1, max_size=5))
+def test_probabilities_of_two_classes_are_used_as_given(rows: list[tuple[float, float]]) -> None:
+    scores, labels = (column(*own) for own in zip(*rows, strict=True))
+    found = score("binary", "probabilities", scores, labels, None)
+    assert found.probability is found.score is scores
+    for (p, y), loss in zip(rows, found.loss, strict=True):
+        if (p == 0 and y) or (p == 1 and y != 1):
+            assert loss == math.inf
+        else:
+            # The complement is the one of float64: nothing is known of smaller steps.
+            exact = DIGITS.add(exact_entropy(y, p), exact_entropy(1 - y, 1 - p))
+            close(loss, exact, rel=1e-13)
+
+
+@law
+@given(st.lists(ANY, min_size=1, max_size=5), st.sampled_from([0.0, 1.0]))
+def test_any_finite_logit_has_a_finite_loss(logits: list[float], label: float) -> None:
+    found = score("binary", "logits", column(*logits), np.full((len(logits), 1), label), None)
+    assert np.isfinite(found.loss).all()
+    assert (found.loss >= 0).all()
+    assert ((found.probability >= 0) & (found.probability <= 1)).all()
+
+
+def test_landmarks() -> None:
+    found = score("binary", "logits", column(0.0, -0.0, 1e308, -1e308), column(0, 1, 1, 1), None)
+    assert found.probability.ravel().tolist() == [0.5, 0.5, 1.0, 0.0]
+    assert found.loss.tolist() == [math.log(2), math.log(2), 0.0, 1e308]
+    assert (found.weight, found.predicted) == (None, None)
+    # Far from 0 the loss is the logit; near 1 it is not lost to rounding.
+    found = score("binary", "logits", column(40.0, 40.0), column(0, 1), None)
+    assert found.loss.tolist() == [40.0, math.log1p(math.exp(-40.0))]
+
+
+@law
+@given(st.lists(st.lists(MODERATE, min_size=3, max_size=3), min_size=1, max_size=4), st.data())
+def test_logits_of_exclusive_classes(rows: list[list[float]], data: st.DataObject) -> None:
+    labels = data.draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
+    found = score("multi_class", "logits", np.array(rows), column(*labels), None)
+    for row, label, p, loss in zip(rows, labels, found.probability, found.loss, strict=True):
+        exact, log_total = exact_softmax(row)
+        for one, other in zip(p, exact, strict=True):
+            close(one, other, rel=1e-12, abs_=1e-300)
+        close(loss, DIGITS.subtract(log_total, Decimal(row[label])), rel=1e-12, abs_=1e-15)
+    assert found.predicted is not None
+    assert found.predicted.tolist() == [row.index(max(row)) for row in rows]
+
+
+def test_probabilities_of_exclusive_classes() -> None:
+    scores = np.array([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.4, 0.4, 0.2]])
+    found = score("multi_class", "probabilities", scores, column(2, 1, 0, 1), None)
+    assert found.probability is scores
+    assert found.loss.tolist() == [-math.log(0.5), 0.0, math.inf, -math.log(0.4)]
+    assert found.predicted is not None
+    # The first of the highest.
+    assert found.predicted.tolist() == [2, 1, 1, 0]
+    assert found.predicted.dtype == np.int64
+
+
+def test_any_finite_logits_of_exclusive_classes() -> None:
+    scores = np.array([[1e308, -1e308, 0.0], [1e308, 1e308, 1e308], [-1e308, 0.0, 5e-324]])
+    found = score("multi_class", "logits", scores, column(0, 1, 0), None)
+    assert found.loss.tolist() == [0.0, pytest.approx(math.log(3)), 1e308]
+    assert found.probability.sum(axis=1).tolist() == pytest.approx([1.0, 1.0, 1.0])
+
+
+@law
+@given(
+    st.lists(st.lists(MODERATE, min_size=2, max_size=2), min_size=1, max_size=4),
+    st.sampled_from(["logits", "probabilities"]),
+    st.data(),
+)
+def test_the_loss_of_independent_classes_is_their_mean(
+    rows: list[list[float]], kind: Any, data: st.DataObject
+) -> None:
+    scores = np.array(rows)
+    if kind == "probabilities":
+        scores = 1 / (1 + np.exp(-scores.clip(-30, 30)))
+    pairs = st.lists(LABELS, min_size=2, max_size=2)
+    labels = np.array(data.draw(st.lists(pairs, min_size=len(rows), max_size=len(rows))))
+    found = score("multi_label", kind, scores, labels, None)
+    each = [
+        score("binary", kind, scores[:, [i]].copy(), labels[:, [i]].copy(), None) for i in (0, 1)
+    ]
+    assert found.loss.tolist() == [(a + b) / 2 for a, b in zip(each[0].loss, each[1].loss, strict=True)]
+    assert np.array_equal(found.probability, np.hstack([one.probability for one in each]))
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@pytest.mark.parametrize(
+    ("head", "classes"),
+    [("binary", 1), ("multi_label", 3), ("multi_label", 150), ("multi_class", 3), ("multi_class", 150)],
+)
+def test_a_row_does_not_depend_on_its_batch(head: Any, kind: Any, classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    n = 41
+    scores = rng.normal(0, 5, (n, classes))
+    if kind == "probabilities":
+        scores = 1 / (1 + np.exp(-scores))
+    labels = rng.integers(0, 2, (n, classes)).astype(float)
+    if head == "multi_class":
+        labels = rng.integers(0, classes, (n, 1)).astype(float)
+    whole = score(head, kind, scores, labels, None)
+    for first, last in [(0, 1), (1, 2), (40, 41), (7, 9), (3, 20), (0, 0), (0, 41)]:
+        part = score(head, kind, scores[first:last].copy(), labels[first:last].copy(), None)
+        assert len(part) == last - first
+        assert part.loss.tobytes() == whole.loss[first:last].tobytes()
+        assert part.probability.tobytes() == whole.probability[first:last].tobytes()
+        for values in (part.score, part.probability, part.label, part.loss):
+            assert values.dtype == np.float64
+            assert values.flags.c_contiguous
+        if whole.predicted is not None:
+            assert part.predicted is not None
+            assert part.predicted.tolist() == whole.predicted[first:last].tolist()
+
+
+def test_scores_and_labels_are_left_as_they_are() -> None:
+    for head, shape in (("binary", (3, 1)), ("multi_label", (3, 2)), ("multi_class", (3, 3))):
+        for kind in ("logits", "probabilities"):
+            scores = np.full(shape, 0.25)
+            labels = np.ones((3, 1) if head == "multi_class" else shape)
+            weights = np.array([1.0, 0.0, 2.0])
+            found = score(head, kind, scores, labels, weights)  # type: ignore[arg-type]
+            assert (scores == 0.25).all()
+            assert (labels == 1).all()
+            assert found.score is scores
+            assert found.weight is weights
+
+
+def test_a_loss_without_weight_counts_for_nothing() -> None:
+    scores, labels = column(0.0, 0.5, 0.0), column(1, 1, 1)
+    found = score("binary", "probabilities", scores, labels, np.array([0.0, 0.0, 2.0]))
+    assert found.loss.tolist() == [math.inf, math.log(2), math.inf]
+    cleared = without_weightless_losses(found)
+    assert cleared.loss.tolist() == [0.0, 0.0, math.inf]
+    assert cleared.score is found.score
+    assert found.loss.tolist() == [math.inf, math.log(2), math.inf]
+
+
+def test_losses_stay_where_none_is_infinite_or_none_has_a_weight() -> None:
+    scores, labels = column(0.5, 0.0), column(1, 1)
+    unweighted = score("binary", "probabilities", scores, labels, None)
+    assert without_weightless_losses(unweighted) is unweighted
+    finite = score("binary", "probabilities", column(0.5, 0.5), labels, np.array([0.0, 1.0]))
+    assert without_weightless_losses(finite) is finite
