@@ -20,7 +20,8 @@ test-packaging: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
 docs: $(VENV)/installed-dev
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m pipeline.config.page > docs/config.md
+	$(BIN)/python -m pipeline.report.metrics_page > docs/metrics.md
 
 clean:
 	rm -rf $(VENV) out build dist

@@ -84,7 +84,10 @@ def _trapezoids(x: Floats, y: Floats) -> Floats:
 
 
 class RocArea(AreaMetric):
-    """Area under recall over false positive rate, by trapezoids; 0 with labels of one kind only."""
+    """Area under recall over false positive rate, by trapezoids over the 200 thresholds.
+
+    With labels of one kind only it is undefined, 0 in the estimator.
+    """
 
     def area(self, curve: Curve) -> Floats:
         recall = divide(curve.true_positive, curve.positive)
@@ -102,9 +105,10 @@ class RocArea(AreaMetric):
 
 
 class PrecisionRecallArea(AreaMetric):
-    """Area under precision over recall, interpolated; 0 without positive labels.
+    """Area under precision over recall, interpolated between the 200 thresholds.
 
-    Between two thresholds, true positives grow linearly with all predicted positives, so precision
+    Without positive labels it is undefined, 0 in the estimator. Between two thresholds, true
+    positives grow linearly with all predicted positives, so precision
     is a hyperbola (Davis and Goadrich, "The relationship between precision-recall and ROC curves",
     ICML 2006). With TP and P = TP + FP at two neighbours and slope = dTP / dP, a step adds
     `slope * (dTP + (TP' - slope * P') * ln(P / P')) / positives`, primes for the higher threshold.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ class Metric(ABC):
 
     name: str
     statistic: Statistic
+
+    @property
+    def definition(self) -> str:
+        """What it is: the first paragraph of the docstring of its class."""
+        return " ".join((inspect.getdoc(type(self)) or "").partition("\n\n")[0].split())
 
     @abstractmethod
     def compute(self, state: State) -> Values:

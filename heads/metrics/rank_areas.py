@@ -52,6 +52,11 @@ class RankMetric(Metric):
     bound: Bound = "value"
     group: int | None = None
 
+    @property
+    def definition(self) -> str:
+        whole = super().definition
+        return whole if self.bound == "value" else f"A certain {self.bound} bound. {whole}"
+
 
 class RocAuc(RankMetric):
     """The share of (positive, zero) pairs of labels in which the positive one has the higher score.

@@ -24,6 +24,11 @@ class WeightedMean(Metric):
     column: str
     group: int = 0
 
+    @property
+    def definition(self) -> str:
+        what = self.column.replace("_", " ")
+        return f"The weighted mean of the {what}, `sum(w * v) / sum(w)`."
+
     def compute(self, state: State) -> Values:
         groups = self.statistic.groups
         total = state.dense(self.column, groups)[:, self.group, 0]

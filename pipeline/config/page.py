@@ -1,4 +1,4 @@
-"""Write docs/config.md from the models: `python -m pipeline.config.page > docs/config.md`."""
+"""Write docs/config.md from the models: `make docs`."""
 
 from string import Template
 
@@ -45,7 +45,7 @@ heads:
 """
 
 _PAGE = Template("""\
-<!-- Written by `python -m pipeline.config.page > docs/config.md`; do not edit. -->
+<!-- Written by `make docs`; do not edit. -->
 
 # The configuration
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import cli
 from pipeline.config import parse_config
+from pipeline.report.metrics_page import metrics_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,3 +67,8 @@ def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_page_of_metrics_is_current() -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    assert text == metrics_page(), "run make docs"
