@@ -54,9 +54,10 @@ def _score_classes(
         small = np.abs(scores)
         np.negative(small, out=small)
         np.exp(small, out=small)
-        losses = np.log1p(small)
-        losses += np.maximum(scores, 0.0)
+        # The difference first: it is 0 where the label is right, and the rest may be tiny.
+        losses = np.maximum(scores, 0.0)
         losses -= scores * labels
+        losses += np.log1p(small)
         # 1 / (1 + e) for positive logits, e / (1 + e) for negative ones.
         probabilities = np.where(scores >= 0, 1.0, small)
         small += 1.0
@@ -74,16 +75,21 @@ def _score_exclusive(
 ) -> Scored:
     """One class of several; the prediction is the first of the highest scores."""
     own = labels.astype(np.int64)
+    predicted = scores.argmax(axis=1)
     if kind == "logits":
-        shifted = scores - scores.max(axis=1, keepdims=True)
+        top = predicted[:, np.newaxis]
+        with np.errstate(over="ignore"):
+            shifted = scores - np.take_along_axis(scores, top, axis=1)
+        # The exponential of the highest is 1; what the others add to it may be tiny.
         probabilities = np.exp(shifted)
-        total = probabilities.sum(axis=1, keepdims=True)
-        loss = np.log(total) - np.take_along_axis(shifted, own, axis=1)
-        probabilities /= total
+        np.put_along_axis(probabilities, top, 0.0, axis=1)
+        others = probabilities.sum(axis=1, keepdims=True)
+        np.put_along_axis(probabilities, top, 1.0, axis=1)
+        probabilities /= 1.0 + others
+        loss = np.log1p(others) - np.take_along_axis(shifted, own, axis=1)
     else:
         probabilities = scores
         loss = _cross_entropy(np.ones_like(labels), np.take_along_axis(scores, own, axis=1))
-    predicted = scores.argmax(axis=1)
     return Scored(scores, probabilities, labels, loss.ravel(), weights, predicted)
 
 

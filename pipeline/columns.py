@@ -135,13 +135,13 @@ def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | 
     """
     indices, values = coded(array)
     known: dict[Any, float] = {word: float(at) for at, word in enumerate(vocabulary)}
-    position = np.array([known.get(word, np.nan) for word in values]).take(indices)
-    null = np.array([word is None for word in values]).take(indices)
+    position = np.array([known.get(word, np.nan) for word in values], float).take(indices)
+    null = np.array([word is None for word in values], bool).take(indices)
     unknown = np.isnan(position) & ~null
     return position, null if null.any() else None, unknown if unknown.any() else None
 
 
-def coded(array: pa.Array) -> tuple[npt.NDArray[np.int64], list[Any]]:
+def coded(array: pa.Array) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
     """A column as positions `[n]` in a list of values, as Python has them; None for null.
 
     The list may have values that no row has. Text that is not UTF-8 is bytes.
@@ -157,9 +157,12 @@ def coded(array: pa.Array) -> tuple[npt.NDArray[np.int64], list[Any]]:
         except pa.ArrowNotImplementedError as error:
             raise TypeError(f"values of type {array.type} cannot be told apart") from error
     values = python_values(array.dictionary)
-    # One entry more for rows that have no place in the dictionary.
-    indices = array.indices.cast(pa.int64()).fill_null(len(values))
-    return indices.to_numpy(zero_copy_only=False), [*values, None]
+    indices = array.indices
+    if indices.null_count:
+        # One entry more for rows that have no place in the dictionary.
+        indices = indices.cast(pa.int64()).fill_null(len(values))
+        values = [*values, None]
+    return indices.to_numpy(zero_copy_only=False), values
 
 
 def python_values(array: pa.Array) -> list[Any]:

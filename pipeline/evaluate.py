@@ -58,7 +58,7 @@ class Evaluator:
             for rows in read_rows(item, self._plan.columns, BATCH_ROWS, self._open_file):
                 facts += self.add(rows, sink)
         except DataFault as fault:
-            facts += Facts(failures=(str(fault),))
+            facts += Facts(failures={item.shard.path: str(fault)})
         return facts
 
     def add(self, rows: Rows, sink: Sink | None = None) -> Facts:

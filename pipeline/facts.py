@@ -54,7 +54,7 @@ class Facts:
         kept: rows that `where` kept.
         bad: rows left out, by head and reason.
         examples: the first of them.
-        failures: what stopped a shard from being read, the first `FIRST`.
+        failures: by path of a file, what stopped it from being read.
         lengths: for each column an element is picked from, its shortest and longest list.
     """
 
@@ -63,7 +63,7 @@ class Facts:
     kept: int = 0
     bad: Mapping[tuple[str, str], int] = field(default_factory=dict)
     examples: tuple[BadRow, ...] = ()
-    failures: tuple[str, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __add__(self, other: Facts) -> Facts:
@@ -74,19 +74,24 @@ class Facts:
         for column, (low, high) in other.lengths.items():
             before = lengths.get(column, (low, high))
             lengths[column] = min(low, before[0]), max(high, before[1])
+        failures = dict(self.failures)
+        for path, message in other.failures.items():
+            failures[path] = min(message, failures.get(path, message))
         return Facts(
             self.shards | other.shards,
             self.rows + other.rows,
             self.kept + other.kept,
             bad,
             tuple(sorted({*self.examples, *other.examples})[:FIRST]),
-            tuple(sorted({*self.failures, *other.failures})[:FIRST]),
+            failures,
             lengths,
         )
 
     def problems(self) -> list[str]:
         """Why a report of these rows must not be published; empty if it may."""
-        problems = list(self.failures)
+        problems = [self.failures[path] for path in sorted(self.failures)[:FIRST]]
+        if len(self.failures) > FIRST:
+            problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
         problems += [str(row) for row in self.examples]
         listed, total = len(self.examples), sum(self.bad.values())
         if total > listed:

@@ -41,7 +41,7 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
         single = type_.to_pandas_dtype()
         possible = [None if value is None else float(single(value)) for value in possible]
     indices, own = coded(array)
-    out: Mask = np.array([value in possible for value in own]).take(indices)
+    out: Mask = np.array([value in possible for value in own], bool).take(indices)
     return out
 
 

@@ -111,6 +111,7 @@ def _data(facts: dict[str, Facts], total: Facts, problems: list[str]) -> dict[st
                 "rows": facts[shard.path].rows,
                 "evaluated": facts[shard.path].kept,
                 "bad_rows": _bad(facts[shard.path]),
+                "failure": facts[shard.path].failures.get(shard.path),
             }
             for shard in sorted(total.shards)
         ],

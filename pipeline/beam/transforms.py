@@ -33,7 +33,7 @@ class PlanItems(beam.DoFn):
         try:
             yield from plan_items(shard, open_file)
         except DataFault as fault:
-            yield TaggedOutput(FACTS, (shard.path, Facts(failures=(str(fault),))))
+            yield TaggedOutput(FACTS, (shard.path, Facts(failures={shard.path: str(fault)})))
         yield TaggedOutput(FACTS, (shard.path, Facts(frozenset([shard]))))
 
 

@@ -204,7 +204,6 @@ class _Reader:
             for column in range(len(self._columns))
         ]
         others = np.flatnonzero(~scan.recognised)
-        kinds[:, others] = 0
         slow: list[list[Any]] = [[] for _ in self._columns]
         fault = None
         for row in others.tolist():

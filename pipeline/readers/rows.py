@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipeline.columns import Rows, list_lengths
 from pipeline.readers import parquet
+from pipeline.readers.ahead import read_ahead
 from pipeline.readers.example import example_columns, read_examples
 from pipeline.readers.faults import DataFault
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
@@ -47,7 +48,7 @@ def read_rows(
     """
     directory = item.shard.directory_columns()
     first = item.first_row
-    for batch in _read_batches(item, columns, batch_rows, open_file):
+    for batch in read_ahead(_read_batches(item, columns, batch_rows, open_file)):
         names = batch.schema.names
         twice = [name for name in columns if names.count(name) > 1]
         if twice:

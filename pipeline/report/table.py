@@ -103,13 +103,14 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _printable(text: str) -> str:
-    """A text without control characters, which could move the cursor, cut to a bearable width."""
-    clean = "".join(
-        c if unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-    return (
-        clean if len(clean) <= WIDEST_NAME else clean[: WIDEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    )
+    """A text without what could move the cursor, cut to a bearable width."""
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if _width(clean) <= WIDEST_NAME:
+        return clean
+    while _width(clean) >= WIDEST_NAME:
+        # At least as many as are too wide; a long text is cut in a few steps.
+        clean = clean[: -max(1, (_width(clean) - WIDEST_NAME) // 2)]
+    return clean + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _width(text: str) -> int:

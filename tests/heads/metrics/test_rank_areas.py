@@ -109,8 +109,8 @@ def small_samples(draw: st.DrawFn) -> tuple[list[float], list[int], list[float] 
     return [c + s for c, s in rows], labels, weights
 
 
-@settings(law, max_examples=60)
-@given(small_samples(), st.integers(2, 4))
+@settings(law, max_examples=150)
+@given(small_samples(), st.integers(2, 3))
 def test_bounds_hold_for_every_order_within_the_cells(
     sample: tuple[list[float], list[int], list[float] | None], max_cells: int
 ) -> None:
@@ -154,12 +154,12 @@ def test_bounds_hold_for_every_order_within_the_cells(
 
 
 def test_a_cell_of_everything_by_hand() -> None:
-    # Two positives and two zeros in one cell, nothing else.
+    # Two positives and two zeros in one cell, two zeros above.
     state = measure(ScoreHistogram(max_cells=2), [1.0, 1.1, 1.2, 1.3, 64.0, 99.0], [1, 0, 1, 0, 0, 0])
     cells = {cell_of(s, state.shift) for s in (1.0, 1.1, 1.2, 1.3)}
     assert len(cells) == 1
     found = areas(state)
-    assert [found[bound][0][0] for bound in BOUNDS] == [1 / 8 * 1, 0.0, 2 / 8 * 1]
+    assert [found[bound][0][0] for bound in BOUNDS] == [2 / 8, 0.0, 4 / 8]
 
 
 # Exact histograms.

@@ -1,15 +1,19 @@
-"""Serialized tf.train.Example records for tests: plain, odd, broken; and what they hold."""
+"""Serialized tf.train.Example records for tests: plain, odd, broken; what they hold; reading."""
 
 from __future__ import annotations
 
 import math
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.readers.example import read_examples
 from pipeline.readers.example_message import parse_features
+from pipeline.readers.faults import DataFault
+from pipeline.readers.tfrecord import write_records
 
 KINDS = {
     "logits": "float",
@@ -190,3 +194,43 @@ def bits(kind: str, values: list | None) -> list | None:
     if values is None or kind != "float":
         return values
     return ["nan" if value != value else struct.pack("<f", value) for value in values]
+
+
+class Shard:
+    """Records in a file, and how they are read."""
+
+    def __init__(self, path: Path, records: Sequence[bytes]) -> None:
+        self._path = path
+        write_records(path, records)
+
+    def batches(self, columns: Sequence[str] = COLUMNS, **options: int) -> Iterator[pa.RecordBatch]:
+        with self._path.open("rb") as stream:
+            yield from read_examples(stream, "shard", columns, **options)
+
+    def fault(self, columns: Sequence[str] = COLUMNS, **options: int) -> tuple[int, DataFault]:
+        """Return how many rows come before the fault, and the fault."""
+        rows = 0
+        try:
+            for batch in self.batches(columns, **options):
+                rows += batch.num_rows
+        except DataFault as fault:
+            return rows, fault
+        raise AssertionError(f"no fault in {rows} rows")
+
+
+def assert_equal(
+    batches: Sequence[pa.RecordBatch], columns: Sequence[str], expected: Sequence[Lists]
+) -> None:
+    assert sum(batch.num_rows for batch in batches) == len(expected)
+    row = 0
+    for batch in batches:
+        batch.validate(full=True)
+        here = expected[row : row + batch.num_rows]
+        row += batch.num_rows
+        assert batch.schema.names == list(columns)
+        for name in columns:
+            kinds = {lists[name][0] for lists in here if name in lists}
+            assert batch.schema.field(name).type == (TYPES[kinds.pop()] if kinds else pa.null())
+            wanted = [bits(*lists[name]) if name in lists else None for lists in here]
+            got = [bits(KINDS.get(name, ""), values) for values in batch[name].to_pylist()]
+            assert got == wanted

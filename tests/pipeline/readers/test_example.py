@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,9 @@ from tests.pipeline.readers.example_records import (
     KINDS,
     NO_FEATURES,
     TYPES,
-    Lists,
+    Shard,
     Writer,
-    bits,
+    assert_equal,
     by_runtime,
     entry,
     feature,
@@ -33,53 +33,12 @@ from tests.pipeline.readers.example_records import (
     record,
 )
 
-
-class Shard:
-    """Records in a file, and how they are read."""
-
-    def __init__(self, path: Path, records: Sequence[bytes]) -> None:
-        self._path = path
-        write_records(path, records)
-
-    def batches(self, columns: Sequence[str] = COLUMNS, **options: int) -> Iterator[pa.RecordBatch]:
-        with self._path.open("rb") as stream:
-            yield from read_examples(stream, "shard", columns, **options)
-
-    def fault(self, columns: Sequence[str] = COLUMNS, **options: int) -> tuple[int, DataFault]:
-        """Return how many rows come before the fault, and the fault."""
-        rows = 0
-        try:
-            for batch in self.batches(columns, **options):
-                rows += batch.num_rows
-        except DataFault as fault:
-            return rows, fault
-        raise AssertionError(f"no fault in {rows} rows")
-
-
 MakeShard = Callable[[Sequence[bytes]], Shard]
 
 
 @pytest.fixture
 def shard(tmp_path: Path) -> MakeShard:
     return lambda records: Shard(tmp_path / "shard", records)
-
-
-def assert_equal(
-    batches: Sequence[pa.RecordBatch], columns: Sequence[str], expected: Sequence[Lists]
-) -> None:
-    assert sum(batch.num_rows for batch in batches) == len(expected)
-    row = 0
-    for batch in batches:
-        batch.validate(full=True)
-        here = expected[row : row + batch.num_rows]
-        row += batch.num_rows
-        assert batch.schema.names == list(columns)
-        for name in columns:
-            kinds = {lists[name][0] for lists in here if name in lists}
-            assert batch.schema.field(name).type == (TYPES[kinds.pop()] if kinds else pa.null())
-            wanted = [bits(*lists[name]) if name in lists else None for lists in here]
-            got = [bits(KINDS.get(name, ""), values) for values in batch[name].to_pylist()]
-            assert got == wanted
 
 
 def only_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +96,8 @@ def test_damaged_records_read_as_by_the_runtime_or_are_refused_as_by_it(
 
     refused = [content for content, lists in read_by_runtime if lists is None]
     for content in refused[:25]:
-        rows, fault = shard([NO_FEATURES] * 9 + [content] * 9).fault(batch_rows=4)
-        assert (rows, fault.reason, fault.row) == (8, "not_an_example", 9)
+        rows, fault = shard([NO_FEATURES] * 9 + [content] * 9).fault(batch_rows=9)
+        assert (rows, fault.reason, fault.row) == (9, "not_an_example", 9)
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -178,13 +137,17 @@ def test_long_lists(shard: MakeShard, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("copies", [1, 50])
-def test_absent_unset_and_empty(shard: MakeShard, copies: int) -> None:
+def test_absent_unset_and_empty(
+    shard: MakeShard, monkeypatch: pytest.MonkeyPatch, copies: int
+) -> None:
     records = [
         record(entry("label", feature("int64", list_of("int64", [])))),
         record(entry("label", b"")),
         record(entry("w", feature("float", list_of("float", [1.0])))),
-        b"",
+        NO_FEATURES,
     ]
+    if copies > 1:
+        only_lock_step(monkeypatch)
     batches = shard([content for content in records for _ in range(copies)]).batches(
         ["label", "country"]
     )
@@ -198,6 +161,7 @@ def test_absent_unset_and_empty(shard: MakeShard, copies: int) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
+        (b"", None),
         # the last of equal keys
         (record(*(entry("w", feature("float", list_of("float", [v]))) for v in (1, 2))), [2.0]),
         (record(entry("w", feature("float", list_of("float", [1.0]))), entry("w", b"")), None),
@@ -214,6 +178,8 @@ def test_absent_unset_and_empty(shard: MakeShard, copies: int) -> None:
             [1.0],
         ),
         (record(entry("w", feature("int64", b"") + feature("float", b""))), []),
+        # field 128, unknown, whose tag ends like that of a number
+        (record(entry("w", feature("int64", b"\x80\x08\x05"))), []),
     ],
 )
 def test_known_traps(shard: MakeShard, content: bytes, expected: list | None, copies: int) -> None:
@@ -221,21 +187,31 @@ def test_known_traps(shard: MakeShard, content: bytes, expected: list | None, co
     assert batch["w"].to_pylist() == [expected] * copies
 
 
+LONG = COLUMNS[-1]
+
+
 @pytest.mark.parametrize("copies", [1, 50])
 @pytest.mark.parametrize(
     "content",
     [
-        record(field(1, field(1, b"\xff") + field(2, b""))),  # a key that is not UTF-8
+        b"no example",
         record(b"\x02\x00"),  # field number 0
+        record(field(1, field(1, b"\xff") + field(2, b""))),  # a key that is not UTF-8
         record(entry("w", feature("float", field(1, b"123")))),  # not whole floats
         record(entry("w", feature("int64", field(1, b"\x80")))),  # not a whole varint
-        b"no example",
+        # of equal keys, the first is broken
+        record(entry("w", feature("float", b"\x0d")), entry("w", feature("float", b""))),
+        # sizes that agree with each other, but not with that of the record
+        record(entry("w", feature("float", field(1, bytes(8))))[:-4]),
+        record(entry(LONG, feature("int64", field(1, b"\x01")))[:12]),
     ],
 )
 def test_what_the_runtime_refuses_is_a_fault(shard: MakeShard, content: bytes, copies: int) -> None:
-    rows, fault = shard([NO_FEATURES] * 3 + [content] * copies).fault(["w"], batch_rows=3)
-    assert (rows, fault.path, fault.reason, fault.row) == (3, "shard", "not_an_example", 3)
-    assert fault.offset == 3 * (16 + len(NO_FEATURES))
+    plain = record(entry(LONG, feature("int64", field(1, b"\x01"))))
+    records = [plain] * 60 + [content] * copies
+    rows, fault = shard(records).fault(["w", LONG], batch_rows=55)
+    assert (rows, fault.path, fault.reason, fault.row) == (55, "shard", "not_an_example", 60)
+    assert fault.offset == 60 * (16 + len(plain))
 
 
 def test_bodies_of_features_not_asked_for_are_not_read(shard: MakeShard) -> None:
@@ -252,12 +228,37 @@ def with_kinds(*kinds: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("copies", [1, 20])
-@pytest.mark.parametrize("batch_rows", [3, 1000])
+@pytest.mark.parametrize("batch_rows", [3, 25, 1000])
 def test_mixed_kinds(shard: MakeShard, copies: int, batch_rows: int) -> None:
     kinds = ["int64"] * copies + ["float"] * copies + ["bytes"] * copies
     _, fault = shard([NO_FEATURES, *with_kinds(*kinds)]).fault(["x"], batch_rows=batch_rows)
     assert (fault.reason, fault.row) == ("mixed_feature_kinds", copies + 1)
     assert "feature 'x' is float_list here and int64_list in row 1" in fault.detail
+
+
+def test_the_first_of_two_columns_with_mixed_kinds(shard: MakeShard) -> None:
+    label, w = entry("label", feature("int64", b"")), entry("w", feature("int64", b""))
+    other = entry("label", feature("float", b""))
+    records = [record(label)] * 20 + [record(entry("w", feature("float", b"")))]
+    records += [record(w)] * 20 + [record(other, w)]
+    _, fault = shard(records).fault(["label", "w"])
+    assert (fault.row, "'w'" in fault.detail) == (21, True)
+    _, fault = shard([record(label), *records[20:]]).fault(["w", "label"])
+    assert (fault.row, "'w'" in fault.detail) == (2, True)
+
+
+def test_a_record_refused_comes_before_kinds_mixed_later(shard: MakeShard) -> None:
+    later = [b"no example", *with_kinds("bytes") * 20]
+    _, fault = shard(with_kinds("int64") * 20 + later).fault(["x"], batch_rows=20)
+    assert (fault.reason, fault.row) == ("not_an_example", 20)
+    broken = record(entry("x", feature("bytes", b"\x0a")))
+    _, fault = shard(with_kinds("int64") * 20 + [broken] * 20).fault(["x"])
+    assert (fault.reason, fault.row) == ("not_an_example", 20)
+
+
+def test_the_limit_of_a_record(shard: MakeShard) -> None:
+    _, fault = shard([bytes(100)]).fault(max_record_bytes=99)
+    assert fault.reason == "record_too_large"
 
 
 @settings(deadline=None, max_examples=40)

@@ -1,0 +1,53 @@
+"""Reading ahead: decoding the next batch while the last one is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def read_ahead(source: Iterator[T], most: int = 2) -> Iterator[T]:
+    """The items of an iterator, which runs in a thread of its own up to `most` items ahead.
+
+    An exception of the source is raised where its item would have come. When the consumer stops
+    early, the source is closed, in its thread, before this returns.
+    """
+    queue: Queue[tuple[T | None, BaseException | None]] = Queue(most)
+    stopped = Event()
+
+    def produce() -> None:
+        failure: BaseException | None = None
+        try:
+            for item in source:
+                queue.put((item, None))
+                if stopped.is_set():
+                    break
+        except BaseException as error:
+            failure = error
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+            queue.put((None, failure))
+
+    thread = Thread(target=produce, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, failure = queue.get()
+            if failure is not None:
+                raise failure
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            # The producer may wait for room, at most for the item at hand and for the end.
+            if not queue.empty():
+                queue.get()
+            thread.join(0.001)
