@@ -5,7 +5,7 @@ This is the reference that the pipeline must equal, states and report, and the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from pipeline.columns import Rows
 from pipeline.extract import element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadData, BadRow, Facts
 from pipeline.plan import HeadPlan, Plan, StateKey, split
-from pipeline.readers import Shard, WorkItem, plan_items, read_rows
+from pipeline.readers import WorkItem, plan_items, read_rows
 from pipeline.readers.faults import DataFault
 from pipeline.readers.shards import OpenFile, list_local, open_local
 from pipeline.report.model import build_report
@@ -176,25 +176,34 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
         return _finish(plan, evaluator, {TABLE: _add_table(evaluator, source)})
     patterns = [source] if isinstance(source, str) else source
     shards = find_shards(plan, patterns, "plan", list_local, open_local)
-    return evaluate_items([item for shard in shards for item in _items(shard)], plan)
-
-
-def evaluate_items(items: Iterable[WorkItem], plan: Plan) -> Evaluation:
-    """Evaluates work items of files of this machine, in the order given; raises `BadData`."""
-    evaluator = Evaluator(plan, open_local)
+    items: list[WorkItem] = []
     facts: dict[str, Facts] = {}
+    for shard in shards:
+        found = Facts(frozenset([shard]))
+        try:
+            items += plan_items(shard, open_local)
+        except DataFault as fault:
+            found += Facts(failures={shard.path: str(fault)})
+        facts[shard.path] = found
+    return evaluate_items(items, plan, facts)
+
+
+def evaluate_items(
+    items: Iterable[WorkItem], plan: Plan, facts: Mapping[str, Facts] | None = None
+) -> Evaluation:
+    """Evaluates work items of files of this machine, in the order given; raises `BadData`.
+
+    Args:
+        items: what to evaluate.
+        plan: how.
+        facts: what is known of the files already, by path.
+    """
+    evaluator = Evaluator(plan, open_local)
+    known = dict(facts or {})
     for item in items:
         path = item.shard.path
-        found = Facts(frozenset([item.shard])) + evaluator.add_item(item)
-        facts[path] = facts.get(path, Facts()) + found
-    return _finish(plan, evaluator, facts)
-
-
-def _items(shard: Shard) -> list[WorkItem]:
-    try:
-        return plan_items(shard, open_local)
-    except DataFault as fault:
-        raise BadData([str(fault)]) from fault
+        known[path] = known.get(path, Facts()) + evaluator.add_item(item)
+    return _finish(plan, evaluator, known)
 
 
 def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
@@ -213,6 +222,9 @@ def _add_table(evaluator: Evaluator, table: pa.Table) -> Facts:
     row = 0
     for batch in table.to_batches(BATCH_ROWS):
         numbers = np.arange(row, row + len(batch))
-        facts += evaluator.add(Rows(batch, numbers, TABLE, {}))
+        try:
+            facts += evaluator.add(Rows(batch, numbers, TABLE, {}))
+        except DataFault as fault:
+            raise BadData([str(fault)]) from fault
         row += len(batch)
     return facts

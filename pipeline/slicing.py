@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from heads.statistics import OVERALL, Condition, Key, Segments
-from pipeline.columns import coded
+from pipeline.columns import coded, is_number, is_text
 
 Ints = npt.NDArray[np.int64]
 
@@ -79,28 +80,39 @@ class _Values:
         self.conditions: list[Condition] = []
 
     def codes(self, array: pa.Array) -> Ints:
-        """The number of each row's value `[n]`."""
-        try:
-            indices, values = coded(array)
-            used = np.zeros(len(values), bool)
-            used[indices] = True
-            numbers = np.zeros(len(values), np.int64)
-            for at in np.flatnonzero(used):
-                numbers[at] = self._number(values[at], array.type)
-        except TypeError as error:
-            raise TypeError(f"cannot slice by column '{self._column}': {error}") from error
+        """The number of each row's value `[n]`.
+
+        Raises:
+            TypeError: if the column holds what rows cannot be sliced by.
+        """
+        type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+        if not (is_number(type_) or is_text(type_) or _is_date(type_) or pa.types.is_null(type_)):
+            raise TypeError(
+                f"column '{self._column}' is {type_}, and rows are sliced by text, numbers,"
+                " booleans or dates"
+            )
+        indices, values = coded(array)
+        used = np.zeros(len(values), bool)
+        used[indices] = True
+        numbers = np.zeros(len(values), np.int64)
+        for at in np.flatnonzero(used):
+            numbers[at] = self._number(values[at])
         out: Ints = numbers.take(indices)
         return out
 
-    def _number(self, value: object, type_: pa.DataType) -> int:
-        condition = (self._column, *_condition(value, type_))
+    def _number(self, value: object) -> int:
+        condition = (self._column, *_condition(value))
         if condition not in self._code:
             self._code[condition] = len(self.conditions)
             self.conditions.append(condition)
         return self._code[condition]
 
 
-def _condition(value: object, type_: pa.DataType) -> tuple[str, str | int | float | bool | None]:
+def _is_date(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_date(type_))
+
+
+def _condition(value: object) -> tuple[str, str | int | float | bool | None]:
     if value is None:
         return "missing", None
     if isinstance(value, bool):
@@ -114,7 +126,8 @@ def _condition(value: object, type_: pa.DataType) -> tuple[str, str | int | floa
         return "string", value
     if isinstance(value, bytes):
         return "bytes", value.hex()
-    raise TypeError(f"values of type {type_} cannot be told apart")
+    assert isinstance(value, date)
+    return "date", value.isoformat()
 
 
 class _Cross:

@@ -38,8 +38,8 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
         )
     if pa.types.is_floating(type_):
         # A column of float32 has 0.1 as the float32 nearest to it.
-        single = type_.to_pandas_dtype()
-        possible = [None if value is None else float(single(value)) for value in possible]
+        own_float = np.dtype(f"f{type_.bit_width // 8}").type
+        possible = [None if value is None else float(own_float(value)) for value in possible]
     indices, own = coded(array)
     out: Mask = np.array([value in possible for value in own], bool).take(indices)
     return out

@@ -148,14 +148,22 @@ def test_the_loss_of_independent_classes_is_their_mean(
     each = [
         score("binary", kind, scores[:, [i]].copy(), labels[:, [i]].copy(), None) for i in (0, 1)
     ]
-    assert found.loss.tolist() == [(a + b) / 2 for a, b in zip(each[0].loss, each[1].loss, strict=True)]
+    assert found.loss.tolist() == [
+        (a + b) / 2 for a, b in zip(each[0].loss, each[1].loss, strict=True)
+    ]
     assert np.array_equal(found.probability, np.hstack([one.probability for one in each]))
 
 
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
 @pytest.mark.parametrize(
     ("head", "classes"),
-    [("binary", 1), ("multi_label", 3), ("multi_label", 150), ("multi_class", 3), ("multi_class", 150)],
+    [
+        ("binary", 1),
+        ("multi_label", 3),
+        ("multi_label", 150),
+        ("multi_class", 3),
+        ("multi_class", 150),
+    ],
 )
 def test_a_row_does_not_depend_on_its_batch(head: Any, kind: Any, classes: int) -> None:
     rng = np.random.default_rng(classes)
@@ -181,12 +189,14 @@ def test_a_row_does_not_depend_on_its_batch(head: Any, kind: Any, classes: int) 
 
 
 def test_scores_and_labels_are_left_as_they_are() -> None:
-    for head, shape in (("binary", (3, 1)), ("multi_label", (3, 2)), ("multi_class", (3, 3))):
-        for kind in ("logits", "probabilities"):
+    shapes: Any = {"binary": (3, 1), "multi_label": (3, 2), "multi_class": (3, 3)}
+    kinds: Any = ("logits", "probabilities")
+    for head, shape in shapes.items():
+        for kind in kinds:
             scores = np.full(shape, 0.25)
             labels = np.ones((3, 1) if head == "multi_class" else shape)
             weights = np.array([1.0, 0.0, 2.0])
-            found = score(head, kind, scores, labels, weights)  # type: ignore[arg-type]
+            found = score(head, kind, scores, labels, weights)
             assert (scores == 0.25).all()
             assert (labels == 1).all()
             assert found.score is scores

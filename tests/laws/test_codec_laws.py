@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.statistics import Statistic, merge
+from heads.statistics import OVERALL, Statistic, merge
 from heads.statistics.codec import decode, encode
 from tests.laws.batches import each_statistic, law, samples, split
 from tests.laws.states import assert_same
@@ -21,7 +21,10 @@ Kind = type[Statistic]
 @given(data=st.data())
 def test_decoding_gives_the_state_back(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
-    for state in (sample.measure(), sample.statistic.zero()):
+    whole = sample.measure()
+    some = whole.take(range(len(whole.keys) // 2))
+    together = whole.regroup([[OVERALL]] * len(whole.keys))
+    for state in (whole, some, together, sample.statistic.zero()):
         back = decode(encode(state))
         assert back.statistic == state.statistic
         assert type(back.statistic) is kind

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key, ScoreHistogram, Statistic, merge
+from heads.statistics.codec import decode, encode
 from tests.laws.batches import KEYS, each_statistic, law, samples, split
 from tests.laws.states import assert_canonical, assert_same
 
@@ -114,6 +115,7 @@ def test_coarsening_and_merging_swap(data: st.DataObject) -> None:
     one, other = (part.measure() for part in split(data, sample, 2))
     shift, more = data.draw(st.integers(0, 63)), data.draw(st.integers(0, 63))
     assert_canonical(one.coarsened(shift))
+    assert_same(one.coarsened(shift), decode(encode(one.coarsened(shift))))
     assert_same(one.coarsened(shift).coarsened(more), one.coarsened(max(shift, more)))
     if len(one):
         assert_same(merge([one.coarsened(shift), other]), merge([one, other]).coarsened(shift))

@@ -11,15 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import HealthCheck, Phase, settings
 
+from heads.statistics import same
 from pipeline.columns import Rows
 from pipeline.config import parse_config
 from pipeline.config.heads import HeadConfig
 from pipeline.evaluate import Evaluation
 from pipeline.plan import Plan, make_plan
 from pipeline.readers.shards import Shard, make_shard
+from pipeline.report.model import report_bytes
+
+PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
 
 law = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,
@@ -72,3 +76,26 @@ def reason_of(evaluation: Evaluation, metric: str, head: str = "h", key: Any = N
     assert found["value"] is None
     reason: str = found["reason"]
     return reason
+
+
+def assert_equal(found: Evaluation, reference: Evaluation) -> None:
+    """The same report, byte by byte, and the same states, bit by bit."""
+    assert report_bytes(found.report) == report_bytes(reference.report)
+    assert found.states.keys() == reference.states.keys()
+    assert all(same(state, found.states[key]) for key, state in reference.states.items())
+
+
+def binary_table(rows: int, seed: int, digits: int = 2) -> pa.Table:
+    """Logits `s`, their probabilities `p`, labels `y`, weights `w` and groups `g`."""
+    rng = np.random.default_rng(seed)
+    s = rng.normal(0, 2, rows).round(digits)
+    p = 1 / (1 + np.exp(-s))
+    return pa.table(
+        {
+            "s": s,
+            "p": p,
+            "y": (rng.random(rows) < p).astype(np.int64),
+            "w": rng.gamma(0.5, 10, rows),
+            "g": pa.array(rng.choice(["a", "b"], rows), mask=rng.random(rows) < 0.2),
+        }
+    )

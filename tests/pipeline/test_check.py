@@ -109,7 +109,6 @@ def test_every_column_of_the_wrong_type_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        pa.array([1], pa.date32()),
         pa.array([1], pa.timestamp("us")),
         pa.array([{"a": 1}]),
         pa.array([[[1]]]),
@@ -131,7 +130,7 @@ def test_a_column_given_twice(tmp_path: Path) -> None:
 def test_a_table_is_checked_like_a_file() -> None:
     types = {name: pa.array(values).type for name, values in GOOD.items()}
     check_types(plan_of(TEXT), types, "the table", "plan")
-    with pytest.raises(ConfigError, match="^plan: no column 'label' in the table; it has: split,"):
+    with pytest.raises(ConfigError, match=r"^plan: no column 'label' in the table; it has: split,"):
         check_types(
             plan_of(TEXT), {n: t for n, t in types.items() if n != "label"}, "the table", "plan"
         )
@@ -141,7 +140,7 @@ def test_a_shard_that_cannot_be_read_is_for_the_data_report(tmp_path: Path) -> N
     path = tmp_path / "a.parquet"
     path.write_bytes(b"broken")
     check_columns(plan_of(TEXT), Shard(str(path), 6, "parquet"), open_local, "c.yaml")
-    with pytest.raises(BadData, match="a.parquet: corrupt_parquet"):
+    with pytest.raises(BadData, match=r"a\.parquet: corrupt_parquet"):
         evaluate(str(path), plan_of(TEXT))
 
 

@@ -9,7 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.columns import flat_values, is_list, is_number, is_text, list_lengths, numbers, words
+from pipeline.columns import (
+    Rows,
+    flat_values,
+    is_list,
+    is_number,
+    is_text,
+    list_lengths,
+    numbers,
+    words,
+)
 from tests.pipeline.tables import rows_of
 
 INTEGERS = [getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -21,9 +30,17 @@ LISTS: list[Callable[[pa.DataType], pa.DataType]] = [pa.list_, pa.large_list]
 def test_a_column_of_the_file_goes_before_one_of_its_directories() -> None:
     rows = rows_of({"day": ["file", "file"], "x": [1, 2]}, day="directory", site="A/B")
     assert rows.column("day").to_pylist() == ["file", "file"]
-    assert rows.column("site").to_pylist() == ["A/B", "A/B"]
+    assert rows.column("site").to_pylist() == [b"A/B", b"A/B"]
     with pytest.raises(KeyError):
         rows.column("y")
+
+
+def test_what_a_directory_states_is_text_bytes_or_null() -> None:
+    batch = pa.record_batch({"x": [1]})
+    for value, expected in (("é", "é".encode()), ("", b""), ("\udcff", b"\xff"), (None, None)):
+        column = Rows(batch, np.zeros(1, np.int64), "a.parquet", {"d": value}).column("d")
+        assert is_text(column.type)
+        assert column.to_pylist() == [expected]
 
 
 def test_where_keeps_values_numbers_path_and_directory() -> None:
@@ -33,7 +50,7 @@ def test_where_keeps_values_numbers_path_and_directory() -> None:
     assert kept.batch.column("x").to_pylist() == [1, 3]
     assert kept.numbers.tolist() == [100, 102]
     assert (kept.path, kept.directory) == ("a.parquet", {"site": "A"})
-    assert kept.column("site").to_pylist() == ["A", "A"]
+    assert kept.column("site").to_pylist() == [b"A", b"A"]
     assert rows.where(np.ones(3, bool)) is rows
     none = rows.where(np.zeros(3, bool))
     assert len(none) == none.batch.num_rows == 0

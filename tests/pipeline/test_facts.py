@@ -32,7 +32,7 @@ def some_facts(draw: st.DrawFn) -> Facts:
         kept=draw(st.integers(0, 9)),
         bad={key: number for key, number in count.items() if number},
         examples=tuple(sorted(bad)[:FIRST]),
-        failures=tuple(sorted(draw(st.frozensets(st.sampled_from("abc"))))),
+        failures=draw(st.dictionaries(st.sampled_from(PATHS), st.sampled_from("xyz"))),
         lengths=draw(st.sampled_from([{}, {"s": (low, low + 1)}, {"t": (low, low)}])),
     )
 
@@ -84,7 +84,7 @@ def test_no_rows_are_a_problem() -> None:
     assert Facts().problems() == ["there are no rows"]
     assert Facts(rows=12345).problems() == ["none of 12,345 rows matches 'where'"]
     # What explains why there are none is enough.
-    assert Facts(failures=("broken",)).problems() == ["broken"]
+    assert Facts(failures={"a": "broken"}).problems() == ["broken"]
 
 
 def test_lists_of_several_lengths_are_a_problem() -> None:
@@ -104,11 +104,11 @@ def test_bad_rows_that_are_not_listed_are_counted() -> None:
 
 
 def test_files_that_are_not_listed_are_counted() -> None:
-    facts = sum((Facts(failures=(f"{i:02}: broken",)) for i in range(FIRST + 5)), Facts())
-    problems = facts.problems()
-    assert problems[:FIRST] == [f"{i:02}: broken" for i in range(FIRST)]
-    assert len(problems) == FIRST + 1
-    assert "5 more" in problems[-1]
+    each = [Facts(failures={f"{i:04}": f"{i:04}: broken"}) for i in range(FIRST + 1005)]
+    problems = sum(each[::-1], Facts()).problems()
+    assert problems[:FIRST] == [f"{i:04}: broken" for i in range(FIRST)]
+    assert problems[FIRST:] == ["... and 1,005 more files cannot be read"]
+    assert len(sum(each[:FIRST], Facts()).problems()) == FIRST
 
 
 def test_an_error_has_a_line_for_each_problem() -> None:

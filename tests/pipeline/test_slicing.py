@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections import Counter
 from typing import Any
@@ -121,7 +122,10 @@ def a_column(draw: st.DrawFn, n: int, type_: pa.DataType) -> pa.Array:
 def some_batches(draw: st.DrawFn) -> list[Batch]:
     """Batches of a few columns; a column may be of another type in every file."""
     names = [f"c{i}" for i in range(draw(st.integers(1, 3)))]
-    types = {name: draw(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=2)) for name in names}
+    types = {
+        name: draw(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=2))
+        for name in names
+    }
     batches = []
     for _ in range(draw(st.integers(1, 4))):
         n = draw(st.integers(0, 6))
@@ -198,7 +202,6 @@ def test_a_null_beside_as_many_values_as_the_index_can_count(
 @pytest.mark.parametrize(
     "array",
     [
-        pa.array([1], pa.date32()),
         pa.array([1], pa.timestamp("us")),
         pa.array([1]).cast(pa.decimal128(20, 0)),
         pa.array([{"a": 1}]),
@@ -207,8 +210,19 @@ def test_a_null_beside_as_many_values_as_the_index_can_count(
     ids=lambda array: str(array.type),
 )
 def test_other_types_are_refused(array: pa.Array) -> None:
-    with pytest.raises(TypeError, match="Cannot slice by values of type"):
+    with pytest.raises(
+        TypeError,
+        match=r"^column 'c' is .*, and rows are sliced by text, numbers, booleans or dates$",
+    ):
         Slicer(["c"]).segments({"c": array}.__getitem__, 1)
+
+
+@pytest.mark.parametrize("type_", [pa.date32(), pa.date64()])
+def test_dates(type_: pa.DataType) -> None:
+    days = pa.array([datetime.date(2026, 11, 1), None, datetime.date(2026, 11, 1)], type_)
+    found, _ = count(Slicer(["c"]), [{"c": days}])
+    day, missing = (("c", "date", "2026-11-01"),), (("c", "missing", None),)
+    assert found == {OVERALL: 3, day: 2, missing: 1}
 
 
 def test_without_columns_there_is_overall_alone() -> None:
@@ -239,7 +253,10 @@ def test_a_cross_grows_over_batches_and_never_renumbers() -> None:
 
 def test_a_cross_of_more_combinations_than_a_table_holds() -> None:
     rng = np.random.default_rng(0)
-    columns = {"a": pa.array(rng.integers(0, 1500, 3000)), "b": pa.array(rng.permutation(3000) % 1500)}
+    columns = {
+        "a": pa.array(rng.integers(0, 1500, 3000)),
+        "b": pa.array(rng.permutation(3000) % 1500),
+    }
     batches = [{c: v.slice(i, 700) for c, v in columns.items()} for i in range(0, 3000, 700)]
     found, apart = count(Slicer(["a", "b"]), batches)
     assert found == expected(batches)

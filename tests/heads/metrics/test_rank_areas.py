@@ -155,7 +155,9 @@ def test_bounds_hold_for_every_order_within_the_cells(
 
 def test_a_cell_of_everything_by_hand() -> None:
     # Two positives and two zeros in one cell, two zeros above.
-    state = measure(ScoreHistogram(max_cells=2), [1.0, 1.1, 1.2, 1.3, 64.0, 99.0], [1, 0, 1, 0, 0, 0])
+    state = measure(
+        ScoreHistogram(max_cells=2), [1.0, 1.1, 1.2, 1.3, 64.0, 99.0], [1, 0, 1, 0, 0, 0]
+    )
     cells = {cell_of(s, state.shift) for s in (1.0, 1.1, 1.2, 1.3)}
     assert len(cells) == 1
     found = areas(state)
@@ -284,7 +286,9 @@ def test_the_state_that_is_kept_is_the_state_that_is_asked() -> None:
 
 
 def test_names() -> None:
-    scope = Scope("multi_label", ("a", "b"), ScoreSpace(), named_classes=(1,), class_suffixes=("b",))
+    scope = Scope(
+        "multi_label", ("a", "b"), ScoreSpace(), named_classes=(1,), class_suffixes=("b",)
+    )
     names = set(report_metrics(scope)) - set(estimator_metrics(scope))
     assert {n for n in names if "roc_auc" in n} == {
         "roc_auc",

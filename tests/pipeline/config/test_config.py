@@ -14,7 +14,15 @@ from pydantic import ValidationError
 
 from pipeline.config import Config, config_schema, load_config, parse_config
 from pipeline.config.page import config_page
-from tests.pipeline.config.configurations import BINARY, IDS, TYPES, configs, law, multi_label, parse
+from tests.pipeline.config.configurations import (
+    BINARY,
+    IDS,
+    TYPES,
+    configs,
+    law,
+    multi_label,
+    parse,
+)
 
 ROOT = Path(__file__).parents[3]
 READY = sorted((ROOT / "configs").glob("*.yaml"))

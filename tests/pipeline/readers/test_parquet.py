@@ -193,8 +193,10 @@ def test_a_changed_page_is_found_by_its_checksum(content: bytes) -> None:
         for column in range(footer.num_columns):
             chunk = footer.row_group(group).column(column)
             # The last byte of the last page.
-            at = chunk.total_compressed_size - 1 + (
-                chunk.dictionary_page_offset or chunk.data_page_offset
+            at = (
+                chunk.total_compressed_size
+                - 1
+                + (chunk.dictionary_page_offset or chunk.data_page_offset)
             )
             changed = bytearray(content)
             changed[at] ^= 1
@@ -223,11 +225,10 @@ def test_rows_before_the_damage_are_given_first(
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     changed = bytearray(content)
     changed[start + chunk.total_compressed_size - 1] ^= 1
-    rows = 0
+    batches = read(bytes(changed), ["n"])
+    assert [len(next(batches)) for _ in range(4)] == [50] * 4
     with pytest.raises(DataFault):
-        for batch in read(bytes(changed), ["n"]):
-            rows += len(batch)
-    assert rows == 200
+        next(batches)
 
 
 def test_any_changed_byte_is_a_fault_or_harmless(content: bytes) -> None:

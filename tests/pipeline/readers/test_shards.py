@@ -94,9 +94,24 @@ def test_hidden_files_and_files_about_the_data_are_passed_over(tmp_path: Path) -
     touch(tmp_path, "_SUCCESS", "_metadata", ".a.parquet", "_a.parquet", "a_.parquet")
     touch(tmp_path, ".a.parquet.crc")
     assert listed(tmp_path, "*", ".*", "_*") == ["a_.parquet"]
-    assert is_data("_x/a.parquet")
-    assert not is_data("x/_a.parquet")
-    assert not is_data("x/.a.parquet")
+    # Even where they are asked for by name.
+    assert listed(tmp_path, "_a.parquet", ".a.parquet") == []
+
+
+def test_directories_that_the_glob_names_may_be_hidden(tmp_path: Path) -> None:
+    touch(tmp_path, "_x/.y/a.parquet", "_x/_z/b.parquet", "_x/.y/_b.parquet")
+    assert listed(tmp_path, "_x/.y/*.parquet") == ["_x/.y/a.parquet"]
+    assert listed(tmp_path, "_x/.y/a.parquet") == ["_x/.y/a.parquet"]
+    assert listed(tmp_path, "_x/**/*.parquet", "_*/_z/*.parquet") == []
+    for path, pattern, expected in [
+        ("gs://b/out/a.parquet", "gs://b/out/**", True),
+        ("gs://b/_out/a.parquet", "gs://b/_out/*", True),
+        ("gs://b/out/_temporary/a.parquet", "gs://b/out/**", False),
+        ("gs://b/_out/a.parquet", "gs://b/*/a.parquet", False),
+        ("../_a/x.parquet", "../_a/x.parquet", True),
+        ("./x.parquet", "./*", True),
+    ]:
+        assert is_data(path, pattern) == expected, path
 
 
 def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
@@ -124,7 +139,7 @@ def test_files_of_a_job_that_has_not_finished_are_passed_over(tmp_path: Path) ->
     assert listed(tmp_path, "out/**/*.parquet") == ["out/part-0.parquet"]
 
 
-def directories(path: str) -> dict[str, str]:
+def directories(path: str) -> dict[str, str | None]:
     return Shard(path, 1, "parquet").directory_columns()
 
 
@@ -139,6 +154,10 @@ def test_columns_of_directories() -> None:
     # As Hive writes them: percent signs are codes, plus signs are not.
     assert directories("c%20d=A%2FB%3D%25/e=1+1/a.parquet") == {"c d": "A/B=%", "e": "1+1"}
     assert directories("g=%C3%A9/a.parquet") == {"g": "é"}
+    # How Hive, Spark and Arrow write null.
+    assert directories("g=__HIVE_DEFAULT_PARTITION__/h=__hive/a.pq") == {"g": None, "h": "__hive"}
+    # Neither a name nor what it codes need be UTF-8.
+    assert directories("g=%FF/h=\udcff/a.pq") == {"g": "\udcff", "h": "\udcff"}
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

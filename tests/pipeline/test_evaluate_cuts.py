@@ -1,0 +1,176 @@
+"""The same rows give the same report and states, however they are cut, ordered and typed."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import evaluate as evaluation
+from pipeline import slicing
+from pipeline.evaluate import evaluate, evaluate_items
+from pipeline.facts import BadData
+from pipeline.readers import parquet, plan_items
+from pipeline.readers.shards import open_local
+from tests.pipeline.tables import (
+    PLAIN,
+    assert_equal,
+    binary_table,
+    law,
+    plan_of,
+    slices_of,
+    values_of,
+    write,
+)
+
+MIXED = """
+where: [{column: keep, values: [true]}]
+slices: [{column: g}, {column: k}]
+heads:
+  h: {type: binary, logits: s, label: y, weight: w}
+  m: {type: multi_label, n_classes: 2, probability: q, label: {column: v, form: ids}}
+"""
+
+
+def mixed_table(rows: int, seed: int) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    wild = np.where(rng.random(rows) < 0.2, 1e12, 1e-9)
+    return pa.table(
+        {
+            "s": rng.normal(0, 1, rows) * wild,
+            "y": rng.random(rows).round(1),
+            "w": rng.gamma(0.1, 1e3, rows),
+            "q": list(rng.random((rows, 2))),
+            "v": [np.flatnonzero(own).tolist() for own in rng.random((rows, 2)) < 0.5],
+            "g": pa.array(rng.choice(["a", "b", ""], rows), mask=rng.random(rows) < 0.2),
+            "k": rng.choice([math.nan, math.inf, -0.0, 0.0, 1.0, 2.5], rows),
+            "keep": rng.random(rows) < 0.8,
+        }
+    )
+
+
+@settings(law, max_examples=8)
+@given(st.integers(0, 99), st.integers(1, 40), st.data())
+def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.DataObject) -> None:
+    table = mixed_table(rows, seed).append_column("new", pa.array(range(rows)))
+    keep = table["keep"].to_pylist()
+    plan = plan_of(MIXED)
+    if not any(keep):
+        with pytest.raises(BadData, match=f"none of {rows} rows matches 'where'"):
+            evaluate(table, plan)
+        return
+    reference = evaluate(table, plan)
+    order = np.random.default_rng(data.draw(st.integers(0, 9))).permutation(rows)
+    cuts = sorted(data.draw(st.lists(st.integers(0, rows), max_size=4)))
+    shuffled = table.take(order)
+    pieces = [shuffled.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, rows], strict=True)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "BATCH_ROWS", data.draw(st.integers(4, 70)))
+        patch.setattr(slicing, "MAX_CROSS", data.draw(st.sampled_from([0, 3, 4096])))
+        assert_equal(evaluate(pa.concat_tables(pieces), plan), reference)
+
+
+@settings(law, max_examples=8)
+@given(st.integers(0, 99), st.integers(5, 40), st.data())
+def test_files_in_any_order_of_any_row_groups(seed: int, rows: int, data: st.DataObject) -> None:
+    table = mixed_table(rows, seed)
+    plan = plan_of(MIXED.replace("where: [{column: keep, values: [true]}]", ""))
+    reference = evaluate(table, plan)
+    cuts = sorted(data.draw(st.lists(st.integers(0, rows), max_size=3)))
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
+        patch.setattr(parquet, "ITEM_ROWS", data.draw(st.integers(1, 40)))
+        patch.setattr(evaluation, "BATCH_ROWS", data.draw(st.integers(4, 40)))
+        shards = []
+        for number, (a, b) in enumerate(zip([0, *cuts], [*cuts, rows], strict=True)):
+            path = Path(directory) / f"part-{number}.parquet"
+            size = data.draw(st.integers(3, 40))
+            shards.append(write(path, table.slice(a, b - a), row_group_size=size))
+        assert_equal(evaluate(f"{directory}/*.parquet", plan), reference)
+        items = [item for shard in shards for item in plan_items(shard, open_local)]
+        shuffled = data.draw(st.permutations(items))
+        assert_equal(evaluate_items(shuffled, plan), reference)
+
+
+def test_more_scores_than_cells_in_any_order_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = mixed_table(12_000, 5)
+    plan = plan_of(MIXED)
+    reference = evaluate(table, plan)
+    shifts = [state.shift for key, state in reference.states.items() if key.partition == 0]
+    assert max(shifts) > 0
+    for seed, batch_rows, max_cross in ((0, 700, 4096), (1, 5000, 10)):
+        monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
+        monkeypatch.setattr(slicing, "MAX_CROSS", max_cross)
+        order = np.random.default_rng(seed).permutation(len(table))
+        assert_equal(evaluate(table.take(order), plan), reference)
+
+
+def test_words_and_numbers_of_any_arrow_type_give_one_report() -> None:
+    table = binary_table(80, 0)
+    plan = plan_of("slices: [{column: g}]\nheads: {h: {type: binary, logits: s, label: y}}")
+    reference = evaluate(table, plan)
+    for g in (pa.large_string(), pa.binary(), pa.dictionary(pa.int8(), pa.string())):
+        for y in (pa.int8(), pa.float32(), pa.bool_()):
+            columns = {"s": table["s"], "y": table["y"].cast(y), "g": table["g"].cast(g)}
+            assert_equal(evaluate(pa.table(columns), plan), reference)
+    lists = {
+        name: pa.array([[] if v is None else [v] for v in table[name].to_pylist()])
+        for name in ("s", "y", "g")
+    }
+    assert_equal(evaluate(pa.table(lists), plan), reference)
+
+
+def test_a_directory_may_state_null_and_bytes(tmp_path: Path) -> None:
+    table = pa.table({"s": [1.0], "y": [1]})
+    for directory in ("g=__HIVE_DEFAULT_PARTITION__", "g=%FF", "g=a"):
+        write(tmp_path / directory / "a.parquet", table)
+    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    found = evaluate(str(tmp_path / "*" / "*"), plan)
+    assert set(slices_of(found)) == {
+        None,
+        ("g", "missing", None),
+        ("g", "bytes", "ff"),
+        ("g", "string", "a"),
+    }
+
+
+def test_columns_of_directories_are_sliced_by(tmp_path: Path) -> None:
+    table = binary_table(60, 0).drop(["g"])
+    whole = pa.concat_tables(
+        [table.append_column("g", pa.array([g] * 60)) for g in ("a", "b/c", "é=")]
+    )
+    for directory, number in (("g=a", 1), ("g=b%2Fc", 2), ("g=%C3%A9%3D", 3)):
+        write(tmp_path / directory / f"{number}.parquet", table)
+    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    found = evaluate(str(tmp_path / "**" / "*.parquet"), plan)
+    assert_equal(found, evaluate(whole, plan))
+    assert {Path(path).name for path in found.facts} == {"1.parquet", "2.parquet", "3.parquet"}
+    assert all(facts.rows == facts.kept == 60 for facts in found.facts.values())
+    assert all(len(facts.shards) == 1 for facts in found.facts.values())
+
+
+def test_a_slice_is_what_where_would_keep() -> None:
+    table = mixed_table(300, 1)
+    plan = plan_of(MIXED)
+    found = evaluate(table, plan)
+    both = "[{column: keep, values: [true]}, {column: g, values: [a]}]"
+    alone = evaluate(table, plan_of(MIXED.replace("[{column: keep, values: [true]}]", both)))
+    for head in ("h", "m"):
+        assert values_of(alone, head) == values_of(found, head, ("g", "string", "a"))
+
+
+def test_strings_that_are_not_utf8(tmp_path: Path) -> None:
+    g = pa.array([b"\xff", b"a", b"a"]).view(pa.string())
+    table = pa.table({"s": [1.0, 2.0, 3.0], "y": [0, 1, 1], "g": g})
+    shard = write(tmp_path / "a.parquet", table)
+    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    found = evaluate(shard.path, plan)
+    assert set(slices_of(found)) == {None, ("g", "bytes", "ff"), ("g", "string", "a")}
+    assert_equal(found, evaluate(table, plan))
+    only = PLAIN + "\nwhere: [{column: g, values: [a]}]"
+    assert evaluate(shard.path, plan_of(only)).report["rows"] == {"read": 3, "evaluated": 2}

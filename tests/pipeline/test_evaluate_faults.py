@@ -1,0 +1,194 @@
+"""Bad rows and bad files: told with file and row, and never reported on."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline import evaluate as evaluation
+from pipeline.config.problems import ConfigError
+from pipeline.evaluate import Evaluator, evaluate, evaluate_items
+from pipeline.facts import FIRST, BadData
+from pipeline.readers import WorkItem, parquet
+from pipeline.readers.shards import open_local
+from tests.pipeline.tables import (
+    PLAIN,
+    plan_of,
+    rows_of,
+    write,
+)
+
+
+def problems_of(source: Any, text: str) -> list[str]:
+    with pytest.raises(BadData) as caught:
+        evaluate(source, plan_of(text))
+    return caught.value.problems
+
+
+def test_bad_rows_of_a_table_are_numbered() -> None:
+    table = pa.table({"s": [1.0, None, 2.0, math.inf], "y": [0, 1, 2, 1]})
+    assert problems_of(table, PLAIN) == [
+        "table: row 1: head 'h': 's' has no value",
+        "table: row 2: head 'h': 'y' is outside the range of labels",
+        "table: row 3: head 'h': 's' is NaN or infinite",
+    ]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 1 << 17])
+def test_bad_rows_of_files_are_named_by_file_and_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(parquet, "ITEM_ROWS", 4)
+    labels = np.zeros(20, np.int64)
+    labels[[3, 4, 17]] = 9
+    table = pa.table({"s": np.ones(20), "y": labels, "k": np.arange(20) % 3 == 0})
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.parquet", table, row_group_size=2)
+    expected = [
+        f"{tmp_path}/{name}.parquet: row {row}: head 'h': 'y' is outside the range of labels"
+        for name in ("a", "b")
+        for row in (3, 4, 17)
+    ]
+    assert problems_of(str(tmp_path / "*"), PLAIN) == expected
+    # Rows that `where` leaves out are not looked at, and do not move the numbers of others.
+    only = PLAIN + "\nwhere: [{column: k, values: [true]}]"
+    assert problems_of(str(tmp_path / "*"), only) == [e for e in expected if "row 3:" in e]
+
+
+def test_only_the_first_bad_rows_are_listed_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "BATCH_ROWS", 7)
+    table = pa.table({"s": np.ones(1500), "y": np.full(1500, 2)})
+    write(tmp_path / "b.parquet", table)
+    write(tmp_path / "a.parquet", table.slice(0, 5))
+    problems = problems_of([str(tmp_path / name) for name in ("b.parquet", "a.parquet")], PLAIN)
+    assert len(problems) == FIRST + 1
+    assert [p.split(": ")[1] for p in problems[:FIRST]] == [
+        *(f"row {i}" for i in range(5)),
+        *(f"row {i}" for i in range(FIRST - 5)),
+    ]
+    assert problems[-1] == f"... and {1505 - FIRST:,} more bad rows"
+
+
+def test_a_row_may_be_bad_for_one_head_and_good_for_another() -> None:
+    text = """
+heads:
+  h: {type: binary, logits: s, label: y}
+  k: {type: binary, logits: t, label: y}
+"""
+    table = pa.table({"s": [1.0, None], "t": [None, 1.0], "y": [0, 1]})
+    evaluator = Evaluator(plan_of(text), open_local)
+    facts = evaluator.add(rows_of(table.to_batches()[0]))
+    assert facts.bad == {("h", "null:s"): 1, ("k", "null:t"): 1}
+    assert [(row.row, row.head) for row in facts.examples] == [(100, "k"), (101, "h")]
+    counted = {key.head: state for key, state in evaluator.states().items() if not key.statistic}
+    assert [int(counted[head].counts["rows"].sum()) for head in "hk"] == [1, 1]
+
+
+def test_lists_of_several_lengths_over_files(tmp_path: Path) -> None:
+    text = PLAIN.replace("logits: s", "logits: {column: s, index: 1}")
+    for name, row in (("a", [0.1, 0.2]), ("b", [0.1, 0.2, 0.3])):
+        write(tmp_path / f"{name}.parquet", pa.table({"s": [row, row], "y": [0, 1]}))
+    assert problems_of(str(tmp_path / "*"), text) == [
+        "column 's': lists have from 2 to 3 values, and one length is needed"
+    ]
+    assert evaluate(str(tmp_path / "a*"), plan_of(text)).report["rows"]["read"] == 2
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    empty = pa.table({"s": pa.array([], pa.float64()), "y": pa.array([], pa.int64())})
+    assert problems_of(empty, PLAIN) == ["there are no rows"]
+    write(tmp_path / "a.parquet", empty)
+    assert problems_of(str(tmp_path / "a.parquet"), PLAIN) == ["there are no rows"]
+    missing = str(tmp_path / "b.parquet")
+    assert problems_of(missing, PLAIN) == [f"no file matches {missing}"]
+    with pytest.raises(BadData, match="there are no rows"):
+        evaluate_items([], plan_of(PLAIN))
+    # Beside rows, a file without any is no fault.
+    write(tmp_path / "c.parquet", pa.table({"s": [1.0], "y": [1]}))
+    assert evaluate(str(tmp_path / "*"), plan_of(PLAIN)).report["rows"]["read"] == 1
+
+
+def test_a_file_unlike_the_first_is_named(tmp_path: Path) -> None:
+    good = pa.table({"s": [1.0, 2.0], "y": [1, 0]})
+    write(tmp_path / "a.parquet", good)
+    write(tmp_path / "b.parquet", good.drop(["y"]).append_column("z", pa.array([1, 1])))
+    write(tmp_path / "c.parquet", pa.table({"s": ["x"], "y": [1]}))
+    lacks, wrong = problems_of(str(tmp_path / "*"), PLAIN)
+    assert lacks == (
+        f"{tmp_path}/b.parquet: missing_column: the file has no column 'y'; it has: s, z"
+    )
+    assert wrong.startswith(f"{tmp_path}/c.parquet: wrong_type: column 's' is ")
+    assert wrong.endswith("numbers are needed")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    good = pa.table({"s": np.arange(1000.0), "y": np.arange(1000) % 2})
+    write(tmp_path / "a.parquet", good)
+    shard = write(tmp_path / "b.parquet", good, write_page_checksum=True)
+    content = bytearray(Path(shard.path).read_bytes())
+    content[600] ^= 1
+    Path(shard.path).write_bytes(content)
+    (problem,) = problems_of(str(tmp_path / "*"), PLAIN)
+    assert problem.startswith(f"{tmp_path}/b.parquet: row group 0: corrupt_parquet: ")
+    Path(shard.path).write_bytes(content[:-1])
+    (problem,) = problems_of(str(tmp_path / "*"), PLAIN)
+    assert problem.startswith(f"{tmp_path}/b.parquet: corrupt_parquet: ")
+
+
+def test_every_damaged_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", pa.table({"s": [1.0], "y": [1]}))
+    for name in "bc":
+        (tmp_path / f"{name}.parquet").write_bytes(b"broken")
+    problems = problems_of(str(tmp_path / "*"), PLAIN)
+    assert [problem.split(":")[0] for problem in problems] == [
+        f"{tmp_path}/{name}.parquet" for name in "bc"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("g", pa.array([1, 2], pa.date32())),
+        ("g", pa.array([{"a": 1}] * 2)),
+        ("g", pa.array([["a", "b"], ["a"]])),
+        ("s", pa.array(["a", "b"])),
+    ],
+    ids=str,
+)
+def test_a_column_that_cannot_be_read_is_the_fault_of_the_data_or_the_plan(
+    tmp_path: Path, column: str, values: pa.Array
+) -> None:
+    columns = {"s": [1.0, 2.0], "y": [0, 1], "g": ["a", "b"]} | {column: values}
+    shard = write(tmp_path / "a.parquet", pa.table(columns))
+    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    for source in (shard.path, pa.table(columns)):
+        with pytest.raises((BadData, ConfigError)) as caught:
+            evaluate(source, plan)
+        assert f"'{column}'" in str(caught.value) or "slice" in str(caught.value)
+
+
+def test_a_table_that_lacks_a_column() -> None:
+    with pytest.raises(ConfigError, match="no column 'y' in the table; it has: s"):
+        evaluate(pa.table({"s": [1.0]}), plan_of(PLAIN))
+
+
+def test_a_work_item_that_fails_half_way_says_what_it_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "BATCH_ROWS", 2)
+    table = pa.table({"s": [1.0] * 6, "y": [1] * 6, "g": [["a"]] * 4 + [["a", "b"], ["a"]]})
+    shard = write(tmp_path / "a.parquet", table)
+    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    facts = Evaluator(plan, open_local).add_item(WorkItem(shard))
+    assert facts.rows == 4
+    (failure,) = facts.failures.values()
+    assert failure.startswith(f"{shard.path}: ")
+    assert failure.endswith("column 'g' has a list of several values in row 4")
