@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -91,17 +90,20 @@ class _Values:
                 f"column '{self._column}' is {type_}, and rows are sliced by text, numbers,"
                 " booleans or dates"
             )
-        indices, values = coded(array)
+        dates = _is_date(type_)
+        # As text, for Arrow's years are more than Python's.
+        indices, values = coded(array.cast(pa.string()) if dates else array)
         used = np.zeros(len(values), bool)
         used[indices] = True
         numbers = np.zeros(len(values), np.int64)
         for at in np.flatnonzero(used):
-            numbers[at] = self._number(values[at])
+            kind, value = _condition(values[at])
+            kind = "date" if dates and value is not None else kind
+            numbers[at] = self._number((self._column, kind, value))
         out: Ints = numbers.take(indices)
         return out
 
-    def _number(self, value: object) -> int:
-        condition = (self._column, *_condition(value))
+    def _number(self, condition: Condition) -> int:
         if condition not in self._code:
             self._code[condition] = len(self.conditions)
             self.conditions.append(condition)
@@ -124,10 +126,8 @@ def _condition(value: object) -> tuple[str, str | int | float | bool | None]:
         return "float", repr(value)
     if isinstance(value, str):
         return "string", value
-    if isinstance(value, bytes):
-        return "bytes", value.hex()
-    assert isinstance(value, date)
-    return "date", value.isoformat()
+    assert isinstance(value, bytes)
+    return "bytes", value.hex()
 
 
 class _Cross:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,18 +33,25 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
     type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
     possible = [value for value in entry.values if _possible(value, type_)]
     if not possible:
-        values = ", ".join(repr(value) for value in entry.values)
+        sought = ", ".join(repr(value) for value in entry.values)
         raise TypeError(
-            f"column '{entry.column}' is {type_}, and 'where' looks for {values} in it; write the"
+            f"column '{entry.column}' is {type_}, and 'where' looks for {sought} in it; write the"
             " values as the column has them (quote text, do not quote numbers)"
         )
     if pa.types.is_floating(type_):
         # A column of float32 has 0.1 as the float32 nearest to it.
-        own_float = np.dtype(f"f{type_.bit_width // 8}").type
-        possible = [None if value is None else float(own_float(value)) for value in possible]
-    indices, own = coded(array)
-    out: Mask = np.array([value in possible for value in own], bool).take(indices)
+        own = np.dtype(f"f{type_.bit_width // 8}")
+        possible = [value if value is None else _rounded(value, own) for value in possible]
+    indices, values = coded(array)
+    out: Mask = np.array([value in possible for value in values], bool).take(indices)
     return out
+
+
+def _rounded(value: object, dtype: np.dtype[Any]) -> float:
+    """A number as a column of floats has it; NaN, which nothing equals, if it cannot have it."""
+    with np.errstate(over="ignore"):
+        rounded = float(np.asarray(value).astype(dtype))
+    return rounded if math.isfinite(rounded) else math.nan
 
 
 def _possible(value: object, type_: pa.DataType) -> bool:

@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from pipeline.readers.crc32c import Int64, UInt8
 from pipeline.readers.wire import (
-    FEW,
     FIELD_1_BYTES,
     Bool,
     gather,
     gather_bytes,
     load_words,
     read_varints,
+    too_few,
 )
 
 # Field numbers of the kinds in `Feature`; 0 stands for no kind.
@@ -114,7 +114,7 @@ def _read_bytes(buffer: UInt8, starts: Int64, sizes: Int64) -> Lists:
     counts = np.zeros(len(starts), np.int64)
     cursors = starts.copy()
     ends = starts + sizes
-    elements = []
+    elements: list[tuple[Int64, Int64, Int64]] = []
     rows = np.flatnonzero(sizes)
     while len(rows):
         words = load_words(buffer, cursors[rows])
@@ -122,7 +122,7 @@ def _read_bytes(buffer: UInt8, starts: Int64, sizes: Int64) -> Lists:
         begins = cursors[rows] + 1 + widths
         after = begins + lengths
         plain = (words & np.uint64(0xFF) == FIELD_1_BYTES) & (after <= ends[rows])
-        plain &= len(rows) >= FEW
+        plain &= not too_few(len(rows), len(elements))
         recognised[rows[~plain]] = False
         counts[rows] += 1
         cursors[rows] = after

@@ -86,7 +86,8 @@ def read_blocks(
     to gzip itself may hide records before it.
 
     Args:
-        stream: the bytes as stored; decompression is done (and verified) here.
+        stream: the bytes as stored. They are decompressed here, where the end of each gzip member
+            is verified; a stream that decompresses by itself may hide that the file is truncated.
         path: the name of the file, for errors.
         compression: None or "gzip" (one or more members and nothing else).
         block_bytes: 1 to 2^29; how much is read or decompressed at once.

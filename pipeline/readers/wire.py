@@ -21,14 +21,24 @@ UInt64 = npt.NDArray[np.uint64]
 Bool = npt.NDArray[np.bool_]
 
 FIELD_1_BYTES = 0x0A  # tag: field 1, length-delimited
+FEW = 8  # records
 
 _NOT_A_LENGTH = 1 << 40  # no sum with it is within a buffer
 _MAX_HEAD = 512  # bytes of an entry up to its value; longer names are not recognised
 _MAX_HEADS = 64  # kinds of heads tried in one step
-FEW = 8  # records: below, the runtime is faster than another step
+_MANY_STEPS = 64
 _VARINT = rb"([\x80-\xff]{0,4}[\x00-\x7f])"
 _ENTRY_AND_KEY = re.compile(rb"\n" + _VARINT + rb"\n" + _VARINT)
 _VALUE = re.compile(rb"\x12" + _VARINT)
+
+
+def too_few(records: int, step: int) -> bool:
+    """Tell whether the runtime reads these records faster than a further step (from 0) does.
+
+    What takes many steps must be shared by more records: few records of a million features each
+    must not take a million steps.
+    """
+    return records < (FEW if step < _MANY_STEPS else 32 * FEW)
 
 
 def load_words(buffer: UInt8, positions: Int64) -> UInt64:
@@ -140,19 +150,21 @@ class FeatureScan:
             self._cursors + size == self._ends
         )
         rows = self._unfinished(np.arange(len(starts)))
+        step = 0
         while len(rows):
-            self._pass_entry(rows)
+            self._pass_entry(rows, step)
             rows = self._unfinished(rows)
+            step += 1
 
     def _unfinished(self, rows: Int64) -> Int64:
         return np.compress(self.recognised[rows] & (self._cursors[rows] < self._ends[rows]), rows)
 
-    def _pass_entry(self, rows: Int64) -> None:
+    def _pass_entry(self, rows: Int64, step: int) -> None:
         """Pass the next entry of each record: all that begin like the first, then of the others."""
         at = self._cursors[rows]
         words = load_words(self._buffer, at)
         for _ in range(_MAX_HEADS):
-            if len(rows) < FEW:
+            if too_few(len(rows), step):
                 break
             head = self._read_head(int(at[0]), int(self._ends[rows[0]]))
             if head is None:

@@ -101,7 +101,7 @@ def test_carrying_and_splitting_change_nothing(kind: Kind, data: st.DataObject) 
 def test_limbs_hold_at_the_real_limits(sign: int) -> None:
     # Each row fills its limb to the last bit, and the adds go on past one round of carrying.
     value = 2.0**10 - 2.0**-26
-    adds, rows = MAX_ADDS + 2, MAX_ROWS + 1
+    adds, rows = MAX_ADDS + 2, MAX_ROWS
     column = np.zeros((rows, 1))
     scored = Scored(column, column, column, np.full(rows, sign * value))
     segments = Segments.overall(rows)

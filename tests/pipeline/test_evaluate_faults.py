@@ -156,7 +156,7 @@ def test_every_damaged_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "values"),
     [
-        ("g", pa.array([1, 2], pa.date32())),
+        ("g", pa.array([1, 2], pa.timestamp("us"))),
         ("g", pa.array([{"a": 1}] * 2)),
         ("g", pa.array([["a", "b"], ["a"]])),
         ("s", pa.array(["a", "b"])),

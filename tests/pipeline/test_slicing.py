@@ -225,6 +225,14 @@ def test_dates(type_: pa.DataType) -> None:
     assert found == {OVERALL: 3, day: 2, missing: 1}
 
 
+def test_dates_beyond_the_calendar_are_dates_too() -> None:
+    # Parquet counts days in 32 bits; Python's calendar has the years 1 to 9999.
+    days = pa.array([2**31 - 1, -(2**31), 0], pa.int32()).cast(pa.date32())
+    found, _ = count(Slicer(["c"]), [{"c": days}])
+    assert found[(("c", "date", "1970-01-01"),)] == 1
+    assert len(found) == 4
+
+
 def test_without_columns_there_is_overall_alone() -> None:
     slicer = Slicer([])
     for rows in (0, 3):

@@ -69,6 +69,11 @@ def test_a_number_as_it_is_written_is_found_in_single_precision() -> None:
     assert kept(pa.array([0.1, 0.2, None], pa.float32()), 0.1) == [True, False, False]
 
 
+def test_a_number_beyond_single_precision_is_not_infinity() -> None:
+    for value in (1e300, 2**200):
+        assert kept(pa.array([1.0, math.inf, -math.inf], pa.float32()), value) == [False] * 3
+
+
 @pytest.mark.parametrize("type_", TEXTS, ids=str)
 def test_text(type_: pa.DataType) -> None:
     words = ["1", "größe", None, "", "A", "true"]

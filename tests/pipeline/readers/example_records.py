@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from pipeline.readers.example import read_examples
 from pipeline.readers.example_message import parse_features
@@ -234,3 +235,15 @@ def assert_equal(
             wanted = [bits(*lists[name]) if name in lists else None for lists in here]
             got = [bits(KINDS.get(name, ""), values) for values in batch[name].to_pylist()]
             assert got == wanted
+
+
+def only_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(content: bytes) -> None:
+        raise AssertionError(f"left to the protobuf runtime: {content!r}")
+
+    monkeypatch.setattr("pipeline.readers.example.parse_features", refuse)
+
+
+def lock_step_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in lock step even where the runtime is faster, so that odd records meet it."""
+    monkeypatch.setattr("pipeline.readers.wire.FEW", 1)

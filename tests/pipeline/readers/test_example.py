@@ -29,7 +29,9 @@ from tests.pipeline.readers.example_records import (
     feature,
     field,
     list_of,
+    lock_step_of_few,
     mutate,
+    only_lock_step,
     record,
 )
 
@@ -39,19 +41,6 @@ MakeShard = Callable[[Sequence[bytes]], Shard]
 @pytest.fixture
 def shard(tmp_path: Path) -> MakeShard:
     return lambda records: Shard(tmp_path / "shard", records)
-
-
-def only_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(content: bytes) -> None:
-        raise AssertionError(f"left to the protobuf runtime: {content!r}")
-
-    monkeypatch.setattr("pipeline.readers.example.parse_features", refuse)
-
-
-def lock_step_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read in lock step even where the runtime is faster, so that odd records meet it."""
-    monkeypatch.setattr("pipeline.readers.wire.FEW", 1)
-    monkeypatch.setattr("pipeline.readers.feature_lists.FEW", 1)
 
 
 def test_a_record_as_tensorflow_prints_it(shard: MakeShard) -> None:
@@ -125,15 +114,24 @@ def test_long_lists(shard: MakeShard, monkeypatch: pytest.MonkeyPatch) -> None:
             {
                 "logits": np.linspace(-1, 1, 700 + size, dtype=np.float32),
                 "label": np.arange(size) * 10**15 - 5,
-                "country": [b"y" * (place % 200) for place in range(size)],
+                "country": [b"y" * 3 * place for place in range(size % 64)],
             }
         )
         for size in range(300, 320)
     ]
     expected = [by_runtime(content) for content in records]
     only_lock_step(monkeypatch)
-    monkeypatch.setattr("pipeline.readers.feature_lists.FEW", 1)
+    lock_step_of_few(monkeypatch)
     assert_equal(list(shard(records).batches()), COLUMNS, expected)
+
+
+@pytest.mark.parametrize("records", [9, 300])
+def test_many_features_and_many_values(shard: MakeShard, records: int) -> None:
+    features: dict[str, list] = {f"f{number}": [number] for number in range(100)}
+    content = encode_example(features | {"country": [b"%d" % number for number in range(100)]})
+    columns = ["f0", "country", "f99"]
+    batches = list(shard([content] * records).batches(columns))
+    assert_equal(batches, columns, [by_runtime(content)] * records)
 
 
 @pytest.mark.parametrize("copies", [1, 50])
