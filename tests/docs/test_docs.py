@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
-from pipeline.config import parse_config
+from pipeline.config import load_config, parse_config
+from pipeline.evaluate import evaluate
+from pipeline.plan import make_plan
 from pipeline.report.metrics_page import metrics_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,3 +74,28 @@ def test_links_lead_somewhere() -> None:
 def test_the_page_of_metrics_is_current() -> None:
     text = (ROOT / "docs" / "metrics.md").read_text()
     assert text == metrics_page(), "run make docs"
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "head"),
+    [
+        ("breast cancer", "binary", "cancer"),
+        ("digits", "multi_class", "digits"),
+        ("diabetes", "multi_label", "attributes"),
+    ],
+)
+def test_results_of_the_readme_are_current(
+    row: str, name: str, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    config = load_config(f"configs/{name}.yaml")
+    assert config.input is not None
+    report = evaluate(config.input, make_plan(config)).report
+    line = re.search(rf"^\| {row} \|.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert line is not None
+    told = [cell.strip() for cell in line[0].strip("|").split("|")][2:]
+    overall = report["heads"][head]["slices"][0]
+    assert told[0] == f"{overall['examples']:,}"
+    for metric, value in zip(("average_loss", "accuracy", "roc_auc"), told[1:], strict=True):
+        if value:
+            assert value == f"{overall['metrics'][metric]['value']:.5f}"
