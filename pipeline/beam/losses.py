@@ -17,6 +17,12 @@ from pipeline.plan import HeadPlan
 from pipeline.readers import WorkItem
 
 
+def list_losses(directory: str) -> list[str]:
+    """The files of losses in a directory."""
+    pattern = FileSystems.join(directory, "*", "part-*.parquet")
+    return [found.path for match in FileSystems.match([pattern]) for found in match.metadata_list]
+
+
 class LossWriter:
     """Writes the scored rows of one work item, `DIRECTORY/HEAD/part-NAME.parquet` for each head.
 

@@ -17,6 +17,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from pipeline.beam.files import exists, list_shards, open_file, read_file
+from pipeline.beam.losses import list_losses
 from pipeline.beam.publish import DATA, FILES, REPORT, Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.check import find_shards
@@ -80,15 +81,27 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
 
 
 def check_output(job: Job) -> None:
-    """Refuses to write over an older run unless that was asked for.
+    """Refuses to write over an older run, or among its losses, unless that was asked for.
 
     Raises:
-        ConfigError: if the output holds files of a run.
+        ConfigError: if the output holds files of a run, or the other directory losses of one.
     """
     found = [name for name in FILES if exists(FileSystems.join(job.output, name))]
-    if found and not job.overwrite:
-        message = f"{job.output} holds a run ({found[0]}); give --overwrite to replace it"
-        raise ConfigError([Problem(job.source, ("output",), message)])
+    losses = [] if job.example_losses is None else list_losses(job.example_losses)
+    problems = [
+        Problem(
+            job.source, (name,), f"{place} holds a run ({file}); give --overwrite to replace it"
+        )
+        for name, place, files in (
+            ("output", job.output, found),
+            ("write_example_losses", job.example_losses, losses),
+        )
+        for file in files[:1]
+    ]
+    if problems and not job.overwrite:
+        raise ConfigError(problems)
+    if losses:
+        FileSystems.delete(losses)
 
 
 def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:

@@ -153,6 +153,12 @@ def test_example_losses_are_the_same_in_every_run(
         assert run(files, tmp_path / f"out_{attempt}", "--write_example_losses", str(losses)) == 0
         names.append(sorted(p.relative_to(losses) for p in losses.rglob("*")))
     assert names[0] == names[1]
+    again = "--write_example_losses", str(tmp_path / "one")
+    assert run(files, tmp_path / "out_three", *again) == 2
+    fewer = files.replace("*", "part-00001")
+    assert run(fewer, tmp_path / "out_three", *again, "--overwrite") == 0
+    assert 0 < len(list((tmp_path / "one").rglob("*.parquet"))) < len(names[0])
+    assert run(files, tmp_path / "out_three", *again, "--overwrite") == 0
     table = pq.read_table(tmp_path / "one" / "click")
     assert {"file", "row", "logits", "probabilities", "class_id", "loss"} <= set(table.column_names)
     click = reference.report["heads"]["click"]["slices"][0]
