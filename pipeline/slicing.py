@@ -93,14 +93,12 @@ class _Values:
         dates = _is_date(type_)
         # As text, for Arrow's years are more than Python's.
         indices, values = coded(array.cast(pa.string()) if dates else array)
-        used = np.zeros(len(values), bool)
-        used[indices] = True
-        numbers = np.zeros(len(values), np.int64)
-        for at in np.flatnonzero(used):
-            kind, value = _condition(values[at])
-            kind = "date" if dates and value is not None else kind
-            numbers[at] = self._number((self._column, kind, value))
-        out: Ints = numbers.take(indices)
+        numbers = []
+        for value in values:
+            kind, own = _condition(value)
+            kind = "date" if dates and own is not None else kind
+            numbers.append(self._number((self._column, kind, own)))
+        out: Ints = np.array(numbers, np.int64).take(indices)
         return out
 
     def _number(self, condition: Condition) -> int:
@@ -114,7 +112,7 @@ def _is_date(type_: pa.DataType) -> bool:
     return bool(pa.types.is_date(type_))
 
 
-def _condition(value: object) -> tuple[str, str | int | float | bool | None]:
+def _condition(value: object) -> tuple[str, str | int | bool | None]:
     if value is None:
         return "missing", None
     if isinstance(value, bool):
@@ -122,8 +120,8 @@ def _condition(value: object) -> tuple[str, str | int | float | bool | None]:
     if isinstance(value, int):
         return "int", value
     if isinstance(value, float):
-        # Text, so that NaN and the infinities are values like any other.
-        return "float", repr(value)
+        # Text, so that NaN and the infinities are values like any other; -0.0 is 0.0.
+        return "float", repr(value + 0.0)
     if isinstance(value, str):
         return "string", value
     assert isinstance(value, bytes)

@@ -15,7 +15,6 @@ from heads.statistics.exact import (
     ExactColumn,
     Ints,
     Summand,
-    as_integers,
 )
 from heads.statistics.scored import Key, Scored, Segments
 from heads.statistics.state import State, build_state, merge
@@ -60,7 +59,7 @@ class Accumulator:
                 segment = np.repeat(segment, elements.repeat)
             self._add(
                 segment,
-                elements.code[part],
+                None if elements.code is None else elements.code[part],
                 {name: summand[part] for name, summand in elements.values.items()},
             )
 
@@ -86,13 +85,14 @@ class Accumulator:
             self._target = None if identity else target
         return segments.index if self._target is None else self._target[segments.index]
 
-    def _add(self, segment: Ints, code: Ints, values: dict[str, Summand]) -> None:
+    def _add(self, segment: Ints, code: Ints | None, values: dict[str, Summand]) -> None:
         cells = len(self._position) * self._size
         if self._dense is not None and cells > DENSE_CELLS:
             self._flush()
             self._dense = None
-        if len(self._position) > 1:
-            code = segment * self._size + code
+        if code is None or len(self._position) > 1:
+            first = segment if self._size == 1 else segment * self._size
+            code = first if code is None else first + code
         if self._dense is not None:
             self._dense.add(code, values, cells)
             return
@@ -145,7 +145,7 @@ class _DenseTable:
                 self._specials[name] = before + _count_specials(summand.specials, code, self._codes)
             limbs = self._limbs[name]
             for part in summand.parts:
-                added = as_integers(np.bincount(code, part.values, self._codes), part)
+                added = part.add_up(code, self._codes)
                 if part.limb in limbs:
                     limbs[part.limb] += added
                 else:

@@ -23,12 +23,12 @@ class Elements:
     """What a statistic takes from a batch: `n * repeat` elements, row by row.
 
     Attributes:
-        code: int64 `[n * repeat]`, `group * cells + cell`.
+        code: int64 `[n * repeat]`, `group * cells + cell`; None if all are 0.
         values: `[n * repeat]` by the name of the exact sum that each adds to.
         repeat: how many elements a row gives.
     """
 
-    code: Ints
+    code: Ints | None
     values: Mapping[str, Summand]
     repeat: int = 1
 

@@ -32,6 +32,8 @@ MAX_ADDS = 512
 _HALF = 1 << (RADIX - 1)
 # The limbs that sums of float64 can touch: the smallest is 2**-1074, and int64 counts the rows.
 _LOWEST, _HIGHEST = -30, 31
+# Below one in so many rows, the rows that have a limb are picked out.
+_FEW = 3
 # Above this exponent the rounding constant of `_cut` would overflow.
 _SAFE_EXPONENT = 960
 
@@ -47,14 +49,27 @@ class Part:
 
     Attributes:
         limb: which.
-        values: float64 `[n]`, whole multiples of `2**exponent`, at most `2**RADIX` of them each.
+        values: float64 `[r]`, whole multiples of `2**exponent`, at most `2**RADIX` of them each.
         exponent: the unit of `values`: `limb_exponent(limb)`, which is never 0; but 0 for the
             largest floats, whose values are given in units of the limb.
+        rows: `[r]`, which of the values have this limb; None for all, and then `r` is `n`.
     """
 
     limb: int
     values: Floats
     exponent: int
+    rows: npt.NDArray[np.intp] | None = None
+
+    def add_up(self, code: Ints, codes: int) -> Ints:
+        """The sums by code, int64 `[codes]`, in units of the limb; `code` is int64 `[n]`."""
+        own = code if self.rows is None else code.take(self.rows)
+        sums: npt.NDArray[Any] = np.bincount(own, self.values, codes)
+        if self.exponent > -_SAFE_EXPONENT:
+            sums = sums * math.ldexp(1.0, -self.exponent)
+        else:
+            sums = np.ldexp(sums, -self.exponent)
+        integers: Ints = sums.astype(np.int64)
+        return integers
 
 
 class Summand:
@@ -77,9 +92,7 @@ class Summand:
     @cached_property
     def specials(self) -> Ints | None:
         """Which values are NaN (1), +inf (2), -inf (3), int64 `[n]`; None if all are finite."""
-        if math.isfinite(self.values.max(initial=0.0)) and math.isfinite(
-            self.values.min(initial=0.0)
-        ):
+        if all(map(math.isfinite, self._extremes)):
             return None
         kinds = [np.isnan(self.values), self.values == np.inf, self.values == -np.inf]
         out: Ints = np.select(kinds, [1, 2, 3])
@@ -88,18 +101,27 @@ class Summand:
     @cached_property
     def parts(self) -> list[Part]:
         """The limbs of the finite values, the highest first."""
-        finite = self.values
-        if self.specials is not None:
-            finite = np.where(self.specials == 0, finite, 0.0)
-        return list(_cut(finite))
+        if self.specials is None:
+            return list(_cut(self.values, self._extremes))
+        finite = np.where(self.specials == 0, self.values, 0.0)
+        return list(_cut(finite, _extremes(finite)))
+
+    @cached_property
+    def _extremes(self) -> tuple[float, float]:
+        return _extremes(self.values)
 
 
-def _cut(values: Floats) -> Iterator[Part]:
-    top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+def _extremes(values: Floats) -> tuple[float, float]:
+    """The lowest and highest of some values and 0; NaN if one of them is."""
+    return float(values.min(initial=0.0)), float(values.max(initial=0.0))
+
+
+def _cut(values: Floats, extremes: tuple[float, float]) -> Iterator[Part]:
+    top = max(map(abs, extremes))
     if top == 0.0:
         return
     limb = (math.frexp(top)[1] - 1 - ORIGIN) // RADIX
-    rest = values
+    rest, rows = values, None
     while True:
         exponent = limb_exponent(limb)
         if exponent <= _SAFE_EXPONENT:
@@ -109,23 +131,22 @@ def _cut(values: Floats) -> Iterator[Part]:
             part = rest + shifter
             part -= shifter
             rest = rest - part
-            yield Part(limb, part, exponent)
+            yield Part(limb, part, exponent, rows)
         else:
             part = np.rint(np.ldexp(rest, -exponent))
             # rint may round up past the largest float; the half that is left is exact either way.
             half = np.ldexp(part * 0.5, exponent)
             rest = (rest - half) - half
-            yield Part(limb, part, 0)
-        if not rest.any():
+            yield Part(limb, part, 0, rows)
+        more = rest != 0
+        left = np.count_nonzero(more)
+        if not left:
             return
+        if left < len(rest) // _FEW:
+            # Few values reach this far down, and the others need not come along.
+            own = np.flatnonzero(more)
+            rest, rows = rest.take(own), own if rows is None else rows.take(own)
         limb -= 1
-
-
-def as_integers(sums: npt.NDArray[Any], part: Part) -> Ints:
-    """Sums of values of a part as int64 numbers of its unit."""
-    whole = sums if part.exponent == 0 else np.ldexp(sums, -part.exponent)
-    integers: Ints = whole.astype(np.int64)
-    return integers
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,8 @@ class ScoreHistogram(Statistic):
         if self.by_class and self.classes > 1:
             group += np.tile(np.arange(self.classes) * 2, len(scored))
         weight = {"weight": weight_of(scored, self.classes)} if self.weighted else {}
-        return Elements(group * self.cells, weight, self.classes)
+        group *= self.cells
+        return Elements(group, weight, self.classes)
 
     def accumulator(self) -> Accumulator:
         return _HistogramAccumulator(self)
@@ -124,7 +125,9 @@ class _HistogramAccumulator(Accumulator):
                 self._index.coarsen(missing)
             slot = self._index.find(raw)
         elements = self._statistic.elements(scored)
-        self._add_elements(replace(elements, code=elements.code + slot), segments)
+        assert elements.code is not None
+        slot += elements.code
+        self._add_elements(replace(elements, code=slot), segments)
 
     def _build(
         self, keys: list[Key], segment: Ints, group: Ints, cell: Ints, table: Table
@@ -147,7 +150,9 @@ class _CellIndex:
 
     def __init__(self, max_cells: int) -> None:
         self._max_cells = max_cells
-        self._use(np.zeros(0, np.uint64), 0)
+        self.cells: Words = np.zeros(0, np.uint64)
+        self.shift = 0
+        self._use(self.cells, self.shift)
 
     def find(self, raw: Words) -> Ints:
         """The slots of scores given as plain float bits; -1 where the cell is new."""
@@ -170,7 +175,9 @@ class _CellIndex:
         new = _distinct(raw >> np.uint64(self.shift))
         if len(self.cells) + len(new) > self._max_cells:
             return False
-        self._use(np.concatenate([self.cells, new]), self.shift)
+        first = len(self.cells)
+        self.cells = np.concatenate([self.cells, new])
+        self._place(first)
         return True
 
     def coarsen(self, raw: Words) -> None:
@@ -182,20 +189,24 @@ class _CellIndex:
 
     def _use(self, cells: Words, shift: int) -> None:
         self.cells, self.shift = cells, shift
-        slots = np.arange(len(cells))
-        self._direct: Ints | None = None
-        if 64 - shift <= _DIRECT_BITS:
-            self._direct = np.full(1 << (64 - shift), -1)
+        bits = 64 - shift
+        self._direct = np.full(1 << bits, -1) if bits <= _DIRECT_BITS else None
+        if self._direct is None:
+            # No cell of a score has all 64 bits set: those are a NaN.
+            self._names = np.full(1 << _HASH_BITS, ~np.uint64(0))
+            self._slots = np.full(1 << _HASH_BITS, -1)
+        self._place(0)
+
+    def _place(self, first: int) -> None:
+        """Makes the cells from one slot on known."""
+        cells, slots = self.cells[first:], np.arange(first, len(self.cells))
+        if self._direct is not None:
             self._direct[cells.view(np.int64)] = slots
             return
-        # A sentinel keeps the look-up of an empty index whole; no cell has all 64 bits set
-        # and a slot, for those bits are a NaN.
-        filled = np.concatenate([cells, np.array([~np.uint64(0)])])
-        numbers = np.append(slots, -1)
-        self._order = numbers[np.argsort(filled)]
-        self._sorted = np.sort(filled)
-        self._names = np.full(1 << _HASH_BITS, ~np.uint64(0))
-        self._slots = np.full(1 << _HASH_BITS, -1)
         place = ((cells * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
         self._names[place] = cells
         self._slots[place] = slots
+        # A sentinel keeps the look-up of an empty index whole.
+        filled = np.append(self.cells, ~np.uint64(0))
+        self._order = np.append(np.arange(len(self.cells)), -1)[np.argsort(filled)]
+        self._sorted = np.sort(filled)

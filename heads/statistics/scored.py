@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from heads.statistics.exact import Floats, Summand
 
-Condition = tuple[str, str, str | int | float | bool | None]
+Condition = tuple[str, str, str | int | bool | None]
 """One condition of a key: `(column, kind, value)`; `kind` is the type of the value, or the tag
-`missing`, whose value is None."""
+`missing`, whose value is None. Floats are given as text: NaN is a value, and -0.0 is 0.0."""
 
 Key = tuple[Condition, ...]
 """The conditions that define a segment, sorted by column; `()` is all rows."""

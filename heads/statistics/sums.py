@@ -35,7 +35,7 @@ class LossSums(Statistic):
         if self.weighted:
             weight = weight_of(scored)
             values = {"weight": weight, "loss": Summand(weight.values * scored.loss)}
-        return Elements(np.zeros(len(scored), np.int64), values)
+        return Elements(None, values)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ClassSums(Statistic):
             weight = weight_of(scored, self.classes)
             values = {name: weight.values * column for name, column in values.items()}
             summands = {"weight": weight}
-        code = np.tile(np.arange(self.classes), len(scored))
+        code = None if self.classes == 1 else np.tile(np.arange(self.classes), len(scored))
         summands |= {name: Summand(column) for name, column in values.items()}
         return Elements(code, summands, self.classes)
 

@@ -247,19 +247,20 @@ def _decode(buffer: UInt8, scan: FeatureScan, column: int, kinds: UInt8) -> pa.A
 
     Records with another kind than the first are left to the protobuf runtime: most often a fault.
     """
-    has = np.flatnonzero(scan.recognised & (scan.starts[column] >= 0))
+    rows = np.flatnonzero(scan.recognised & (scan.starts[column] >= 0))
     found, starts, sizes, plain = read_kinds(
-        buffer, scan.starts[column, has], scan.sizes[column, has]
+        buffer, scan.starts[column].take(rows), scan.sizes[column].take(rows)
     )
-    kinds[has] = found
-    chosen = np.flatnonzero(plain & (found > 0))
-    kind = int(found[chosen[0]]) if len(chosen) else 0
-    scan.recognised[has[~plain | (found > 0) & (found != kind)]] = False
+    kinds[rows] = found
+    of_first = plain & (found > 0)
+    kind = int(found[np.argmax(of_first)]) if of_first.any() else 0
+    of_first &= found == kind
+    if not of_first.all():
+        scan.recognised[rows[~of_first & ((found > 0) | ~plain)]] = False
+        rows, starts, sizes = rows[of_first], starts[of_first], sizes[of_first]
     if not kind:
         return pa.nulls(len(kinds))
-    chosen = chosen[found[chosen] == kind]
-    rows = has[chosen]
-    counts, values, plain = read_lists(kind, buffer, starts[chosen], sizes[chosen])
+    counts, values, plain = read_lists(kind, buffer, starts, sizes)
     scan.recognised[rows[~plain]] = False
     lengths = np.zeros(len(kinds), np.int64)
     lengths[rows] = counts

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from heads.statistics import same
 from pipeline import evaluate as evaluation
 from pipeline.config.problems import ConfigError
 from pipeline.evaluate import Evaluator, evaluate, evaluate_items
@@ -18,6 +19,7 @@ from pipeline.readers import WorkItem, parquet
 from pipeline.readers.shards import open_local
 from tests.pipeline.tables import (
     PLAIN,
+    binary_table,
     plan_of,
     rows_of,
     write,
@@ -37,6 +39,30 @@ def test_bad_rows_of_a_table_are_numbered() -> None:
         "table: row 2: head 'h': 'y' is outside the range of labels",
         "table: row 3: head 'h': 's' is NaN or infinite",
     ]
+
+
+def test_numbers_go_on_over_the_batches_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "BATCH_ROWS", 4)
+    labels = np.zeros(20, np.int64)
+    labels[[3, 4, 17]] = 9
+    table = pa.table({"s": np.ones(20), "y": labels})
+    for whole in (table, pa.concat_tables([table.slice(0, 6), table.slice(6)])):
+        assert [p.split(": ")[1] for p in problems_of(whole, PLAIN)] == ["row 3", "row 4", "row 17"]
+
+
+def test_good_rows_are_measured_in_their_slices_beside_bad_ones() -> None:
+    table = binary_table(60, 0)
+    y = table["y"].to_pylist()
+    y[::7] = [2] * len(y[::7])
+    spoilt = table.set_column(table.schema.get_field_index("y"), "y", pa.array(y))
+    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    evaluator = Evaluator(plan, open_local)
+    facts = evaluator.add(rows_of(spoilt.to_batches()[0]))
+    assert facts.bad == {("h", "out_of_range:y"): 9}
+    good = evaluate(table.filter(pa.array([v != 2 for v in y])), plan).states
+    found = evaluator.states()
+    assert found.keys() == good.keys()
+    assert all(same(state, found[key]) for key, state in good.items())
 
 
 @pytest.mark.parametrize("batch_rows", [1, 3, 1 << 17])

@@ -347,6 +347,15 @@ def test_class_ids_far_away_are_bad_rows() -> None:
     assert faults_of(head, s=three, y=lists, w=[1.0] * 4) == {"not_a_class_id:y": [0, 1, 2]}
 
 
+def test_class_ids_between_classes_are_bad_rows() -> None:
+    ids = [0.0, 0.5, 1.0, math.nextafter(2, 0), 2.0]
+    three = [[1.0, 2.0, 3.0]] * 5
+    found = faults_of(head_of(HEADS[5]), s=three, y=ids, w=[1.0] * 5)
+    assert found == {"not_a_class_id:y": [1, 3]}
+    found = faults_of(head_of(HEADS[8]), s=three, y=[[i] for i in ids], w=[1.0] * 5)
+    assert found == {"not_a_class_id:y": [1, 3]}
+
+
 def test_lengths_of_lists_an_element_is_picked_from() -> None:
     head = head_of("type: binary, logits: {column: s, index: 1}, label: y")
     rows = rows_of({"s": [[1.0, 2.0], [1.0, 2.0, 3.0], [0.0, 1.0]], "y": [0, 1, 0]})

@@ -99,6 +99,8 @@ def test_bad_rows_that_are_not_listed_are_counted() -> None:
     rows = tuple(BadRow("a.parquet", i, "h", "null:y") for i in range(FIRST))
     exact = Facts(rows=9, kept=9, bad={("h", "null:y"): FIRST}, examples=rows)
     assert exact.problems() == [str(row) for row in rows]
+    one = exact + Facts(bad={("h", "null:y"): 1})
+    assert one.problems()[-1] == "... and 1 more bad rows"
     more = exact + Facts(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
     assert more.problems() == [*map(str, rows), "... and 1,500 more bad rows"]
 

@@ -232,6 +232,14 @@ def test_a_table() -> None:
     ]
 
 
+def test_wide_letters_take_two_columns() -> None:
+    fullwidth, halfwidth = "\N{FULLWIDTH LATIN CAPITAL LETTER A}", "\N{HALFWIDTH KATAKANA LETTER A}"
+    assert shown(["界" * 4, fullwidth * 4, halfwidth * 8])[3:5] == [
+        f"            b={'界' * 4}  b={fullwidth * 4}  b={halfwidth * 8}",
+        "  examples      12,345      12,345      12,345",
+    ]
+
+
 def test_a_table_with_a_confusion_matrix() -> None:
     assert shown(["x"], classes=("cat", "dog"))[6:] == [
         "",

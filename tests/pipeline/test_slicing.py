@@ -71,7 +71,7 @@ def condition(column: str, value: Any) -> Condition:
         case int():
             return column, "int", value
         case float():
-            return column, "float", repr(value)
+            return column, "float", repr(value + 0.0)
         case str():
             return column, "string", value
     text = value.decode("utf-8", "ignore")
@@ -158,7 +158,7 @@ def test_every_kind_of_value_has_a_key_of_its_own() -> None:
     batches = [{"c": pa.array(values, type_)} for type_, values in VALUES.items()]
     found, _ = count(Slicer(["c"]), batches)
     kinds = Counter(key[0][1] for key in found if key)
-    assert kinds == {"missing": 1, "int": 8, "float": 9, "bool": 2, "string": 10, "bytes": 2}
+    assert kinds == {"missing": 1, "int": 8, "float": 8, "bool": 2, "string": 10, "bytes": 2}
     assert found[(("c", "missing", None),)] == len(VALUES)
     assert found[(("c", "string", "é"),)] == 1
     assert found[(("c", "float", "nan"),)] == 2

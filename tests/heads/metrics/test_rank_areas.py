@@ -162,6 +162,9 @@ def test_a_cell_of_everything_by_hand() -> None:
     assert len(cells) == 1
     found = areas(state)
     assert [found[bound][0][0] for bound in BOUNDS] == [2 / 8, 0.0, 4 / 8]
+    # The lower bound is the integral of u / (u + 4) over the positive weight, from 0 to 2.
+    lower = (2 - 4 * math.log(6 / 4)) / 2
+    assert [found[bound][1][0] for bound in BOUNDS] == pytest.approx([2 / 6, lower, 2 / 4])
 
 
 # Exact histograms.

@@ -105,6 +105,7 @@ class Writer:
                 feature(kind, first + varint(9 << 3) + varint(5)),  # unknown fields
                 feature(kind, first) + field(9, b"u"),
                 feature(kind, first + b"\x02\x00"),  # field number 0
+                b"\x02\x00",
                 field(FIELD_NUMBERS[kind], first, width=3),  # a size wider than it needs
                 field(FIELD_NUMBERS[kind], first, width=6),
                 feature("int64", field(1, varint(7, 10))),
@@ -188,6 +189,27 @@ def by_runtime(content: bytes) -> Lists | None:
         for name, kind in kinds.items()
         if kind is not None
     }
+
+
+def without_others(content: bytes) -> bytes:
+    """Drop the features not in COLUMNS, whose bodies are not read, from a plain record."""
+
+    def number_at(at: int) -> tuple[int, int]:
+        width = next(k for k in range(1, 10) if content[at + k - 1] < 0x80)
+        return sum((content[at + k] & 0x7F) << 7 * k for k in range(width)), at + width
+
+    kept = b""
+    try:
+        _, at = number_at(1)
+        while at < len(content):
+            size, body = number_at(at + 1)
+            key_size, key = number_at(body + 1)
+            if content[key : key + key_size] in map(str.encode, COLUMNS):
+                kept += content[at : body + size]
+            at = body + size
+    except (IndexError, StopIteration):
+        return content
+    return field(1, kept)
 
 
 def bits(kind: str, values: list | None) -> list | None:

@@ -110,6 +110,8 @@ def test_directories_that_the_glob_names_may_be_hidden(tmp_path: Path) -> None:
         ("gs://b/_out/a.parquet", "gs://b/*/a.parquet", False),
         ("../_a/x.parquet", "../_a/x.parquet", True),
         ("./x.parquet", "./*", True),
+        ("x1/../y.parquet", "x*/../y.parquet", True),
+        ("x1/./y.parquet", "x*/./y.parquet", True),
     ]:
         assert is_data(path, pattern) == expected, path
 
