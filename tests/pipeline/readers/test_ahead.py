@@ -25,10 +25,9 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield from range(5)
         raise ValueError("the sixth")
 
-    seen = []
+    seen: list[int] = []
     with pytest.raises(ValueError, match="the sixth"):
-        for item in read_ahead(source()):
-            seen.append(item)
+        seen.extend(read_ahead(source()))
     assert seen == list(range(5))
     assert readers() == 0
 
