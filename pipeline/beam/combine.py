@@ -24,6 +24,10 @@ class StateCoder(Coder):
     def decode(self, encoded: bytes) -> State:
         return decode(encoded)
 
+    def estimate_size(self, value: State) -> int:
+        # Beam asks for each element, and by default encodes it to find out.
+        return len(value) * value.statistic.row_bytes()
+
     def is_deterministic(self) -> bool:
         return True
 
