@@ -80,7 +80,8 @@ def _read_batches(
         for batch in read_examples(
             stream, shard.path, wanted, compression=shard.compression, batch_rows=batch_rows
         ):
-            yield _without_absence(batch)
+            # A batch without columns keeps its rows only as long as it is not built anew.
+            yield _without_absence(batch) if wanted else batch
 
 
 def _without_absence(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -101,7 +101,7 @@ KEYS: tuple[Key, ...] = (
     (("age", "string", "7"),),
     (("flag", "bool", True),),
     (("flag", "int", 1),),
-    (("score", "float", -0.5),),
+    (("score", "float", "-0.5"),),
     (("age", "int", -(2**63)), ("country", "string", "CH")),
 )
 

@@ -46,7 +46,7 @@ def assert_bits(found: float, expected: float) -> None:
         assert found == expected
 
 
-@settings(law, max_examples=200)
+@settings(law, max_examples=100)
 @given(values=st.lists(finite, min_size=1, max_size=30))
 def test_sums_are_rounded_once(values: list[float]) -> None:
     expected = ieee_sum(values)

@@ -41,7 +41,7 @@ def smallest_shift(places: set[int], most: int) -> int:
     return next(s for s in range(64) if len({place >> s for place in places}) <= most)
 
 
-@settings(law, max_examples=150)
+@settings(law, max_examples=100)
 @given(scores=score_lists, most=max_cells, batch=st.integers(1, 9))
 def test_shift_and_cells_equal_brute_force(scores: list[float], most: int, batch: int) -> None:
     places = [order_of(score) for score in scores]

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from pipeline.readers import plan_items, read_columns, read_rows
+from pipeline.readers.example import encode_example
 from pipeline.readers.faults import DataFault
 from pipeline.readers.shards import WorkItem, list_local, open_local
+from pipeline.readers.tfrecord import write_records
 from tests.pipeline.tables import write
 
 
@@ -83,3 +85,22 @@ def test_items_of_a_shard(tmp_path: Path, name: str) -> None:
     path.write_bytes(b"never opened here")
     (shard,) = list_local([str(path)])
     assert plan_items(shard, open_local) == [WorkItem(shard)]
+
+
+def test_tfrecord_rows_whose_columns_are_all_directories(tmp_path: Path) -> None:
+    path = tmp_path / "site=A" / "a.tfrecord"
+    path.parent.mkdir()
+    write_records(str(path), [encode_example({"x": [1.0]}), encode_example({})])
+    (shard,) = list_local([str(path)])
+    (found,) = read_rows(WorkItem(shard), ["site"], 9, open_local)
+    assert len(found) == 2
+    assert found.column("site").to_pylist() == [b"A", b"A"]
+
+
+def test_an_absent_feature_is_an_empty_list(tmp_path: Path) -> None:
+    records = [{"x": [1.0, 2.0]}, {}, {"x": [3.0]}]
+    write_records(str(tmp_path / "a.tfrecord"), [encode_example(r) for r in records])
+    (shard,) = list_local([str(tmp_path / "a.tfrecord")])
+    (found,) = read_rows(WorkItem(shard), ["x", "y"], 9, open_local)
+    assert found.column("x").to_pylist() == [[1.0, 2.0], [], [3.0]]
+    assert found.column("y").to_pylist() == [[], [], []]
