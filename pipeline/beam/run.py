@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentError
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,12 +116,16 @@ def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineO
         own: the options of the command itself, for the hint at what was meant.
 
     Raises:
-        ConfigError: for an option nobody knows, and for a running mode known to corrupt elements.
+        ConfigError: for an option nobody knows or of a wrong value, and for a running mode known
+            to corrupt elements.
     """
     parser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(parser)
-    _, unknown = parser.parse_known_args(list(arguments))
+    try:
+        _, unknown = parser.parse_known_args(list(arguments))
+    except ArgumentError as error:
+        raise ConfigError([Problem("command line", (), str(error))]) from error
     known = [*own, *(text for action in parser._actions for text in action.option_strings)]
     problems = []
     for argument in unknown:

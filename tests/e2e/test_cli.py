@@ -91,6 +91,7 @@ def test_a_broken_file_is_named(
         (CONFIG, ["--direct_num_worker=2"], "did you mean --direct_num_workers"),
         (CONFIG, ["--overwrit"], "--overwrite"),
         (CONFIG, ["extra"], "unknown argument extra"),
+        (CONFIG, ["--direct_num_workers=many"], "invalid int value: 'many'"),
         (CONFIG, ["--direct_running_mode=multi_threading"], "multi_processing"),
         ("where: [{column: split, values: [1]}]\n" + CONFIG, [], "write the values as the column"),
     ],
