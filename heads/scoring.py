@@ -97,7 +97,8 @@ def _cross_entropy(labels: Floats, probabilities: Floats) -> Floats:
     """-y log(p), and 0 where y is 0, whatever p is."""
     with np.errstate(divide="ignore", invalid="ignore"):
         product = labels * np.log(probabilities)
-    return -np.where(labels == 0, 0.0, product)
+    # Subtracted from 0, not negated: a loss of nothing is 0.0, not -0.0.
+    return 0.0 - np.where(labels == 0, 0.0, product)
 
 
 _SCORERS: dict[HeadType, Callable[[ScoreKind, Floats, Floats, Floats | None], Scored]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ def read_columns(shard: Shard, open_file: OpenFile) -> dict[str, pa.DataType]:
         DataFault: if the shard cannot be read.
     """
     columns = {name: pa.string() for name in shard.directory_columns()}
+    open_file = _naming_what_is_gone(open_file)
     if shard.format == "parquet":
         schema = parquet.read_schema(shard, open_file)
         return columns | {field.name: field.type for field in schema}
@@ -35,7 +37,9 @@ def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
     Raises:
         DataFault: if the footer of a Parquet file cannot be read.
     """
-    return parquet.plan_items(shard, open_file) if shard.format == "parquet" else [WorkItem(shard)]
+    if shard.format == "tfrecord":
+        return [WorkItem(shard)]
+    return parquet.plan_items(shard, _naming_what_is_gone(open_file))
 
 
 def read_rows(
@@ -47,6 +51,7 @@ def read_rows(
         DataFault: if the file is damaged or lacks a column.
     """
     directory = item.shard.directory_columns()
+    open_file = _naming_what_is_gone(open_file)
     first = item.first_row
     for batch in read_ahead(_read_batches(item, columns, batch_rows, open_file)):
         names = batch.schema.names
@@ -82,6 +87,19 @@ def _read_batches(
         ):
             # A batch without columns keeps its rows only as long as it is not built anew.
             yield _without_absence(batch) if wanted else batch
+
+
+def _naming_what_is_gone(open_file: OpenFile) -> OpenFile:
+    """Opens files; one that is gone since they were listed is a fault."""
+
+    def open_(path: str) -> BinaryIO:
+        try:
+            return open_file(path)
+        except FileNotFoundError as error:
+            detail = "the file was there when files were listed; restore it, or run again"
+            raise DataFault(path, "missing_file", detail) from error
+
+    return open_
 
 
 def _without_absence(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.readers import plan_items, read_columns, read_rows
 from pipeline.readers.example import encode_example
 from pipeline.readers.faults import DataFault
-from pipeline.readers.shards import WorkItem, list_local, open_local
+from pipeline.readers.shards import WorkItem, list_local, make_shard, open_local
 from pipeline.readers.tfrecord import write_records
 from tests.pipeline.tables import write
 
@@ -104,3 +104,11 @@ def test_an_absent_feature_is_an_empty_list(tmp_path: Path) -> None:
     (found,) = read_rows(WorkItem(shard), ["x", "y"], 9, open_local)
     assert found.column("x").to_pylist() == [[1.0, 2.0], [], [3.0]]
     assert found.column("y").to_pylist() == [[], [], []]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord"])
+def test_a_file_that_is_gone_is_a_fault(tmp_path: Path, name: str) -> None:
+    shard = make_shard(str(tmp_path / name), 3)
+    with pytest.raises(DataFault, match=rf"{name}: missing_file: .* run again"):
+        for item in plan_items(shard, open_local):
+            list(read_rows(item, ["x"], 9, open_local))
