@@ -109,6 +109,10 @@ def test_an_absent_feature_is_an_empty_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord"])
 def test_a_file_that_is_gone_is_a_fault(tmp_path: Path, name: str) -> None:
     shard = make_shard(str(tmp_path / name), 3)
-    with pytest.raises(DataFault, match=rf"{name}: missing_file: .* run again"):
+
+    def read() -> None:
         for item in plan_items(shard, open_local):
             list(read_rows(item, ["x"], 9, open_local))
+
+    with pytest.raises(DataFault, match=rf"{name}: missing_file: .* run again"):
+        read()
