@@ -8,7 +8,8 @@ the segments, put the rows under one another, add the rows of equal cells.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +72,7 @@ class State:
         position: dict[Key, int] = {}
         rows: list[npt.NDArray[np.intp]] = []
         targets: list[Ints] = []
-        bounds = np.searchsorted(self.segment, np.arange(len(self.keys) + 1))
+        bounds = self._bounds
         for index, coarser in enumerate(keys):
             if not coarser:
                 continue
@@ -95,10 +96,32 @@ class State:
 
     def take(self, segments: Sequence[int]) -> State:
         """The state of some segments alone, by position."""
-        own: list[list[Key]] = [[] for _ in self.keys]
-        for position in segments:
-            own[position] = [self.keys[position]]
-        return self.regroup(own)
+        own = sorted(segments)
+        if not own:
+            return self.statistic.zero()
+        rows = self._rows_of(own)
+        counts = np.diff(self._bounds)[own]
+        return State(
+            self.statistic,
+            tuple(self.keys[position] for position in own),
+            np.repeat(np.arange(len(own)), counts),
+            self.group[rows],
+            self.cell[rows],
+            {name: column[rows] for name, column in self.counts.items()},
+            {name: column.take(rows) for name, column in self.sums.items()},
+            self.shift,
+        )
+
+    @cached_property
+    def _bounds(self) -> npt.NDArray[np.intp]:
+        """Where the table rows of each segment begin, and where the last ones end `[s + 1]`."""
+        return np.searchsorted(self.segment, np.arange(len(self.keys) + 1))
+
+    def _rows_of(self, segments: Sequence[int]) -> npt.NDArray[np.intp]:
+        """The table rows of some segments."""
+        bounds = self._bounds
+        ranges = [np.arange(bounds[position], bounds[position + 1]) for position in segments]
+        return np.concatenate(ranges)
 
     def coarsened(self, shift: int) -> State:
         """The same state with at least `shift` low bits of `cell` given up."""
@@ -249,6 +272,3 @@ def same(left: State, right: State) -> bool:
             return False
         pairs += [(one.limbs, other.limbs), (one.specials, other.specials)]
     return all(np.array_equal(a, b) for a, b in pairs)
-
-
-__all__ = ["State", "build_state", "merge", "replace", "same"]
