@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -84,7 +83,10 @@ def is_list(type_: pa.DataType) -> bool:
 
 def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
     """The length of each list `[n]`, 0 for null."""
-    lengths = pc.list_value_length(array)
+    if pa.types.is_fixed_size_list(array.type):
+        present = array.is_valid().to_numpy(zero_copy_only=False)
+        return np.where(present, array.type.list_size, 0)
+    lengths = array.value_lengths()
     if lengths.null_count:
         lengths = lengths.fill_null(0)
     out: npt.NDArray[np.int64] = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -171,7 +173,8 @@ def python_values(array: pa.Array) -> list[Any]:
         values: list[Any] = array.to_pylist()
         return values
     # Nothing checks the text of a Parquet file; bytes make no promise.
-    raw = array.cast(pa.large_binary()).to_pylist()
+    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+    raw = array.view(pa.large_binary() if large else pa.binary()).to_pylist()
     return [None if word is None else _decoded(word) for word in raw]
 
 
