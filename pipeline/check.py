@@ -15,7 +15,7 @@ from pipeline.facts import BadData
 from pipeline.plan import Plan
 from pipeline.readers import OpenFile, Shard, read_columns
 from pipeline.readers.faults import DataFault
-from pipeline.slicing import Slicer
+from pipeline.slicing import check_slice_type
 from pipeline.where import keep_mask
 
 
@@ -104,7 +104,7 @@ def _wrong_types(plan: Plan, columns: dict[str, pa.DataType]) -> list[tuple[tupl
         wrong.append((("where",), str(error)))
     for column in plan.slice_columns:
         try:
-            Slicer([column]).segments(lambda name: rows.scalars(name)[0], 0)
+            check_slice_type(column, rows.scalars(column)[0].type)
         except TypeError as error:
             wrong.append((("slices",), str(error)))
     return wrong

@@ -84,13 +84,8 @@ class _Values:
         Raises:
             TypeError: if the column holds what rows cannot be sliced by.
         """
-        type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-        if not (is_number(type_) or is_text(type_) or _is_date(type_) or pa.types.is_null(type_)):
-            raise TypeError(
-                f"column '{self._column}' is {type_}, and rows are sliced by text, numbers,"
-                " booleans or dates"
-            )
-        dates = _is_date(type_)
+        check_slice_type(self._column, array.type)
+        dates = _is_date(array.type)
         # As text, for Arrow's years are more than Python's.
         indices, values = coded(array.cast(pa.string()) if dates else array)
         numbers = []
@@ -108,8 +103,18 @@ class _Values:
         return self._code[condition]
 
 
+def check_slice_type(column: str, type_: pa.DataType) -> None:
+    """Raises TypeError if rows cannot be sliced by a column of this type."""
+    own = type_.value_type if pa.types.is_dictionary(type_) else type_
+    if not (is_number(own) or is_text(own) or _is_date(own) or pa.types.is_null(own)):
+        raise TypeError(
+            f"column '{column}' is {own}, and rows are sliced by text, numbers, booleans or dates"
+        )
+
+
 def _is_date(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_date(type_))
+    own = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return bool(pa.types.is_date(own))
 
 
 def _condition(value: object) -> tuple[str, str | int | bool | None]:
