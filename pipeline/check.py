@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Rows
+from pipeline.columns import ColumnError, Rows
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.extract import type_problems
@@ -100,11 +100,11 @@ def _wrong_types(plan: Plan, columns: dict[str, pa.DataType]) -> list[tuple[tupl
     ]
     try:
         keep_mask(plan.config.where, rows)
-    except TypeError as error:
+    except ColumnError as error:
         wrong.append((("where",), str(error)))
     for column in plan.slice_columns:
         try:
             check_slice_type(column, rows.scalars(column)[0].type)
-        except TypeError as error:
+        except ColumnError as error:
             wrong.append((("slices",), str(error)))
     return wrong

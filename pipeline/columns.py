@@ -13,6 +13,10 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
+class ColumnError(TypeError):
+    """A column holds values of a type that cannot be read as the configuration says."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Some rows of one shard.
@@ -149,7 +153,7 @@ def coded(array: pa.Array) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
     The list may have values that no row has. Text that is not UTF-8 is bytes.
 
     Raises:
-        TypeError: if the values are of a type that cannot be told apart.
+        ColumnError: if the values are of a type that cannot be told apart.
     """
     if not pa.types.is_dictionary(array.type):
         if pa.types.is_float16(array.type):
@@ -157,7 +161,7 @@ def coded(array: pa.Array) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
         try:
             array = array.dictionary_encode()
         except pa.ArrowNotImplementedError as error:
-            raise TypeError(f"values of type {array.type} cannot be told apart") from error
+            raise ColumnError(f"values of type {array.type} cannot be told apart") from error
     values = python_values(array.dictionary)
     indices = array.indices
     if indices.null_count:

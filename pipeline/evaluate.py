@@ -16,7 +16,7 @@ from heads.scoring import score, without_weightless_losses
 from heads.statistics import Scored, Segments, State, merge
 from heads.statistics.accumulator import Accumulator
 from pipeline.check import check_types, find_shards
-from pipeline.columns import Rows
+from pipeline.columns import ColumnError, Rows
 from pipeline.extract import element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadData, BadRow, Facts
 from pipeline.plan import HeadPlan, Plan, StateKey, split
@@ -78,7 +78,7 @@ class Evaluator:
             segments = self._segments(rows)
             for head in self._plan.heads.values():
                 facts += self._add_head(head, rows, segments, sink)
-        except TypeError as error:
+        except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return facts
 
@@ -92,7 +92,7 @@ class Evaluator:
             values, several = rows.scalars(name)
             if several is not None:
                 row = rows.numbers[np.flatnonzero(several)[0]]
-                raise TypeError(f"column '{name}' has a list of several values in row {row}")
+                raise ColumnError(f"column '{name}' has a list of several values in row {row}")
             return values
 
         segments = self._slicer.segments(column, len(rows))

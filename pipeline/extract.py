@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.columns import (
+    ColumnError,
     Floats,
     Mask,
     Rows,
@@ -54,7 +55,7 @@ def extract(head: HeadConfig, rows: Rows) -> Extracted:
     """The scores, labels and weights of a head.
 
     Raises:
-        TypeError: if a column is of a type that the head cannot read; it names the column.
+        ColumnError: if a column is of a type that the head cannot read; it names the column.
     """
     faults: list[Fault] = []
     scores = _scores(head, rows, faults)
@@ -69,7 +70,7 @@ def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
     for read in (_scores, _labels, _weights):
         try:
             read(head, rows, [])
-        except TypeError as error:
+        except ColumnError as error:
             problems.append(str(error))
     return problems
 
@@ -122,7 +123,7 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     else:
         array, several = rows.scalars(column)
         if not is_text(array.type) and not pa.types.is_null(array.type):
-            raise TypeError(f"column '{column}' is {array.type}, and its vocabulary is of words")
+            raise ColumnError(f"column '{column}' is {array.type}, and its vocabulary is of words")
         labels, null, unknown = words(array, label.vocabulary)
         _missing(faults, column, null, several)
         _add(faults, f"not_in_vocabulary:{column}", unknown)
@@ -146,7 +147,7 @@ def _single(rows: Rows, column: str, faults: list[Fault]) -> Floats:
     """A column of single numbers `[n]`."""
     array, several = rows.scalars(column)
     if not is_number(array.type) and not pa.types.is_null(array.type):
-        raise TypeError(f"column '{column}' is {array.type}, and numbers are needed")
+        raise ColumnError(f"column '{column}' is {array.type}, and numbers are needed")
     values, null = numbers(array)
     _missing(faults, column, null, several)
     return values
@@ -155,7 +156,7 @@ def _single(rows: Rows, column: str, faults: list[Fault]) -> Floats:
 def _lists(rows: Rows, column: str) -> pa.Array:
     array = rows.column(column)
     if not is_list(array.type):
-        raise TypeError(f"column '{column}' is {array.type}, and lists are needed")
+        raise ColumnError(f"column '{column}' is {array.type}, and lists are needed")
     return array
 
 
@@ -219,7 +220,7 @@ def _indicators(rows: Rows, head: MultiLabelHead, faults: list[Fault]) -> Floats
     values = flat_values(array)
     if head.label.vocabulary is not None:
         if not is_text(values.type) and not pa.types.is_null(values.type):
-            raise TypeError(
+            raise ColumnError(
                 f"column '{column}' holds {values.type}, and its vocabulary is of words"
             )
         ids, null, wrong = (
@@ -243,7 +244,7 @@ def _indicators(rows: Rows, head: MultiLabelHead, faults: list[Fault]) -> Floats
 def _list_numbers(array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
     values = flat_values(array)
     if not is_number(values.type) and not pa.types.is_null(values.type):
-        raise TypeError(f"column '{column}' holds {values.type}, and numbers are needed")
+        raise ColumnError(f"column '{column}' holds {values.type}, and numbers are needed")
     return numbers(values)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from heads.statistics import OVERALL, Condition, Key, Segments
-from pipeline.columns import coded, is_number, is_text
+from pipeline.columns import ColumnError, coded, is_number, is_text
 
 Ints = npt.NDArray[np.int64]
 
@@ -82,7 +82,7 @@ class _Values:
         """The number of each row's value `[n]`.
 
         Raises:
-            TypeError: if the column holds what rows cannot be sliced by.
+            ColumnError: if the column holds what rows cannot be sliced by.
         """
         check_slice_type(self._column, array.type)
         dates = _is_date(array.type)
@@ -104,10 +104,10 @@ class _Values:
 
 
 def check_slice_type(column: str, type_: pa.DataType) -> None:
-    """Raises TypeError if rows cannot be sliced by a column of this type."""
+    """Raises ColumnError if rows cannot be sliced by a column of this type."""
     own = type_.value_type if pa.types.is_dictionary(type_) else type_
     if not (is_number(own) or is_text(own) or _is_date(own) or pa.types.is_null(own)):
-        raise TypeError(
+        raise ColumnError(
             f"column '{column}' is {own}, and rows are sliced by text, numbers, booleans or dates"
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Mask, Rows, coded, is_number, is_text
+from pipeline.columns import ColumnError, Mask, Rows, coded, is_number, is_text
 from pipeline.config import Where
 
 
@@ -17,14 +17,14 @@ def keep_mask(entries: Sequence[Where], rows: Rows) -> Mask:
     """The rows `[n]` that match every entry.
 
     Raises:
-        TypeError: if no value of an entry could be in its column, which is then a mistake; or if
+        ColumnError: if no value of an entry could be in its column, which is then a mistake; or if
             the column holds lists of several values.
     """
     keep = np.ones(len(rows), bool)
     for entry in entries:
         array, several = rows.scalars(entry.column)
         if several is not None:
-            raise TypeError(f"column '{entry.column}' of 'where' has lists of several values")
+            raise ColumnError(f"column '{entry.column}' of 'where' has lists of several values")
         keep &= _matches(entry, array)
     return keep
 
@@ -34,7 +34,7 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
     possible = [value for value in entry.values if _possible(value, type_)]
     if not possible:
         sought = ", ".join(repr(value) for value in entry.values)
-        raise TypeError(
+        raise ColumnError(
             f"column '{entry.column}' is {type_}, and 'where' looks for {sought} in it; write the"
             " values as the column has them (quote text, do not quote numbers)"
         )
