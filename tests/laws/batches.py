@@ -102,6 +102,7 @@ KEYS: tuple[Key, ...] = (
     (("flag", "bool", True),),
     (("flag", "int", 1),),
     (("score", "float", "-0.5"),),
+    (("score", "string", "-0.5"),),
     (("age", "int", -(2**63)), ("country", "string", "CH")),
 )
 

@@ -77,6 +77,15 @@ def with_header(header: object, columns: bytes) -> bytes:
     return PREFIX.pack(MAGIC, VERSION, len(text), zlib.crc32(text + columns)) + text + columns
 
 
+def with_checksum(data: bytes) -> bytes:
+    """The same bytes with the checksum that they ask for, so that what follows is looked at."""
+    if len(data) < PREFIX.size:
+        return data
+    magic, version, length, _ = PREFIX.unpack_from(data)
+    body = data[PREFIX.size :]
+    return PREFIX.pack(magic, version, length, zlib.crc32(body)) + body
+
+
 def assert_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="state"):
         decode(data)
@@ -115,12 +124,14 @@ def test_the_layout_is_as_described(data: bytes) -> None:
 def test_cut_short_anywhere(data: bytes) -> None:
     for length in range(len(data)):
         assert_refused(data[:length])
+        assert_refused(with_checksum(data[:length]))
 
 
 @each_state
 def test_bytes_too_many(data: bytes) -> None:
     assert_refused(data + b"\0")
     assert_refused(data + data)
+    assert_refused(with_checksum(data + b"\0"))
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"HCSX" + bytes(40), bytes(100), b"\xff" * 100])
@@ -179,6 +190,7 @@ def test_any_damage(data: bytes, damage: list[Change]) -> None:
     for change in damage:
         data = change(data)
     assert_refused_or_whole(data)
+    assert_refused_or_whole(with_checksum(data))
 
 
 ODD: tuple[object, ...] = (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key, Segments
 from heads.statistics.scored import key_text, parse_key
-from tests.laws.batches import law
+from tests.laws.batches import KEYS, law
 
 _texts = st.text('a7"\\\n \u2028\ud800é', max_size=4)
 _conditions = (
@@ -29,10 +29,8 @@ def test_the_text_of_a_key_gives_the_key_back(key: Key) -> None:
     assert [type(value) for _, _, value in back] == [type(value) for _, _, value in key]
 
 
-@law
-@given(one=_keys, other=_keys)
-def test_different_keys_have_different_texts(one: Key, other: Key) -> None:
-    assert (repr(one) == repr(other)) == (key_text(one) == key_text(other))
+def test_different_keys_have_different_texts() -> None:
+    assert len({key_text(key) for key in KEYS}) == len(KEYS)
 
 
 def test_overall_is_one_segment() -> None:
