@@ -27,8 +27,9 @@ from heads.inputs import Features, Float32, WeightColumn, as_logits, example_wei
 from heads.keys import MetricKeys, ModeKeys, PredictionKeys
 from heads.labels import Vocabulary
 from heads.losses import LossFn, as_scalar, call_loss_fn, reduce_loss
-from heads.metrics.base import Metric, Scope
+from heads.metrics.base import Metric
 from heads.metrics.registry import estimator_metrics
+from heads.metrics.scope import Scope
 from heads.running_metric import RegularizationLoss, RunningMetric, Tally
 from heads.statistics import Scored, Statistic
 

@@ -28,7 +28,7 @@ from heads.losses import (
     sigmoid_cross_entropy,
     softmax,
 )
-from heads.metrics.base import Scope
+from heads.metrics.scope import Scope
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 

@@ -15,7 +15,7 @@ from heads.inputs import Features, Float32, WeightColumn
 from heads.keys import PredictionKeys
 from heads.labels import Vocabulary, check_vocabulary_words, class_names
 from heads.losses import LossFn, as_scalar, check_loss_fn, check_reduction, weighted_sum
-from heads.metrics.base import Scope
+from heads.metrics.scope import Scope
 from heads.running_metric import RunningMetric
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace

@@ -20,7 +20,7 @@ from heads.losses import (
     softmax,
     softmax_cross_entropy,
 )
-from heads.metrics.base import Scope
+from heads.metrics.scope import Scope
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 

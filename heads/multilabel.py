@@ -19,7 +19,7 @@ from heads.losses import (
     sigmoid,
     sigmoid_cross_entropy,
 )
-from heads.metrics.base import Scope
+from heads.metrics.scope import Scope
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from heads.metrics.base import Metric
 from heads.metrics.weighted_means import WeightedMean
-from heads.statistics import OVERALL, LossSums, Scored, Segments, State, Statistic
+from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic
 
 
 class Tally:
@@ -57,7 +57,7 @@ class RegularizationLoss(RunningMetric):
     """The mean over batches of the sum of the regularization losses, not weighted."""
 
     def __init__(self) -> None:
-        statistic = LossSums()
+        statistic = RowSums(values=("loss",))
         super().__init__(WeightedMean("regularization_loss", statistic, "loss"), Tally(statistic))
 
     @staticmethod

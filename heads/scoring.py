@@ -67,7 +67,8 @@ def _score_classes(
         losses = _cross_entropy(labels, scores) + _cross_entropy(1.0 - labels, 1.0 - scores)
     classes = scores.shape[1]
     loss = losses.ravel() if classes == 1 else losses.sum(axis=1) / classes
-    return Scored(scores, probabilities, labels, loss, weights)
+    cut = 0.0 if kind == "logits" else 0.5
+    return Scored(scores, probabilities, labels, loss, weights, cut=cut)
 
 
 def _score_exclusive(

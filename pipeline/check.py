@@ -12,6 +12,7 @@ from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.extract import type_problems
 from pipeline.facts import BadData
+from pipeline.folds import folds_by_key
 from pipeline.plan import Plan
 from pipeline.readers import OpenFile, Shard, read_columns
 from pipeline.readers.faults import DataFault
@@ -89,11 +90,13 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
         raise ConfigError(problems)
 
 
-def _wrong_types(plan: Plan, columns: dict[str, pa.DataType]) -> list[tuple[tuple[str, ...], str]]:
+def _wrong_types(
+    plan: Plan, columns: dict[str, pa.DataType]
+) -> list[tuple[tuple[str | int, ...], str]]:
     arrays = [pa.array([], columns[name]) for name in plan.columns]
     batch = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     rows = Rows(batch, np.zeros(0, np.int64), "", {})
-    wrong: list[tuple[tuple[str, ...], str]] = [
+    wrong: list[tuple[tuple[str | int, ...], str]] = [
         (("heads", name), problem)
         for name, head in plan.heads.items()
         for problem in type_problems(head.config, rows)
@@ -102,9 +105,16 @@ def _wrong_types(plan: Plan, columns: dict[str, pa.DataType]) -> list[tuple[tupl
         keep_mask(plan.config.where, rows)
     except ColumnError as error:
         wrong.append((("where",), str(error)))
-    for column in plan.slice_columns:
+    for number, spec in enumerate(plan.config.slices):
+        for part in spec.parts:
+            try:
+                check_slice_type(part, rows.column(part.column).type)
+            except ColumnError as error:
+                wrong.append((("slices", number), str(error)))
+    key = plan.config.confidence.key
+    if key is not None:
         try:
-            check_slice_type(column, rows.scalars(column)[0].type)
+            folds_by_key(rows.scalars(key)[0], plan.folds)
         except ColumnError as error:
-            wrong.append((("slices",), str(error)))
+            wrong.append((("confidence", "key"), str(error)))
     return wrong

@@ -1,4 +1,4 @@
-"""The command: `headcount run | validate | show | demo | schema`."""
+"""The command: `headcount run | validate | show | diff | demo | schema`."""
 
 from __future__ import annotations
 
@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_job(validate)
     show = command("show", "Print the report of a finished run.")
     show.add_argument("directory", metavar="DIR", help="the output of a run")
+    diff = command("diff", "Compare two finished runs, of the same rows or of others.")
+    diff.add_argument("baseline", metavar="BASELINE", help="the output of the run to compare with")
+    diff.add_argument("candidate", metavar="CANDIDATE", help="the output of the run to look at")
+    diff.add_argument("--output", metavar="FILE", help="also write the comparison there, as JSON")
     demo = command("demo", "Evaluate the data that ships with headcount.")
     demo.add_argument("--output", metavar="DIR", default="out/demo", help="default: %(default)s")
     command("schema", "Print the JSON schema of the configuration, for editors.")
@@ -156,6 +160,7 @@ def _evaluate(
 
 
 def _validate(known: argparse.Namespace, _: list[str]) -> int:
+    from pipeline.counting import known_slices
     from pipeline.plan import make_plan
 
     config = load_config(known.config)
@@ -177,8 +182,14 @@ def _validate(known: argparse.Namespace, _: list[str]) -> int:
         print(f"{len(shards):,} files, {sum(shard.bytes for shard in shards):,} bytes")
     print(f"columns: {', '.join(plan.columns)}")
     for name, head in plan.heads.items():
-        size = sum(statistic.segment_bytes() for statistic in head.statistics)
-        print(f"head {name}: {len(head.metrics)} metrics, at most {size:,} bytes of state a slice")
+        size = sum(head.slice_bytes(large=True))
+        print(f"head {name}: {len(head.models[0].metrics)} metrics, about {size:,} bytes a slice")
+    table = known_slices(plan)
+    if table is not None:
+        if table.problems:
+            raise ConfigError([Problem(known.config, (), text) for text in table.problems])
+        slices = sum(len(spec.keys) for spec in table.specs)
+        print(f"{slices:,} slices, about {plan.state_bytes(table):,} bytes of state in all")
     print(f"{known.config} is valid")
     return EXIT_OK
 
@@ -191,6 +202,19 @@ def _show(known: argparse.Namespace, _: list[str]) -> int:
         message = "holds no finished run: there is no _SUCCESS in it"
         raise ConfigError([Problem(known.directory, (), message)])
     print(render(json.loads((path / "report.json").read_text(encoding="utf-8"))), end="")
+    return EXIT_OK
+
+
+def _diff(known: argparse.Namespace, _: list[str]) -> int:
+    from pipeline.diff import diff, load_run
+    from pipeline.report.model import report_bytes
+    from pipeline.report.table import render_diff
+
+    found = diff(load_run(known.baseline), load_run(known.candidate))
+    print(render_diff(found), end="")
+    if known.output:
+        Path(known.output).write_bytes(report_bytes(found))
+        print(f"\nwritten to {known.output}")
     return EXIT_OK
 
 
@@ -216,6 +240,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "run": _run,
     "validate": _validate,
     "show": _show,
+    "diff": _diff,
     "demo": _demo,
     "schema": _schema,
 }

@@ -5,28 +5,34 @@ This is the reference that the pipeline must equal, states and report, and the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from heads.scoring import score, without_weightless_losses
-from heads.statistics import Scored, Segments, State, merge
+from heads.statistics import OVERALL, Scored, State, Statistic, merge
 from heads.statistics.accumulator import Accumulator
 from pipeline.check import check_types, find_shards
 from pipeline.columns import ColumnError, Rows
+from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.extract import element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadData, BadRow, Facts
+from pipeline.folds import folds_by_key, folds_by_row
+from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
 from pipeline.readers import WorkItem, plan_items, read_rows
 from pipeline.readers.faults import DataFault
 from pipeline.readers.shards import OpenFile, list_local, open_local
 from pipeline.report.model import build_report
-from pipeline.results import compute, histogram_shifts, level
-from pipeline.slicing import Slicer
+from pipeline.results import Results, compute, histogram_shifts, level
+from pipeline.slicing import Pass, Slicer, SliceTable
 from pipeline.where import keep_mask
+
+Ints = npt.NDArray[np.int64]
+Part = TypeVar("Part")
 
 BATCH_ROWS = 1 << 17
 TABLE = "table"
@@ -41,15 +47,19 @@ class Evaluator:
 
     Args:
         plan: what to measure.
+        table: the slices.
         open_file: opens a shard.
     """
 
-    def __init__(self, plan: Plan, open_file: OpenFile) -> None:
+    def __init__(self, plan: Plan, table: SliceTable, open_file: OpenFile) -> None:
+        self.table = table
         self._plan = plan
         self._open_file = open_file
-        self._slicer = Slicer(plan.slice_columns)
+        self._slicer = Slicer(plan.config.slices, table)
+        self._partitions = plan.partitions(table)
         self._running: dict[tuple[str, int, int], Accumulator] = {}
-        self._finished: dict[StateKey, list[State]] = {}
+        self._first: dict[tuple[str, int], Accumulator] = {}
+        self._passes: list[Pass] = []
 
     def add_item(self, item: WorkItem, sink: Sink | None = None) -> Facts:
         """Adds the rows of a work item; what is wrong with it is in the facts."""
@@ -75,72 +85,78 @@ class Evaluator:
         try:
             rows = rows.where(keep_mask(self._plan.config.where, rows))
             facts = Facts(rows=read, kept=len(rows))
-            segments = self._segments(rows)
+            fold = self._fold(rows)
+            self._passes = self._slicer.segments(rows)
             for head in self._plan.heads.values():
-                facts += self._add_head(head, rows, segments, sink)
+                facts += self._add_head(head, rows, fold, sink)
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return facts
 
     def states(self) -> dict[StateKey, State]:
         """The states of all rows added, by head, statistic and partition."""
-        self._put_away()
-        return {key: merge(states) for key, states in self._finished.items()}
+        found: dict[StateKey, list[State]] = {}
+        for (head, number, place), accumulator in self._running.items():
+            state = accumulator.freeze()
+            own = self._passes[place]
+            slices = dict(zip(own.segments.keys, own.slices, strict=True))
+            slices.setdefault(OVERALL, (OVERALL,))
+            state = state.regroup([slices[key] for key in state.keys])
+            for key, part in split(StateKey(head, number), state, self._partitions):
+                found.setdefault(key, []).append(part)
+        self._running.clear()
+        self._first.clear()
+        return {key: merge(states) for key, states in found.items()}
 
-    def _segments(self, rows: Rows) -> list[Segments]:
-        def column(name: str) -> pa.Array:
-            values, several = rows.scalars(name)
-            if several is not None:
-                row = rows.numbers[np.flatnonzero(several)[0]]
-                raise ColumnError(f"column '{name}' has a list of several values in row {row}")
-            return values
+    def _accumulator(self, head: str, number: int, statistic: Statistic) -> Accumulator:
+        """A new accumulator, which shares what it can with those of other passes."""
+        first = self._first.get((head, number))
+        if first is not None:
+            return first.sibling()
+        return self._first.setdefault((head, number), statistic.accumulator())
 
-        segments = self._slicer.segments(column, len(rows))
-        if segments is None:
-            self._put_away()
-            segments = self._slicer.segments(column, len(rows))
-            assert segments is not None
-        return segments
+    def _fold(self, rows: Rows) -> Ints | None:
+        """The fold of each row `[n]`; None without intervals."""
+        folds, key = self._plan.folds, self._plan.config.confidence.key
+        if folds == 1:
+            return None
+        if key is None:
+            return folds_by_row(rows.path, rows.numbers, folds)
+        values, several = rows.scalars(key)
+        if several is not None:
+            row = rows.numbers[np.flatnonzero(several)[0]]
+            raise ColumnError(f"column '{key}' has a list of several values in row {row}")
+        return folds_by_key(values, folds)
 
-    def _add_head(
-        self, head: HeadPlan, rows: Rows, segments: list[Segments], sink: Sink | None
-    ) -> Facts:
+    def _add_head(self, head: HeadPlan, rows: Rows, fold: Ints | None, sink: Sink | None) -> Facts:
         columns = extract(head.config, rows)
-        lengths = element_lengths(head.config, rows)
-        facts = Facts(lengths={lengths[0]: lengths[1:]} if lengths else {})
-        good = np.ones(len(rows), bool)
+        facts = Facts(lengths=element_lengths(head.config, rows))
+        good: Ints | None = None
         if columns.faults:
             bad, faults = first_faults(columns.faults, len(rows))
             for reason, mask in faults:
                 numbers = rows.numbers[mask]
                 first = (BadRow(rows.path, int(i), head.name, reason) for i in numbers[:FIRST])
                 facts += Facts(bad={(head.name, reason): len(numbers)}, examples=tuple(first))
-            good = ~bad
-            columns, rows = columns.without(bad), rows.where(good)
-        scored = score(
-            head.scope.head, head.scope.space.kind, columns.scores, columns.labels, columns.weights
-        )
-        measured = without_weightless_losses(scored)
-        for cross, segment in enumerate(segments):
-            if not good.all():
-                segment = Segments(segment.index[good], segment.keys)
-            for number, statistic in enumerate(head.statistics):
-                place = (head.name, number, cross)
-                if place not in self._running:
-                    self._running[place] = statistic.accumulator()
-                self._running[place].add(measured, segment)
+            columns, rows = columns.without(bad), rows.where(~bad)
+            good = np.flatnonzero(~bad)
+            fold = None if fold is None else fold[good]
+        scored = score_rows(head, columns, rows, identify=fold is not None)
+        models = measured_models(scored)
+        for place, own in enumerate(self._passes):
+            measurement = Measurement(models, own, good, fold)
+            for number, (model, statistic) in enumerate(head.measured):
+                if statistic.reach == "overall" and place:
+                    continue
+                found = measurement.of(statistic.reach, model)
+                if found is not None:
+                    key = (head.name, number, place)
+                    if key not in self._running:
+                        self._running[key] = self._accumulator(head.name, number, statistic)
+                    self._running[key].add(*found)
         if sink is not None:
             sink(head, rows, scored)
         return facts
-
-    def _put_away(self) -> None:
-        """Rolls the states of the crosses up into slices."""
-        for (head, number, cross), accumulator in self._running.items():
-            state = accumulator.freeze()
-            state = state.regroup([self._slicer.slices_of(key, cross) for key in state.keys])
-            for key, part in split(StateKey(head, number), state):
-                self._finished.setdefault(key, []).append(part)
-        self._running.clear()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,11 +165,13 @@ class Evaluation:
 
     Attributes:
         report: the report, as written to report.json.
+        results: all results, of slices that the report leaves out too.
         states: the merged states.
         facts: what was found in each file, by path.
     """
 
     report: dict[str, Any]
+    results: list[Results]
     states: dict[StateKey, State]
     facts: dict[str, Facts]
 
@@ -172,8 +190,10 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     if isinstance(source, pa.Table):
         types = {field.name: field.type for field in source.schema}
         check_types(plan, types, "the table", "plan")
-        evaluator = Evaluator(plan, open_local)
-        return _finish(plan, evaluator, {TABLE: _add_table(evaluator, source)})
+        batches = list(_batches(source))
+        counting = CountingPass(plan, open_local)
+        evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
+        return _finish(plan, evaluator, {TABLE: _add_table(evaluator, batches)})
     patterns = [source] if isinstance(source, str) else source
     shards = find_shards(plan, patterns, "plan", list_local, open_local)
     items: list[WorkItem] = []
@@ -189,7 +209,7 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
 
 
 def evaluate_items(
-    items: Iterable[WorkItem], plan: Plan, facts: Mapping[str, Facts] | None = None
+    items: Sequence[WorkItem], plan: Plan, facts: Mapping[str, Facts] | None = None
 ) -> Evaluation:
     """Evaluates work items of files of this machine, in the order given; raises `BadData`.
 
@@ -198,12 +218,28 @@ def evaluate_items(
         plan: how.
         facts: what is known of the files already, by path.
     """
-    evaluator = Evaluator(plan, open_local)
+    counting = CountingPass(plan, open_local)
+    table = _slices(plan, counting, items, counting.add_item)
+    evaluator = Evaluator(plan, table, open_local)
     known = dict(facts or {})
     for item in items:
         path = item.shard.path
         known[path] = known.get(path, Facts()) + evaluator.add_item(item)
     return _finish(plan, evaluator, known)
+
+
+def _slices(
+    plan: Plan, counting: CountingPass, parts: Sequence[Part], add: Callable[[Part], None]
+) -> SliceTable:
+    """The slices of a run, counted if need be; raises `BadData` if it cannot go on with them."""
+    table = known_slices(plan)
+    if table is None:
+        for part in parts:
+            add(part)
+        table = decide_slices(plan, counting.counts())
+    if table.problems:
+        raise BadData(list(table.problems))
+    return table
 
 
 def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
@@ -213,18 +249,26 @@ def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evalua
     merged = evaluator.states()
     shifts = histogram_shifts(merged.items())
     states = {key: level(key, state, shifts) for key, state in merged.items()}
-    cells = [cell for key, state in states.items() for cell in compute(plan, key, state)]
-    return Evaluation(build_report(plan, cells, total), states, facts)
+    pieces: dict[tuple[str, int], dict[int, State]] = {}
+    for key, state in states.items():
+        pieces.setdefault((key.head, key.partition), {})[key.statistic] = state
+    table = evaluator.table
+    results = [compute(plan, table, head, own) for (head, _), own in pieces.items()]
+    return Evaluation(build_report(plan, table, results, total), results, states, facts)
 
 
-def _add_table(evaluator: Evaluator, table: pa.Table) -> Facts:
-    facts = Facts()
+def _batches(table: pa.Table) -> Iterator[Rows]:
     row = 0
     for batch in table.to_batches(BATCH_ROWS):
-        numbers = np.arange(row, row + len(batch))
+        yield Rows(batch, np.arange(row, row + len(batch)), TABLE, {})
+        row += len(batch)
+
+
+def _add_table(evaluator: Evaluator, batches: Sequence[Rows]) -> Facts:
+    facts = Facts()
+    for rows in batches:
         try:
-            facts += evaluator.add(Rows(batch, numbers, TABLE, {}))
+            facts += evaluator.add(rows)
         except DataFault as fault:
             raise BadData([str(fault)]) from fault
-        row += len(batch)
     return facts

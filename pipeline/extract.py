@@ -21,7 +21,11 @@ from pipeline.columns import (
     numbers,
     words,
 )
-from pipeline.config.heads import HeadConfig, MultiLabelHead, Score, ScoreList
+from pipeline.config.heads import HeadConfig, MultiLabelHead
+from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
+
+Model = HeadConfig | BinaryBaseline | ClassBaseline
+"""What says where the scores of a model are."""
 
 Fault = tuple[str, Mask]
 """A reason, and the rows `[n]` it holds for."""
@@ -35,20 +39,22 @@ class Extracted:
         scores: float64 `[n, k]`, C-contiguous.
         labels: float64 `[n, k]`; `[n, 1]` for a multi-class head.
         weights: float64 `[n]`, or None.
+        baseline: float64 `[n, k]`, the scores of the baseline, or None.
         faults: what is wrong; rows with a fault hold values without meaning.
     """
 
     scores: Floats
     labels: Floats
     weights: Floats | None
+    baseline: Floats | None
     faults: list[Fault]
 
     def without(self, bad: Mask) -> Extracted:
         """The rows that are not bad."""
         if not bad.any():
             return self
-        weights = None if self.weights is None else self.weights[~bad]
-        return Extracted(self.scores[~bad], self.labels[~bad], weights, [])
+        weights, baseline = (None if a is None else a[~bad] for a in (self.weights, self.baseline))
+        return Extracted(self.scores[~bad], self.labels[~bad], weights, baseline, [])
 
 
 def extract(head: HeadConfig, rows: Rows) -> Extracted:
@@ -61,13 +67,14 @@ def extract(head: HeadConfig, rows: Rows) -> Extracted:
     scores = _scores(head, rows, faults)
     labels = _labels(head, rows, faults)
     weights = _weights(head, rows, faults)
-    return Extracted(scores, labels, weights, faults)
+    baseline = _baseline(head, rows, faults)
+    return Extracted(scores, labels, weights, baseline, faults)
 
 
 def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
     """What `extract` cannot read, a line a column; the values of the rows do not matter."""
     problems = []
-    for read in (_scores, _labels, _weights):
+    for read in (_scores, _labels, _weights, _baseline):
         try:
             read(head, rows, [])
         except ColumnError as error:
@@ -76,7 +83,15 @@ def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
 
 
 def _scores(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
-    source = _source(head)
+    return _scores_of(head, head, rows, faults)
+
+
+def _baseline(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
+    return None if head.baseline is None else _scores_of(head, head.baseline, rows, faults)
+
+
+def _scores_of(head: HeadConfig, model: Model, rows: Rows, faults: list[Fault]) -> Floats:
+    source = _source(model)
     column = source.column
     index = getattr(source, "index", None)
     classes = getattr(head, "n_classes", None)
@@ -89,7 +104,7 @@ def _scores(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     finite = np.isfinite(scores)
     if not finite.all():
         _add(faults, f"not_finite:{column}", _any(~finite))
-    if head.logits is None:
+    if model.logits is None:
         with np.errstate(invalid="ignore"):
             inside = (scores >= 0) & (scores <= 1)
         if not inside.all():
@@ -97,8 +112,8 @@ def _scores(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     return scores
 
 
-def _source(head: HeadConfig) -> Score | ScoreList:
-    source = head.logits or head.probability
+def _source(model: Model) -> Score | ScoreList:
+    source = model.logits or model.probability
     assert source is not None
     return source
 
@@ -197,17 +212,20 @@ def _element(rows: Rows, column: str, index: int, faults: list[Fault]) -> Floats
     return out
 
 
-def element_lengths(head: HeadConfig, rows: Rows) -> tuple[str, int, int] | None:
-    """The column that `index` picks an element from, and its shortest and longest list.
+def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
+    """The columns that `index` picks an element from, and their shortest and longest lists.
 
-    None where no element is picked or there are no rows. All lists of a run must have one length,
-    which no batch can tell on its own.
+    All lists of a run must have one length, which no batch can tell on its own.
     """
-    source = _source(head)
-    if getattr(source, "index", None) is None or not len(rows):
-        return None
-    lengths = list_lengths(_lists(rows, source.column))
-    return source.column, int(lengths.min()), int(lengths.max())
+    found = {}
+    for model in (head, head.baseline):
+        source = None if model is None else _source(model)
+        if getattr(source, "index", None) is None or not len(rows):
+            continue
+        assert source is not None
+        lengths = list_lengths(_lists(rows, source.column))
+        found[source.column] = int(lengths.min()), int(lengths.max())
+    return found
 
 
 def _indicators(rows: Rows, head: MultiLabelHead, faults: list[Fault]) -> Floats:

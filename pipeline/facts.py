@@ -55,6 +55,7 @@ class Facts:
         bad: rows left out, by head and reason.
         examples: the first of them.
         failures: by path of a file, what stopped it from being read.
+        slices: why rows cannot be sliced as the configuration says.
         lengths: for each column an element is picked from, its shortest and longest list.
     """
 
@@ -65,6 +66,7 @@ class Facts:
     examples: tuple[BadRow, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    slices: tuple[str, ...] = ()
 
     def __add__(self, other: Facts) -> Facts:
         bad = dict(self.bad)
@@ -85,11 +87,13 @@ class Facts:
             tuple(sorted({*self.examples, *other.examples})[:FIRST]),
             failures,
             lengths,
+            self.slices or other.slices,
         )
 
     def problems(self) -> list[str]:
         """Why a report of these rows must not be published; empty if it may."""
-        problems = [self.failures[path] for path in sorted(self.failures)[:FIRST]]
+        problems = list(self.slices)
+        problems += [self.failures[path] for path in sorted(self.failures)[:FIRST]]
         if len(self.failures) > FIRST:
             problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
         problems += [str(row) for row in self.examples]

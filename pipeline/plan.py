@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
-from heads.metrics.base import Metric, Scope
-from heads.metrics.registry import report_metrics
-from heads.statistics import OVERALL, Key, State, Statistic
+from heads.metrics.base import Metric
+from heads.metrics.registry import pair_metrics, report_metrics
+from heads.metrics.scope import MAX_MATRIX_CLASSES, OperatingPoints, Scope
+from heads.statistics import OVERALL, Key, RowSums, State, Statistic
 from heads.statistics.cuts import ScoreSpace
-from heads.statistics.scored import key_text
 from pipeline.config import Config
-from pipeline.config.heads import BinaryFields, HeadConfig
+from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.slicing import SliceTable
 
-MAX_MATRIX_CLASSES = 100
-"""Beyond this many classes a confusion matrix is no longer something to look at, nor small."""
+# States are cut into pieces of about so many bytes; none may cross a shuffle with twice as many.
+PIECE_BYTES = 4 << 20
 
-# Slices are spread over this many pieces, so that none grows too large to cross a shuffle.
-PARTITIONS = 512
+CANDIDATE, BASELINE = 0, 1
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One model of a head: the only one, the candidate or the baseline.
+
+    Attributes:
+        scope: what its metrics depend on.
+        metrics: the metrics of the report, by name.
+    """
+
+    scope: Scope
+    metrics: dict[str, Metric]
+
+
+class Measured(NamedTuple):
+    """A statistic, and which model of a head it is measured for."""
+
+    model: int
+    statistic: Statistic
 
 
 @dataclass(frozen=True)
@@ -30,16 +51,38 @@ class HeadPlan:
     Attributes:
         name: the name it has in the configuration.
         config: its part of the configuration.
-        scope: what its metrics depend on.
-        metrics: the metrics of the report, by name.
-        statistics: what has to be measured for them, each once.
+        models: the model; or the candidate, then the baseline.
+        pairs: the metrics of both models together, by name.
+        measured: what has to be measured, each once; the first counts the rows of every slice.
     """
 
     name: str
     config: HeadConfig
-    scope: Scope
-    metrics: dict[str, Metric]
-    statistics: tuple[Statistic, ...]
+    models: tuple[ModelPlan, ...]
+    pairs: dict[str, Metric]
+    measured: tuple[Measured, ...]
+
+    @property
+    def scope(self) -> Scope:
+        """What the metrics of the model, or of the candidate, depend on."""
+        return self.models[CANDIDATE].scope
+
+    def slice_bytes(self, *, large: bool, rows: int | None = None) -> list[int]:
+        """About how many bytes each state of one slice takes.
+
+        Args:
+            large: whether it is one of the largest.
+            rows: rows of the slice, or None if that is not known.
+        """
+        sizes = []
+        for _, statistic in self.measured:
+            if statistic.reach in ("overall", "small_only" if large else "largest_only"):
+                continue
+            if statistic.reach == "largest" and not large:
+                statistic = statistic.without_folds()
+            table = statistic.segment_rows()
+            sizes.append(statistic.row_bytes() * (table if rows is None else min(table, rows)))
+        return sizes
 
 
 @dataclass(frozen=True)
@@ -59,10 +102,43 @@ class Plan:
         """The columns that are read."""
         return self.config.columns()
 
-    @property
-    def slice_columns(self) -> tuple[str, ...]:
-        """The columns of slices, in the order of the report."""
-        return tuple(spec.column for spec in self.config.slices)
+    @cached_property
+    def folds(self) -> int:
+        """How many folds rows are told apart by; 1 without intervals."""
+        return max(1, self.config.confidence.folds)
+
+    def named(self, table: SliceTable) -> frozenset[Key]:
+        """Overall, and the slices whose values the configuration lists: those shown in detail."""
+        specs = zip(self.config.slices, table.specs, strict=True)
+        listed = (own for spec, own in specs if all(part.values for part in spec.parts))
+        return frozenset({OVERALL}.union(*(own.keys for own in listed)))
+
+    def state_bytes(self, table: SliceTable) -> int:
+        """About how many bytes the states of all slices of a table take."""
+        total = 0
+        for head in self.heads.values():
+            total += sum(head.slice_bytes(large=True))
+            for spec in table.specs:
+                total += sum(
+                    sum(head.slice_bytes(large=key in table.largest, rows=rows))
+                    for key, rows in zip(spec.keys, spec.examples, strict=True)
+                )
+        return total
+
+    def partitions(self, table: SliceTable) -> dict[Key, int]:
+        """The piece of states that each segment belongs to; that of overall is 0."""
+        keys = list(dict.fromkeys(key for spec in table.specs for key in spec.keys))
+        out: dict[Key, int] = {}
+        first = 0
+        for large in (True, False):
+            own = [OVERALL] if large else []
+            own += [key for key in keys if (key in table.largest) == large]
+            heads = self.heads.values()
+            size = max(max(head.slice_bytes(large=large)) for head in heads)
+            together = max(1, PIECE_BYTES // size)
+            out.update((key, first + place // together) for place, key in enumerate(own))
+            first += -(-len(own) // together)
+        return out
 
 
 class StateKey(NamedTuple):
@@ -70,8 +146,8 @@ class StateKey(NamedTuple):
 
     Attributes:
         head: name of the head.
-        statistic: position among the statistics of the head.
-        partition: 0 for overall, from 1 on for slices.
+        statistic: position in what is measured for the head.
+        partition: which piece of the slices; overall is in 0.
     """
 
     head: str
@@ -93,37 +169,70 @@ def make_plan(config: Config, source: str = "config") -> Plan:
         ConfigError: if a metric is named that a head does not have.
     """
     problems: list[Problem] = []
-    heads = {name: _plan_head(name, head, problems, source) for name, head in config.heads.items()}
+    folds = max(1, config.confidence.folds)
+    heads = {
+        name: _plan_head(name, head, folds, problems, source) for name, head in config.heads.items()
+    }
     if problems:
         raise ConfigError(problems)
     return Plan(config, heads)
 
 
-def _plan_head(name: str, head: HeadConfig, problems: list[Problem], source: str) -> HeadPlan:
-    scope = make_scope(head)
-    metrics = report_metrics(scope)
-    if head.metrics is not None:
-        for position, metric in enumerate(head.metrics):
-            if metric not in metrics:
-                near = nearest(metric, metrics)
-                hint = f"; did you mean '{near}'?" if near else f"; it has: {', '.join(metrics)}"
-                path = ("heads", name, "metrics", position)
-                message = f"a {head.type} head has no metric '{metric}'{hint}"
-                problems.append(Problem(source, path, message))
-        metrics = {key: metric for key, metric in metrics.items() if key in head.metrics}
-    # The loss sums count the examples of every slice.
-    statistics = {scope.loss_sums: None, **{m.statistic: None for m in metrics.values()}}
-    if scope.head == "multi_class" and len(scope.class_names) <= MAX_MATRIX_CLASSES:
-        statistics[scope.confusion_matrix] = None
-    return HeadPlan(name, head, scope, metrics, tuple(statistics))
+def _plan_head(
+    name: str, head: HeadConfig, folds: int, problems: list[Problem], source: str
+) -> HeadPlan:
+    scope = make_scope(head, folds)
+    scopes = [scope]
+    if scope.baseline is not None:
+        scopes.append(replace(scope, space=scope.baseline, baseline=None))
+    pairs = pair_metrics(scope)
+    known = {**report_metrics(scope), **pairs}
+    wanted = set(known if head.metrics is None else head.metrics)
+    for position, asked in enumerate(head.metrics or ()):
+        if asked not in known:
+            near = nearest(asked, known)
+            hint = f"; did you mean '{near}'?" if near else f"; it has: {', '.join(known)}"
+            path = ("heads", name, "metrics", position)
+            message = f"a {head.type} head has no metric '{asked}'{hint}"
+            problems.append(Problem(source, path, message))
+    models = tuple(ModelPlan(own, _only(report_metrics(own), wanted)) for own in scopes)
+    pairs = _only(pairs, wanted)
+    # The statistic that counts the rows of every slice comes first.
+    measured = {Measured(CANDIDATE, _counting(scope)): None}
+    for number, model in enumerate(models):
+        for metric in model.metrics.values():
+            measured[Measured(number, metric.statistic)] = None
+            if metric.coarse is not None:
+                measured[Measured(number, metric.coarse)] = None
+        if scope.head == "multi_class" and scope.columns <= MAX_MATRIX_CLASSES:
+            measured[Measured(number, model.scope.confusion_matrix)] = None
+    measured |= dict.fromkeys(Measured(CANDIDATE, m.statistic) for m in pairs.values())
+    if folds > 1:
+        measured[Measured(CANDIDATE, row_hashes(folds))] = None
+    return HeadPlan(name, head, models, pairs, tuple(measured))
 
 
-def make_scope(head: HeadConfig) -> Scope:
+def row_hashes(folds: int) -> Statistic:
+    """What tells, fold by fold, whether two runs saw the same rows."""
+    return RowSums(values=("identity",), folds=folds, reach="overall")
+
+
+def _counting(scope: Scope) -> Statistic:
+    return scope.threshold_counts if scope.columns == 1 else scope.row_sums
+
+
+def _only(metrics: Mapping[str, Metric], names: set[str]) -> dict[str, Metric]:
+    return {name: metric for name, metric in metrics.items() if name in names}
+
+
+def make_scope(head: HeadConfig, folds: int = 1) -> Scope:
     """What the metrics of a head depend on."""
+    points = OperatingPoints()
     if isinstance(head, BinaryFields):
         ids: tuple[str, ...] = ("0", "1")
         words = head.label.vocabulary or ids
         names = words[::-1] if head.label.positive == words[0] else words
+        points = OperatingPoints(**head.at.model_dump())
     else:
         ids = tuple(map(str, range(head.n_classes)))
         names = head.class_names
@@ -136,21 +245,23 @@ def make_scope(head: HeadConfig) -> Scope:
         weighted=head.weight is not None,
         named_classes=named,
         class_suffixes=tuple(f"class{i}" if names == ids else names[i] for i in named),
+        report=True,
+        folds=folds,
+        at=points,
+        top=head.top_k if isinstance(head, MultiClassHead) else (),
+        baseline=None
+        if head.baseline is None
+        else ScoreSpace("logits" if head.baseline.logits else "probabilities"),
     )
 
 
-def partition_of(key: Key) -> int:
-    """The partition of a segment: the same in every run, on every machine."""
-    if key == OVERALL:
-        return 0
-    return 1 + zlib.crc32(key_text(key).encode()) % PARTITIONS
-
-
-def split(key: StateKey, state: State) -> list[tuple[StateKey, State]]:
+def split(
+    key: StateKey, state: State, partitions: Mapping[Key, int]
+) -> list[tuple[StateKey, State]]:
     """A state cut into the partitions its segments belong to."""
     parts: dict[int, list[int]] = {}
     for position, segment in enumerate(state.keys):
-        parts.setdefault(partition_of(segment), []).append(position)
+        parts.setdefault(partitions[segment], []).append(position)
     return [
         (StateKey(key.head, key.statistic, number), state.take(positions))
         for number, positions in parts.items()

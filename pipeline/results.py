@@ -1,35 +1,45 @@
-"""From merged states to the cells of the report, one partition at a time."""
+"""From merged states to the results of the report, one partition of the slices at a time."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from heads.statistics import OVERALL, ConfusionMatrix, Key, LossSums, ScoreHistogram, State
-from pipeline.plan import Plan, StateKey
+from heads.metrics.base import Metric
+from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
+from pipeline.details import details_of
+from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
+from pipeline.plan import HeadPlan, Measured, Plan, StateKey
+from pipeline.slicing import SliceTable
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What was computed for one slice from one state.
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What was computed for the slices of one partition.
 
     Attributes:
         head: name of the head.
-        key: the slice.
-        examples: rows of the slice; None if this state does not count them.
-        metrics: value by name of the metric, or why it is undefined.
-        matrix: rows by class of the label and predicted class, overall of a multi-class head; else
-            None.
+        keys: the slices.
+        examples: rows of each.
+        models: for each model the metrics by name.
+        unweighted: the same of rows without weights; empty where there are no weights.
+        differences: candidate less baseline, by name of the metric; empty for one model.
+        pairs: the metrics of both models together, by name.
+        details: for overall and the slices that a configuration names, what else there is to show:
+            curves, confusion matrix; by slice, a mapping for each model.
     """
 
     head: str
-    key: Key
-    examples: int | None
-    metrics: Mapping[str, float | str]
-    matrix: tuple[tuple[int, ...], ...] | None = None
+    keys: tuple[Key, ...]
+    examples: tuple[int, ...]
+    models: tuple[Mapping[str, Estimates], ...]
+    unweighted: tuple[Mapping[str, Estimates], ...]
+    differences: Mapping[str, Estimates] = field(default_factory=dict)
+    pairs: Mapping[str, Estimates] = field(default_factory=dict)
+    details: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
 
 
 def histogram_shifts(states: Iterable[tuple[StateKey, State]]) -> dict[tuple[str, int], int]:
@@ -55,50 +65,87 @@ def level(key: StateKey, state: State, shifts: Mapping[tuple[str, int], int]) ->
     return state.coarsened(shifts.get((key.head, key.statistic), 0))
 
 
-def compute(plan: Plan, key: StateKey, state: State) -> list[Cell]:
-    """The metrics that read one state, in every slice it holds.
+def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State]) -> Results:
+    """The metrics of the slices of one partition.
 
     Args:
         plan: the plan of the run.
-        key: which state it is.
-        state: the merged state, brought to its final shift.
+        table: the slices.
+        head: name of the head.
+        states: its merged states of the partition, by position in what is measured.
     """
-    head = plan.heads[key.head]
-    own = [metric for metric in head.metrics.values() if metric.statistic == state.statistic]
+    own = plan.heads[head]
+    keys = states[0].keys
+    views = slice_views(own, table, keys, states)
+    sure = plan.config.confidence.level
     with np.errstate(all="ignore"):
-        values = {metric.name: metric.compute(state) for metric in own}
-    rows = state.dense("rows", state.statistic.groups).sum(axis=(1, 2)) if _counts(state) else None
-    matrix = _matrix(state) if key.partition == 0 else None
-    return [
-        Cell(
-            key.head,
-            segment,
-            None if rows is None else int(rows[position]),
-            {
-                name: value.reason(position) or _finite(float(value.value[position]))
-                for name, value in values.items()
-            },
-            matrix,
+        readings = [read_model(own, number, views) for number in range(len(own.models))]
+        models = tuple(estimate(each, sure) for each in readings)
+        unweighted: tuple[dict[str, Estimates], ...] = ()
+        if own.scope.weighted:
+            unweighted = tuple(
+                estimate(read_model(own, number, views, weighted=False), sure)
+                for number in range(len(own.models))
+            )
+        differences = {}
+        if len(readings) > 1:
+            differences = difference(readings[0], readings[1], sure)
+        pairs = {name: _read(metric, 0, views) for name, metric in own.pairs.items()}
+        both = estimate(pairs, sure)
+    named = plan.named(table)
+    details = {
+        key: tuple(
+            details_of(model.scope, key, _of_model(own, number, states))
+            for number, model in enumerate(own.models)
         )
-        for position, segment in enumerate(state.keys)
-    ]
+        for key in keys
+        if key in named
+    }
+    examples = tuple(map(int, states[0].by_segment("rows")))
+    return Results(head, keys, examples, models, unweighted, differences, both, details)
 
 
-def _counts(state: State) -> bool:
-    return isinstance(state.statistic, LossSums)
+def _of_model(head: HeadPlan, number: int, states: Mapping[int, State]) -> dict[Statistic, State]:
+    """The states of one model by statistic."""
+    return {
+        head.measured[place].statistic: state
+        for place, state in states.items()
+        if head.measured[place].model == number
+    }
 
 
-def _finite(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "the value is not a number" if math.isnan(value) else "the value is infinite"
+Views = Mapping[Measured, StateViews]
 
 
-def _matrix(state: State) -> tuple[tuple[int, ...], ...] | None:
-    counts = state.statistic
-    if not isinstance(counts, ConfusionMatrix):
-        return None
-    if OVERALL not in state.keys:
-        return None
-    dense = state.dense("rows", counts.classes, counts.classes)[state.keys.index(OVERALL)]
-    return tuple(tuple(int(count) for count in row) for row in dense)
+def slice_views(
+    head: HeadPlan, table: SliceTable, keys: tuple[Key, ...], states: Mapping[int, State]
+) -> Views:
+    """The states of some slices, ready to be read.
+
+    Args:
+        head: the head.
+        table: the slices.
+        keys: which slices.
+        states: merged states that hold them, by position in what is measured.
+    """
+    largest = np.array([key == OVERALL or key in table.largest for key in keys], bool)
+    return {
+        head.measured[number]: StateViews(state, keys, largest)
+        for number, state in sorted(states.items())
+    }
+
+
+def read_model(
+    head: HeadPlan, number: int, views: Views, *, weighted: bool = True
+) -> dict[str, Readings]:
+    """The metrics of one model, by name."""
+    return {
+        name: _read(metric, number, views, weighted=weighted)
+        for name, metric in head.models[number].metrics.items()
+    }
+
+
+def _read(metric: Metric, number: int, views: Views, *, weighted: bool = True) -> Readings:
+    coarse = None if metric.coarse is None else views.get(Measured(number, metric.coarse))
+    fine = views.get(Measured(number, metric.statistic))
+    return read(metric, fine, coarse, weighted=weighted)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Scope, Values, divide, mass
+from heads.metrics.base import Floats, Metric, Values, divide, mass
 from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, ZERO
 
@@ -50,6 +51,9 @@ class AreaMetric(Metric):
     cuts: tuple[float, ...]
     group: int | None = None
 
+    higher_is_better = True
+    low, high = 0.0, 1.0
+
     @abstractmethod
     def area(self, curve: Curve) -> Floats:
         """The area under the curve `[s]`, with the estimator's convention where undefined."""
@@ -59,7 +63,8 @@ class AreaMetric(Metric):
         counts = self.statistic
         assert isinstance(counts, ThresholdCounts)
         weight = mass(state, counts.groups, counts.cells)
-        weight = weight.reshape(len(weight), -1, LABEL_KINDS, counts.cells)
+        classes = counts.groups // LABEL_KINDS
+        weight = weight.reshape(len(weight), classes, LABEL_KINDS, counts.cells)
         own = weight.sum(axis=1) if self.group is None else weight[:, self.group]
         position = {cut: index for index, cut in enumerate(counts.cuts)}
         # Every score is above threshold 0 but NaN, in cell 0; none is above threshold 199.
@@ -151,14 +156,14 @@ class ContribPrecisionRecallArea(PrecisionRecallArea):
 @offers("binary", "multi_label")
 def areas(scope: Scope) -> Iterator[Metric]:
     """Offers the areas of the row-class pairs."""
-    yield RocArea("auc", scope.threshold_counts, scope.auc_cuts)
-    yield PrecisionRecallArea("auc_precision_recall", scope.threshold_counts, scope.auc_cuts)
+    yield RocArea("auc", scope.auc_counts, scope.auc_cuts)
+    yield PrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)
 
 
 @offers("multi_label")
 def areas_by_class(scope: Scope) -> Iterator[Metric]:
     """Offers the areas of the named classes."""
-    counts, cuts = scope.threshold_counts, scope.auc_cuts
+    counts, cuts = scope.auc_counts, scope.auc_cuts
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
         yield RocArea(f"auc/{suffix}", counts, cuts, group)
         yield PrecisionRecallArea(f"auc_precision_recall/{suffix}", counts, cuts, group)
@@ -167,5 +172,5 @@ def areas_by_class(scope: Scope) -> Iterator[Metric]:
 @offers("contrib_binary")
 def contrib_areas(scope: Scope) -> Iterator[Metric]:
     """Offers the areas of TensorFlow 1.x."""
-    yield ContribRocArea("auc", scope.threshold_counts, scope.auc_cuts)
-    yield ContribPrecisionRecallArea("auc_precision_recall", scope.threshold_counts, scope.auc_cuts)
+    yield ContribRocArea("auc", scope.auc_counts, scope.auc_cuts)
+    yield ContribPrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics import (
-    ClassSums,
-    ConfusionMatrix,
-    Hits,
-    LossSums,
-    ScoreHistogram,
-    State,
-    Statistic,
-    ThresholdCounts,
-)
-from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
+from heads.statistics import State, Statistic
 
 Floats = npt.NDArray[np.float64]
-HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """What a proportion is a share of, in every segment `[s]`, for the binomial interval.
+
+    Attributes:
+        rows: the rows.
+        weight: their weights added up; None without weights.
+        weight_squared: their squared weights added up; None without weights.
+    """
+
+    rows: Floats
+    weight: Floats | None = None
+    weight_squared: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +39,12 @@ class Values:
     Attributes:
         value: float64 `[s]`, with the estimator's convention (mostly 0.0) where undefined.
         reasons: why the value is undefined, by text, and in which segments: bool `[s]`.
+        trials: for a proportion, what it is a share of.
     """
 
     value: Floats
     reasons: Mapping[str, npt.NDArray[np.bool_]]
+    trials: Trials | None = None
 
     def reason(self, segment: int) -> str | None:
         """Why the metric is undefined in a segment; None where it is defined."""
@@ -55,95 +61,49 @@ class Metric(ABC):
     Attributes:
         name: the key in the estimator's results and in the report.
         statistic: what it reads.
+        higher_is_better: the good direction; None where there is none.
+        low: the lowest value it can have.
+        high: the highest.
+        total: whether it is a sum over rows, which grows with them.
+        headline: whether it is one to look at first; the estimator's always are.
     """
 
     name: str
     statistic: Statistic
+
+    higher_is_better: ClassVar[bool | None] = None
+    low: ClassVar[float] = -math.inf
+    high: ClassVar[float] = math.inf
+    total: ClassVar[bool] = False
+    headline: ClassVar[bool] = False
 
     @property
     def definition(self) -> str:
         """What it is: the first paragraph of the docstring of its class."""
         return " ".join((inspect.getdoc(type(self)) or "").partition("\n\n")[0].split())
 
+    @property
+    def coarse(self) -> Statistic | None:
+        """What it reads in small slices, and for its standard error; None if just `statistic`."""
+        return None
+
     @abstractmethod
     def compute(self, state: State) -> Values:
-        """The metric in every segment `[s]` of a state of its statistic."""
+        """The metric in every segment `[s]` of a state, all folds of it together.
 
-
-@dataclass(frozen=True)
-class Scope:
-    """What the metrics of one head depend on.
-
-    Attributes:
-        head: type of the head.
-        class_names: a name for each class; two for the binary types.
-        space: how probabilities relate to the scores that are stored.
-        thresholds: the configured thresholds, in order.
-        weighted: whether rows carry weights.
-        named_classes: classes, by id, that have metrics of their own.
-        class_suffixes: what the names of those metrics end with, by id.
-    """
-
-    head: HeadType
-    class_names: tuple[str, ...]
-    space: ScoreSpace
-    thresholds: tuple[float, ...] = ()
-    weighted: bool = False
-    named_classes: tuple[int, ...] = ()
-    class_suffixes: tuple[str, ...] = ()
-
-    @property
-    def columns(self) -> int:
-        """Columns of the score: 1 for the binary types, else the number of classes."""
-        return 1 if self.head in ("binary", "contrib_binary") else len(self.class_names)
-
-    @cached_property
-    def estimator_space(self) -> ScoreSpace:
-        """The score space in which float32 decides, as it does in the estimator."""
-        return ScoreSpace(self.space.kind, single=True)
-
-    @cached_property
-    def auc_cuts(self) -> tuple[float, ...]:
-        """The cuts of AUC thresholds 1 to 198; everything is above 0 and nothing above 199."""
-        inner = range(1, AUC_THRESHOLDS - 1)
-        if self.head == "contrib_binary":
-            return tuple(self.estimator_space.above(i / (AUC_THRESHOLDS - 1)) for i in inner)
-        return tuple(self.estimator_space.bucket(i) for i in inner)
-
-    @cached_property
-    def threshold_counts(self) -> ThresholdCounts:
-        cuts = {self.space.class_one(), *self.auc_cuts}
-        cuts.update(self.space.above(t) for t in self.thresholds)
-        if self.head == "contrib_binary":
-            cuts.update(self.space.at_least(t) for t in self.thresholds)
-        return ThresholdCounts(
-            tuple(sorted(cuts)), self.columns, self.weighted, by_class=bool(self.named_classes)
-        )
-
-    @cached_property
-    def loss_sums(self) -> LossSums:
-        return LossSums(self.weighted)
-
-    @cached_property
-    def class_sums(self) -> ClassSums:
-        return ClassSums(self.columns, self.weighted)
-
-    @cached_property
-    def hits(self) -> Hits:
-        return Hits(self.weighted)
-
-    @cached_property
-    def confusion_matrix(self) -> ConfusionMatrix:
-        return ConfusionMatrix(len(self.class_names), self.weighted)
-
-    @cached_property
-    def score_histogram(self) -> ScoreHistogram:
-        return ScoreHistogram(self.columns, self.weighted, by_class=bool(self.named_classes))
+        The statistic of the state is `statistic` or `coarse`, but without folds, and without
+        weights where the metric of rows that are not weighted is wanted.
+        """
 
 
 def mass(state: State, groups: int, cells: int = 1) -> Floats:
     """What each cell weighs, float64 `[s, groups, cells]`: its weights, or its rows without."""
     return state.dense("weight" if "weight" in state.sums else "rows", groups, cells)
+
+
+def total_mass(state: State) -> Floats:
+    """What each segment weighs `[s]`: its weights, or its rows without; rounded once."""
+    return state.by_segment("weight" if "weight" in state.sums else "rows")
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:
@@ -153,6 +113,8 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
     return out
 
 
-def ratio(numerator: Floats, denominator: Floats, reason: str) -> Values:
+def ratio(
+    numerator: Floats, denominator: Floats, reason: str, trials: Trials | None = None
+) -> Values:
     """A quotient that is 0, and undefined for the reason given, where the denominator is 0."""
-    return Values(divide(numerator, denominator), {reason: denominator == 0})
+    return Values(divide(numerator, denominator), {reason: denominator == 0}, trials)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Scope, Values, divide
+from heads.metrics.base import Floats, Metric, Trials, Values, divide
 from heads.metrics.registry import offers
-from heads.metrics.threshold_rates import CutMetric
+from heads.metrics.scope import Scope
+from heads.metrics.threshold_rates import Share
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
 
@@ -17,20 +18,20 @@ from heads.statistics.threshold_counts import ONE, ZERO
 EPSILON = 1e-7
 
 
-class ContribAccuracy(CutMetric):
+class ContribAccuracy(Share):
     """The weighted share of labels that equal the prediction; 0 for a negative sum of weights."""
 
     def compute(self, state: State) -> Values:
-        above, below = self.above_and_below(state)
-        total = above.sum(axis=1) + below.sum(axis=1)
-        value = divide(above[:, ONE] + below[:, ZERO], np.maximum(total, 0))
-        return Values(
-            value, {"the weights sum to zero": total == 0, "the weights sum to less": total < 0}
-        )
+        counts = self.counts(state)
+        total = counts.above.sum(axis=1) + counts.below.sum(axis=1)
+        value = divide(counts.above[:, ONE] + counts.below[:, ZERO], np.maximum(total, 0))
+        reasons = {"the weights sum to zero": total == 0, "the weights sum to less": total < 0}
+        trials = self.trials(state, lambda own: own.above.sum(axis=1) + own.below.sum(axis=1))
+        return Values(value, reasons, trials)
 
 
 @dataclass(frozen=True)
-class ContribPrecision(CutMetric):
+class ContribPrecision(Share):
     """TP / (epsilon + TP + FP), and 0 where TP + FP is not above 0 and epsilon is 0.
 
     Attributes:
@@ -40,17 +41,15 @@ class ContribPrecision(CutMetric):
     epsilon: float = 0.0
 
     def compute(self, state: State) -> Values:
-        above, _ = self.above_and_below(state)
-        return _rate(
-            above[:, ONE:].sum(axis=1),
-            above.sum(axis=1),
-            self.epsilon,
-            "nothing is predicted positive",
-        )
+        counts = self.counts(state)
+        predicted = counts.above.sum(axis=1)
+        trials = self.trials(state, lambda own: own.above.sum(axis=1))
+        reason = "nothing is predicted positive"
+        return _rate(counts.true_positive, predicted, self.epsilon, reason, trials)
 
 
 @dataclass(frozen=True)
-class ContribRecall(CutMetric):
+class ContribRecall(Share):
     """TP / (epsilon + TP + FN), and 0 where TP + FN is not above 0 and epsilon is 0.
 
     Attributes:
@@ -60,16 +59,17 @@ class ContribRecall(CutMetric):
     epsilon: float = 0.0
 
     def compute(self, state: State) -> Values:
-        above, below = self.above_and_below(state)
-        positive = above[:, ONE:].sum(axis=1)
-        return _rate(
-            positive, positive + below[:, ONE:].sum(axis=1), self.epsilon, "no label is positive"
-        )
+        counts = self.counts(state)
+        positive = counts.true_positive + counts.false_negative
+        trials = self.trials(state, lambda own: own.true_positive + own.false_negative)
+        return _rate(counts.true_positive, positive, self.epsilon, "no label is positive", trials)
 
 
-def _rate(numerator: Floats, denominator: Floats, epsilon: float, reason: str) -> Values:
+def _rate(
+    numerator: Floats, denominator: Floats, epsilon: float, reason: str, trials: Trials | None
+) -> Values:
     raised = denominator + epsilon if epsilon else np.maximum(denominator, 0)
-    return Values(divide(numerator, raised), {reason: denominator == 0})
+    return Values(divide(numerator, raised), {reason: denominator == 0}, trials)
 
 
 @offers("contrib_binary")
@@ -89,5 +89,5 @@ def at_thresholds(scope: Scope) -> Iterator[Metric]:
         suffix = f"positive_threshold_{threshold:g}"
         # Accuracy alone counts a probability that equals the threshold as positive.
         yield ContribAccuracy(f"accuracy/{suffix}", counts, scope.space.at_least(threshold))
-        yield ContribPrecision(f"precision/{suffix}", counts, above, EPSILON)
-        yield ContribRecall(f"recall/{suffix}", counts, above, EPSILON)
+        yield ContribPrecision(f"precision/{suffix}", counts, above, epsilon=EPSILON)
+        yield ContribRecall(f"recall/{suffix}", counts, above, epsilon=EPSILON)

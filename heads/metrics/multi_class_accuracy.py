@@ -1,22 +1,64 @@
-"""How often the likeliest of several classes is the label."""
+"""How often the likeliest of several classes is the label, or one of the likeliest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heads.metrics.base import Metric, Scope, Values, mass, ratio
+from heads.metrics.base import Metric, Trials, Values, ratio, total_mass
 from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.weighted_means import WeightedMean
 from heads.statistics import State
 
 
-class MultiClassAccuracy(Metric):
-    """The weighted share of rows whose predicted class is the label's."""
+class RowShare(WeightedMean):
+    """The weighted share of rows that have a property."""
+
+    low, high = 0.0, 1.0
 
     def compute(self, state: State) -> Values:
-        weight = mass(state, 1, 2)[:, 0]
-        return ratio(weight[:, 1], weight.sum(axis=1), "the weights sum to zero")
+        trials = None
+        if "weight" not in state.sums:
+            trials = Trials(state.by_segment("rows"))
+        elif "weight_squared" in state.sums:
+            trials = Trials(*map(state.by_segment, ("rows", "weight", "weight_squared")))
+        reason = "the weights sum to zero"
+        return ratio(state.by_segment(self.column), total_mass(state), reason, trials)
+
+
+class MultiClassAccuracy(RowShare):
+    """The weighted share of rows whose predicted class is the label's."""
+
+    higher_is_better = True
+
+    @property
+    def definition(self) -> str:
+        return "The weighted share of rows whose predicted class is the label's."
+
+
+class TopAccuracy(RowShare):
+    """The weighted share of rows whose label is among the k highest scores.
+
+    scikit-learn's `top_k_accuracy_score`, but that of equal scores the class of the lower id leads,
+    as it does in the prediction.
+    """
+
+    higher_is_better = True
+
+    @property
+    def definition(self) -> str:
+        return (
+            "The weighted share of rows whose label is among the k highest scores; of equal scores"
+            " the lower class id leads."
+        )
 
 
 @offers("multi_class")
 def multi_class_accuracy(scope: Scope) -> Iterator[Metric]:
-    yield MultiClassAccuracy("accuracy", scope.hits)
+    yield MultiClassAccuracy("accuracy", scope.row_sums, "hit")
+
+
+@offers("multi_class", kind="report")
+def top_accuracies(scope: Scope) -> Iterator[Metric]:
+    for k in scope.top:
+        yield TopAccuracy(f"accuracy/top_{k}", scope.row_sums, f"top_{k}")

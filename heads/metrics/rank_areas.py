@@ -10,47 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Scope, Values
+from heads.metrics.base import Floats, Metric, divide
+from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
 from heads.metrics.registry import offers
-from heads.statistics import ScoreHistogram, State
+from heads.metrics.scope import Scope
 
 Bound = Literal["value", "lower", "upper"]
 # What a pair within one cell counts.
 TIES: dict[Bound, float] = {"value": 0.5, "lower": 0.0, "upper": 1.0}
 
 
-@dataclass(frozen=True, eq=False)
-class CellCurve:
-    """The weights of labels by cell of the score, cells ascending.
-
-    Attributes:
-        positive: `[c]`, labels that are not 0.
-        negative: `[c]`, labels that are 0.
-        exact: whether every cell is one score.
-    """
-
-    positive: Floats
-    negative: Floats
-    exact: bool
-
-
 @dataclass(frozen=True)
-class RankMetric(Metric):
+class RankMetric(CurveMetric):
     """An area, or a certain bound of it.
 
     Attributes:
         bound: which.
-        group: the class it is of; None for all row-class pairs together (micro average).
     """
 
     bound: Bound = "value"
-    group: int | None = None
+
+    higher_is_better = True
+    low, high = 0.0, 1.0
+    headline = True
 
     @property
     def definition(self) -> str:
@@ -64,21 +50,14 @@ class RocAuc(RankMetric):
     A tie counts half. With the worst order all pairs within a cell are wrong, with the best right.
     """
 
-    def compute(self, state: State) -> Values:
-        curves = _curves(state, self.group)
-        positive = np.array([curve.positive.sum() for curve in curves])
-        negative = np.array([curve.negative.sum() for curve in curves])
-        value = np.zeros(len(curves))
-        for index, curve in enumerate(curves):
-            if positive[index] and negative[index]:
-                reached = np.cumsum(curve.negative)
-                ties = 0.5 if curve.exact else TIES[self.bound]
-                # Shares of what is summed up here, so that rounding takes none beyond 1.
-                share = (reached - (1 - ties) * curve.negative) / reached[-1]
-                value[index] = (curve.positive * share).sum() / positive[index]
-        return Values(
-            value, {"no label is positive": positive == 0, "no label is zero": negative == 0}
-        )
+    def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        positive, negative = curve.positives, curve.negatives
+        reached = np.cumsum(curve.negative, axis=1)
+        ties = 0.5 if curve.exact else TIES[self.bound]
+        # Shares of what is summed up here, so that rounding takes none beyond 1.
+        share = divide(reached - (1 - ties) * curve.negative, reached[:, -1:])
+        value = divide((curve.positive * share).sum(axis=1), positive)
+        return value, {"no label is positive": positive == 0, "no label is zero": negative == 0}
 
 
 class AveragePrecision(RankMetric):
@@ -92,67 +71,35 @@ class AveragePrecision(RankMetric):
     weights.
     """
 
-    def compute(self, state: State) -> Values:
-        curves = _curves(state, self.group)
-        positive = np.array([curve.positive.sum() for curve in curves])
-        value = np.zeros(len(curves))
-        for index, curve in enumerate(curves):
-            if positive[index]:
-                value[index] = _mean_precision(curve, self.bound)
-        return Values(value, {"no label is positive": positive == 0})
+    def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        own = curve.positive[:, ::-1]
+        reached, others = curve.from_above()
+        if self.bound == "value" or curve.exact:
+            gained = own * divide(reached, reached + others)
+        elif self.bound == "upper":
+            above = others - curve.negative[:, ::-1]
+            gained = own * divide(reached, reached + above)
+        else:
+            start = reached - own + others
+            gained = own - others * np.log1p(np.where(others > 0, divide(own, start), 0.0))
+        positive = own.sum(axis=1)
+        return divide(gained.sum(axis=1), positive), {"no label is positive": positive == 0}
 
 
-def _mean_precision(curve: CellCurve, bound: Bound) -> float:
-    has = curve.positive > 0
-    own = curve.positive[has][::-1]
-    others = np.cumsum(curve.negative[::-1])[has[::-1]]
-    reached = np.cumsum(own)
-    if bound == "value" or curve.exact:
-        return float((own * (reached / (reached + others))).sum() / own.sum())
-    if bound == "upper":
-        above = others - curve.negative[has][::-1]
-        return float((own * (reached / (reached + above))).sum() / own.sum())
-    start = reached - own + others
-    growth = np.zeros_like(own)
-    np.divide(own, start, out=growth, where=others > 0)
-    return float((own - others * np.log1p(growth)).sum() / own.sum())
-
-
-@lru_cache(maxsize=4)
-def _curves(state: State, group: int | None) -> list[CellCurve]:
-    """The curve of each segment; kept, since value and bounds are read from the same ones."""
-    counts = state.statistic
-    assert isinstance(counts, ScoreHistogram)
-    weight = state["weight" if "weight" in state.sums else "rows"]
-    bounds = np.searchsorted(state.segment, np.arange(len(state.keys) + 1))
-    curves = []
-    for first, last in pairwise(bounds):
-        rows = np.arange(first, last)
-        if group is not None:
-            rows = rows[state.group[rows] // 2 == group]
-        cells, cell = np.unique(state.cell[rows], return_inverse=True)
-        positive = state.group[rows] % 2 == 1
-        by_label = [
-            np.bincount(cell[own], weight[rows[own]], len(cells)).astype(np.float64)
-            for own in (positive, ~positive)
-        ]
-        curves.append(CellCurve(by_label[0], by_label[1], exact=state.shift == 0))
-    return curves
-
-
-@offers("binary", "contrib_binary", "multi_label", report_only=True)
+@offers("binary", "contrib_binary", "multi_label", kind="report")
 def rank_areas(scope: Scope) -> Iterator[Metric]:
     yield from _with_bounds(scope, "", None)
 
 
-@offers("multi_label", report_only=True)
+@offers("multi_class", "multi_label", kind="report")
 def rank_areas_by_class(scope: Scope) -> Iterator[Metric]:
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
         yield from _with_bounds(scope, f"/{suffix}", group)
 
 
 def _with_bounds(scope: Scope, suffix: str, group: int | None) -> Iterator[Metric]:
+    fine, coarse = scope.score_histogram, scope.coarse_histogram
     for bound in TIES:
         ending = suffix if bound == "value" else f"_{bound}{suffix}"
-        yield RocAuc(f"roc_auc{ending}", scope.score_histogram, bound, group)
-        yield AveragePrecision(f"average_precision{ending}", scope.score_histogram, bound, group)
+        yield RocAuc(f"roc_auc{ending}", fine, coarse, group, bound)
+        yield AveragePrecision(f"average_precision{ending}", fine, coarse, group, bound)

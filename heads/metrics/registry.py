@@ -6,25 +6,29 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Literal
 
 import heads.metrics
-from heads.metrics.base import HeadType, Metric, Scope
+from heads.metrics.base import Metric
+from heads.metrics.scope import HeadType, Scope
 
 Offer = Callable[[Scope], Iterable[Metric]]
+Kind = Literal["estimator", "report", "pair"]
 
-_OFFERS: list[tuple[frozenset[HeadType], bool, Offer]] = []
+_OFFERS: list[tuple[frozenset[HeadType], Kind, Offer]] = []
 
 
-def offers(*types: HeadType, report_only: bool = False) -> Callable[[Offer], Offer]:
+def offers(*types: HeadType, kind: Kind = "estimator") -> Callable[[Offer], Offer]:
     """Registers a function that yields the metrics a file offers for a scope.
 
     Args:
         types: the types of head that have these metrics.
-        report_only: True for metrics that the estimator does not have.
+        kind: `estimator` for metrics that the estimator has, `report` for those of the report
+            alone, `pair` for those of two models together.
     """
 
     def register(offer: Offer) -> Offer:
-        _OFFERS.append((frozenset(types), report_only, offer))
+        _OFFERS.append((frozenset(types), kind, offer))
         return offer
 
     return register
@@ -38,19 +42,24 @@ def _load() -> None:
 
 def estimator_metrics(scope: Scope) -> dict[str, Metric]:
     """The metrics that the estimator's head has, by name."""
-    return _metrics(scope, report=False)
+    return _metrics(scope, "estimator")
 
 
 def report_metrics(scope: Scope) -> dict[str, Metric]:
-    """All metrics of a head, by name: the estimator's and those of the report alone."""
-    return _metrics(scope, report=True)
+    """All metrics of one model, by name: the estimator's and those of the report alone."""
+    return _metrics(scope, "estimator", "report")
 
 
-def _metrics(scope: Scope, *, report: bool) -> dict[str, Metric]:
+def pair_metrics(scope: Scope) -> dict[str, Metric]:
+    """The metrics of a model and its baseline together, by name; none without a baseline."""
+    return {} if scope.baseline is None else _metrics(scope, "pair")
+
+
+def _metrics(scope: Scope, *kinds: Kind) -> dict[str, Metric]:
     _load()
     return {
         metric.name: metric
-        for types, report_only, offer in _OFFERS
-        if scope.head in types and (report or not report_only)
+        for types, kind, offer in _OFFERS
+        if scope.head in types and kind in kinds
         for metric in offer(scope)
     }

@@ -1,79 +1,67 @@
-"""Accuracy, precision and recall: exact counts at a cut of the score."""
+"""The estimator's accuracy, precision and recall: exact counts at a cut of the score."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from heads.metrics.base import Floats, Metric, Scope, Values, mass, ratio
+from heads.metrics.base import Metric, Values, ratio
+from heads.metrics.cut_metrics import CutMetric, cuts_and_suffixes
 from heads.metrics.registry import offers
-from heads.statistics import State, ThresholdCounts
-from heads.statistics.threshold_counts import LABEL_KINDS, ONE, ZERO
+from heads.metrics.scope import Scope
+from heads.statistics import State
+from heads.statistics.threshold_counts import ONE, ZERO
 
 
-@dataclass(frozen=True)
-class CutMetric(Metric):
-    """A metric of the counts above and below one cut.
+class Share(CutMetric):
+    """A share of what is better the more of it there is."""
 
-    Attributes:
-        cut: a cut of its `ThresholdCounts`; a score above it is predicted positive.
-    """
-
-    cut: float
-
-    def above_and_below(self, state: State) -> tuple[Floats, Floats]:
-        """The weight predicted positive and negative by kind of label, each `[s, 3]`.
-
-        All classes together; a NaN score is predicted negative.
-        """
-        counts = self.statistic
-        assert isinstance(counts, ThresholdCounts)
-        weight = mass(state, counts.groups, counts.cells)
-        weight = weight.reshape(len(weight), -1, LABEL_KINDS, counts.cells).sum(axis=1)
-        first = counts.cuts.index(self.cut) + 2
-        return weight[..., first:].sum(axis=-1), weight[..., :first].sum(axis=-1)
+    higher_is_better = True
+    low, high = 0.0, 1.0
 
 
-class Accuracy(CutMetric):
+class Accuracy(Share):
     """The weighted share of labels that equal the prediction; a soft label never does."""
 
     def compute(self, state: State) -> Values:
-        above, below = self.above_and_below(state)
-        total = above.sum(axis=1) + below.sum(axis=1)
-        return ratio(above[:, ONE] + below[:, ZERO], total, "the weights sum to zero")
+        counts = self.counts(state)
+        total = counts.above.sum(axis=1) + counts.below.sum(axis=1)
+        right = counts.above[:, ONE] + counts.below[:, ZERO]
+        trials = self.trials(state, lambda own: own.above.sum(axis=1) + own.below.sum(axis=1))
+        return ratio(right, total, "the weights sum to zero", trials)
 
 
-class Precision(CutMetric):
+class Precision(Share):
     """TP / (TP + FP); a label that is not 0 counts as positive."""
 
     def compute(self, state: State) -> Values:
-        above, _ = self.above_and_below(state)
-        positive = above[:, ONE:].sum(axis=1)
-        return ratio(positive, above.sum(axis=1), "nothing is predicted positive")
+        counts = self.counts(state)
+        predicted = counts.above.sum(axis=1)
+        trials = self.trials(state, lambda own: own.above.sum(axis=1))
+        return ratio(counts.true_positive, predicted, "nothing is predicted positive", trials)
 
 
-class Recall(CutMetric):
+class Recall(Share):
     """TP / (TP + FN); a label that is not 0 counts as positive."""
 
     def compute(self, state: State) -> Values:
-        above, below = self.above_and_below(state)
-        positive = above[:, ONE:].sum(axis=1)
-        return ratio(positive, positive + below[:, ONE:].sum(axis=1), "no label is positive")
+        counts = self.counts(state)
+        positive = counts.true_positive + counts.false_negative
+        trials = self.trials(state, lambda own: own.true_positive + own.false_negative)
+        return ratio(counts.true_positive, positive, "no label is positive", trials)
+
+
+RATES: dict[str, type[Share]] = {"accuracy": Accuracy, "precision": Precision, "recall": Recall}
 
 
 @offers("binary")
 def at_the_likelier_class(scope: Scope) -> Iterator[Metric]:
-    cut = scope.space.class_one()
-    yield Accuracy("accuracy", scope.threshold_counts, cut)
-    yield Precision("precision", scope.threshold_counts, cut)
-    yield Recall("recall", scope.threshold_counts, cut)
+    for name, rate in RATES.items():
+        yield rate(name, scope.threshold_counts, scope.space.class_one())
 
 
 @offers("binary", "multi_label")
 def at_thresholds(scope: Scope) -> Iterator[Metric]:
-    for threshold in scope.thresholds:
-        cut = scope.space.above(threshold)
-        suffix = f"positive_threshold_{threshold:g}"
-        yield Accuracy(f"accuracy/{suffix}", scope.threshold_counts, cut)
-        yield Precision(f"precision/{suffix}", scope.threshold_counts, cut)
-        yield Recall(f"recall/{suffix}", scope.threshold_counts, cut)
+    for cut, suffix in cuts_and_suffixes(scope):
+        if suffix:
+            for name, rate in RATES.items():
+                yield rate(f"{name}{suffix}", scope.threshold_counts, cut)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from heads.metrics.base import Metric, Scope, Values, divide, mass, ratio
+from heads.metrics.base import Floats, Metric, Values, divide, mass, ratio, total_mass
 from heads.metrics.registry import offers
-from heads.statistics import State
+from heads.metrics.scope import Scope
+from heads.statistics import State, ThresholdCounts
+from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
 
 @dataclass(frozen=True)
@@ -17,61 +20,125 @@ class WeightedMean(Metric):
     """sum(w * v) / sum(w); 0 and undefined where the weights sum to zero.
 
     Attributes:
-        column: the sum in its statistic of what is averaged, `v`.
-        group: the class that is averaged over.
+        column: the sum in its statistic of what is averaged, `v`; or `label`.
+        group: the class that is averaged over; None for all rows or row-class pairs.
     """
 
     column: str
-    group: int = 0
+    group: int | None = None
 
     @property
     def definition(self) -> str:
         what = self.column.replace("_", " ")
         return f"The weighted mean of the {what}, `sum(w * v) / sum(w)`."
 
+    def sums(self, state: State) -> tuple[Floats, Floats]:
+        """sum(w * v) and sum(w), each `[s]`."""
+        if self.column == "label":
+            return label_sum(state, self.group), class_sum(state, None, self.group)
+        return class_sum(state, self.column, self.group), class_sum(state, None, self.group)
+
     def compute(self, state: State) -> Values:
-        groups = self.statistic.groups
-        total = state.dense(self.column, groups)[:, self.group, 0]
-        weight = mass(state, groups)[:, self.group, 0]
+        total, weight = self.sums(state)
         return ratio(total, weight, "the weights sum to zero")
+
+
+@dataclass(frozen=True)
+class MeanLoss(WeightedMean):
+    """The weighted mean of the loss."""
+
+    higher_is_better = False
+    low = 0.0
+
+
+@dataclass(frozen=True)
+class MeanShare(WeightedMean):
+    """A weighted mean of values from 0 to 1."""
+
+    low, high = 0.0, 1.0
 
 
 class ContribMean(WeightedMean):
     """The mean of TensorFlow 1.x, which is 0 for a negative sum of weights too."""
 
     def compute(self, state: State) -> Values:
-        groups = self.statistic.groups
-        total = state.dense(self.column, groups)[:, self.group, 0]
-        weight = mass(state, groups)[:, self.group, 0]
+        total, weight = self.sums(state)
         value = divide(total, np.maximum(weight, 0))
         return Values(
             value, {"the weights sum to zero": weight == 0, "the weights sum to less": weight < 0}
         )
 
 
-@offers("binary", "multi_class", "multi_label")
-def average_loss(scope: Scope) -> Iterator[Metric]:
-    """Offers the mean loss."""
-    yield WeightedMean("average_loss", scope.loss_sums, "loss")
+class ContribMeanLoss(ContribMean):
+    """The mean loss of TensorFlow 1.x."""
+
+    higher_is_better = False
+    low = 0.0
+
+
+class ContribMeanShare(ContribMean):
+    """The mean of TensorFlow 1.x of values from 0 to 1."""
+
+    low, high = 0.0, 1.0
+
+
+def class_sum(state: State, column: str | None, group: int | None) -> Floats:
+    """The sum of a column over one class, or over all `[s]`; of the weights where it is None."""
+    if group is None:
+        return total_mass(state) if column is None else state.by_segment(column)
+    if column is None:
+        column = "weight" if "weight" in state.sums else "rows"
+    total: Floats = np.ascontiguousarray(_by_class(state, column)[:, group]).sum(axis=1)
+    return total
+
+
+def label_sum(state: State, group: int | None) -> Floats:
+    """sum(w * y) over one class, or over all `[s]`: counts of label 1, and soft labels."""
+    counts = state.statistic
+    assert isinstance(counts, ThresholdCounts)
+    weight = mass(state, counts.groups, counts.cells)
+    classes = counts.groups // LABEL_KINDS
+    ones = weight.reshape(len(weight), classes, LABEL_KINDS, counts.cells)[:, :, ONE]
+    if group is not None:
+        ones = ones[:, group : group + 1]
+    hard: Floats = np.ascontiguousarray(ones).sum(axis=(1, 2))
+    return hard + class_sum(state, "soft_label", group)
+
+
+@lru_cache(maxsize=4)
+def _by_class(state: State, column: str) -> Floats:
+    """A column by class `[s, classes, 3 * cells]`."""
+    counts = state.statistic
+    assert isinstance(counts, ThresholdCounts)
+    dense = state.dense(column, counts.groups, counts.cells)
+    return dense.reshape(len(dense), counts.groups // LABEL_KINDS, LABEL_KINDS * counts.cells)
 
 
 @offers("binary")
 def binary_means(scope: Scope) -> Iterator[Metric]:
-    """Offers the means of probability and label."""
-    yield WeightedMean("prediction/mean", scope.class_sums, "probability")
-    yield WeightedMean("label/mean", scope.class_sums, "label")
+    """Offers the means of loss, probability and label."""
+    yield MeanLoss("average_loss", scope.threshold_counts, "loss")
+    yield MeanShare("prediction/mean", scope.threshold_counts, "probability")
+    yield MeanShare("label/mean", scope.threshold_counts, "label")
+
+
+@offers("multi_class", "multi_label")
+def average_loss(scope: Scope) -> Iterator[Metric]:
+    """Offers the mean loss."""
+    yield MeanLoss("average_loss", scope.row_sums, "loss")
 
 
 @offers("multi_label")
 def probability_means(scope: Scope) -> Iterator[Metric]:
     """Offers the mean probability of the named classes."""
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
-        yield WeightedMean(f"probability_mean/{suffix}", scope.class_sums, "probability", group)
+        name = f"probability_mean/{suffix}"
+        yield MeanShare(name, scope.threshold_counts, "probability", group)
 
 
 @offers("contrib_binary")
 def contrib_means(scope: Scope) -> Iterator[Metric]:
     """Offers the means of TensorFlow 1.x."""
-    yield ContribMean("average_loss", scope.loss_sums, "loss")
-    yield ContribMean("prediction/mean", scope.class_sums, "probability")
-    yield ContribMean("label/mean", scope.class_sums, "label")
+    yield ContribMeanLoss("average_loss", scope.threshold_counts, "loss")
+    yield ContribMeanShare("prediction/mean", scope.threshold_counts, "probability")
+    yield ContribMeanShare("label/mean", scope.threshold_counts, "label")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,9 @@ import numpy.typing as npt
 from heads.statistics.exact import (
     MAX_ADDS,
     MAX_ROWS,
+    Columns,
     ExactColumn,
     Ints,
-    Summand,
 )
 from heads.statistics.scored import Key, Scored, Segments
 from heads.statistics.state import State, build_state, merge
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 # Tables of up to this many cells are kept dense: an index into them costs less than sorting a
 # batch.
 DENSE_CELLS = 1 << 21
+# Beyond so many codes a table of the sums of each batch would cost more than adding in place.
+_IN_PLACE = 1 << 15
+# From so many rows and limbs on they are added together.
+_MANY_ROWS, _MANY_PARTS = 1 << 15, 4
 # Frozen parts are merged when their rows exceed this and what is merged already.
 PENDING_ROWS = 1 << 20
 
@@ -32,12 +37,14 @@ PENDING_ROWS = 1 << 20
 class Accumulator:
     """The sums of the batches added so far, for one statistic.
 
-    Dense arrays over (segment, code) while those are few, frozen tables of single batches beyond.
+    Dense arrays over (segment, fold, code) while those are few, frozen tables of sorted batches
+    beyond.
     """
 
     def __init__(self, statistic: Statistic) -> None:
         self._statistic = statistic
-        self._size = statistic.groups * statistic.cells
+        self._fold_size = statistic.groups * statistic.cells
+        self._size = statistic.folds * self._fold_size
         self._position: dict[Key, int] = {}
         self._last_keys: Sequence[Key] | None = None
         self._last_length = 0
@@ -47,21 +54,32 @@ class Accumulator:
 
     def add(self, scored: Scored, segments: Segments) -> None:
         """Adds a batch of any number of rows."""
-        self._add_elements(self._statistic.elements(scored), segments)
-
-    def _add_elements(self, elements: Elements, segments: Segments) -> None:
-        step = max(1, MAX_ROWS // elements.repeat)
+        elements = self._elements(scored)
+        repeat = elements.repeat
+        code, columns = elements.code, self._statistic.columns(scored, repeat)
         index = self._segment_index(segments)
+        fold = segments.fold if self._statistic.folds > 1 else None
+        if fold is not None:
+            index = index * self._statistic.folds + fold
+        step = max(1, MAX_ROWS // repeat)
         for first in range(0, len(index), step):
-            part = slice(first * elements.repeat, (first + step) * elements.repeat)
+            part = slice(first * repeat, (first + step) * repeat)
             segment = index[first : first + step]
-            if elements.repeat > 1:
-                segment = np.repeat(segment, elements.repeat)
+            if repeat > 1:
+                segment = np.repeat(segment, repeat)
             self._add(
                 segment,
-                None if elements.code is None else elements.code[part],
-                {name: summand[part] for name, summand in elements.values.items()},
+                self._size if fold is None else self._fold_size,
+                None if code is None else code[part],
+                columns[part],
             )
+
+    def sibling(self) -> Accumulator:
+        """Another accumulator of the same rows in other segments; it shares what costs most."""
+        return Accumulator(self._statistic)
+
+    def _elements(self, scored: Scored) -> Elements:
+        return scored.elements_of(self._statistic)
 
     def freeze(self) -> State:
         """The state of everything added; the accumulator may be added to afterwards."""
@@ -85,18 +103,19 @@ class Accumulator:
             self._target = None if identity else target
         return segments.index if self._target is None else self._target[segments.index]
 
-    def _add(self, segment: Ints, code: Ints | None, values: dict[str, Summand]) -> None:
+    def _add(self, segment: Ints, stride: int, code: Ints | None, columns: Columns) -> None:
+        """Adds elements whose segment, or segment and fold, begin a stride of codes apart."""
         cells = len(self._position) * self._size
         if self._dense is not None and cells > DENSE_CELLS:
             self._flush()
             self._dense = None
-        if code is None or len(self._position) > 1:
-            first = segment if self._size == 1 else segment * self._size
+        if code is None or cells > self._fold_size:
+            first = segment if stride == 1 else segment * stride
             code = first if code is None else first + code
         if self._dense is not None:
-            self._dense.add(code, values, cells)
+            self._dense.add(code, columns, cells)
             return
-        self._frozen.append(self._from_table(_sorted_table(code, values)))
+        self._frozen.append(self._from_table(_sorted_table(code, columns)))
         merged = len(self._frozen[0])
         if sum(map(len, self._frozen)) - merged > max(PENDING_ROWS, merged):
             self._frozen = [merge(self._frozen)]
@@ -136,23 +155,54 @@ class _DenseTable:
         self._limbs: dict[str, dict[int, Ints]] = {name: {} for name in sums}
         self._specials: dict[str, Ints] = {}
 
-    def add(self, code: Ints, values: dict[str, Summand], codes: int) -> None:
+    def add(self, code: Ints, columns: Columns, codes: int) -> None:
         self._grow(codes)
-        self._rows += np.bincount(code, minlength=self._codes)
-        for name, summand in values.items():
+        codes = self._codes
+        for name, summand in columns.summands.items():
             if summand.specials is not None:
-                before = self._specials.get(name, np.zeros((self._codes, 3), np.int64))
-                self._specials[name] = before + _count_specials(summand.specials, code, self._codes)
-            limbs = self._limbs[name]
-            for part in summand.parts:
-                added = part.add_up(code, self._codes)
-                if part.limb in limbs:
-                    limbs[part.limb] += added
-                else:
-                    limbs[part.limb] = added
+                before = self._specials.get(name, np.zeros((codes, 3), np.int64))
+                self._specials[name] = before + _count_specials(summand.specials, code, codes)
+        if len(code) >= _MANY_ROWS and codes <= _IN_PLACE and len(columns.parts) >= _MANY_PARTS:
+            self._add_matrix(code, columns)
+        elif codes <= _IN_PLACE:
+            self._rows += np.bincount(code, minlength=codes)
+            for name, part in columns.parts:
+                self._limb(name, part.limb)[:] += part.add_up(code, codes)
+        else:
+            np.add.at(self._rows, code, 1)
+            for name, part in columns.parts:
+                part.add_to(self._limb(name, part.limb), code)
         self._adds += 1
         if self._adds % MAX_ADDS == 0:
             self._carry()
+
+    def _add_matrix(self, code: Ints, columns: Columns) -> None:
+        """Adds all common limbs of an element at a time, which lie together in memory.
+
+        It is a product of matrices in form only: one of them has a 1 in each column, and sums of
+        whole numbers below 2**53 have no order.
+        """
+        from scipy.sparse import csc_array  # its import takes long, and small data does without
+
+        rows = len(code)
+        ones, ends = _one_each(rows)
+        chosen = csc_array((ones, code.astype(np.int32), ends), shape=(self._codes, rows))
+        sums = chosen @ columns.matrix
+        self._rows += sums[:, 0].astype(np.int64)
+        at = 0
+        for name, part in columns.parts:
+            limb = self._limb(name, part.limb)
+            if part.rows is not None:
+                part.add_to(limb, code)
+            else:
+                at += 1
+                limb += part.units(sums[:, at])
+
+    def _limb(self, name: str, number: int) -> Ints:
+        limbs = self._limbs[name]
+        if number not in limbs:
+            limbs[number] = np.zeros(self._codes, np.int64)
+        return limbs[number]
 
     def _grow(self, codes: int) -> None:
         if codes <= self._codes:
@@ -193,11 +243,27 @@ class _DenseTable:
         return Table(used, self._rows[used], sums)
 
 
-def _sorted_table(code: Ints, values: dict[str, Summand]) -> Table:
-    """The table of one batch whose codes are too many to index: sorted, and added run by run."""
-    used, code = np.unique(code, return_inverse=True)
-    dense = _DenseTable(tuple(values))
-    dense.add(code, values, len(used))
+@lru_cache(maxsize=2)
+def _one_each(rows: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    """The values of a sparse matrix with a 1 in each column, and where columns begin."""
+    return np.ones(rows), np.arange(rows + 1, dtype=np.int32)
+
+
+def _sorted_table(code: Ints, columns: Columns) -> Table:
+    """The table of one batch whose codes are too many to index: numbered through by sorting."""
+    rows = len(code)
+    # A code and its row in one number sort several times as fast as an order is found.
+    bits = max(1, (rows - 1).bit_length())
+    assert code.max(initial=0) < 1 << (63 - bits)
+    both = np.sort((code << bits) | np.arange(rows))
+    order, code = both & ((1 << bits) - 1), both >> bits
+    new = np.ones(rows, bool)
+    new[1:] = code[1:] != code[:-1]
+    number = np.empty(rows, np.int64)
+    number[order] = np.cumsum(new) - 1
+    used = code[new]
+    dense = _DenseTable(tuple(columns.summands))
+    dense.add(number, columns, len(used))
     return replace(dense.table(), code=used)
 
 

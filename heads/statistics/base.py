@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from heads.statistics.accumulator import Accumulator
-from heads.statistics.exact import ExactColumn, Ints, Summand
+from heads.statistics.exact import Columns, ExactColumn, Ints
 from heads.statistics.scored import Scored, Segments
 from heads.statistics.state import State
 
 STATISTICS: dict[str, type[Statistic]] = {}
 """Every statistic by class name: what the codec can read, and what the laws are tested over."""
+
+Reach = Literal["all", "largest", "largest_only", "small_only", "overall"]
+"""In which slices a statistic is measured: in all by fold; in all, but by fold only in the largest;
+in the largest alone; in all but the largest; or in overall alone."""
+
+# What the sums of rows that are not weighted are called beside the weighted ones.
+UNWEIGHTED = "row_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,23 +30,36 @@ class Elements:
 
     Attributes:
         code: int64 `[n * repeat]`, `group * cells + cell`; None if all are 0.
-        values: `[n * repeat]` by the name of the exact sum that each adds to.
         repeat: how many elements a row gives.
     """
 
     code: Ints | None
-    values: Mapping[str, Summand]
     repeat: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Statistic(ABC):
     """What to count, and over what: a frozen dataclass of parameters that are JSON values.
 
     A subclass says how many groups and cells it has and turns a scored batch into elements; states,
     their merge, codec and laws are derived from that. Two statistics of equal class and parameters
     are the same statistic and are measured once.
+
+    Attributes:
+        values: what exact sums are kept of, names of `heads.statistics.scored.VALUES`.
+        weighted: whether rows carry weights: values are multiplied by them, and they are summed.
+        both: whether the sums of values that are not weighted are kept beside; with weights only.
+        squares: whether squared weights are summed; with weights only.
+        folds: how many folds rows are told apart by.
+        reach: in which slices it is measured.
     """
+
+    values: tuple[str, ...] = ()
+    weighted: bool = False
+    both: bool = False
+    squares: bool = False
+    folds: int = 1
+    reach: Reach = "all"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -49,12 +68,16 @@ class Statistic(ABC):
     @property
     def sums(self) -> tuple[str, ...]:
         """The names of the exact sums it keeps beside the count of rows."""
-        return ()
+        if not self.weighted:
+            return self.values
+        squares = ("weight_squared",) if self.squares else ()
+        unweighted = tuple(f"{UNWEIGHTED}{name}" for name in self.values) if self.both else ()
+        return ("weight", *squares, *self.values, *unweighted)
 
     @property
     @abstractmethod
     def groups(self) -> int:
-        """How many groups a segment has."""
+        """How many groups a fold of a segment has."""
 
     @property
     def cells(self) -> int:
@@ -64,6 +87,14 @@ class Statistic(ABC):
     @abstractmethod
     def elements(self, scored: Scored) -> Elements:
         """The elements of a batch."""
+
+    def columns(self, scored: Scored, repeat: int) -> Columns:
+        """What every element adds to the sums."""
+        sums = {}
+        for name in self.sums:
+            value = name.removeprefix(UNWEIGHTED)
+            sums[name] = (value, self.weighted and value == name and value in self.values)
+        return scored.columns(sums, repeat)
 
     def accumulator(self) -> Accumulator:
         """Something that adds batches in place."""
@@ -88,6 +119,14 @@ class Statistic(ABC):
             {name: ExactColumn.zeros(0) for name in self.sums},
         )
 
+    def without_folds(self) -> Statistic:
+        """The same statistic over all folds together."""
+        return self if self.folds == 1 else replace(self, folds=1)
+
+    def without_weights(self) -> Statistic:
+        """The statistic of the same rows as if each weighed one."""
+        return replace(self, weighted=False, both=False, squares=False)
+
     def settle(self, state: State) -> State:
         """The last step to canonical form; only an adaptive histogram has one."""
         return state
@@ -97,12 +136,12 @@ class Statistic(ABC):
         return 0 if shift else self.cells
 
     def row_bytes(self) -> int:
-        """An upper bound of the encoded bytes of one table row."""
-        return 16 + 8 + 24 * len(self.sums)
+        """The encoded bytes of one table row of ordinary values: two limbs a sum."""
+        return 6 + 12 * len(self.sums)
 
-    def segment_bytes(self) -> int:
-        """An upper bound of the encoded bytes of one segment."""
-        return self.groups * self.cells * self.row_bytes()
+    def segment_rows(self) -> int:
+        """How many table rows a segment has that rows of every kind fall into."""
+        return self.folds * self.groups * self.cells
 
     def parameters(self) -> dict[str, Any]:
         """The parameters by name."""

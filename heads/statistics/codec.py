@@ -139,7 +139,7 @@ def _check(state: State) -> None:
         and np.array_equal(np.unique(state.segment), np.arange(len(state.keys)))
         and texts == sorted(set(texts))
         and (state.group >= 0).all()
-        and (state.group < state.statistic.groups).all()
+        and (state.group < state.statistic.folds * state.statistic.groups).all()
         and (state.counts["rows"] > 0).all()
         and 0 <= state.shift < 64
         and (state.cell < state.statistic.cell_limit(state.shift)).all()
@@ -168,7 +168,8 @@ def _statistic(header: dict[str, Any]) -> Statistic:
         field: tuple(value) if isinstance(value, list) else value
         for field, value in header["parameters"].items()
     }
-    statistic = STATISTICS[name](**parameters)
+    kind: Any = STATISTICS[name]
+    statistic: Statistic = kind(**parameters)
     # Refuses parameters that no statistic has: lists of lists.
     hash(statistic)
     return statistic

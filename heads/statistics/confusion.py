@@ -1,4 +1,4 @@
-"""How often the predicted class is the label's, and which class was predicted for which."""
+"""Which class was predicted for which, and where two models differ."""
 
 from __future__ import annotations
 
@@ -7,24 +7,106 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.statistics.base import Elements, Statistic
-from heads.statistics.exact import Ints
 from heads.statistics.scored import Scored
-from heads.statistics.sums import weight_of
+from heads.statistics.threshold_counts import LABEL_KINDS, label_kind
 
 
-@dataclass(frozen=True)
-class Hits(Statistic):
-    """Rows and weights by whether the predicted class is the label's: cell 1, else cell 0.
+@dataclass(frozen=True, kw_only=True)
+class ConfusionMatrix(Statistic):
+    """Rows and weights by class of the label (group) and predicted class (cell).
 
     Attributes:
-        weighted: whether rows carry weights.
+        classes: number of classes.
     """
 
-    weighted: bool = False
+    classes: int
 
     @property
-    def sums(self) -> tuple[str, ...]:
-        return ("weight",) if self.weighted else ()
+    def groups(self) -> int:
+        return self.classes
+
+    @property
+    def cells(self) -> int:
+        return self.classes
+
+    def elements(self, scored: Scored) -> Elements:
+        label, predicted = scored.classes
+        return Elements(label * self.classes + predicted)
+
+
+LABELLED, WRONGLY, RIGHTLY = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassOutcomes(Statistic):
+    """By class: rows labelled with it, wrongly predicted to be of it, and rightly so.
+
+    The group is the class; the cells are `LABELLED`, `WRONGLY` and `RIGHTLY`.
+
+    Attributes:
+        classes: number of classes.
+    """
+
+    classes: int
+
+    @property
+    def groups(self) -> int:
+        return self.classes
+
+    @property
+    def cells(self) -> int:
+        return 3
+
+    def elements(self, scored: Scored) -> Elements:
+        label, predicted = scored.classes
+        code = np.empty((len(label), 2), np.int64)
+        code[:, 0] = label * 3 + LABELLED
+        code[:, 1] = predicted * 3 + np.where(label == predicted, RIGHTLY, WRONGLY)
+        return Elements(code.ravel(), 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flips(Statistic):
+    """Rows and weights by what a candidate and a baseline predict; both for independent classes.
+
+    The group is `cut * 3 + kind of label`, the cell `2 * candidate + baseline`, each 1 where the
+    model predicts positive.
+
+    Attributes:
+        cuts: cuts of the score, `(candidate, baseline)` after one another.
+        classes: columns of the score.
+    """
+
+    cuts: tuple[float, ...]
+    classes: int = 1
+
+    @property
+    def groups(self) -> int:
+        return LABEL_KINDS * (len(self.cuts) // 2)
+
+    @property
+    def cells(self) -> int:
+        return 4
+
+    def elements(self, scored: Scored) -> Elements:
+        assert scored.baseline is not None
+        candidate, baseline = scored.score.ravel(), scored.baseline.score.ravel()
+        kind = label_kind(scored.label.ravel())
+        pairs = len(self.cuts) // 2
+        code = np.empty((len(kind), pairs), np.int64)
+        for pair in range(pairs):
+            group = pair * LABEL_KINDS + kind
+            first = candidate > self.cuts[2 * pair]
+            code[:, pair] = group * 4 + 2 * first + (baseline > self.cuts[2 * pair + 1])
+        return Elements(code.ravel(), self.classes * pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFlips(Statistic):
+    """Rows and weights by whether two models predict the same class, and which of them is right.
+
+    The cell is `4 * same + 2 * candidate right + baseline right`.
+    """
 
     @property
     def groups(self) -> int:
@@ -32,46 +114,11 @@ class Hits(Statistic):
 
     @property
     def cells(self) -> int:
-        return 2
+        return 8
 
     def elements(self, scored: Scored) -> Elements:
-        label, predicted = _classes(scored)
-        hit = (label == predicted).astype(np.int64)
-        return Elements(hit, {"weight": weight_of(scored)} if self.weighted else {})
-
-
-@dataclass(frozen=True)
-class ConfusionMatrix(Statistic):
-    """Rows and weights by class of the label (group) and predicted class (cell).
-
-    Attributes:
-        classes: number of classes.
-        weighted: whether rows carry weights.
-    """
-
-    classes: int
-    weighted: bool = False
-
-    @property
-    def sums(self) -> tuple[str, ...]:
-        return ("weight",) if self.weighted else ()
-
-    @property
-    def groups(self) -> int:
-        return self.classes
-
-    @property
-    def cells(self) -> int:
-        return self.classes
-
-    def elements(self, scored: Scored) -> Elements:
-        label, predicted = _classes(scored)
-        code = label * self.classes + predicted
-        return Elements(code, {"weight": weight_of(scored)} if self.weighted else {})
-
-
-def _classes(scored: Scored) -> tuple[Ints, Ints]:
-    """The class of each label and prediction `[n]`."""
-    if scored.predicted is None:
-        raise ValueError("Predicted classes are needed; use a multi-class head.")
-    return scored.label.ravel().astype(np.int64), scored.predicted.astype(np.int64)
+        assert scored.baseline is not None
+        label, candidate = scored.classes
+        _, baseline = scored.baseline.classes
+        same = candidate == baseline
+        return Elements(4 * same + 2 * (candidate == label) + (baseline == label))

@@ -12,7 +12,7 @@ touches one limb only.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,13 +63,25 @@ class Part:
     def add_up(self, code: Ints, codes: int) -> Ints:
         """The sums by code, int64 `[codes]`, in units of the limb; `code` is int64 `[n]`."""
         own = code if self.rows is None else code.take(self.rows)
-        sums: npt.NDArray[Any] = np.bincount(own, self.values, codes)
+        return self.units(np.bincount(own, self.values, codes))
+
+    def units(self, sums: npt.NDArray[Any]) -> Ints:
+        """Sums of `values` in units of the limb."""
         if self.exponent > -_SAFE_EXPONENT:
             sums = sums * math.ldexp(1.0, -self.exponent)
         else:
             sums = np.ldexp(sums, -self.exponent)
         integers: Ints = sums.astype(np.int64)
         return integers
+
+    def add_to(self, sums: Ints, code: Ints) -> None:
+        """Adds to sums by code, int64, in units of the limb; `code` is int64 `[n]`."""
+        own = code if self.rows is None else code.take(self.rows)
+        np.add.at(sums, own, self._integers)
+
+    @cached_property
+    def _integers(self) -> Ints:
+        return self.units(self.values)
 
 
 class Summand:
@@ -109,6 +121,33 @@ class Summand:
     @cached_property
     def _extremes(self) -> tuple[float, float]:
         return _extremes(self.values)
+
+
+class Columns:
+    """The values that elements add to several sums, by name of the sum.
+
+    Args:
+        summands: the values, each `[n]`.
+    """
+
+    def __init__(self, summands: Mapping[str, Summand]) -> None:
+        self.summands = summands
+
+    def __getitem__(self, rows: slice) -> Columns:
+        summands = {name: summand[rows] for name, summand in self.summands.items()}
+        same = all(summands[name] is self.summands[name] for name in summands)
+        return self if same else Columns(summands)
+
+    @cached_property
+    def parts(self) -> list[tuple[str, Part]]:
+        """All limbs of all sums."""
+        return [(name, part) for name, one in self.summands.items() for part in one.parts]
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """A column of ones, then the limbs that most values have, `[n, 1 + limbs]`."""
+        common = [part.values for _, part in self.parts if part.rows is None]
+        return np.stack([np.ones(len(common[0])), *common], axis=1)
 
 
 def _extremes(values: Floats) -> tuple[float, float]:
@@ -175,9 +214,7 @@ class ExactColumn:
     def carried(cls, low: int, limbs: Ints, specials: Ints) -> ExactColumn:
         """Brings uncarried limbs `[m, limbs]` to canonical form."""
         low, limbs = _carry(low, limbs)
-        if not specials.any():
-            specials = np.zeros((len(limbs), 0), np.int64)
-        return cls(low, limbs, specials)
+        return _trimmed(low, limbs, specials)
 
     def is_canonical(self) -> bool:
         """Whether equal sums have equal columns: digits balanced, no limb more than needed."""
@@ -192,7 +229,7 @@ class ExactColumn:
 
     def take(self, rows: npt.NDArray[np.intp]) -> ExactColumn:
         """The sums of some rows, in canonical form."""
-        return ExactColumn.carried(self.low, self.limbs[rows], self.specials[rows])
+        return _trimmed(self.low, self.limbs[rows], self.specials[rows])
 
     def to_float(self) -> Floats:
         """The sums rounded once to float64 `[m]`; NaN and infinities as IEEE addition has it."""
@@ -207,7 +244,7 @@ class ExactColumn:
 
 def add_columns(
     columns: list[ExactColumn],
-    starts: npt.NDArray[np.intp] | None,
+    starts: npt.NDArray[np.intp],
     order: npt.NDArray[np.intp] | None,
 ) -> ExactColumn:
     """Concatenates columns, reorders their rows and adds runs of rows.
@@ -215,7 +252,7 @@ def add_columns(
     Args:
         columns: the columns to put under one another.
         starts: `[m]`, where each run of rows that belong together starts, after reordering.
-        order: `[rows]`, the row order; None of both for no regrouping.
+        order: `[rows]`, the row order; None for the order in which they are.
     """
     used = [column for column in columns if column.limbs.shape[1]]
     low = min((column.low for column in used), default=0)
@@ -233,11 +270,12 @@ def add_columns(
         if column.specials.shape[1]:
             specials[at:end] = column.specials
         at = end
-    if order is not None and starts is not None:
+    if order is not None:
         limbs, specials = limbs[order], specials[order]
-        if len(starts) < rows:
-            limbs = np.add.reduceat(limbs, starts, axis=0)
-            specials = np.add.reduceat(specials, starts, axis=0)
+    if len(starts) == rows:
+        return _trimmed(low, limbs, specials)
+    limbs = np.add.reduceat(limbs, starts, axis=0)
+    specials = np.add.reduceat(specials, starts, axis=0)
     return ExactColumn.carried(low, limbs, specials)
 
 
@@ -253,29 +291,75 @@ def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
             else:
                 digits[at + 1] = digits[at + 1] + carry
         at += 1
-    first, last = 0, len(digits)
-    while last > first and not digits[last - 1].any():
-        last -= 1
-    while first < last and not digits[first].any():
-        first += 1
-    if first == last:
-        return 0, np.zeros((len(limbs), 0), np.int64)
-    return low + first, np.stack(digits[first:last], axis=1)
+    return low, np.stack(digits, axis=1) if digits else limbs
+
+
+def _trimmed(low: int, limbs: Ints, specials: Ints) -> ExactColumn:
+    """Carried limbs as a column, without those that are 0 for all at either end."""
+    used = np.flatnonzero(limbs.any(axis=0))
+    if not specials.any():
+        specials = np.zeros((len(limbs), 0), np.int64)
+    if not len(used):
+        return ExactColumn(0, np.zeros((len(limbs), 0), np.int64), specials)
+    first, last = int(used[0]), int(used[-1]) + 1
+    return ExactColumn(low + first, limbs[:, first:last], specials)
 
 
 def _round(low: int, limbs: Ints) -> Floats:
     out = np.zeros(len(limbs))
-    if not limbs.shape[1]:
+    width = limbs.shape[1]
+    if not width:
         return out
-    exponents = [limb_exponent(low + j) for j in range(limbs.shape[1])]
-    # A balanced digit is an exact float, so the sum of two of them rounds once.
-    slow = np.count_nonzero(limbs, axis=1) > 2
-    if exponents[-1] > _SAFE_EXPONENT:
-        slow[:] = True
-    for exponent, digits in zip(exponents, limbs[~slow].T, strict=True):
-        out[~slow] += np.ldexp(digits.astype(np.float64), exponent)
-    out[slow] = [_round_one(row, exponents[0]) for row in limbs[slow].tolist()]
-    return out
+    bottom, top = limb_exponent(low), limb_exponent(low + width - 1)
+    if top > _SAFE_EXPONENT or bottom < -_SAFE_EXPONENT:
+        return np.array([_round_one(row, bottom) for row in limbs.tolist()])
+    if width <= 2:
+        # A balanced digit is an exact float, so the sum of two of them rounds once.
+        for limb in range(width):
+            out += np.ldexp(limbs[:, limb].astype(np.float64), limb_exponent(low + limb))
+        return out
+    # The first of a row's digits and the two below it hold all that rounding looks at, but for the
+    # sign of what is left: a quarter of a unit stands for that.
+    padded = np.pad(limbs, ((0, 0), (3, 0)))
+    first = padded.shape[1] - 1 - (padded[:, ::-1] != 0).argmax(axis=1)
+    rows = np.arange(len(limbs))
+    high, middle, lower = (padded[rows, first - step].astype(np.float64) for step in range(3))
+    lower += 0.25 * _sign_below(padded, first - 3)
+    out = _add_three(high * 2.0 ** (2 * RADIX), middle * 2.0**RADIX, lower)
+    exponent = RADIX * (low + first - 5) + ORIGIN
+    rounded: Floats = np.ldexp(out, exponent)
+    return rounded
+
+
+def _sign_below(limbs: Ints, last: npt.NDArray[np.intp]) -> Floats:
+    """The sign of what the digits up to a last one make up `[m]`: that of the highest of them."""
+    own = np.where(np.arange(limbs.shape[1]) <= last[:, np.newaxis], limbs, 0)[:, ::-1]
+    highest = (own != 0).argmax(axis=1)
+    signs: Floats = np.sign(own[np.arange(len(limbs)), highest]).astype(np.float64)
+    return signs
+
+
+def _add_three(high: Floats, middle: Floats, low: Floats) -> Floats:
+    """The sum of three floats rounded once.
+
+    S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums: proved algorithms
+    using rounding to odd", 2008, algorithm 5.
+    """
+    upper, upper_rest = _two_sum(middle, low)
+    total, total_rest = _two_sum(high, upper)
+    rest, error = _two_sum(total_rest, upper_rest)
+    # Rounded to odd: an inexact sum never looks like a tie.
+    even = (rest.view(np.int64) & 1) == 0
+    toward = np.where(error > 0, np.inf, -np.inf)
+    rest = np.where((error != 0) & even, np.nextafter(rest, toward), rest)
+    return total + rest
+
+
+def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The rounded sum, and what rounding left out; D. Knuth, TAOCP 2, 4.2.2."""
+    total = a + b
+    other = total - a
+    return total, (a - (total - other)) + (b - other)
 
 
 def _round_one(digits: list[int], exponent: int) -> float:

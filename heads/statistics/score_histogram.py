@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.statistics.accumulator import Accumulator, Table
 from heads.statistics.base import Elements, Statistic
-from heads.statistics.exact import Ints
-from heads.statistics.scored import Key, Scored, Segments
+from heads.statistics.exact import Floats, Ints
+from heads.statistics.scored import Key, Scored
 from heads.statistics.state import State, build_state
-from heads.statistics.sums import weight_of
 
 Words = npt.NDArray[np.uint64]
 
-_SIGN = np.uint64(1 << 63)
+MAX_CELLS = 1 << 14
+"""Cells that keep the bounds of areas within a thousandth on scores of any scale."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoreHistogram(Statistic):
     """Rows and weights by class, label and cell of the score.
 
@@ -30,23 +32,20 @@ class ScoreHistogram(Statistic):
 
     Attributes:
         classes: columns of the score, 1 for a binary head.
-        weighted: whether rows carry weights.
         max_cells: how many cells may be occupied.
         by_class: whether classes are told apart; otherwise all are class 0.
+        of: what is divided into cells: the score as stored, or the probability; and for exclusive
+            classes the label is a class id.
     """
 
     classes: int = 1
-    weighted: bool = False
-    max_cells: int = 8192
+    max_cells: int = MAX_CELLS
     by_class: bool = True
+    of: Literal["score", "class_probability"] = "score"
 
     def __post_init__(self) -> None:
         if self.max_cells < 2:
             raise ValueError(f"max_cells must be at least 2, got {self.max_cells}.")
-
-    @property
-    def sums(self) -> tuple[str, ...]:
-        return ("weight",) if self.weighted else ()
 
     @property
     def groups(self) -> int:
@@ -56,17 +55,31 @@ class ScoreHistogram(Statistic):
     def cells(self) -> int:
         return self.max_cells
 
+    def row_bytes(self) -> int:
+        # Most weights have one limb.
+        return 6 + 6 * len(self.sums)
+
+    def segment_rows(self) -> int:
+        # The shift leaves from half of the cells to all of them occupied.
+        return self.folds * self.groups * self.max_cells * 3 // 4
+
     def elements(self, scored: Scored) -> Elements:
         """The elements without their cells, which depend on the shift of the accumulator."""
-        group = (scored.label.ravel() != 0).astype(np.int64)
+        if self.of == "class_probability":
+            group = (scored.label == np.arange(self.classes)).astype(np.int64).ravel()
+        else:
+            group = (scored.label.ravel() != 0).astype(np.int64)
         if self.by_class and self.classes > 1:
             group += np.tile(np.arange(self.classes) * 2, len(scored))
-        weight = {"weight": weight_of(scored, self.classes)} if self.weighted else {}
         group *= self.cells
-        return Elements(group, weight, self.classes)
+        return Elements(group, self.classes)
+
+    def divided(self, scored: Scored) -> Floats:
+        """What is divided into cells `[n * classes]`."""
+        return (scored.score if self.of == "score" else scored.probability).ravel()
 
     def accumulator(self) -> Accumulator:
-        return _HistogramAccumulator(self)
+        return _HistogramAccumulator(self, _CellIndex(self))
 
     def cell_limit(self, shift: int) -> int:
         return 1 << (64 - shift)
@@ -76,6 +89,13 @@ class ScoreHistogram(Statistic):
         if len(cells) <= self.max_cells:
             return state
         return state.coarsened(_fitting_shift(cells, state.shift, self.max_cells))
+
+
+def cell_floors(cells: Words, shift: int) -> Floats:
+    """The lowest score of each cell: the score that stands for all in it."""
+    bits = cells << np.uint64(shift)
+    sign = np.uint64(1 << 63)
+    return np.where(bits & sign, bits ^ sign, ~bits).view(np.float64)
 
 
 def _ordered(raw: Words, shift: int) -> Words:
@@ -109,25 +129,17 @@ def _fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
 class _HistogramAccumulator(Accumulator):
     """Adds batches at the shift that all scores so far ask for."""
 
-    def __init__(self, statistic: ScoreHistogram) -> None:
+    def __init__(self, statistic: ScoreHistogram, index: _CellIndex) -> None:
         super().__init__(statistic)
-        self._index = _CellIndex(statistic.max_cells)
+        self._index = index
+        index.before_coarsening.append(self._flush)
 
-    def add(self, scored: Scored, segments: Segments) -> None:
-        # Adding zero makes -0.0 the same score as 0.0. Cells of plain bits are the cells of
-        # order-preserving bits under other names, so the order waits until a state is frozen.
-        raw = (scored.score.ravel() + 0.0).view(np.uint64)
-        slot = self._index.find(raw)
-        if slot.size and slot.min() < 0:
-            missing = raw[slot < 0]
-            if not self._index.extend(missing):
-                self._flush()
-                self._index.coarsen(missing)
-            slot = self._index.find(raw)
-        elements = self._statistic.elements(scored)
-        assert elements.code is not None
-        slot += elements.code
-        self._add_elements(replace(elements, code=slot), segments)
+    def sibling(self) -> Accumulator:
+        assert isinstance(self._statistic, ScoreHistogram)
+        return _HistogramAccumulator(self._statistic, self._index)
+
+    def _elements(self, scored: Scored) -> Elements:
+        return self._index.elements(scored)
 
     def _build(
         self, keys: list[Key], segment: Ints, group: Ints, cell: Ints, table: Table
@@ -148,11 +160,37 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 class _CellIndex:
     """The cells occupied so far, and the slot of each: its position in the order of arrival."""
 
-    def __init__(self, max_cells: int) -> None:
-        self._max_cells = max_cells
+    def __init__(self, statistic: ScoreHistogram) -> None:
+        self._statistic = statistic
+        self._max_cells = statistic.max_cells
+        self.before_coarsening: list[Callable[[], None]] = []
         self.cells: Words = np.zeros(0, np.uint64)
         self.shift = 0
+        self._last: tuple[Scored, Elements] | None = None
         self._use(self.cells, self.shift)
+
+    def elements(self, scored: Scored) -> Elements:
+        """The elements of a batch; those of the last one are kept, for it may come again."""
+        if self._last is None or self._last[0] is not scored:
+            self._last = scored, self._find_elements(scored)
+        return self._last[1]
+
+    def _find_elements(self, scored: Scored) -> Elements:
+        # Adding zero makes -0.0 the same score as 0.0. Cells of plain bits are the cells of
+        # order-preserving bits under other names, so the order waits until a state is frozen.
+        raw = (self._statistic.divided(scored) + 0.0).view(np.uint64)
+        slot = self.find(raw)
+        if slot.size and slot.min() < 0:
+            missing = raw[slot < 0]
+            if not self.extend(missing):
+                for flush in self.before_coarsening:
+                    flush()
+                self.coarsen(missing)
+            slot = self.find(raw)
+        elements = self._statistic.elements(scored)
+        assert elements.code is not None
+        slot += elements.code
+        return replace(elements, code=slot)
 
     def find(self, raw: Words) -> Ints:
         """The slots of scores given as plain float bits; -1 where the cell is new."""

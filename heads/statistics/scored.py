@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.exact import Floats, Summand
+from heads.statistics.exact import Columns, Floats, Summand
+
+if TYPE_CHECKING:
+    from heads.statistics.base import Elements, Statistic
 
 Condition = tuple[str, str, str | int | bool | None]
 """One condition of a key: `(column, kind, value)`; `kind` is the type of the value, or the tag
@@ -48,6 +52,9 @@ class Scored:
         loss: `[n]`, the unreduced loss of each row.
         weight: `[n]`, or None where every row counts as one.
         predicted: int64 `[n]`, class ids of a multi-class head, else None.
+        cut: a score above it is predicted positive, in heads whose classes are independent.
+        baseline: the same rows as another model scored them, or None.
+        identity: uint64 `[n]`, a hash that tells the rows of a run from others, or None.
     """
 
     score: Floats
@@ -56,28 +63,181 @@ class Scored:
     loss: Floats
     weight: Floats | None = None
     predicted: npt.NDArray[np.int64] | None = None
+    cut: float = 0.0
+    baseline: Scored | None = None
+    identity: npt.NDArray[np.uint64] | None = None
+    _summands: dict[tuple[str, bool, int], Summand] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _elements: dict[Statistic, Elements] = field(default_factory=dict, init=False, repr=False)
+    _columns: dict[tuple[object, ...], Columns] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __len__(self) -> int:
         return len(self.loss)
 
+    def elements_of(self, statistic: Statistic) -> Elements:
+        """The elements that a statistic takes, found once for all segments."""
+        if statistic not in self._elements:
+            self._elements[statistic] = statistic.elements(self)
+        return self._elements[statistic]
+
+    def columns(self, sums: Mapping[str, tuple[str, bool]], repeat: int) -> Columns:
+        """What elements add to some sums, made once for all segments that they are added in.
+
+        Args:
+            sums: for each sum the value, and whether it is multiplied by the weight.
+            repeat: how many elements a row gives.
+        """
+        key = (*sums.items(), repeat)
+        if key not in self._columns:
+            self._columns[key] = Columns(
+                {
+                    name: self.summand(value, repeat, weighted=weighted)
+                    for name, (value, weighted) in sums.items()
+                }
+            )
+        return self._columns[key]
+
+    def summand(self, name: str, repeat: int, *, weighted: bool) -> Summand:
+        """A value of `VALUES`, or the `weight` or its square, cut into limbs once for all.
+
+        Args:
+            name: which value.
+            repeat: how many elements a row gives; values by row are repeated so often.
+            weighted: whether the value is multiplied by the weight.
+        """
+        key = (name, weighted, repeat)
+        if key not in self._summands:
+            self._summands[key] = Summand(self._value(name, repeat, weighted=weighted))
+        return self._summands[key]
+
+    def _value(self, name: str, repeat: int, *, weighted: bool) -> Floats:
+        if name == "weight":
+            return _repeated(self._weight(), repeat)
+        if name == "weight_squared":
+            with np.errstate(over="ignore"):
+                return _repeated(np.square(self._weight()), repeat)
+        value = self._row_value(name)
+        if len(value) != len(self) * repeat:
+            value = _repeated(value, repeat)
+        if not weighted:
+            return value
+        weight = self.summand("weight", repeat, weighted=False).values
+        with np.errstate(over="ignore", invalid="ignore"):
+            return weight * value
+
+    def _row_value(self, name: str) -> Floats:
+        kind, _, number = name.partition("_")
+        if kind == "top":
+            return (self.label_rank < int(number)).astype(np.float64)
+        return VALUES[name](self)
+
+    def _weight(self) -> Floats:
+        if self.weight is None:
+            raise ValueError("A weighted statistic needs weights; give the head a weight column.")
+        return self.weight
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Scored:
+        """Some rows, which may come several times."""
+        return Scored(
+            self.score.take(rows, axis=0),
+            self.probability.take(rows, axis=0),
+            self.label.take(rows, axis=0),
+            self.loss.take(rows),
+            None if self.weight is None else self.weight.take(rows),
+            None if self.predicted is None else self.predicted.take(rows),
+            self.cut,
+            None if self.baseline is None else self.baseline.take(rows),
+            None if self.identity is None else self.identity.take(rows),
+        )
+
     @cached_property
-    def weights(self) -> Summand:
-        """The weights as a summand, cut into limbs once for all statistics."""
-        assert self.weight is not None
-        return Summand(self.weight)
+    def classes(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The class of each label and of each prediction `[n]` of a multi-class head."""
+        if self.predicted is None:
+            raise ValueError("Predicted classes are needed; use a multi-class head.")
+        return self.label.ravel().astype(np.int64), self.predicted
+
+    @cached_property
+    def label_rank(self) -> npt.NDArray[np.int64]:
+        """How many classes are ranked before that of the label `[n]`; of equals the first leads."""
+        own, _ = self.classes
+        column = own[:, np.newaxis]
+        score = np.take_along_axis(self.score, column, axis=1)
+        before = np.arange(self.score.shape[1]) < column
+        rank: npt.NDArray[np.int64] = np.count_nonzero(
+            (self.score > score) | ((self.score == score) & before), axis=1
+        )
+        return rank
+
+
+def _repeated(values: Floats, repeat: int) -> Floats:
+    return values if repeat == 1 else np.repeat(values, repeat)
+
+
+def _soft_label(scored: Scored) -> Floats:
+    label = scored.label.ravel()
+    soft: Floats = np.where(label == (label != 0), 0.0, label)
+    return soft
+
+
+def _coverage(scored: Scored) -> Floats:
+    """How far down the ranking one must go to meet every label of the row; 0 without labels."""
+    positive = scored.label != 0
+    lowest = np.where(positive, scored.score, np.inf).min(axis=1, keepdims=True)
+    reached: Floats = np.count_nonzero(scored.score >= lowest, axis=1).astype(np.float64)
+    return reached
+
+
+def _exact_match(scored: Scored) -> Floats:
+    right = (scored.score > scored.cut) == (scored.label == 1)
+    hard = (scored.label == 0) | (scored.label == 1)
+    match: Floats = (right & hard).all(axis=1).astype(np.float64)
+    return match
+
+
+def _identity(scored: Scored) -> npt.NDArray[np.uint64]:
+    assert scored.identity is not None
+    return scored.identity
+
+
+VALUES: dict[str, Callable[[Scored], Floats]] = {
+    "loss": lambda scored: scored.loss,
+    "probability": lambda scored: scored.probability.ravel(),
+    "soft_label": _soft_label,
+    "squared_error": lambda scored: np.square(scored.probability - scored.label).ravel(),
+    "coverage": _coverage,
+    "exact_match": _exact_match,
+    "hit": lambda scored: (scored.classes[0] == scored.classes[1]).astype(np.float64),
+    # 35 bits in the range of one limb.
+    "identity": lambda scored: np.ldexp((_identity(scored) >> np.uint64(29)).astype(float), -26),
+}
+"""What exact sums are kept of, by name: float64 `[n]`, or `[n * k]` for values by class.
+
+There is also `top_K` for any K: 1 where the label is among the K highest scores of a row, else 0.
+`soft_label` is a label between 0 and 1, and 0 in place of labels that are 0 or 1: rows are counted
+by those anyway.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The segment of each row of a batch.
+    """The segments of the rows of a batch.
 
     Attributes:
-        index: int64 `[n]`, positions in `keys`.
+        index: int64 `[m]`, positions in `keys`.
         keys: distinct keys; they may name segments that no row of the batch is in.
+        rows: int64 `[m]`, the row that each entry is of; None if entry i is row i, which is what
+            statistics measure.
+        fold: int64 `[n]`, the fold of each row; None if all are in fold 0.
     """
 
     index: npt.NDArray[np.int64]
     keys: Sequence[Key]
+    rows: npt.NDArray[np.int64] | None = None
+    fold: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def overall(cls, rows: int) -> Segments:

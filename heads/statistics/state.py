@@ -32,7 +32,8 @@ class State:
         statistic: what was measured; only states of equal statistics merge.
         keys: the segments that have rows, sorted by their text.
         segment: int64 `[m]`, positions in `keys`; the table is sorted by segment, group, cell.
-        group: int64 `[m]`, what the statistic divides rows by: class, kind of label.
+        group: int64 `[m]`, what the statistic divides rows by: fold, class, kind of label; it is
+            `fold * statistic.groups + group of the fold`.
         cell: uint64 `[m]`, where in the group: interval of a score, predicted class.
         counts: int64 `[m]` by column name; `rows`, at least 1, is always there.
         sums: exact sums `[m]` by column name.
@@ -57,6 +58,17 @@ class State:
             return self.counts[column].astype(np.float64)
         return self.sums[column].to_float()
 
+    def by_segment(self, column: str) -> npt.NDArray[np.float64]:
+        """The sum of a column over each segment `[s]`, rounded once."""
+        out = np.zeros(len(self.keys))
+        used = np.flatnonzero(np.diff(self._bounds))
+        starts = self._bounds[used]
+        if column in self.counts:
+            out[used] = _add_runs(self.counts[column], starts)
+        elif len(starts):
+            out[used] = add_columns([self.sums[column]], starts, None).to_float()
+        return out
+
     def dense(self, column: str, groups: int, cells: int = 1) -> npt.NDArray[np.float64]:
         """A column as float64 `[segments, groups, cells]`, zero where no row fell."""
         out = np.zeros((len(self.keys), groups, cells))
@@ -69,24 +81,44 @@ class State:
         Args:
             keys: for each segment of this state the segments its rows belong to.
         """
-        position: dict[Key, int] = {}
-        rows: list[npt.NDArray[np.intp]] = []
-        targets: list[Ints] = []
-        bounds = self._bounds
+        sources: dict[Key, list[int]] = {}
         for index, coarser in enumerate(keys):
-            if not coarser:
-                continue
-            own = np.arange(bounds[index], bounds[index + 1])
             for key in coarser:
-                rows.append(own)
-                targets.append(np.full(len(own), position.setdefault(key, len(position)), np.int64))
-        if not rows:
+                sources.setdefault(key, []).append(index)
+        if not sources:
             return self.statistic.zero()
-        order = np.concatenate(rows)
+        if all(len(own) == 1 for own in sources.values()):
+            return self._renamed({key: own[0] for key, own in sources.items()})
+        single = {key: own[0] for key, own in sources.items() if len(own) == 1}
+        several = {key: own for key, own in sources.items() if len(own) > 1}
+        added = self._added(several)
+        return merge([added, self._renamed(single)]) if single else added
+
+    def _renamed(self, source: Mapping[Key, int]) -> State:
+        """The state of other keys, of one segment each."""
+        names = sorted(source, key=key_text)
+        own = [source[key] for key in names]
+        rows = self._rows_of(own)
+        state = State(
+            self.statistic,
+            tuple(names),
+            np.repeat(np.arange(len(own)), np.diff(self._bounds)[own]),
+            self.group[rows],
+            self.cell[rows],
+            {name: column[rows] for name, column in self.counts.items()},
+            {name: column.take(rows) for name, column in self.sums.items()},
+            self.shift,
+        )
+        return self.statistic.settle(state)
+
+    def _added(self, sources: Mapping[Key, Sequence[int]]) -> State:
+        """The state of other keys, each the sum of several segments."""
+        order = np.concatenate([self._rows_of(own) for own in sources.values()])
+        lengths = [int(np.diff(self._bounds)[own].sum()) for own in sources.values()]
         return _assemble(
             self.statistic,
-            list(position),
-            np.concatenate(targets),
+            list(sources),
+            np.repeat(np.arange(len(lengths)), lengths),
             self.group[order],
             self.cell[order],
             {name: column[order] for name, column in self.counts.items()},
@@ -96,21 +128,9 @@ class State:
 
     def take(self, segments: Sequence[int]) -> State:
         """The state of some segments alone, by position."""
-        own = sorted(segments)
-        if not own:
+        if not segments:
             return self.statistic.zero()
-        rows = self._rows_of(own)
-        counts = np.diff(self._bounds)[own]
-        return State(
-            self.statistic,
-            tuple(self.keys[position] for position in own),
-            np.repeat(np.arange(len(own)), counts),
-            self.group[rows],
-            self.cell[rows],
-            {name: column[rows] for name, column in self.counts.items()},
-            {name: column.take(rows) for name, column in self.sums.items()},
-            self.shift,
-        )
+        return self._renamed({self.keys[position]: position for position in segments})
 
     @cached_property
     def _bounds(self) -> npt.NDArray[np.intp]:
@@ -220,12 +240,9 @@ def _assemble(
     rank = np.zeros(len(keys), np.int64)
     rank[[i for _, i in names]] = np.arange(len(names))
     segment = rank[segment]
-    order = _order(segment, group, cell)
+    order = order_of(segment, group, cell)
     segment, group, cell = segment[order], group[order], cell[order]
-    new = np.empty(len(order), bool)
-    new[:1] = True
-    new[1:] = (cell[1:] != cell[:-1]) | (group[1:] != group[:-1]) | (segment[1:] != segment[:-1])
-    starts = np.flatnonzero(new)
+    starts = _run_starts(segment, group, cell)
     state = State(
         statistic,
         tuple(keys[i] for _, i in names),
@@ -239,7 +256,42 @@ def _assemble(
     return statistic.settle(state)
 
 
-def _order(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+def add_up(
+    state: State, group: Ints, order: npt.NDArray[np.intp]
+) -> tuple[State, npt.NDArray[np.intp]]:
+    """A state over all folds together, and the row of it that each row of the state is part of.
+
+    Args:
+        state: the state.
+        group: `[m]`, its groups without the fold.
+        order: `[m]`, its rows by segment, group without the fold, and cell.
+    """
+    segment, group, cell = state.segment[order], group[order], state.cell[order]
+    starts = _run_starts(segment, group, cell)
+    target = np.empty(len(order), np.intp)
+    target[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    whole = State(
+        state.statistic.without_folds(),
+        state.keys,
+        segment[starts],
+        group[starts],
+        cell[starts],
+        {name: _add_runs(column[order], starts) for name, column in state.counts.items()},
+        {name: add_columns([column], starts, order) for name, column in state.sums.items()},
+        state.shift,
+    )
+    return whole, target
+
+
+def _run_starts(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+    """Where runs of equal cells start, in sorted rows."""
+    new = np.empty(len(cell), bool)
+    new[:1] = True
+    new[1:] = (cell[1:] != cell[:-1]) | (group[1:] != group[:-1]) | (segment[1:] != segment[:-1])
+    return np.flatnonzero(new)
+
+
+def order_of(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
     """The order of the rows by segment, group and cell; equal rows in any order."""
     if not len(cell):
         return np.zeros(0, np.intp)

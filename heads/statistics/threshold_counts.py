@@ -10,7 +10,6 @@ import numpy as np
 from heads.statistics.base import Elements, Statistic
 from heads.statistics.exact import Floats, Ints
 from heads.statistics.scored import Scored
-from heads.statistics.sums import weight_of
 
 # Sign, exponent and 8 bits of mantissa: cells narrow enough that few hold more than one cut.
 _TABLE_BITS = 20
@@ -20,9 +19,9 @@ ZERO, ONE, SOFT = 0, 1, 2
 LABEL_KINDS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThresholdCounts(Statistic):
-    """Rows and weights by class, kind of label and interval of the score between cuts.
+    """Rows and sums by class, kind of label and interval of the score between cuts.
 
     The group is `class * 3 + kind of label`. Cell 0 holds NaN scores, cell `1 + i` the scores above
     exactly `i` of the cuts; a score equal to a cut is not above it.
@@ -30,18 +29,12 @@ class ThresholdCounts(Statistic):
     Attributes:
         cuts: distinct cuts of the score, ascending.
         classes: columns of the score, 1 for a binary head.
-        weighted: whether rows carry weights.
         by_class: whether classes are told apart; otherwise all are class 0.
     """
 
     cuts: tuple[float, ...]
     classes: int = 1
-    weighted: bool = False
     by_class: bool = True
-
-    @property
-    def sums(self) -> tuple[str, ...]:
-        return ("weight",) if self.weighted else ()
 
     @property
     def groups(self) -> int:
@@ -51,6 +44,10 @@ class ThresholdCounts(Statistic):
     def cells(self) -> int:
         return len(self.cuts) + 2
 
+    def segment_rows(self) -> int:
+        # Scores are no NaN, and labels 0 or 1, but for a few.
+        return self.folds * (self.groups * 2 // LABEL_KINDS) * (self.cells - 1)
+
     def elements(self, scored: Scored) -> Elements:
         score, label = scored.score.ravel(), scored.label.ravel()
         group = label_kind(label)
@@ -58,8 +55,7 @@ class ThresholdCounts(Statistic):
             group += np.tile(np.arange(self.classes) * LABEL_KINDS, len(scored))
         code = group * self.cells
         code += _cut_index(self.cuts).cells(score)
-        weight = {"weight": weight_of(scored, self.classes)} if self.weighted else {}
-        return Elements(code, weight, self.classes)
+        return Elements(code, self.classes)
 
 
 def label_kind(label: Floats) -> Ints:

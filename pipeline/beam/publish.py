@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import platform
-import zipfile
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -17,23 +14,23 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList
 
 from heads.statistics import State
-from heads.statistics.codec import encode
 from pipeline.beam.files import exists, write_file
 from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
+from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
-from pipeline.results import Cell
+from pipeline.results import Results
+from pipeline.slicing import SliceTable
+from pipeline.states import zip_states
 
 REPORT = "report.json"
+METRICS = "metrics.parquet"
 STATES = "states.zip"
 DATA = "data.json"
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
-FILES = (SUCCESS, REPORT, STATES, DATA, MANIFEST)
+FILES = (SUCCESS, REPORT, METRICS, STATES, DATA, MANIFEST)
 """What a run leaves, in the order in which an older run is taken away."""
-
-# The time that every member of states.zip carries, so that equal states make equal archives.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Publish(beam.PTransform):
@@ -52,9 +49,10 @@ class Publish(beam.PTransform):
     def expand(
         self,
         parts: tuple[
-            beam.PCollection[Cell],
+            beam.PCollection[Results],
             beam.PCollection[tuple[tuple[str, int, int], State]],
             beam.PCollection[tuple[str, Facts]],
+            beam.PCollection[SliceTable],
         ],
     ) -> beam.PCollection[bool]:
         return (
@@ -67,16 +65,18 @@ class Publish(beam.PTransform):
 def _publish(
     output: str,
     plan: Plan,
-    cells: list[Cell],
+    results: list[Results],
     states: list[tuple[tuple[str, int, int], State]],
     facts: list[tuple[str, Facts]],
+    tables: list[SliceTable],
 ) -> bool:
     total = sum((found for _, found in facts), Facts())
     problems = total.problems()
     files = {DATA: _json(_data(dict(facts), total, problems))}
     if not problems:
-        files[REPORT] = report_bytes(build_report(plan, cells, total))
-        files[STATES] = zip_states((StateKey(*key), state) for key, state in states)
+        files[REPORT] = report_bytes(build_report(plan, tables[0], results, total))
+        files[METRICS] = parquet_bytes(metrics_table(plan, results))
+        files[STATES] = zip_states(tables[0], ((StateKey(*key), state) for key, state in states))
         files[MANIFEST] = _json(_manifest(files))
         files[SUCCESS] = b""
     # An older run goes whole, its mark of success first, so that no reader takes a mixture for a
@@ -87,15 +87,6 @@ def _publish(
     for name, content in files.items():
         write_file(FileSystems.join(output, name), content)
     return not problems
-
-
-def zip_states(states: Iterable[tuple[StateKey, State]]) -> bytes:
-    """An archive of states, `HEAD/STATISTIC/PARTITION` each; equal states give equal bytes."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for key, state in sorted(states, key=lambda pair: pair[0]):
-            archive.writestr(zipfile.ZipInfo(str(key), _EPOCH), encode(state))
-    return stream.getvalue()
 
 
 def _data(facts: dict[str, Facts], total: Facts, problems: list[str]) -> dict[str, Any]:

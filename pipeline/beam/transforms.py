@@ -1,11 +1,11 @@
-"""The pipeline: shards -> work items -> rows -> states -> cells of the report."""
+"""The pipeline: shards -> work items -> rows -> states -> results of the report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
-from apache_beam.pvalue import AsDict, TaggedOutput
+from apache_beam.pvalue import AsDict, AsList, AsSingleton, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -13,12 +13,14 @@ from heads.statistics import State
 from pipeline.beam.combine import MergeStates
 from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
+from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
 from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
 from pipeline.readers import Shard, WorkItem, plan_items
 from pipeline.readers.faults import DataFault
-from pipeline.results import Cell, compute, histogram_shifts, level
+from pipeline.results import Results, compute, histogram_shifts, level
+from pipeline.slicing import SliceCounts, SliceTable, merge_counts
 
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
@@ -37,6 +39,23 @@ class PlanItems(beam.DoFn):
         yield TaggedOutput(FACTS, (shard.path, Facts(frozenset([shard]))))
 
 
+class CountSlices(beam.DoFn):
+    """Counts the rows of every slice in work items, and emits the counts when a bundle ends."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def start_bundle(self) -> None:
+        self._counting = CountingPass(self._plan, open_file)
+
+    def process(self, item: WorkItem) -> None:
+        self._counting.add_item(item)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for key, counts in self._counting.counts().items():
+            yield _in_global_window((key, counts))
+
+
 @beam.typehints.with_output_types(tuple[Key, State])
 class Measure(beam.DoFn):
     """Adds the rows of work items to states in place, and emits the states when a bundle ends."""
@@ -46,9 +65,14 @@ class Measure(beam.DoFn):
         self._example_losses = example_losses
 
     def start_bundle(self) -> None:
-        self._evaluator = Evaluator(self._plan, open_file)
+        self._evaluator: Evaluator | None = None
 
-    def process(self, item: WorkItem) -> Iterator[TaggedOutput]:
+    def process(self, item: WorkItem, table: SliceTable) -> Iterator[TaggedOutput]:
+        if table.problems:
+            yield TaggedOutput(FACTS, (item.shard.path, Facts(slices=table.problems)))
+            return
+        if self._evaluator is None:
+            self._evaluator = Evaluator(self._plan, table, open_file)
         if self._example_losses is None:
             facts = self._evaluator.add_item(item)
         else:
@@ -57,20 +81,54 @@ class Measure(beam.DoFn):
         yield TaggedOutput(FACTS, (item.shard.path, facts))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for key, state in self._evaluator.states().items():
-            yield WindowedValue((tuple(key), state), window.max_timestamp(), (window,))
+        if self._evaluator is not None:
+            for key, state in self._evaluator.states().items():
+                yield _in_global_window((tuple(key), state))
+
+
+def _in_global_window(element: object) -> WindowedValue:
+    window = GlobalWindow()
+    return WindowedValue(element, window.max_timestamp(), (window,))
+
+
+class Slices(beam.PTransform):
+    """From work items to the one `SliceTable` of the run, counted only where it must be.
+
+    Args:
+        plan: what to evaluate.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def expand(self, items: beam.PCollection[WorkItem]) -> beam.PCollection[SliceTable]:
+        plan = self._plan
+        known = known_slices(plan)
+        if known is not None:
+            return items.pipeline | "KnownSlices" >> beam.Create([known])
+        counts = (
+            items
+            | "CountSlices" >> beam.ParDo(CountSlices(plan))
+            | "AddCounts" >> beam.CombinePerKey(_add_counts, plan)
+        )
+        return (
+            items.pipeline
+            | "OnceForSlices" >> beam.Create([plan])
+            | "DecideSlices" >> beam.Map(_decide, AsList(counts))
+        )
 
 
 class Evaluate(beam.PTransform):
-    """From shards to the cells of the report, the merged states, and the facts of each file.
+    """From shards to the results of the report, the merged states, the facts of each file, and
+    the slices.
 
     Args:
         plan: what to evaluate.
         example_losses: a directory for the loss of every row, or None.
     """
 
-    def __init__(self, plan: Plan, example_losses: str | None = None) -> None:
+    def __init__(self, plan: Plan, example_losses: str | None) -> None:
         super().__init__()
         self._plan = plan
         self._example_losses = example_losses
@@ -78,32 +136,47 @@ class Evaluate(beam.PTransform):
     def expand(
         self, shards: beam.PCollection[Shard]
     ) -> tuple[
-        beam.PCollection[Cell],
+        beam.PCollection[Results],
         beam.PCollection[tuple[Key, State]],
         beam.PCollection[tuple[str, Facts]],
+        beam.PCollection[SliceTable],
     ]:
         plan = self._plan
-        items = shards | "PlanWorkItems" >> beam.ParDo(PlanItems()).with_outputs(
+        planned = shards | "PlanWorkItems" >> beam.ParDo(PlanItems()).with_outputs(
             FACTS, main="items"
         )
-        measured = (
-            items["items"]
-            | "SpreadWorkItems" >> beam.Reshuffle()
-            | "Measure"
-            >> beam.ParDo(Measure(plan, self._example_losses)).with_outputs(FACTS, main="states")
-        )
+        items = planned["items"] | "SpreadWorkItems" >> beam.Reshuffle()
+        slices = items | "Slices" >> Slices(plan)
+        table = AsSingleton(slices)
+        measured = items | "Measure" >> beam.ParDo(
+            Measure(plan, self._example_losses), table
+        ).with_outputs(FACTS, main="states")
         merged = measured["states"] | "MergeStates" >> beam.CombinePerKey(MergeStates())
         shifts = merged | "HistogramShifts" >> beam.FlatMap(_shift)
         states = merged | "LevelHistograms" >> beam.Map(_level, AsDict(shifts)).with_output_types(
             tuple[Key, State]
         )
-        cells = states | "ComputeMetrics" >> beam.FlatMap(_compute, plan)
+        results = (
+            states
+            | "ByPiece"
+            >> beam.Map(_by_piece).with_output_types(tuple[tuple[str, int], tuple[int, State]])
+            | "Pieces" >> beam.GroupByKey()
+            | "ComputeMetrics" >> beam.Map(_compute, plan, table)
+        )
         facts = (
-            (items[FACTS], measured[FACTS])
+            (planned[FACTS], measured[FACTS])
             | "AllFacts" >> beam.Flatten()
             | "FactsOfFiles" >> beam.CombinePerKey(_add_facts)
         )
-        return cells, states, facts
+        return results, states, facts, slices
+
+
+def _add_counts(counts: Iterable[SliceCounts], plan: Plan) -> SliceCounts:
+    return merge_counts(counts, plan.config.max_distinct)
+
+
+def _decide(plan: Plan, counts: list[tuple[tuple[int, int], SliceCounts]]) -> SliceTable:
+    return decide_slices(plan, dict(counts))
 
 
 def _shift(element: tuple[Key, State]) -> Iterable[tuple[tuple[str, int], int]]:
@@ -116,9 +189,16 @@ def _level(element: tuple[Key, State], shifts: Mapping[tuple[str, int], int]) ->
     return key, level(StateKey(*key), state, shifts)
 
 
-def _compute(element: tuple[Key, State], plan: Plan) -> list[Cell]:
-    key, state = element
-    return compute(plan, StateKey(*key), state)
+def _by_piece(element: tuple[Key, State]) -> tuple[tuple[str, int], tuple[int, State]]:
+    (head, statistic, partition), state = element
+    return (head, partition), (statistic, state)
+
+
+def _compute(
+    element: tuple[tuple[str, int], Iterable[tuple[int, State]]], plan: Plan, table: SliceTable
+) -> Results:
+    (head, _), states = element
+    return compute(plan, table, head, dict(states))
 
 
 def _add_facts(facts: Iterable[Facts]) -> Facts:

@@ -23,6 +23,7 @@ from pipeline.config.fields import (
 )
 from pipeline.config.heads import HeadConfig
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.config.slices import Confidence, Slices, slice_columns
 from pipeline.config.yaml_loader import MAX_BYTES, read_document
 
 Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
@@ -35,14 +36,6 @@ class Where(Model):
     column: Text = Field(description="The column.")
     values: Annotated[tuple[PlainValue, ...], Listed, Field(min_length=1)] = Field(
         description="The values to keep: text, numbers, true, false, or null for a missing value."
-    )
-
-
-class Slice(Model):
-    """Rows that are evaluated apart, by the value of one column."""
-
-    column: Text = Field(
-        description="The column, in the files or in their directories (`site=A/`)."
     )
 
 
@@ -63,8 +56,31 @@ class Config(Model):
         (),
         description="Keep only the rows that match all entries, one a column. Without it, all.",
     )
-    slices: Annotated[tuple[Slice, ...], Listed, distinct(column_key)] = Field(
-        (), description="Report each value of these columns apart. All rows together always are."
+    slices: Slices = Field(
+        (),
+        description="Report parts of the rows apart, by the values of columns. All rows together "
+        "always are.",
+    )
+    min_slice_size: int = Field(
+        1,
+        ge=1,
+        description="Slices of fewer rows are greyed out and take no part in comparisons.",
+    )
+    max_distinct: int = Field(
+        1_000_000,
+        ge=1,
+        description="An entry of `slices` may have so many distinct values, or combinations of "
+        "them, before the rarest are put together. They are counted exactly, and with more the "
+        "run fails.",
+    )
+    max_state_mb: int = Field(
+        500,
+        ge=1,
+        description="So many MB may be kept of all slices together; a run that could need more is "
+        "refused before it starts.",
+    )
+    confidence: Confidence = Field(
+        Confidence(), description="How sure the numbers are: the intervals beside them."
     )
     heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1)] = Field(
         description="One or more heads, each by a name of at most 64 of a-z, 0-9 and _, "
@@ -79,12 +95,11 @@ class Config(Model):
         >>> parse_config(text, "c.yaml").columns()
         ('is_spam', 'score')
         """
-        names = {entry.column for entry in self.where} | {entry.column for entry in self.slices}
+        names = {entry.column for entry in self.where} | slice_columns(self.slices)
+        if self.confidence.key is not None:
+            names.add(self.confidence.key)
         for head in self.heads.values():
-            sources = (head.logits, head.probability, head.label)
-            names.update(source.column for source in sources if source is not None)
-            if head.weight is not None:
-                names.add(head.weight)
+            names |= head.columns()
         return tuple(sorted(names))
 
     def to_dict(self) -> dict[str, Any]:

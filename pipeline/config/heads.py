@@ -27,28 +27,21 @@ from pipeline.config.fields import (
 )
 from pipeline.config.names import did_you_mean
 from pipeline.config.problems import describe, quote
+from pipeline.config.scores import (
+    BinaryBaseline,
+    BinaryLogit,
+    BinaryProbability,
+    ClassBaseline,
+    ClassLogits,
+    ClassProbabilities,
+    ScoresModel,
+)
 
 MAX_CLASSES = 1_000_000
 MAX_CLASS_METRICS = 50
-"""Up to so many classes a multi-label head has metrics for each, unless told which."""
+"""Up to so many classes a head has metrics for each, unless told which."""
 
-
-ONE_SCORE = "Give either `logits` or `probability`."
-
-
-class Score(Model):
-    """Where the score of a binary head is. The name of the column alone is the short form."""
-
-    column: Text = Field(description="The column, of numbers or, with `index`, of lists.")
-    index: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Where in the lists the positive class is, from 0."
-    )
-
-
-class ScoreList(Model):
-    """Where the scores of several classes are. The name of the column alone is the short form."""
-
-    column: Text = Field(description="The column, of lists with one number a class.")
+BASELINE = "A second model, whose scores are in other columns of the same rows, to compare with."
 
 
 class BinaryLabel(Model):
@@ -125,20 +118,6 @@ class MultiLabelLabel(Model):
         return value
 
 
-BINARY_SCORE = BeforeValidator(as_mapping, json_schema_input_type=Text | Score)
-CLASS_SCORES = BeforeValidator(as_mapping, json_schema_input_type=Text | ScoreList)
-
-ClassLogits = Annotated[
-    Annotated[ScoreList, CLASS_SCORES] | None,
-    Field(description=f"Where the logits of the classes are. {ONE_SCORE}"),
-]
-ClassProbabilities = Annotated[
-    Annotated[ScoreList, CLASS_SCORES] | None,
-    Field(
-        validate_default=True,
-        description=f"Where the probabilities of the classes are, used as they are. {ONE_SCORE}",
-    ),
-]
 Weight = Annotated[
     Text | None,
     Field(description="The column of the weights. Without it, each row weighs 1."),
@@ -167,27 +146,55 @@ ClassNames = Annotated[
 ]
 
 
+ClassMetrics = Annotated[
+    tuple[int, ...],
+    Listed,
+    Field(
+        validate_default=True,
+        description="The classes, by id or name, with metrics of their own. "
+        f"By default all where there are at most {MAX_CLASS_METRICS}, else none.",
+        json_schema_extra={"items": {"type": ["integer", "string"]}, "uniqueItems": True},
+    ),
+]
+Shares = Annotated[
+    tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+    Listed,
+    distinct(number_key),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
+
+
+class OperatingPoints(Model):
+    """Points of the curves to report. Each list may be empty."""
+
+    recall: Shares = Field((0.9,), description="The precision is given at these recalls.")
+    precision: Shares = Field((0.9,), description="The recall is given at these precisions.")
+    specificity: Shares = Field(
+        (0.95,), description="The sensitivity is given at these specificities."
+    )
+    false_positive_rate: Shares = Field(
+        (0.01,), description="The recall is given at these false positive rates."
+    )
+
+
 def _unset() -> Any:
     """Return the default that a validator fills."""
     return None
 
 
-class HeadModel(Model):
+class HeadModel(ScoresModel):
     """What all heads check."""
 
-    @field_validator("probability", mode="wrap", check_fields=False)
-    @classmethod
-    def _one_score(
-        cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> Any:
-        wrong = []
-        if "logits" in info.data and (info.data["logits"] is None) == (value is None):
-            if value is None:
-                keys = ("logits", "probability")
-                wrong = [refusal("key 'logits' or 'probability' is missing; give one", (), keys)]
-            else:
-                wrong = [refusal("give 'logits' or 'probability', not both")]
-        return together(value, handler, wrong)
+    def columns(self) -> set[str]:
+        """Return the names of the columns that are read."""
+        found = (getattr(self, name, None) for name in ("logits", "probability", "label"))
+        names = {source.column for source in found if source is not None}
+        weight, baseline = getattr(self, "weight", None), getattr(self, "baseline", None)
+        if weight is not None:
+            names.add(weight)
+        if baseline is not None:
+            names.add((baseline.logits or baseline.probability).column)
+        return names
 
     @field_validator("label", mode="wrap", check_fields=False)
     @classmethod
@@ -218,24 +225,39 @@ class HeadModel(Model):
             return ()
         return info.data["label"].vocabulary or tuple(map(str, range(n_classes)))
 
+    @field_validator("class_metrics", mode="before", check_fields=False)
+    @classmethod
+    def _ids_of_classes(cls, value: Any, info: ValidationInfo) -> Any:
+        n_classes = info.data.get("n_classes")
+        if value is None or n_classes is None:
+            return tuple(range(n_classes or 0)) if (n_classes or 0) <= MAX_CLASS_METRICS else ()
+        if not isinstance(value, list | tuple):
+            return value
+        names = info.data.get("class_names")
+        found = [_class_id(item, n_classes, names) for item in value]
+        refuse(
+            *(refusal(wrong, (i,)) for i, wrong in enumerate(found) if isinstance(wrong, str)),
+            *repeated(found, lambda item: f"class {item}" if isinstance(item, int) else None),
+        )
+        return tuple(item for item in found if item is not None)
+
 
 class BinaryFields(HeadModel):
     """The keys of both binary heads."""
 
     type: str
-    logits: Annotated[Score, BINARY_SCORE] | None = Field(
-        None, description=f"Where the logit is. {ONE_SCORE}"
-    )
-    probability: Annotated[Score, BINARY_SCORE] | None = Field(
-        None,
-        validate_default=True,
-        description=f"Where the probability of the positive class is, used as it is. {ONE_SCORE}",
-    )
+    logits: BinaryLogit = None
+    probability: BinaryProbability = None
     label: Annotated[
         BinaryLabel, BeforeValidator(as_mapping, json_schema_input_type=Text | BinaryLabel)
     ] = Field(description="Where the label is.")
     weight: Weight = None
+    baseline: BinaryBaseline | None = Field(None, description=BASELINE)
     thresholds: Thresholds = ()
+    at: OperatingPoints = Field(
+        OperatingPoints.model_validate({}),
+        description="Points of the curves to report, as shares.",
+    )
     metrics: Metrics = None
 
 
@@ -264,8 +286,36 @@ class MultiClassHead(HeadModel):
         MultiClassLabel, BeforeValidator(as_mapping, json_schema_input_type=Text | MultiClassLabel)
     ] = Field(description="Where the label is.")
     weight: Weight = None
+    baseline: ClassBaseline | None = Field(None, description=BASELINE)
     class_names: ClassNames = Field(default_factory=_unset)
+    class_metrics: ClassMetrics = Field(default_factory=_unset)
+    top_k: Annotated[tuple[int, ...], Listed, distinct(number_key)] = Field(
+        default_factory=_unset,
+        validate_default=True,
+        description="The label may be among so many of the highest scores, for top-k accuracy; "
+        "each from 2 to the number of classes - 1. By default 3 and 5, where there are more "
+        "classes.",
+        json_schema_extra={"uniqueItems": True},
+    )
     metrics: Metrics = None
+
+    @field_validator("top_k", mode="before")
+    @classmethod
+    def _fewer_than_all(cls, value: Any, info: ValidationInfo) -> Any:
+        n_classes = info.data.get("n_classes")
+        if n_classes is None:
+            return ()
+        if value is None:
+            return tuple(k for k in (3, 5) if k < n_classes)
+        if isinstance(value, list | tuple):
+            refuse(
+                *(
+                    refusal(f"expected a number from 2 to {n_classes - 1}", (i,))
+                    for i, k in enumerate(value)
+                    if isinstance(k, int) and not 2 <= k < n_classes
+                )
+            )
+        return value
 
 
 class MultiLabelHead(HeadModel):
@@ -281,32 +331,11 @@ class MultiLabelHead(HeadModel):
         description="Where the labels are, and in which form."
     )
     weight: Weight = None
+    baseline: ClassBaseline | None = Field(None, description=BASELINE)
     thresholds: Thresholds = ()
     class_names: ClassNames = Field(default_factory=_unset)
-    class_metrics: Annotated[tuple[int, ...], Listed] = Field(
-        default_factory=_unset,
-        validate_default=True,
-        description="The classes, by id or name, with metrics of their own. "
-        f"By default all where there are at most {MAX_CLASS_METRICS}, else none.",
-        json_schema_extra={"items": {"type": ["integer", "string"]}, "uniqueItems": True},
-    )
+    class_metrics: ClassMetrics = Field(default_factory=_unset)
     metrics: Metrics = None
-
-    @field_validator("class_metrics", mode="before")
-    @classmethod
-    def _ids_of_classes(cls, value: Any, info: ValidationInfo) -> Any:
-        n_classes = info.data.get("n_classes")
-        if value is None or n_classes is None:
-            return tuple(range(n_classes or 0)) if (n_classes or 0) <= MAX_CLASS_METRICS else ()
-        if not isinstance(value, list | tuple):
-            return value
-        names = info.data.get("class_names")
-        found = [_class_id(item, n_classes, names) for item in value]
-        refuse(
-            *(refusal(wrong, (i,)) for i, wrong in enumerate(found) if isinstance(wrong, str)),
-            *repeated(found, lambda item: f"class {item}" if isinstance(item, int) else None),
-        )
-        return tuple(item for item in found if item is not None)
 
 
 HeadConfig = Annotated[

@@ -4,7 +4,7 @@ from string import Template
 
 from pydantic import BaseModel
 
-from pipeline.config import Config, Slice, Where, parse_config
+from pipeline.config import Config, Where, parse_config
 from pipeline.config.heads import (
     BinaryHead,
     BinaryLabel,
@@ -13,18 +13,23 @@ from pipeline.config.heads import (
     MultiClassLabel,
     MultiLabelHead,
     MultiLabelLabel,
-    Score,
-    ScoreList,
+    OperatingPoints,
 )
 from pipeline.config.problems import ConfigError
+from pipeline.config.scores import BinaryBaseline, Score, ScoreList
+from pipeline.config.slices import Confidence, Slice, SliceColumn
 
 _TABLES = (
     Config,
     Where,
     Slice,
+    SliceColumn,
+    Confidence,
     BinaryHead,
     BinaryLabel,
     Score,
+    OperatingPoints,
+    BinaryBaseline,
     MultiClassHead,
     MultiClassLabel,
     ScoreList,
@@ -94,6 +99,40 @@ heads:
 
 $Slice
 
+The entries of `columns`:
+
+$SliceColumn
+
+An entry is a column, with every value it has; some of its values; buckets of numbers; or a cross:
+
+```yaml
+slices:
+  - country
+  - {column: size, values: [small, large, null]}
+  - {column: age, edges: [18, 30, 50]}
+  - columns: [country, {column: age, edges: [18, 30]}]
+    max_slices: 500
+min_slice_size: 30
+heads:
+  cancer: {type: binary, logits: logit, label: label}
+```
+
+The buckets above are `(-inf, 18)`, `[18, 30)`, `[30, 50)` and `[50, inf)`; the infinities are in
+the outer ones, and rows with NaN or without a value are slices of their own. A row whose list is
+empty has no value. In a cross, a row with lists is in every combination of their values, which are
+at most 1,000 a row.
+
+## `confidence`
+
+$Confidence
+
+```yaml
+slices: [country]
+confidence: {level: 0.9, folds: 50, key: user_id}
+heads:
+  cancer: {type: binary, logits: logit, label: label}
+```
+
 ## `type: binary`
 
 $BinaryHead_doc
@@ -107,6 +146,27 @@ $BinaryLabel
 The `logits` or the `probability`:
 
 $Score
+
+The points of the curves, `at`:
+
+$OperatingPoints
+
+A second model, `baseline`, is compared with the head's own: every metric of both, their difference
+over the same rows, how often their predictions differ, and the slices that got worse.
+
+$BinaryBaseline
+
+```yaml
+slices: [country]
+heads:
+  cancer:
+    type: binary
+    logits: new_logit
+    label: label
+    baseline: {logits: old_logit}
+    thresholds: [0.25, 0.5]
+    at: {recall: [0.8, 0.95], precision: []}
+```
 
 Labels that are words, and the second number of a list as the probability:
 
@@ -151,9 +211,11 @@ heads:
     type: multi_class
     n_classes: 10
     logits: logits
+    baseline: {logits: old_logits}
     label:
       column: name
       vocabulary: [zero, one, two, three, four, five, six, seven, eight, nine]
+    top_k: [2, 3]
 ```
 
 ## `type: multi_label`

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from heads.metrics.base import HeadType, Scope
-from heads.metrics.registry import estimator_metrics, report_metrics
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from heads.metrics.base import Metric
+from heads.metrics.registry import estimator_metrics, pair_metrics, report_metrics
+from heads.metrics.scope import HeadType, OperatingPoints, Scope
 from heads.statistics.cuts import ScoreSpace
 
 HEADS: dict[HeadType, str] = {
@@ -18,14 +23,22 @@ _TOP = """<!-- Written by `make docs`; do not edit. -->
 # Metrics
 
 What a report holds for each type of head, in every slice. Names are those of the configuration's
-`metrics` key. `T` stands for a configured threshold, `CLASS` for the name of a class. Weights are
-those of the head's `weight` column; without one each row weighs 1. `examples`, beside the metrics,
-counts rows and is never weighted.
+`metrics` key. `T` stands for a configured threshold or demand, `CLASS` for the name of a class,
+`K` for an entry of `top_k`. Weights are those of the head's `weight` column; without one each row
+weighs 1. With one, every metric has beside it, as `unweighted`, what it is if each row weighs 1.
+`examples`, beside the metrics, counts rows and is never weighted. *Good* says which direction
+comparisons take for better; intervals stay within the *range*.
 
 Metrics marked *e* are the estimator's: `head.metrics()` has them under the same names, with its 0.0
 for most of what is undefined, where the report says `null` and why. The report computes loss and
 probability in float64 from the stored score; the estimator's areas, `auc` and
 `auc_precision_recall`, count at its 200 thresholds as its float32 arithmetic does.
+
+Metrics of every score, such as `roc_auc`, `best_f1` or `gain/decile_1`, are read from a histogram
+whose cells are the leading bits of the score: of the largest slices at most 16,384, of the others
+512, and one score a cell, hence exact, where there are no more scores. `score_rounding` in the
+report is the relative width of a cell; such a metric is what the scores rounded down to their cells
+give, and `_lower` and `_upper` are certain bounds of what the scores themselves give.
 """
 
 
@@ -35,23 +48,43 @@ def metrics_page() -> str:
 
 
 def _section(head: HeadType) -> str:
-    names = ("CLASS", "b", "c") if head.startswith("multi") else ("0", "1")
-    classes = (0,) if head == "multi_label" else ()
+    several = head.startswith("multi")
+    names = ("CLASS", "b", "c") if several else ("0", "1")
+    classes = (0,) if several else ()
     scope = Scope(
         head=head,
         class_names=names,
         space=ScoreSpace("logits"),
-        thresholds=(0.5,),
+        thresholds=() if head == "multi_class" else (0.5,),
         named_classes=classes,
         class_suffixes=names[: len(classes)],
+        report=True,
+        at=OperatingPoints((0.5,), (0.5,), (0.5,), (0.5,)),
+        top=(2,),
+        baseline=ScoreSpace("logits"),
     )
+    # Averages over all classes are there where all are named.
+    every = replace(scope, named_classes=(0, 1, 2), class_suffixes=names) if several else scope
+    metrics = {
+        name: metric
+        for name, metric in report_metrics(every).items()
+        if name.rpartition("/")[2] not in names[1:]
+    }
     own = estimator_metrics(scope)
-    lines = [f"## `{head}`", "", f"The figures of {HEADS[head]}.", "", "| metric | | what it is |"]
-    lines.append("|---|---|---|")
-    for name, metric in sorted(report_metrics(scope).items()):
+    lines = [f"## `{head}`", "", f"The figures of {HEADS[head]}.", "", *_table(metrics, own)]
+    lines += ["", "With a `baseline` also, of both models together:", ""]
+    return "\n".join([*lines, *_table(pair_metrics(scope), {})]) + "\n"
+
+
+def _table(metrics: Mapping[str, Metric], own: Mapping[str, Metric]) -> list[str]:
+    lines = ["| metric | | good | range | what it is |", "|---|---|---|---|---|"]
+    for name, metric in sorted(metrics.items()):
         mark = "*e*" if name in own else ""
-        lines.append(f"| `{name.replace('0.5', 'T')}` | {mark} | {metric.definition} |")
-    return "\n".join(lines) + "\n"
+        good = {True: "high", False: "low", None: ""}[metric.higher_is_better]
+        bounds = "" if math.isinf(metric.low) else f"{metric.low:g} to {metric.high:g}"
+        shown = name.replace("top_2", "top_K").replace("0.5", "T")
+        lines.append(f"| `{shown}` | {mark} | {good} | {bounds} | {metric.definition} |")
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,52 +1,52 @@
 """The report as data: what report.json holds.
 
 It says nothing but facts of rows: the same rows and configuration give the same bytes, however
-files are cut, wherever and whenever they are evaluated.
+they come in batches, wherever and whenever they are evaluated.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from heads.statistics import Condition, Key
+from heads.metrics.registry import estimator_metrics
+from heads.statistics import OVERALL, Key
+from pipeline.estimates import Estimates
 from pipeline.facts import Facts
-from pipeline.plan import HeadPlan, Plan
-from pipeline.results import Cell
+from pipeline.plan import BASELINE, CANDIDATE, HeadPlan, Plan
+from pipeline.report.comparison import Worse, worse_slices
+from pipeline.results import Results
+from pipeline.slicing import SliceTable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+MAX_SLICES = 1000
+"""So many slices of a head, those of most rows, are in the report; metrics.parquet has all."""
 
 
-def build_report(plan: Plan, cells: Iterable[Cell], facts: Facts) -> dict[str, Any]:
-    """The report from its cells, in any order.
+def build_report(
+    plan: Plan, table: SliceTable, results: Iterable[Results], facts: Facts
+) -> dict[str, Any]:
+    """The report from its results, in any order.
 
     Raises:
-        RuntimeError: if overall or the slices of a column do not add up to the rows evaluated:
+        RuntimeError: if overall or the slices of an entry do not add up to the rows evaluated:
             states were lost.
     """
     config = plan.config.to_dict()
     for place in ("input", "output"):
         config.pop(place)
-    by_head: dict[str, dict[Key, dict[str, Any]]] = {name: {} for name in plan.heads}
-    for cell in cells:
-        entry = by_head[cell.head].setdefault(
-            cell.key, {"slice": _slice(cell.key), "examples": 0, "metrics": {}}
-        )
-        if cell.examples is not None:
-            entry["examples"] = cell.examples
-        for name, value in cell.metrics.items():
-            defined = isinstance(value, float)
-            entry["metrics"][name] = {"value": value} if defined else _undefined(str(value))
-        if cell.matrix is not None:
-            entry["confusion_matrix"] = [list(row) for row in cell.matrix]
+    by_head: dict[str, list[Results]] = {name: [] for name in plan.heads}
+    for each in results:
+        by_head[each.head].append(each)
     return {
         "headcount_report": SCHEMA_VERSION,
         "config": config,
         "rows": {"read": facts.rows, "evaluated": facts.kept},
         "heads": {
-            name: _head(plan, head, by_head[name], facts)
+            name: _head(plan, table, head, by_head[name], facts)
             for name, head in sorted(plan.heads.items())
         },
     }
@@ -58,43 +58,134 @@ def report_bytes(report: dict[str, Any]) -> bytes:
     return text.encode() + b"\n"
 
 
-def _undefined(reason: str) -> dict[str, Any]:
-    return {"value": None, "reason": reason}
-
-
-def _slice(key: Key) -> list[dict[str, Any]]:
+def slice_data(key: Key) -> list[dict[str, Any]]:
+    """A key as plain data."""
     return [{"column": column, "kind": kind, "value": value} for column, kind, value in key]
 
 
+def report_order(table: SliceTable) -> list[Key]:
+    """Overall, then the slices of each entry; a slice that two entries have stands by the first."""
+    return list(dict.fromkeys([OVERALL, *(key for spec in table.specs for key in spec.keys)]))
+
+
 def _head(
-    plan: Plan, head: HeadPlan, entries: dict[Key, dict[str, Any]], facts: Facts
+    plan: Plan, table: SliceTable, head: HeadPlan, results: Sequence[Results], facts: Facts
 ) -> dict[str, Any]:
-    order = {column: position for position, column in enumerate(plan.slice_columns)}
+    place = {key: (each, at) for each in results for at, key in enumerate(each.keys)}
+    examples = {key: each.examples[at] for key, (each, at) in place.items()}
     bad = sum(count for (name, _), count in facts.bad.items() if name == head.name)
-    for column in (None, *plan.slice_columns):
-        parts = sum(
-            entry["examples"]
-            for key, entry in entries.items()
-            if (key[0][0] if key else None) == column
-        )
-        if parts != facts.kept - bad:
-            raise RuntimeError(
-                f"{facts.kept - bad:,} examples of head '{head.name}' were measured, and"
-                f" {parts:,} arrived {f'in the slices of {column!r}' if column else 'overall'}: the"
-                " runner lost states. Nothing was published; run again."
-            )
-    keys = sorted(entries, key=lambda key: [(order[c[0]], *_sorting(c)) for c in key])
+    _check_complete(head.name, table, examples, facts.kept - bad, bad)
+    smallest = plan.config.min_slice_size
+    worse = worse_slices(plan.config, table, results) if len(head.models) > 1 else []
+    keys = [key for key in report_order(table) if key in place]
+    shown = _shown(keys, examples)
     return {
         "type": head.config.type,
         "classes": list(head.scope.class_names),
         "weighted": head.scope.weighted,
-        "slices": [entries[key] for key in keys],
+        "headline": headline(head),
+        "slices": [
+            {
+                "slice": slice_data(key),
+                "examples": examples[key],
+                "small": examples[key] < smallest,
+                **_metrics(head, *place[key]),
+            }
+            for key in keys
+            if key in shown
+        ],
+        "slices_left_out": len(keys) - len(shown),
+        "slices_folded": [spec.folded for spec in table.specs],
+        **({"worse": worse_data(worse)} if len(head.models) > 1 else {}),
     }
 
 
-def _sorting(condition: Condition) -> tuple[str, bool, float, str]:
-    _, kind, value = condition
-    number = float(value) if kind in ("int", "float", "bool") and value is not None else 0.0
-    # NaN has no place among the numbers, and would leave none to the others.
-    nan = math.isnan(number)
-    return kind, nan, 0.0 if nan else number, str(value)
+def headline(head: HeadPlan) -> list[str]:
+    """The metrics to look at first: the estimator's, and those that say so."""
+    own = estimator_metrics(head.scope)
+    metrics = head.models[CANDIDATE].metrics.values()
+    return [metric.name for metric in metrics if metric.name in own or metric.headline]
+
+
+def _shown(keys: Sequence[Key], examples: Mapping[Key, int]) -> set[Key]:
+    order = {key: position for position, key in enumerate(keys)}
+    return set(sorted(keys, key=lambda key: (-examples[key], order[key]))[: MAX_SLICES + 1])
+
+
+def _metrics(head: HeadPlan, results: Results, at: int) -> dict[str, Any]:
+    """The metrics of one slice."""
+
+    def table(model: int) -> dict[str, Any]:
+        weighted = values_data(results.models[model], at)
+        if results.unweighted:
+            for name, value in values_data(results.unweighted[model], at).items():
+                weighted[name]["unweighted"] = value
+        return weighted
+
+    key = results.keys[at]
+    entry: dict[str, Any] = {"metrics": table(CANDIDATE)}
+    details = results.details.get(key, ())
+    if details:
+        entry |= details[CANDIDATE]
+    if len(head.models) > 1:
+        entry["baseline"] = {"metrics": table(BASELINE)}
+        if details:
+            entry["baseline"] |= details[BASELINE]
+        entry["difference"] = values_data(results.differences, at)
+        entry["both"] = values_data(results.pairs, at)
+    return entry
+
+
+def values_data(estimates: Mapping[str, Estimates], at: int) -> dict[str, dict[str, Any]]:
+    """The metrics of one slice as plain data."""
+    return {name: _value(each, at) for name, each in estimates.items()}
+
+
+def _value(each: Estimates, at: int) -> dict[str, Any]:
+    reason = each.reasons[at]
+    if reason is not None:
+        return {"value": None, "reason": reason}
+    entry: dict[str, Any] = {"value": float(each.value[at])}
+    if each.unsure[at] is not None:
+        entry["no_interval"] = each.unsure[at]
+    else:
+        entry["lower"], entry["upper"] = float(each.lower[at]), float(each.upper[at])
+    if not math.isnan(each.standard_error[at]):
+        entry["standard_error"] = float(each.standard_error[at])
+        if not math.isnan(each.p_worse[at]):
+            entry["p_worse"] = float(each.p_worse[at])
+    return entry
+
+
+def worse_data(worse: Sequence[Worse]) -> list[dict[str, Any]]:
+    """Slices that got worse, as plain data."""
+    return [
+        {
+            "metric": one.metric,
+            "slices": one.spec,
+            "slice": slice_data(one.key),
+            "difference": one.difference,
+            "p_worse": one.p,
+            "p_adjusted": one.p_adjusted,
+        }
+        for one in worse
+    ]
+
+
+def _check_complete(
+    head: str, table: SliceTable, examples: Mapping[Key, int], rows: int, bad: int
+) -> None:
+    """Raises RuntimeError unless every row that was counted has arrived."""
+    expected = {OVERALL: rows + bad}
+    for spec in table.specs:
+        counted = zip(spec.keys, spec.examples, strict=True)
+        expected.update((key, count) for key, count in counted if count is not None)
+    for key, count in expected.items():
+        arrived = examples.get(key, 0)
+        # Rows that are bad for this head were counted too.
+        if not count - bad <= arrived <= count:
+            raise RuntimeError(
+                f"{count:,} rows of slice {list(key)} were counted, {bad:,} rows are bad for head"
+                f" '{head}', and {arrived:,} arrived: the runner lost states. Nothing was"
+                " published; run again."
+            )

@@ -7,45 +7,116 @@ from collections.abc import Sequence
 from typing import Any
 
 WIDEST_NAME = 48
-MOST_COLUMNS = 9
-"""So many slices, overall among them, stand side by side; report.json has them all."""
+MOST_COLUMNS = 8
+"""So many slices, overall among them, stand side by side; report.json has more."""
+MOST_WORSE = 20
 
 
 def render(report: dict[str, Any]) -> str:
-    """The metrics of every head, a row each, overall and then a column for each slice."""
+    """The main metrics of every head: overall with its intervals, then a column for each slice."""
     rows = report["rows"]
+    level = report["config"]["confidence"]["level"]
     lines = [f"{rows['evaluated']:,} rows evaluated of {rows['read']:,} read"]
     for name, head in report["heads"].items():
         kind = head["type"].replace("_", "-")
         weights = "weighted" if head["weighted"] else "unweighted"
         lines += ["", f"{name}  ({kind}, {weights})"]
-        lines += _metrics(head["slices"])
+        lines += _metrics(head, level)
+        if "worse" in head:
+            lines += _comparison(head, level)
         lines += _matrix(head)
     return "\n".join(lines) + "\n"
 
 
-def _metrics(slices: list[dict[str, Any]]) -> list[str]:
+def render_diff(found: dict[str, Any]) -> str:
+    """What changed from one run to another: overall, then the slices that got worse."""
+    level = found["config"]["confidence"]["level"]
+    lines = []
+    for name, head in found["heads"].items():
+        how = "paired" if head["paired"] else f"not paired: {head['unpaired_because']}"
+        lines += [f"{name}  ({head['type'].replace('_', '-')}, {how})"]
+        overall = head["slices"][0]["difference"]
+        table = [["overall", "difference", f"{level:.4g} interval"]]
+        table += [
+            [metric, _number(overall[metric]), _interval(overall[metric])]
+            for metric in head["headline"]
+            if metric in overall
+        ]
+        lines += [*_aligned(table), *_worse(head["worse"], level), ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _metrics(head: dict[str, Any], level: float) -> list[str]:
+    slices = head["slices"]
     shown = slices[:MOST_COLUMNS]
     names = [
         name
-        for name in dict.fromkeys(name for entry in shown for name in entry["metrics"])
+        for name in head["headline"]
         if not all(_says_nothing_new(name, entry["metrics"]) for entry in shown)
     ]
-    table = [["", *(slice_name(entry["slice"]) for entry in shown)]]
-    table.append(["examples", *(f"{entry['examples']:,}" for entry in shown)])
-    table += [[name, *(_number(entry["metrics"].get(name)) for entry in shown)] for name in names]
+    titles = [slice_name(entry["slice"]) + ("*" if entry["small"] else "") for entry in shown]
+    table = [["", titles[0], f"{level:.4g} interval", *titles[1:]]]
+    counts = [f"{entry['examples']:,}" for entry in shown]
+    table.append(["examples", counts[0], "", *counts[1:]])
+    for name in names:
+        values = [entry["metrics"].get(name) for entry in shown]
+        table.append([name, _number(values[0]), _interval(values[0]), *map(_number, values[1:])])
     reasons = {
         metric["reason"]
         for entry in shown
-        for metric in entry["metrics"].values()
-        if metric["value"] is None
+        for metric in (entry["metrics"].get(name, {}) for name in names)
+        if "reason" in metric
     }
     lines = _aligned(table)
     if reasons:
         lines.append(f"  - is undefined: {'; '.join(sorted(reasons))}")
-    if len(slices) > len(shown):
-        lines.append(f"  and {len(slices) - len(shown):,} more slices")
+    if any(entry["small"] for entry in shown):
+        lines.append("  * is a slice of fewer rows than min_slice_size")
+    hidden = len(slices) - len(shown) + head["slices_left_out"]
+    if hidden:
+        lines.append(f"  and {hidden:,} more slices")
     return lines
+
+
+def _comparison(head: dict[str, Any], level: float) -> list[str]:
+    """Candidate and baseline side by side, and the slices that got worse."""
+    overall = head["slices"][0]
+    table = [["", "candidate", "baseline", "difference", f"{level:.4g} interval"]]
+    for name in head["headline"]:
+        sides = (overall["metrics"], overall["baseline"]["metrics"], overall["difference"])
+        values = [side.get(name) for side in sides]
+        table.append([name, *map(_number, values), _interval(values[2])])
+    for name, value in overall["both"].items():
+        if "/" not in name:
+            table.append([name, "", "", _number(value), _interval(value)])
+    lines = ["", *_aligned(table)]
+    return [*lines, *_worse(head["worse"], level)]
+
+
+def _worse(worse: list[dict[str, Any]], level: float) -> list[str]:
+    if not worse:
+        return ["  no slice got worse beyond noise"]
+    lines = ["", f"worse beyond noise (false discoveries at most one in {1 / (1 - level):.3g})"]
+    rows = [["metric", "slice", "difference", "adjusted p"]]
+    rows += [
+        [
+            one["metric"],
+            slice_name(one["slice"]),
+            f"{one['difference']:.5f}",
+            f"{one['p_adjusted']:.2g}",
+        ]
+        for one in worse[:MOST_WORSE]
+    ]
+    lines += _aligned(rows)
+    if len(worse) > MOST_WORSE:
+        lines.append(f"  and {len(worse) - MOST_WORSE:,} more")
+    return lines
+
+
+def _interval(metric: dict[str, Any] | None) -> str:
+    if metric is None or "lower" not in metric:
+        return ""
+    return f"{_text(metric['lower'])} to {_text(metric['upper'])}"
 
 
 def _says_nothing_new(name: str, metrics: dict[str, Any]) -> bool:
@@ -53,13 +124,14 @@ def _says_nothing_new(name: str, metrics: dict[str, Any]) -> bool:
     for bound in ("_lower", "_upper"):
         head, found, tail = name.partition(bound)
         if found and (not tail or tail.startswith("/")):
-            return bool(metrics.get(name) == metrics.get(head + tail))
+            bounded = metrics.get(head + tail, {})
+            return bool(metrics.get(name, {}).get("value") == bounded.get("value"))
     return False
 
 
 def _matrix(head: dict[str, Any]) -> list[str]:
     found = [entry["confusion_matrix"] for entry in head["slices"] if "confusion_matrix" in entry]
-    if not found:
+    if not found or len(head["classes"]) > MOST_WORSE:
         return []
     classes = head["classes"]
     table = [["label \\ predicted", *classes]]
@@ -79,7 +151,7 @@ def slice_name(conditions: list[dict[str, Any]]) -> str:
     if not conditions:
         return "overall"
     return ", ".join(
-        f"{c['column']}=" + ("(missing)" if c["kind"] == "missing" else str(c["value"]))
+        f"{c['column']}=" + (f"({c['kind']})" if c["value"] is None else str(c["value"]))
         for c in conditions
     )
 
@@ -87,7 +159,10 @@ def slice_name(conditions: list[dict[str, Any]]) -> str:
 def _number(metric: dict[str, Any] | None) -> str:
     if metric is None or metric["value"] is None:
         return "-"
-    value = metric["value"]
+    return _text(metric["value"])
+
+
+def _text(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.5f}"
 
 

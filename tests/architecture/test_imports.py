@@ -19,8 +19,8 @@ LAYERS = (
     "pipeline.cli",
 )
 FOREIGN = {
-    "heads": {"numpy"},
-    "pipeline": {"numpy", "pyarrow", "pydantic", "pydantic_core", "yaml", "google"},
+    "heads": {"numpy", "scipy"},
+    "pipeline": {"numpy", "pyarrow", "pydantic", "pydantic_core", "yaml", "google", "scipy"},
     "pipeline.beam": {"numpy", "pyarrow", "apache_beam"},
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from heads.metrics import registry
 from pipeline import cli
 from pipeline.config import load_config, parse_config
 from pipeline.evaluate import evaluate
@@ -31,6 +32,9 @@ def blocks(language: str) -> list[object]:
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    # What an example registers is for it alone.
+    registry._load()
+    monkeypatch.setattr(registry, "_OFFERS", list(registry._OFFERS))
     exec(compile(code, "page", "exec"), {"__name__": "page"})
 
 

@@ -11,42 +11,63 @@ import pyarrow as pa
 import pytest
 
 from pipeline import cli
+from pipeline.states import SLICES
 
 CONFIG = """
 where:
   - {column: split, values: [test]}
 slices:
-  - column: country
-  - column: day
+  - country
+  - {column: day, values: [0, 2]}
+  - {column: age, edges: [20, 40.5]}
+  - genres
+  - {column: city, max_slices: 4}
+  - {columns: [country, {column: age, edges: [30]}]}
+  - {columns: [genres, city], max_slices: 5}
+min_slice_size: 200
+confidence: {folds: 10, max_slices: 6}
 heads:
   click:
     type: binary
     logits: logit
     label: label
     weight: weight
-    thresholds: [0.25, 0.5]
+    baseline: {probability: older}
+    thresholds: [0.25]
+    metrics: [average_loss, accuracy, precision/positive_threshold_0.25, f1, auc, roc_auc,
+              average_precision_lower, kolmogorov_smirnov, gain/decile_1, label/mean, brier_score,
+              expected_calibration_error, flip_rate, flip_rate/positive_threshold_0.25]
   shown:
     type: contrib_binary
     probability: {column: probabilities, index: 1}
     label: {column: outcome, vocabulary: ["no", "yes"], positive: "yes"}
     thresholds: [0.5]
+    metrics: [average_loss, accuracy/positive_threshold_0.5, auc, roc_auc, kolmogorov_smirnov]
   topic:
     type: multi_class
     n_classes: 4
     logits: class_logits
     label: topic
     weight: weight
+    top_k: [2]
+    metrics: [average_loss, accuracy/top_2, f1/macro, precision/class1, roc_auc/class2]
   tags:
     type: multi_label
     n_classes: 3
     logits: tag_logits
     label: {column: tags, form: names, vocabulary: [red, green, blue]}
     thresholds: [0.3]
+    metrics: [average_loss, exact_match, roc_auc/red, f1/macro, coverage_error, recall/blue]
 """
+KEYED = CONFIG.replace("confidence: {", "confidence: {key: user, ")
+"""Folds by the values of a column, and not by files and numbers of rows."""
 
 
 def make_rows(rows: int, seed: int = 3) -> pa.Table:
-    """Rows with scores of many scales, weights, missing slice values, and rows for `where`."""
+    """Rows with scores of many scales, weights, and rows for `where`.
+
+    Slice values are missing, lists of several, or too many; keys come several times.
+    """
     rng = np.random.default_rng(seed)
     logit = rng.normal(-1, 2, rows) * np.where(rng.random(rows) < 0.01, 1e4, 1)
     positive = 1 / (1 + np.exp(-logit.clip(-30, 30)))
@@ -54,6 +75,7 @@ def make_rows(rows: int, seed: int = 3) -> pa.Table:
     return pa.table(
         {
             "logit": logit.astype(np.float32),
+            "older": positive.round(2).astype(np.float32),
             "label": (rng.random(rows) < positive).astype(np.int8),
             "weight": rng.gamma(0.3, 1e3, rows).astype(np.float32),
             "probabilities": [[1 - p, p] for p in positive.tolist()],
@@ -64,6 +86,13 @@ def make_rows(rows: int, seed: int = 3) -> pa.Table:
             "tags": [words[own].tolist() for own in rng.random((rows, 3)) < 0.4],
             "country": pa.array(rng.choice(["CH", "DE", "FR"], rows), mask=rng.random(rows) < 0.1),
             "day": rng.integers(0, 3, rows),
+            "age": rng.integers(10, 60, rows),
+            "city": rng.choice([f"city {i}" for i in range(9)], rows, p=np.arange(1, 10) / 45),
+            "genres": [
+                rng.choice(["rock", "jazz", "folk"], number).tolist()
+                for number in rng.integers(0, 4, rows)
+            ],
+            "user": rng.integers(0, max(1, rows // 4), rows),
             "split": rng.choice(["test", "train"], rows, p=[0.9, 0.1]),
         }
     )
@@ -71,7 +100,7 @@ def make_rows(rows: int, seed: int = 3) -> pa.Table:
 
 def states_of(output: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(output / "states.zip") as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        return {name: archive.read(name) for name in archive.namelist() if name != SLICES}
 
 
 Run = Callable[..., int]

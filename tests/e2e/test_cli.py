@@ -33,7 +33,14 @@ def test_run_prints_and_writes_the_report(
     printed = capsys.readouterr().out
     assert "300 rows evaluated of 300 read" in printed
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"report.json", "data.json", "states.zip", "manifest.json", "_SUCCESS"}
+    assert names == {
+        "report.json",
+        "metrics.parquet",
+        "data.json",
+        "states.zip",
+        "manifest.json",
+        "_SUCCESS",
+    }
     text = (tmp_path / "out" / "report.json").read_text()
     report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     value = report["heads"]["click"]["slices"][0]["metrics"]["roc_auc"]["value"]
@@ -69,6 +76,26 @@ def test_bad_rows_publish_the_data_report_alone(
     pq.write_table(rows, tmp_path / "data" / "part-9.parquet")
     assert run(files, tmp_path / "out", config=CONFIG) == 4
     assert re.search(r"part-9\.parquet: row 7: head 'click': 'logit'", capsys.readouterr().err)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json"}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("slices: [day]\nmax_distinct: 2", "slices[0]: column 'day' has more than 2 distinct"),
+        ("slices: [age]\nmax_state_mb: 1", "raise 'max_state_mb'"),
+    ],
+)
+def test_slices_that_are_too_many_publish_the_data_report_alone(
+    files: str,
+    tmp_path: Path,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+    more: str,
+    expected: str,
+) -> None:
+    assert run(files, tmp_path / "out", config=f"{more}\n{CONFIG}") == 4
+    assert expected in capsys.readouterr().err
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json"}
 
 

@@ -12,21 +12,29 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from heads.statistics import State
 from heads.statistics.codec import encode
 from pipeline.beam.combine import StateCoder
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.config import parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import Plan, StateKey, make_plan
 from pipeline.readers import plan_items
 from pipeline.readers.example import encode_example
 from pipeline.readers.shards import list_local, open_local
 from pipeline.readers.tfrecord import write_records
+from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import report_bytes
-from tests.e2e.conftest import CONFIG, Run, make_rows, states_of
+from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
+from tests.pipeline.tables import own_states
 
-ROWS = 6000
+ROWS = 2000
+CUTS = [10, 700, 701, 1400]
+PLAIN = """
+where: [{column: split, values: [test]}]
+heads: {click: {type: binary, logits: logit, label: label, weight: weight}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +42,20 @@ def rows() -> pa.Table:
     return make_rows(ROWS)
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return make_plan(parse_config(CONFIG, "config.yaml"))
+def plan_of(config: str) -> Plan:
+    return make_plan(parse_config(config, "config.yaml"))
 
 
 @pytest.fixture(scope="module")
-def reference(rows: pa.Table, plan: Plan) -> Evaluation:
-    return evaluate(rows, plan)
+def reference(rows: pa.Table) -> Evaluation:
+    return evaluate(rows, plan_of(KEYED))
+
+
+@pytest.fixture(scope="module")
+def by_row(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """The rows in files cut at `CUTS`, whose names and row numbers give the folds."""
+    files = write_shards(rows, tmp_path_factory.mktemp("by_row") / "data", CUTS, 500)
+    return evaluate(files, plan_of(CONFIG))
 
 
 def write_shards(rows: pa.Table, directory: Path, cuts: list[int], row_group: int) -> str:
@@ -53,77 +67,104 @@ def write_shards(rows: pa.Table, directory: Path, cuts: list[int], row_group: in
     return str(directory / "*.parquet")
 
 
-def assert_same(output: Path, reference: Evaluation) -> None:
+def assert_same(output: Path, reference: Evaluation, *, files: bool = True) -> None:
+    """The same report and states; `files` says that the rows come from the same files."""
     assert (output / "report.json").read_bytes() == report_bytes(reference.report)
-    expected = {str(key): encode(state) for key, state in reference.states.items()}
-    assert states_of(output) == expected
+    found, expected = states_of(output), encoded(reference)
+    if not files:
+        # What tells rows of one run from those of another.
+        expected = encoded(reference, own_states(reference))
+        assert found.keys() - expected.keys()
+        found = {name: state for name, state in found.items() if name in expected}
+    assert found == expected
+
+
+def encoded(
+    evaluation: Evaluation, states: dict[StateKey, State] | None = None
+) -> dict[str, bytes]:
+    chosen = evaluation.states if states is None else states
+    return {str(key): encode(state) for key, state in chosen.items()}
 
 
 def test_the_reference_is_not_trivial(reference: Evaluation) -> None:
-    assert len(reference.states) > 40
-    assert reference.report["rows"]["evaluated"] < reference.report["rows"]["read"]
-    countries = [s["slice"][0] for s in reference.report["heads"]["click"]["slices"] if s["slice"]]
-    assert {c["kind"] for c in countries} == {"string", "missing", "int"}
+    assert len({(key.head, key.statistic) for key in reference.states}) > 15
+    # Histograms by fold have fewer cells than there are scores.
+    assert max(state.shift for state in reference.states.values()) > 0
+    # Overall, the largest slices and the small ones.
+    assert len({key.partition for key in reference.states}) > 2
+    report = reference.report
+    assert report["rows"]["evaluated"] < report["rows"]["read"]
+    click = report["heads"]["click"]
+    conditions = [c for entry in click["slices"] for c in entry["slice"]]
+    assert {c["kind"] for c in conditions} == {"string", "missing", "int", "bucket", "other"}
+    assert {len(entry["slice"]) for entry in click["slices"]} == {0, 1, 2}
+    assert {entry["small"] for entry in click["slices"]} == {False, True}
+    assert click["slices_folded"][4] == 5
+    assert click["slices_folded"][6] > 9
+    overall = click["slices"][0]
+    assert {"metrics", "baseline", "difference", "both", "curves"} <= overall.keys()
+    assert overall["metrics"]["roc_auc"]["unweighted"]["lower"] > 0.5
+    # A row counts in every genre it has.
+    genres = [e for e in click["slices"] if [c["column"] for c in e["slice"]] == ["genres"]]
+    assert sum(entry["examples"] for entry in genres) > overall["examples"]
 
 
-def test_in_process_runner(rows: pa.Table, reference: Evaluation, tmp_path: Path, run: Run) -> None:
-    files = write_shards(rows, tmp_path / "data", [900, 1000, 4321], 500)
-    assert run(files, tmp_path / "out") == 0
-    assert_same(tmp_path / "out", reference)
+def test_in_process_runner_by_key(
+    rows: pa.Table, reference: Evaluation, tmp_path: Path, run: Run
+) -> None:
+    shuffled = rows.take(np.random.default_rng(7).permutation(len(rows)))
+    files = write_shards(shuffled, tmp_path / "data", [400, 500, 1421], 300)
+    assert run(files, tmp_path / "out", config=KEYED) == 0
+    assert_same(tmp_path / "out", reference, files=False)
+    expected = parquet_bytes(metrics_table(plan_of(KEYED), reference.results))
+    assert (tmp_path / "out" / "metrics.parquet").read_bytes() == expected
 
 
-def test_two_processes(rows: pa.Table, reference: Evaluation, tmp_path: Path, run: Run) -> None:
-    files = write_shards(rows, tmp_path / "data", [1500, 3000, 4500], 700)
+def test_two_processes(rows: pa.Table, by_row: Evaluation, tmp_path: Path, run: Run) -> None:
+    files = write_shards(rows, tmp_path / "data", CUTS, 350)
     two = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     assert run(files, tmp_path / "out", *two) == 0
-    assert_same(tmp_path / "out", reference)
+    assert_same(tmp_path / "out", by_row)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_other_cuts_and_orders(
-    rows: pa.Table, plan: Plan, reference: Evaluation, tmp_path: Path, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
+def test_other_cuts_and_orders(rows: pa.Table, reference: Evaluation, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
     shuffled = rows.take(rng.permutation(len(rows)))
-    cuts = sorted(rng.integers(0, len(rows), 12).tolist())
-    files = write_shards(shuffled, tmp_path / "data", cuts, int(rng.integers(50, 3000)))
+    cuts = sorted(rng.integers(0, len(rows), 7).tolist())
+    files = write_shards(shuffled, tmp_path / "data", cuts, int(rng.integers(50, 2000)))
     items = [i for shard in list_local([files]) for i in plan_items(shard, open_local)]
-    again = evaluate_items([items[i] for i in rng.permutation(len(items))], plan)
+    again = evaluate_items([items[i] for i in rng.permutation(len(items))], plan_of(KEYED))
     assert report_bytes(again.report) == report_bytes(reference.report)
-    assert {k: encode(s) for k, s in again.states.items()} == {
-        k: encode(s) for k, s in reference.states.items()
-    }
+    assert encoded(again, own_states(again)) == encoded(reference, own_states(reference))
 
 
 def test_shards_in_any_order_through_beam(
-    rows: pa.Table, plan: Plan, reference: Evaluation, tmp_path: Path
+    rows: pa.Table, by_row: Evaluation, tmp_path: Path
 ) -> None:
-    files = write_shards(rows, tmp_path / "data", [10, 2000, 2001, 5000], 1000)
+    files = write_shards(rows, tmp_path / "elsewhere", CUTS, 80)
     options = PipelineOptions(["--runner=FnApiRunner"])
     with beam.Pipeline(options=options) as pipeline:
         shards = pipeline | beam.Create(list_local([files])[::-1])
-        _ = shards | Evaluate(plan) | Publish(plan, str(tmp_path / "out"))
-    assert_same(tmp_path / "out", reference)
+        plan = plan_of(CONFIG)
+        _ = shards | Evaluate(plan, None) | Publish(plan, str(tmp_path / "out"))
+    assert_same(tmp_path / "out", by_row)
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
-def test_tfrecord_equals_parquet(
-    rows: pa.Table, plan: Plan, tmp_path: Path, run: Run, compression: None
-) -> None:
+def test_tfrecord_equals_parquet(rows: pa.Table, tmp_path: Path, run: Run) -> None:
     # A tf.train.Example has float32 only; the same float32 must be in the table it is held against.
-    single = rows.slice(0, 800)
+    single = rows.slice(0, 500)
     for name in ("probabilities", "tag_logits"):
         place = single.schema.get_field_index(name)
         narrow = single.column(name).cast(pa.list_(pa.float32()))
         single = single.set_column(place, name, narrow)
     (tmp_path / "data").mkdir()
-    suffix = ".tfrecord.gz" if compression else ".tfrecord"
-    for number, first in enumerate(range(0, 800, 300)):
-        records = [encode_example(features(row)) for row in single.slice(first, 300).to_pylist()]
+    for number, compression in enumerate([None, "gzip", None]):
+        some = single.slice(number * 200, 200).to_pylist()
+        suffix = ".tfrecord.gz" if compression else ".tfrecord"
         path = tmp_path / "data" / f"part-{number}{suffix}"
-        write_records(str(path), records, compression=compression)
-    assert run(str(tmp_path / "data" / "*"), tmp_path / "out") == 0
-    assert_same(tmp_path / "out", evaluate(single, plan))
+        write_records(str(path), [encode_example(features(row)) for row in some], compression)
+    assert run(str(tmp_path / "data" / "*"), tmp_path / "out", config=KEYED) == 0
+    assert_same(tmp_path / "out", evaluate(single, plan_of(KEYED)), files=False)
 
 
 def features(row: dict[str, object]) -> dict[str, list[object]]:
@@ -133,32 +174,41 @@ def features(row: dict[str, object]) -> dict[str, list[object]]:
 
 
 def test_the_accumulator_coder_is_used(
-    rows: pa.Table, plan: Plan, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    rows: pa.Table, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded = []
+    written = []
     plain = StateCoder.encode
-    monkeypatch.setattr(StateCoder, "encode", lambda self, s: encoded.append(s) or plain(self, s))
+    monkeypatch.setattr(StateCoder, "encode", lambda self, s: written.append(s) or plain(self, s))
     files = write_shards(rows.slice(0, 600), tmp_path / "data", [200, 400], 100)
-    assert run(files, tmp_path / "out") == 0
-    assert encoded
+    assert run(files, tmp_path / "out", config=PLAIN) == 0
+    assert written
 
 
 def test_example_losses_are_the_same_in_every_run(
-    rows: pa.Table, plan: Plan, reference: Evaluation, tmp_path: Path, run: Run
+    rows: pa.Table, reference: Evaluation, tmp_path: Path, run: Run
 ) -> None:
-    files = write_shards(rows, tmp_path / "data", [1000, 4000], 700)
+    files = write_shards(rows, tmp_path / "data", [500, 1500], 700)
     names = []
     for attempt in ("one", "two"):
         losses = tmp_path / attempt
-        assert run(files, tmp_path / f"out_{attempt}", "--write_example_losses", str(losses)) == 0
+        assert (
+            run(
+                files,
+                tmp_path / f"out_{attempt}",
+                "--write_example_losses",
+                str(losses),
+                config=PLAIN,
+            )
+            == 0
+        )
         names.append(sorted(p.relative_to(losses) for p in losses.rglob("*")))
     assert names[0] == names[1]
     again = "--write_example_losses", str(tmp_path / "one")
-    assert run(files, tmp_path / "out_three", *again) == 2
+    assert run(files, tmp_path / "out_three", *again, config=PLAIN) == 2
     fewer = files.replace("*", "part-00001")
-    assert run(fewer, tmp_path / "out_three", *again, "--overwrite") == 0
+    assert run(fewer, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0
     assert 0 < len(list((tmp_path / "one").rglob("*.parquet"))) < len(names[0])
-    assert run(files, tmp_path / "out_three", *again, "--overwrite") == 0
+    assert run(files, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0
     table = pq.read_table(tmp_path / "one" / "click")
     assert {"file", "row", "logits", "probabilities", "class_id", "loss"} <= set(table.column_names)
     click = reference.report["heads"]["click"]["slices"][0]

@@ -132,9 +132,16 @@ def test_metrics_of_equal_statistics_share_one_tally() -> None:
     for key, metric in metrics.items():
         by_tally.setdefault(id(metric.tally), set()).add(key.split("/positive")[0])
     assert sorted(map(sorted, by_tally.values())) == [
-        ["accuracy", "auc", "auc_precision_recall", "precision", "recall"],
-        ["accuracy_baseline", "label/mean", "prediction/mean"],
-        ["average_loss"],
+        [
+            "accuracy",
+            "accuracy_baseline",
+            "average_loss",
+            "label/mean",
+            "precision",
+            "prediction/mean",
+            "recall",
+        ],
+        ["auc", "auc_precision_recall"],
         ["regularization_loss"],
     ]
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,12 @@ from hypothesis import strategies as st
 from heads.statistics import (
     OVERALL,
     STATISTICS,
-    ClassSums,
+    ClassFlips,
+    ClassOutcomes,
     ConfusionMatrix,
-    Hits,
+    Flips,
     Key,
-    LossSums,
+    RowSums,
     Scored,
     ScoreHistogram,
     Segments,
@@ -28,6 +30,7 @@ from heads.statistics import (
     Statistic,
     ThresholdCounts,
 )
+from heads.statistics.base import Reach
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,28 +125,17 @@ class Sample:
         return self.statistic.measure(self.scored, self.segments)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Sample:
-        whole = self.scored
-        scored = Scored(
-            whole.score[rows],
-            whole.probability[rows],
-            whole.label[rows],
-            whole.loss[rows],
-            None if whole.weight is None else whole.weight[rows],
-            None if whole.predicted is None else whole.predicted[rows],
-        )
-        return replace(
-            self,
-            scored=scored,
-            segments=Segments(self.segments.index[rows], self.segments.keys),
-        )
+        own = self.segments
+        fold = None if own.fold is None else own.fold[rows]
+        segments = Segments(own.index[rows], own.keys, fold=fold)
+        return replace(self, scored=self.scored.take(rows), segments=segments)
 
     def with_own_keys(self) -> Sample:
         """The same rows with the keys that they have, in the order in which those come."""
         used, first = np.unique(self.segments.index, return_index=True)
         keys = [self.segments.keys[i] for i in used[np.argsort(first)]]
         order = np.argsort(np.argsort(first))
-        index = order[np.searchsorted(used, self.segments.index)]
-        return replace(self, segments=Segments(index, keys))
+        return self._in(order[np.searchsorted(used, self.segments.index)], keys)
 
     def of(self, keys: Sequence[Key]) -> Sample:
         """The rows of some segments."""
@@ -152,7 +144,7 @@ class Sample:
 
     def under(self, key: Key) -> Sample:
         """All rows in one segment."""
-        return replace(self, segments=Segments(np.zeros(len(self), np.int64), (key,)))
+        return self._in(np.zeros(len(self), np.int64), (key,))
 
     def rekeyed(self, order: npt.NDArray[np.int64], unused: Sequence[Key]) -> Sample:
         """The same rows, the keys in another order and with some that no row has."""
@@ -160,7 +152,14 @@ class Sample:
         keys = [old[i] for i in order] + [key for key in unused if key not in old]
         position = {key: i for i, key in enumerate(keys)}
         target = np.array([position[key] for key in old], np.int64)
-        return replace(self, segments=Segments(target[self.segments.index], keys))
+        return self._in(target[self.segments.index], keys)
+
+    def measured_as(self, statistic: Statistic) -> State:
+        """The state of another statistic of the same rows."""
+        return replace(self, statistic=statistic).measure()
+
+    def _in(self, index: npt.NDArray[np.int64], keys: Sequence[Key]) -> Sample:
+        return replace(self, segments=replace(self.segments, index=index, keys=keys))
 
 
 @dataclass(frozen=True)
@@ -172,12 +171,14 @@ class Rows:
         columns: columns of score, probability and label.
         weighted: whether the rows carry weights.
         class_ids: whether labels are class ids `[n, 1]` with predicted classes beside.
+        baseline: whether another model scored the rows too.
     """
 
     scores: st.SearchStrategy[list[float]] = finite_pools
     columns: int = 1
     weighted: bool = False
     class_ids: bool = False
+    baseline: bool = False
 
 
 Make = Callable[[st.DrawFn], tuple[Statistic, Rows]]
@@ -194,29 +195,70 @@ def _samples_of(kind: type[Statistic]) -> Callable[[Make], Make]:
     return register
 
 
-@_samples_of(LossSums)
-def _loss_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    weighted = draw(st.booleans())
-    return LossSums(weighted), Rows(weighted=weighted)
+def _common(draw: st.DrawFn, *values: str) -> dict[str, Any]:
+    """The parameters that every statistic has; which values are summed is drawn from those given.
+
+    Flags that ask for nothing without weights are drawn with and without.
+    """
+    return {
+        "values": tuple(draw(st.lists(st.sampled_from(values), unique=True))) if values else (),
+        "weighted": draw(st.booleans()),
+        "both": draw(st.booleans()),
+        "squares": draw(st.booleans()),
+        "folds": draw(st.sampled_from((1, 2, 5))),
+        "reach": draw(st.sampled_from(get_args(Reach))),
+    }
 
 
-@_samples_of(ClassSums)
-def _class_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
-    return ClassSums(classes, weighted), Rows(columns=classes, weighted=weighted)
+BY_CLASS = ("loss", "probability", "soft_label", "squared_error")
+"""Values that are the same number of elements as a statistic of classes has."""
 
 
-@_samples_of(Hits)
-def _hits(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    _, rows = _confusion_matrix(draw)
-    return Hits(rows.weighted), rows
+@_samples_of(RowSums)
+def _row_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    class_ids = draw(st.booleans())
+    own = ("hit", "top_1", "top_2") if class_ids else ("exact_match", "coverage")
+    common = _common(draw, "loss", "identity", *own)
+    columns = draw(st.integers(2 if class_ids else 1, 4))
+    rows = Rows(columns=columns, weighted=common["weighted"], class_ids=class_ids)
+    return RowSums(**common), rows
+
+
+def _exclusive(draw: st.DrawFn, common: dict[str, Any]) -> Rows:
+    columns = draw(st.integers(2, 5))
+    return Rows(columns=columns, weighted=common["weighted"], class_ids=True)
 
 
 @_samples_of(ConfusionMatrix)
 def _confusion_matrix(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    classes, weighted = draw(st.integers(2, 5)), draw(st.booleans())
-    rows = Rows(columns=classes, weighted=weighted, class_ids=True)
-    return ConfusionMatrix(classes, weighted), rows
+    common = _common(draw, "loss")
+    rows = _exclusive(draw, common)
+    return ConfusionMatrix(classes=rows.columns, **common), rows
+
+
+@_samples_of(ClassOutcomes)
+def _class_outcomes(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    common = _common(draw, "loss")
+    rows = _exclusive(draw, common)
+    return ClassOutcomes(classes=rows.columns, **common), rows
+
+
+@_samples_of(ClassFlips)
+def _class_flips(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    common = _common(draw, "loss")
+    return ClassFlips(**common), replace(_exclusive(draw, common), baseline=True)
+
+
+@_samples_of(Flips)
+def _flips(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    common = _common(draw, "loss")
+    pool = (-1.0, 0.0, 0.5, 5e-324, LARGEST, -math.inf)
+    cuts = draw(st.lists(st.sampled_from(pool), min_size=2, max_size=6))
+    cuts = cuts[: len(cuts) // 2 * 2]
+    classes = draw(st.integers(1, 3))
+    scores = st.lists(st.sampled_from((*cuts, 1.0)), min_size=1, max_size=6) | any_pools
+    rows = Rows(scores, columns=classes, weighted=common["weighted"], baseline=True)
+    return Flips(cuts=tuple(cuts), classes=classes, **common), rows
 
 
 # Few, because each takes a table of a million cells to look scores up in. None of the scores is
@@ -235,12 +277,13 @@ CUTS: tuple[tuple[float, ...], ...] = (
 @_samples_of(ThresholdCounts)
 def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     cuts = draw(st.sampled_from(CUTS))
-    classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
+    classes, common = draw(st.integers(1, 3)), _common(draw, *BY_CLASS)
     ends = (-math.inf, math.inf)
     around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
     on_cuts = st.lists(st.sampled_from(around), min_size=1, max_size=12)
-    rows = Rows(on_cuts | any_pools, columns=classes, weighted=weighted)
-    return ThresholdCounts(cuts, classes, weighted, draw(st.booleans())), rows
+    rows = Rows(on_cuts | any_pools, columns=classes, weighted=common["weighted"])
+    by_class = draw(st.booleans())
+    return ThresholdCounts(cuts=cuts, classes=classes, by_class=by_class, **common), rows
 
 
 _tails = st.lists(finite | infinite, max_size=6)
@@ -260,10 +303,23 @@ score_pools = mixed_scales() | finite_pools
 
 @_samples_of(ScoreHistogram)
 def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    classes, weighted = draw(st.integers(1, 3)), draw(st.booleans())
-    max_cells = draw(st.sampled_from((2, 3, 5, 17, 500)))
-    rows = Rows(score_pools, columns=classes, weighted=weighted)
-    return ScoreHistogram(classes, weighted, max_cells, draw(st.booleans())), rows
+    of = draw(st.sampled_from(("score", "class_probability")))
+    # A label that is a class id is no value to compare a probability with.
+    common = _common(draw, *(BY_CLASS if of == "score" else ("loss", "probability")))
+    rows = Rows(
+        score_pools,
+        columns=draw(st.integers(1, 3)),
+        weighted=common["weighted"],
+        class_ids=of == "class_probability",
+    )
+    statistic = ScoreHistogram(
+        classes=rows.columns,
+        max_cells=draw(st.sampled_from((2, 3, 5, 17, 500))),
+        by_class=draw(st.booleans()),
+        of=of,
+        **common,
+    )
+    return statistic, rows
 
 
 def statistics(kind: type[Statistic]) -> st.SearchStrategy[Statistic]:
@@ -297,18 +353,26 @@ def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
     k = rows.columns
     labels = rng.permutation(LABELS)[:4]
     ids = np.arange(float(k))
-    values = draw(value_pools)
-    scored = Scored(
-        score=column(draw(rows.scores), n, k),
-        probability=column(PROBABILITIES, n, k),
-        label=column(ids, n, 1) if rows.class_ids else column(labels, n, k),
-        loss=column(values, n),
-        weight=column(values, n) if rows.weighted else None,
-        predicted=rng.integers(0, k, n) if rows.class_ids else None,
-    )
+    values, pool = draw(value_pools), draw(rows.scores)
+
+    def scored() -> Scored:
+        return Scored(
+            score=column(pool, n, k),
+            probability=column(PROBABILITIES, n, k),
+            label=column(ids, n, 1) if rows.class_ids else column(labels, n, k),
+            loss=column(values, n),
+            weight=column(values, n) if rows.weighted else None,
+            predicted=rng.integers(0, k, n) if rows.class_ids else None,
+            identity=rng.integers(0, 2**64, n, np.uint64),
+        )
+
     keys = [KEYS[i] for i in rng.permutation(len(KEYS))[: draw(st.integers(1, len(KEYS)))]]
     index = rng.integers(0, draw(st.integers(1, len(keys))), n)
-    return Sample(statistic, scored, Segments(index, tuple(keys)))
+    # Some folds are left empty; without folds all rows are in the first.
+    folds = draw(st.integers(0, statistic.folds))
+    fold = rng.choice(rng.permutation(statistic.folds)[:folds], n) if folds else None
+    own = replace(scored(), baseline=scored() if rows.baseline else None)
+    return Sample(statistic, own, Segments(index, tuple(keys), fold=fold))
 
 
 def split(data: st.DataObject, sample: Sample, parts: int) -> list[Sample]:

@@ -52,7 +52,7 @@ def assert_canonical(state: State) -> None:
         zip(state.segment.tolist(), state.group.tolist(), state.cell.tolist(), strict=True)
     )
     assert table == sorted(set(table))
-    assert all(0 <= group < statistic.groups for group in state.group)
+    assert all(0 <= group < statistic.folds * statistic.groups for group in state.group)
     if isinstance(statistic, ScoreHistogram):
         assert len(set(state.cell.tolist())) <= statistic.max_cells
         assert all(cell < 1 << (64 - state.shift) for cell in state.cell.tolist())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.statistics import LossSums, Scored, Segments, State, Statistic, accumulator, merge
+from heads.statistics import RowSums, Scored, Segments, State, Statistic, accumulator, merge
 from heads.statistics.exact import MAX_ADDS, MAX_ROWS
 from tests.laws.batches import Sample, each_statistic, law, samples, split
 from tests.laws.states import assert_canonical, assert_same, fingerprint
@@ -74,7 +74,8 @@ def test_the_sparse_path_equals_the_dense_one(kind: Kind, data: st.DataObject) -
     parts = split(data, sample, 5)
     dense = sample.measure()
     # No dense table at all; or one until as many segments have come.
-    size = sample.statistic.groups * sample.statistic.cells
+    statistic = sample.statistic
+    size = statistic.folds * statistic.groups * statistic.cells
     segments = data.draw(st.integers(0, 3))
     with constants(DENSE_CELLS=segments * size, PENDING_ROWS=data.draw(st.integers(0, 20))):
         assert_same(dense, accumulate(sample, parts), sample.measure())
@@ -100,7 +101,7 @@ def test_limbs_hold_at_the_real_limits() -> None:
     column = np.zeros((rows, 1))
     scored = Scored(column, column, column, np.full(rows, value))
     segments = Segments.overall(rows)
-    adding = LossSums().accumulator()
+    adding = RowSums(values=("loss",)).accumulator()
     for _ in range(adds):
         adding.add(scored, segments)
     state = adding.freeze()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.statistics import STATISTICS, LossSums, Scored, Segments, Statistic, merge, same
+from heads.statistics import STATISTICS, RowSums, Scored, Segments, Statistic, merge, same
 from tests.laws.batches import each_statistic, law, samples, split, statistics
 from tests.laws.states import assert_canonical, assert_same, fingerprint
 
@@ -123,7 +123,9 @@ def test_same_tells_every_difference(kind: Kind, data: st.DataObject) -> None:
 def test_same_tells_sums_apart_that_have_the_same_limbs() -> None:
     column = np.zeros((1, 1))
     one, other = (
-        LossSums().measure(Scored(column, column, column, np.array([loss])), Segments.overall(1))
+        RowSums(values=("loss",)).measure(
+            Scored(column, column, column, np.array([loss])), Segments.overall(1)
+        )
         for loss in (1.0, 2.0**36)
     )
     assert np.array_equal(one.sums["loss"].limbs, other.sums["loss"].limbs)

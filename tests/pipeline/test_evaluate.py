@@ -9,15 +9,15 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
-from heads.statistics import same
-from pipeline.evaluate import TABLE, Evaluator, evaluate
+from heads.statistics import merge, same
+from pipeline.evaluate import TABLE, evaluate
 from pipeline.facts import BadData
 from pipeline.plan import Plan
-from pipeline.readers.shards import open_local
 from pipeline.report.model import report_bytes
 from tests.pipeline.tables import (
     PLAIN,
     binary_table,
+    evaluator_of,
     plan_of,
     reason_of,
     rows_of,
@@ -27,6 +27,7 @@ from tests.pipeline.tables import (
 
 WEIGHTED = "heads: {h: {type: binary, probability: s, label: y, weight: w}}"
 BINARY = """
+confidence: {folds: 0}
 slices: [{column: g}]
 heads:
   logit: {type: binary, logits: s, label: y, weight: w, thresholds: [0.3]}
@@ -267,17 +268,17 @@ def test_chosen_metrics_are_all_there_is() -> None:
     assert slices_of(found)[None]["examples"] == 2
 
 
-def test_states_can_be_asked_for_twice_and_added_to() -> None:
+def test_states_are_handed_over_once_and_add_up() -> None:
     table = binary_table(40, 0)
     plan: Plan = plan_of(BINARY)
-    evaluator = Evaluator(plan, open_local)
-    first, second = table.slice(0, 15).to_batches()[0], table.slice(15).to_batches()[0]
-    evaluator.add(rows_of(first))
-    once, again = evaluator.states(), evaluator.states()
-    assert once.keys() == again.keys()
-    assert all(same(state, again[key]) for key, state in once.items())
-    evaluator.add(rows_of(second))
+    batches = [rows_of(part.to_batches()[0]) for part in (table.slice(0, 15), table.slice(15))]
+    evaluator = evaluator_of(plan, *batches)
+    found = []
+    for rows in batches:
+        evaluator.add(rows)
+        found.append(evaluator.states())
+    assert evaluator.states() == {}
     reference = evaluate(table, plan).states
-    both = evaluator.states()
-    assert both.keys() == reference.keys()
-    assert all(same(state, both[key]) for key, state in reference.items())
+    assert found[0].keys() == found[1].keys() == reference.keys()
+    for key, state in reference.items():
+        assert same(merge([found[0][key], found[1][key]]), state)

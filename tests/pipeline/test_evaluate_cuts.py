@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import counting
 from pipeline import evaluate as evaluation
-from pipeline import slicing
 from pipeline.evaluate import evaluate, evaluate_items
 from pipeline.facts import BadData
 from pipeline.readers import parquet, plan_items
 from pipeline.readers.shards import open_local
+from pipeline.slicing import grouping
 from tests.pipeline.tables import (
     PLAIN,
     assert_equal,
@@ -31,10 +32,22 @@ from tests.pipeline.tables import (
 
 MIXED = """
 where: [{column: keep, values: [true]}]
-slices: [{column: g}, {column: k}]
+slices: [g, k, {columns: [g, {column: k, edges: [1]}]}, {column: t, max_slices: 2}]
+confidence: {key: id, max_slices: 9}
 heads:
-  h: {type: binary, logits: s, label: y, weight: w}
-  m: {type: multi_label, n_classes: 2, probability: q, label: {column: v, form: ids}}
+  h:
+    type: binary
+    logits: s
+    label: y
+    weight: w
+    baseline: {probability: p}
+    metrics: [average_loss, auc, roc_auc, precision, f1, expected_calibration_error, label/mean]
+  m:
+    type: multi_label
+    n_classes: 2
+    probability: q
+    label: {column: v, form: ids}
+    metrics: [average_loss, roc_auc, roc_auc/class1, recall/class0, exact_match]
 """
 
 
@@ -44,18 +57,21 @@ def mixed_table(rows: int, seed: int) -> pa.Table:
     return pa.table(
         {
             "s": rng.normal(0, 1, rows) * wild,
+            "p": rng.random(rows),
             "y": rng.random(rows).round(1),
             "w": rng.gamma(0.1, 1e3, rows),
             "q": list(rng.random((rows, 2))),
             "v": [np.flatnonzero(own).tolist() for own in rng.random((rows, 2)) < 0.5],
             "g": pa.array(rng.choice(["a", "b", ""], rows), mask=rng.random(rows) < 0.2),
             "k": rng.choice([math.nan, math.inf, -0.0, 0.0, 1.0, 2.5], rows),
+            "t": [rng.choice(["x", "y", "z", "u"], n).tolist() for n in rng.integers(0, 4, rows)],
+            "id": rng.integers(0, 30, rows),
             "keep": rng.random(rows) < 0.8,
         }
     )
 
 
-@settings(law, max_examples=8)
+@settings(law, max_examples=5)
 @given(st.integers(0, 99), st.integers(1, 40), st.data())
 def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.DataObject) -> None:
     table = mixed_table(rows, seed).append_column("new", pa.array(range(rows)))
@@ -72,11 +88,12 @@ def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.
     pieces = [shuffled.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, rows], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "BATCH_ROWS", data.draw(st.integers(4, 70)))
-        patch.setattr(slicing, "MAX_CROSS", data.draw(st.sampled_from([0, 3, 4096])))
+        patch.setattr(counting, "BATCH_ROWS", data.draw(st.integers(4, 70)))
+        patch.setattr(grouping, "MAX_CROSS", data.draw(st.sampled_from([1, 12, 4096])))
         assert_equal(evaluate(pa.concat_tables(pieces), plan), reference)
 
 
-@settings(law, max_examples=8)
+@settings(law, max_examples=5)
 @given(st.integers(0, 99), st.integers(5, 40), st.data())
 def test_files_in_any_order_of_any_row_groups(seed: int, rows: int, data: st.DataObject) -> None:
     table = mixed_table(rows, seed)
@@ -105,22 +122,26 @@ def test_more_scores_than_cells_in_any_order_and_batches(monkeypatch: pytest.Mon
     assert max(shifts) > 0
     for seed, batch_rows, max_cross in ((0, 700, 4096), (1, 5000, 10)):
         monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
-        monkeypatch.setattr(slicing, "MAX_CROSS", max_cross)
+        monkeypatch.setattr(grouping, "MAX_CROSS", max_cross)
         order = np.random.default_rng(seed).permutation(len(table))
         assert_equal(evaluate(table.take(order), plan), reference)
 
 
 def test_words_and_numbers_of_any_arrow_type_give_one_report() -> None:
     table = binary_table(80, 0)
-    plan = plan_of("slices: [{column: g}]\nheads: {h: {type: binary, logits: s, label: y}}")
+    plan = plan_of(
+        "slices: [g, {columns: [g, id]}]\nconfidence: {key: id}\n"
+        "heads: {h: {type: binary, logits: s, label: y, metrics: [roc_auc, accuracy]}}"
+    )
     reference = evaluate(table, plan)
     for g in (pa.large_string(), pa.binary(), pa.dictionary(pa.int8(), pa.string())):
         for y in (pa.int8(), pa.float32(), pa.bool_()):
             columns = {"s": table["s"], "y": table["y"].cast(y), "g": table["g"].cast(g)}
+            columns["id"] = table["id"].cast(pa.uint8())
             assert_equal(evaluate(pa.table(columns), plan), reference)
     lists = {
         name: pa.array([[] if v is None else [v] for v in table[name].to_pylist()])
-        for name in ("s", "y", "g")
+        for name in ("s", "y", "g", "id")
     }
     assert_equal(evaluate(pa.table(lists), plan), reference)
 
@@ -146,7 +167,7 @@ def test_columns_of_directories_are_sliced_by(tmp_path: Path) -> None:
     )
     for directory, number in (("g=a", 1), ("g=b%2Fc", 2), ("g=%C3%A9%3D", 3)):
         write(tmp_path / directory / f"{number}.parquet", table)
-    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    plan = plan_of(PLAIN + "\nslices: [g]\nconfidence: {folds: 0}")
     found = evaluate(str(tmp_path / "**" / "*.parquet"), plan)
     assert_equal(found, evaluate(whole, plan))
     assert {Path(path).name for path in found.facts} == {"1.parquet", "2.parquet", "3.parquet"}
@@ -168,9 +189,42 @@ def test_strings_that_are_not_utf8(tmp_path: Path) -> None:
     g = pa.array([b"\xff", b"a", b"a"]).view(pa.string())
     table = pa.table({"s": [1.0, 2.0, 3.0], "y": [0, 1, 1], "g": g})
     shard = write(tmp_path / "a.parquet", table)
-    plan = plan_of(PLAIN + "\nslices: [{column: g}]")
+    plan = plan_of(PLAIN + "\nslices: [g]\nconfidence: {folds: 0}")
     found = evaluate(shard.path, plan)
     assert set(slices_of(found)) == {None, ("g", "bytes", "ff"), ("g", "string", "a")}
     assert_equal(found, evaluate(table, plan))
     only = PLAIN + "\nwhere: [{column: g, values: [a]}]"
     assert evaluate(shard.path, plan_of(only)).report["rows"] == {"read": 3, "evaluated": 2}
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 100])
+def test_batches_with_and_without_several_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    text = "slices: [t, {columns: [g, t]}, g]\nconfidence: {folds: 0}\n" + PLAIN
+    plan = plan_of(text.replace("label: y", "label: y, metrics: [accuracy, roc_auc]"))
+    t = [["a", "b"], [], ["a"], ["b", "b"], None, ["c"], ["a"], ["b"]]
+    rng = np.random.default_rng(0)
+    whole = pa.table(
+        {
+            "s": rng.normal(size=8),
+            "y": rng.integers(0, 2, 8),
+            "g": list("xyxyxyxy"),
+            "t": pa.array(t, pa.list_(pa.string())),
+        }
+    )
+    reference = evaluate(whole, plan)
+    expected = {None: 8, "a": 3, "b": 3, "c": 1}
+    found = slices_of(reference)
+    for value, examples in expected.items():
+        key = None if value is None else ("t", "string", value)
+        assert found[key]["examples"] == examples
+    assert found["t", "missing", None]["examples"] == 2
+    assert found[("g", "string", "x"), ("t", "string", "a")]["examples"] == 3
+    monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
+    assert_equal(evaluate(whole, plan), reference)
+    # The last rows may as well be in a file without lists.
+    write(tmp_path / "a.parquet", whole.slice(0, 5))
+    plain = whole.slice(5).drop(["t"]).append_column("t", pa.array(["c", "a", "b"]))
+    write(tmp_path / "b.parquet", plain)
+    assert_equal(evaluate(str(tmp_path / "*"), plan), reference)

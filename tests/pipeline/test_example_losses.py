@@ -10,11 +10,10 @@ import pytest
 
 from heads.statistics import Scored
 from pipeline.columns import Rows
-from pipeline.evaluate import Evaluator, evaluate
+from pipeline.evaluate import evaluate
 from pipeline.example_losses import loss_table
 from pipeline.plan import HeadPlan, Plan
-from pipeline.readers.shards import open_local
-from tests.pipeline.tables import plan_of, rows_of, values_of
+from tests.pipeline.tables import evaluator_of, plan_of, rows_of, values_of
 
 N = 50
 
@@ -43,7 +42,7 @@ def losses(plan: Plan, rows: Rows) -> pa.Table:
     def sink(head: HeadPlan, good: Rows, scored: Scored) -> None:
         tables.append(loss_table(head, good, scored))
 
-    evaluator = Evaluator(plan, open_local)
+    evaluator = evaluator_of(plan)
     evaluator.add(rows, sink)
     (table,) = tables
     return table

@@ -359,10 +359,34 @@ def test_class_ids_between_classes_are_bad_rows() -> None:
 def test_lengths_of_lists_an_element_is_picked_from() -> None:
     head = head_of("type: binary, logits: {column: s, index: 1}, label: y")
     rows = rows_of({"s": [[1.0, 2.0], [1.0, 2.0, 3.0], [0.0, 1.0]], "y": [0, 1, 0]})
-    assert element_lengths(head, rows) == ("s", 2, 3)
-    assert element_lengths(head, rows.where(np.zeros(3, bool))) is None
-    assert element_lengths(head_of(HEADS[0]), rows) is None
-    assert element_lengths(head_of(HEADS[5]), rows) is None
+    assert element_lengths(head, rows) == {"s": (2, 3)}
+    assert element_lengths(head, rows.where(np.zeros(3, bool))) == {}
+    assert element_lengths(head_of(HEADS[0]), rows) == {}
+    assert element_lengths(head_of(HEADS[5]), rows) == {}
+    both = head_of(
+        "type: binary, logits: s, label: y, baseline: {probability: {column: t, index: 0}}"
+    )
+    lists = rows_of({"s": [1.0, 2.0], "t": [[0.5], [0.5, 0.1]], "y": [0, 1]})
+    assert element_lengths(both, lists) == {"t": (1, 2)}
+    again = head_of(
+        "type: binary, logits: {column: s, index: 0}, label: y,"
+        " baseline: {logits: {column: s, index: 1}}"
+    )
+    assert element_lengths(again, rows) == {"s": (2, 3)}
+
+
+def test_scores_of_a_baseline() -> None:
+    head = head_of("type: binary, logits: s, label: y, baseline: {probability: q}")
+    rows = rows_of({"s": [1.0, 2.0, 3.0], "q": [0.5, 1.5, None], "y": [0, 1, None]})
+    found = extract(head, rows)
+    assert found.baseline is not None
+    assert found.baseline[0].tolist() == [0.5]
+    reasons = {reason: np.flatnonzero(mask).tolist() for reason, mask in found.faults}
+    assert reasons["not_a_probability:q"][0] == 1
+    assert reasons["null:q"] == reasons["null:y"] == [2]
+    good = found.without(np.array([False, True, True]))
+    assert (good.scores.tolist(), good.baseline.tolist()) == ([[1.0]], [[0.5]])
+    assert extract(head_of("type: binary, logits: s, label: y"), rows).baseline is None
 
 
 def test_without_no_bad_row_is_the_same() -> None:

@@ -7,10 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
-from heads.statistics import OVERALL, ConfusionMatrix, Key, LossSums, Scored, Segments, merge, same
+from heads.statistics import OVERALL, ConfusionMatrix, Key, RowSums, Scored, Segments, merge, same
 from pipeline.config import parse_config
 from pipeline.config.problems import ConfigError
-from pipeline.plan import PARTITIONS, Plan, StateKey, make_plan, partition_of, split
+from pipeline.plan import PIECE_BYTES, Measured, Plan, StateKey, make_plan, row_hashes, split
+from pipeline.slicing import SliceTable, SpecSlices
 from tests.pipeline.tables import plan_of
 
 ALL = """
@@ -32,7 +33,12 @@ heads:
 def test_columns_are_read_once_and_slices_keep_their_order() -> None:
     plan = plan_of(ALL)
     assert plan.columns == ("a", "b", "p", "s", "split", "t", "u", "v", "w", "y", "z")
-    assert plan.slice_columns == ("b", "a")
+    assert [spec.column for spec in plan.config.slices] == ["b", "a"]
+    more = plan_of(
+        "slices: [{columns: [c, b]}]\nconfidence: {key: id}\n"
+        "heads: {h: {type: binary, logits: s, label: y, baseline: {probability: p}}}"
+    )
+    assert more.columns == ("b", "c", "id", "p", "s", "y")
 
 
 def test_scopes() -> None:
@@ -68,29 +74,61 @@ def test_suffixes_of_classes_without_names() -> None:
 
 def test_a_statistic_is_measured_once() -> None:
     for head in plan_of(ALL).heads.values():
-        assert len(set(head.statistics)) == len(head.statistics)
-        assert {metric.statistic for metric in head.metrics.values()} <= set(head.statistics)
-        assert [name for name, metric in head.metrics.items()] == [
-            metric.name for metric in head.metrics.values()
-        ]
-        # The examples of every slice are counted, whatever metrics are asked for.
-        assert any(isinstance(one, LossSums) for one in head.statistics)
+        assert len(set(head.measured)) == len(head.measured)
+        (model,) = head.models
+        for name, metric in model.metrics.items():
+            assert name == metric.name
+            assert Measured(0, metric.statistic) in head.measured
+            assert metric.coarse is None or Measured(0, metric.coarse) in head.measured
+        # The first counts the examples of every slice, whatever metrics are asked for.
+        assert head.measured[0].statistic.reach == "all"
+        assert Measured(0, row_hashes(20)) in head.measured
 
 
 def test_metrics_can_be_chosen() -> None:
     keys = "type: binary, logits: s, label: y"
     plan = plan_of(f"heads: {{h: {{{keys}, metrics: [recall, auc]}}}}")
-    assert set(plan.heads["h"].metrics) == {"recall", "auc"}
-    assert len(plan.heads["h"].statistics) == 2
+    assert set(plan.heads["h"].models[0].metrics) == {"recall", "auc"}
+    assert len(plan.heads["h"].measured) == 3
     many = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"]
-    assert {"accuracy", "auc", "roc_auc", "roc_auc_lower", "brier_score"} <= set(many.metrics)
-    assert len(many.statistics) > 2
+    own = set(many.models[0].metrics)
+    assert {"accuracy", "auc", "roc_auc", "roc_auc_lower", "brier_score"} <= own
+    assert len(many.measured) > 3
+
+
+def test_without_intervals_nothing_is_kept_by_fold() -> None:
+    plan = plan_of(ALL + "\nconfidence: {folds: 0}")
+    assert plan.folds == 1
+    for head in plan.heads.values():
+        assert {one.statistic.folds for one in head.measured} == {1}
+        assert {one.statistic.reach for one in head.measured}.isdisjoint({"overall"})
+    assert plan_of(ALL + "\nconfidence: {folds: 12}").folds == 12
+
+
+def test_two_models_are_measured_and_compared() -> None:
+    keys = "type: binary, logits: s, label: y, baseline: {probability: p}"
+    head = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"]
+    candidate, baseline = head.models
+    assert (candidate.scope.space.kind, baseline.scope.space.kind) == ("logits", "probabilities")
+    assert candidate.scope is head.scope
+    assert candidate.metrics.keys() == baseline.metrics.keys()
+    assert {one.model for one in head.measured} == {0, 1}
+    assert head.pairs
+    assert head.pairs.keys().isdisjoint(candidate.metrics)
+    for metric in head.pairs.values():
+        assert Measured(0, metric.statistic) in head.measured
+    name = next(iter(head.pairs))
+    one = plan_of(f"heads: {{h: {{{keys}, metrics: [{name}]}}}}").heads["h"]
+    assert set(one.pairs) == {name}
+    assert not one.models[0].metrics
+    with pytest.raises(ConfigError, match=f"has no metric '{name}'"):
+        plan_of(f"heads: {{h: {{type: binary, logits: s, label: y, metrics: [{name}]}}}}")
 
 
 def test_a_multi_class_head_has_its_confusion_matrix_whatever_is_asked_for() -> None:
     keys = "type: multi_class, n_classes: 3, logits: s, label: y, metrics: [average_loss]"
-    statistics = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"].statistics
-    assert any(isinstance(one, ConfusionMatrix) for one in statistics)
+    measured = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"].measured
+    assert any(isinstance(one.statistic, ConfusionMatrix) for one in measured)
 
 
 def test_every_unknown_metric_is_told_with_the_nearest_name() -> None:
@@ -115,33 +153,73 @@ def test_a_plan_survives_pickling() -> None:
     plan = plan_of(ALL)
     again: Plan = pickle.loads(pickle.dumps(plan))
     assert again == plan
-    assert again.heads["four"].statistics == plan.heads["four"].statistics
+    assert again.heads["four"].measured == plan.heads["four"].measured
 
 
-def test_partitions_are_the_same_on_every_machine() -> None:
-    assert partition_of(OVERALL) == 0
-    # CRC-32 of the canonical text, recorded once.
-    assert partition_of((("country", "string", "CH"),)) == 140
-    keys: list[Key] = [(("c", "int", i),) for i in range(20_000)]
-    numbers = np.array([partition_of(key) for key in keys])
-    assert numbers.min() == 1
-    assert numbers.max() == PARTITIONS
-    assert np.bincount(numbers, minlength=PARTITIONS + 1)[1:].min() > 0
+def table_of(keys: list[Key], largest: int) -> SliceTable:
+    return SliceTable((SpecSlices(tuple(keys), (5,) * len(keys)),), frozenset(keys[:largest]))
+
+
+def test_pieces_hold_slices_of_one_kind_and_about_so_many_bytes() -> None:
+    plan = plan_of(ALL.replace("slices: [{column: b}, {column: a}]", "slices: [c]"))
+    keys: list[Key] = [(("c", "int", i),) for i in range(3000)]
+    table = table_of(keys, 200)
+    found = plan.partitions(table)
+    assert found[OVERALL] == 0
+    assert found.keys() == {OVERALL, *keys}
+    numbers = sorted(set(found.values()))
+    assert numbers == list(range(len(numbers)))
+    # Overall is in the first piece, with the largest slices.
+    large = {found[key] for key in [OVERALL, *keys[:200]]}
+    assert large.isdisjoint({found[key] for key in keys[200:]})
+    for big in (True, False):
+        size = max(max(head.slice_bytes(large=big)) for head in plan.heads.values())
+        own = [OVERALL, *keys[:200]] if big else keys[200:]
+        together = np.bincount([found[key] for key in own]).max()
+        assert together * size <= max(PIECE_BYTES, size)
+    # Small slices are kept in fewer bytes, and more of them share a piece.
+    assert len(large) / 200 > (len(numbers) - len(large)) / 2800
+
+
+def test_states_are_no_larger_than_the_rows_they_are_of() -> None:
+    plan = plan_of(ALL)
+    head = plan.heads["one"]
+    for large in (True, False):
+        sizes = [sum(head.slice_bytes(large=large, rows=rows)) for rows in (1, 10, 1000, 10**9)]
+        assert sizes == sorted(sizes)
+        assert sizes[0] < sizes[-1] == sum(head.slice_bytes(large=large))
+    assert sum(head.slice_bytes(large=False)) < sum(head.slice_bytes(large=True))
+    keys: list[Key] = [(("b", "int", i),) for i in range(10)]
+    none = plan.state_bytes(SliceTable((), frozenset()))
+    few = plan.state_bytes(table_of(keys, 0))
+    assert none < few < plan.state_bytes(table_of(keys, 10))
+
+
+def test_slices_whose_values_are_listed_are_named() -> None:
+    plan = plan_of(ALL.replace("[{column: b}, {column: a}]", "[b, {column: a, values: [1, 2]}]"))
+    b: list[Key] = [(("b", "int", i),) for i in range(3)]
+    a: list[Key] = [(("a", "int", i),) for i in (1, 2)]
+    table = SliceTable(
+        (SpecSlices(tuple(b), (1,) * 3), SpecSlices(tuple(a), (1,) * 2)), frozenset()
+    )
+    assert plan.named(table) == {OVERALL, *a}
 
 
 def test_a_state_is_split_without_loss() -> None:
     keys: list[Key] = [OVERALL, *((("c", "int", i),) for i in range(40))]
+    partitions = {key: 0 if key == OVERALL else 1 + place % 7 for place, key in enumerate(keys)}
     index = np.arange(200) % len(keys)
     ones = np.ones((200, 1))
     scored = Scored(ones, ones, ones, np.arange(200.0))
-    state = LossSums().measure(scored, Segments(index, keys))
-    parts = split(StateKey("h", 3), state)
-    assert len({key for key, _ in parts}) == len(parts)
+    statistic = RowSums(values=("loss",))
+    state = statistic.measure(scored, Segments(index, keys))
+    parts = split(StateKey("h", 3), state, partitions)
+    assert len({key for key, _ in parts}) == len(parts) == 8
     for key, part in parts:
         assert (key.head, key.statistic) == ("h", 3)
-        assert {partition_of(segment) for segment in part.keys} == {key.partition}
+        assert {partitions[segment] for segment in part.keys} == {key.partition}
     assert same(merge([part for _, part in parts]), state)
-    assert split(StateKey("h", 3), LossSums().zero()) == []
+    assert split(StateKey("h", 3), statistic.zero(), partitions) == []
 
 
 def test_the_name_of_a_state() -> None:

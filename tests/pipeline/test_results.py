@@ -1,94 +1,64 @@
-"""From states to cells: every number in its slice, and a reason where there is none."""
+"""From states to results: every number in its slice, and a reason where there is none."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from heads.metrics.scope import MAX_MATRIX_CLASSES
 from heads.scoring import score
-from heads.statistics import (
-    OVERALL,
-    ConfusionMatrix,
-    Key,
-    LossSums,
-    Scored,
-    ScoreHistogram,
-    Segments,
-    State,
-)
-from pipeline.plan import MAX_MATRIX_CLASSES, Plan, StateKey, split
-from pipeline.results import Cell, compute, histogram_shifts, level
-from tests.pipeline.tables import plan_of
+from heads.statistics import OVERALL, Key, Scored, ScoreHistogram, Segments
+from pipeline.evaluate import evaluate
+from pipeline.plan import StateKey, split
+from pipeline.results import compute, histogram_shifts, level
+from pipeline.slicing import SliceTable
+from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
 
-BINARY = "heads: {h: {type: binary, logits: s, label: y, weight: w}}"
-A: Key = (("c", "string", "a"),)
-B: Key = (("c", "string", "b"),)
+BINARY = "slices: [c]\nheads: {h: {type: binary, logits: s, label: y, weight: w}}"
+NO_SLICES = SliceTable((), frozenset())
+A, B = (("c", "string", name) for name in "ab")
 
 
-def states_of(
-    plan: Plan, scores: list[float], labels: list[float], weights: list[float], segments: Segments
-) -> dict[StateKey, State]:
-    head = plan.heads["h"]
-    column = np.array(scores, np.float64).reshape(len(labels), -1)
-    scored = score(
-        head.scope.head,
-        head.scope.space.kind,
-        column,
-        np.array(labels, np.float64)[:, np.newaxis],
-        np.array(weights, np.float64) if head.scope.weighted else None,
-    )
-    return {
-        StateKey("h", number): statistic.measure(scored, segments)
-        for number, statistic in enumerate(head.statistics)
-    }
+def table_of(
+    scores: list[float], labels: list[float], weights: list[float], groups: str
+) -> pa.Table:
+    return pa.table({"s": scores, "y": labels, "w": weights, "c": list(groups)})
 
 
-def by_slice(cells: list[Cell]) -> dict[Key, dict[str, float | str]]:
-    found: dict[Key, dict[str, float | str]] = {}
-    for cell in cells:
-        found.setdefault(cell.key, {}).update(cell.metrics)
-    return found
-
-
-def test_every_metric_is_computed_once_in_every_slice() -> None:
+def test_every_metric_is_computed_in_every_slice() -> None:
     plan = plan_of(BINARY)
-    segments = Segments(np.array([0, 0, 1, 1]), (A, B))
-    states = states_of(plan, [1, -1, 2, -3], [1, 0, 1, 0], [1, 2, 3, 4], segments)
-    cells = [cell for key, state in states.items() for cell in compute(plan, key, state)]
-    names = [(cell.key, name) for cell in cells for name in cell.metrics]
-    assert len(names) == len(set(names))
-    found = by_slice(cells)
-    assert set(found) == {A, B}
-    assert set(found[A]) == set(found[B]) == set(plan.heads["h"].metrics)
+    table = table_of([1, -1, 2, -3], [1, 0, 1, 0], [1, 2, 3, 4], "aabb")
+    evaluation = evaluate(table, plan)
+    found = {key: values_of(evaluation, key=key) for key in (A, B)}
+    assert set(found[A]) == set(found[B]) == set(plan.heads["h"].models[0].metrics)
     assert found[A]["label/mean"] == pytest.approx(1 / 3, rel=1e-15)
     assert found[B]["label/mean"] == pytest.approx(3 / 7, rel=1e-15)
     assert found[A]["accuracy"] == found[B]["roc_auc"] == 1.0
     # Plain floats, which JSON can write.
-    assert {type(value) for own in found.values() for value in own.values()} == {float}
+    kinds = {type(value) for own in found.values() for value in own.values()}
+    assert kinds == {float, type(None)}
 
 
-def test_only_loss_sums_count_examples() -> None:
-    plan = plan_of(BINARY)
-    segments = Segments(np.array([0, 0, 1]), (A, B))
-    states = states_of(plan, [1, 1, 1], [1, 0, 1], [0, 0, 5], segments)
-    for key, state in states.items():
-        counted = [cell.examples for cell in compute(plan, key, state)]
-        assert counted == ([2, 1] if isinstance(state.statistic, LossSums) else [None, None])
+def test_examples_are_rows_whatever_they_weigh() -> None:
+    found = slices_of(evaluate(table_of([1, 1, 1], [1, 0, 1], [0, 0, 5], "aab"), plan_of(BINARY)))
+    assert {key: entry["examples"] for key, entry in found.items()} == {None: 3, A: 2, B: 1}
 
 
 def test_undefined_values_have_reasons() -> None:
-    plan = plan_of(BINARY)
-    segments = Segments(np.array([0, 0, 1]), (A, B))
-    states = states_of(plan, [1, -1, 1], [1, 1, 0], [2, 2, 0], segments)
-    found = by_slice([cell for key, state in states.items() for cell in compute(plan, key, state)])
-    assert found[A]["roc_auc"] == "no label is zero"
-    assert found[A]["recall"] == 0.5
-    assert found[B]["average_loss"] == "the weights sum to zero"
-    assert found[B]["accuracy"] == "the weights sum to zero"
-    assert found[B]["precision"] == "nothing is predicted positive"
-    assert found[B]["recall"] == "no label is positive"
+    found = evaluate(table_of([1, -1, 1], [1, 1, 0], [2, 2, 0], "aab"), plan_of(BINARY))
+    assert reason_of(found, "roc_auc", key=A) == "no label is zero"
+    assert values_of(found, key=A)["recall"] == 0.5
+    assert reason_of(found, "average_loss", key=B) == "the weights sum to zero"
+    assert reason_of(found, "accuracy", key=B) == "the weights sum to zero"
+    assert reason_of(found, "precision", key=B) == "nothing is predicted positive"
+    assert reason_of(found, "recall", key=B) == "no label is positive"
+    # Rows without their weights have values there.
+    metrics = slices_of(found)[B]["metrics"]
+    assert metrics["accuracy"]["unweighted"]["value"] == 0.0
+    assert metrics["recall"]["unweighted"]["reason"] == "no label is positive"
 
 
 @pytest.mark.parametrize(
@@ -101,62 +71,78 @@ def test_undefined_values_have_reasons() -> None:
     ],
 )
 def test_values_that_json_cannot_write_have_reasons(losses: list[float], reason: str) -> None:
-    plan = plan_of(BINARY.replace(", weight: w", ", metrics: [average_loss]"))
+    plan = plan_of(
+        "heads: {h: {type: binary, logits: s, label: y, metrics: [average_loss]}}\n"
+        "confidence: {folds: 0}"
+    )
     ones = np.ones((len(losses), 1))
+    ((_, statistic),) = plan.heads["h"].measured
     scored = Scored(ones, ones, ones, np.array(losses))
-    state = LossSums().measure(scored, Segments.overall(len(losses)))
-    (cell,) = compute(plan, StateKey("h", 0), state)
-    assert cell.metrics == {"average_loss": reason}
+    state = statistic.measure(scored, Segments.overall(len(losses)))
+    (metrics,) = compute(plan, NO_SLICES, "h", {0: state}).models
+    assert metrics["average_loss"].reasons.tolist() == [reason]
 
 
-def test_confusion_matrix_of_overall() -> None:
-    plan = plan_of("heads: {h: {type: multi_class, n_classes: 3, logits: s, label: y}}")
-    scores = np.eye(3)[[0, 1, 1, 2]].ravel().tolist()
-    states = states_of(plan, scores, [0, 1, 2, 2], [], Segments.overall(4))
-    matrices = [cell.matrix for key, s in states.items() for cell in compute(plan, key, s)]
-    assert [m for m in matrices if m is not None] == [((1, 0, 0), (0, 1, 0), (0, 1, 1))]
-    # Slices have none, even where the number of a partition is 0 by mistake.
-    states = states_of(plan, scores, [0, 1, 2, 2], [], Segments(np.zeros(4, np.int64), (A,)))
-    for key, state in states.items():
-        assert compute(plan, key, state)[0].matrix is None
-        assert compute(plan, key._replace(partition=7), state)[0].matrix is None
+def test_details_are_shown_of_overall_and_of_slices_that_are_listed() -> None:
+    plan = plan_of(
+        "slices: [c, {column: d, values: [1]}]\n"
+        "heads: {h: {type: multi_class, n_classes: 3, logits: s, label: y}}"
+    )
+    scores = pa.array(np.eye(3)[[0, 1, 1, 2]].tolist())
+    table = pa.table({"s": scores, "y": [0, 1, 2, 2], "c": list("aabb"), "d": [1, 2, 1, 1]})
+    found = slices_of(evaluate(table, plan))
+    assert found[None]["confusion_matrix"] == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert found["d", "int", 1]["confusion_matrix"] == [[1, 0, 0], [0, 0, 0], [0, 1, 1]]
+    for key in (A, B):
+        assert "confusion_matrix" not in found[key]
 
 
-@pytest.mark.parametrize("beyond", [0, 1])
-def test_a_confusion_matrix_has_an_end(beyond: int) -> None:
-    classes = MAX_MATRIX_CLASSES + beyond
-    text = f"heads: {{h: {{type: multi_class, n_classes: {classes}, logits: s, label: y}}}}"
-    plan = plan_of(text)
-    states = states_of(plan, [0.0] * classes, [3], [], Segments.overall(1))
-    assert {"accuracy", "average_loss"} <= set(plan.heads["h"].metrics)
-    matrices = [cell.matrix for key, s in states.items() for cell in compute(plan, key, s)]
-    assert sum(m is not None for m in matrices) == 1 - beyond
-    assert any(isinstance(s.statistic, ConfusionMatrix) for s in states.values()) != bool(beyond)
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (100, {"confusion_matrix", "most_confused"}),
+        (101, {"most_confused"}),
+        (MAX_MATRIX_CLASSES, {"most_confused"}),
+        (MAX_MATRIX_CLASSES + 1, set()),
+    ],
+)
+def test_a_confusion_matrix_has_an_end(classes: int, expected: set[str]) -> None:
+    text = (
+        f"heads: {{h: {{type: multi_class, n_classes: {classes}, logits: s, label: y,"
+        " metrics: [accuracy, average_loss]}}\nconfidence: {folds: 0}"
+    )
+    found = evaluate(pa.table({"s": [[0.0] * classes], "y": [3]}), plan_of(text))
+    assert set(values_of(found)) == {"accuracy", "average_loss"}
+    entry = slices_of(found)[None]
+    assert entry.keys() & {"confusion_matrix", "most_confused"} == expected
+    if expected:
+        (pair,) = entry["most_confused"]
+        assert (pair["label"], pair["predicted"], pair["rows"]) == ("3", "0", 1)
 
 
 def test_histograms_of_slices_are_brought_to_the_shift_of_all_rows() -> None:
-    plan = plan_of(BINARY.replace(", weight: w", ", metrics: [roc_auc]"))
+    plan = plan_of("heads: {h: {type: binary, logits: s, label: y, metrics: [roc_auc]}}")
     rng = np.random.default_rng(0)
     n = 20_000
-    scores, labels = rng.normal(size=n), rng.integers(0, 2, n).astype(float)
-    (key,) = (
-        StateKey("h", i)
-        for i, statistic in enumerate(plan.heads["h"].statistics)
-        if isinstance(statistic, ScoreHistogram)
+    scores, labels = rng.normal(size=(n, 1)), rng.integers(0, 2, (n, 1)).astype(float)
+    scored = score("binary", "logits", scores, labels, None)
+    number, statistic = next(
+        (number, one.statistic)
+        for number, one in enumerate(plan.heads["h"].measured)
+        if isinstance(one.statistic, ScoreHistogram)
     )
-    everywhere = Segments(np.zeros(n, np.int64), (OVERALL,))
-    overall = states_of(plan, scores.tolist(), labels.tolist(), [], everywhere)[key]
-    few = states_of(
-        plan, scores[:9].tolist(), labels[:9].tolist(), [], Segments(np.zeros(9, np.int64), (A,))
-    )[key]
+    key = StateKey("h", number)
+    few_rows: Key = (A,)
+    overall = statistic.measure(scored, Segments.overall(n))
+    few = statistic.measure(scored.take(np.arange(9)), Segments(np.zeros(9, np.int64), (few_rows,)))
     assert overall.shift > 0
     assert few.shift == 0
-    ((small, part),) = split(key, few)
+    ((small, part),) = split(key, few, {OVERALL: 0, few_rows: 1})
     shifts = histogram_shifts([(key, overall), (small, part)])
     assert shifts == {("h", key.statistic): overall.shift}
     levelled = level(small, part, shifts)
     assert levelled.shift == overall.shift
     assert level(key, overall, shifts) is overall
     # A partition of another statistic, or a run without histograms, stays as it is.
-    assert level(StateKey("h", 0, 1), part, shifts) is part
+    assert level(StateKey("h", number + 1, 1), part, shifts) is part
     assert level(small, part, {}) is part

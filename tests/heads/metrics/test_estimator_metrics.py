@@ -8,8 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from heads.metrics.base import HeadType, Metric, Scope
+from heads.metrics.base import Metric
 from heads.metrics.registry import estimator_metrics
+from heads.metrics.scope import HeadType, Scope
 from heads.statistics import OVERALL, Scored, Segments
 from heads.statistics.cuts import ScoreSpace
 

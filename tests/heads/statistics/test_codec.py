@@ -7,6 +7,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from heads.statistics import (
     STATISTICS,
-    ClassSums,
+    ClassFlips,
+    ClassOutcomes,
     ConfusionMatrix,
-    Hits,
-    LossSums,
+    Flips,
+    RowSums,
     Scored,
     ScoreHistogram,
     Segments,
@@ -37,27 +39,33 @@ PREFIX = struct.Struct("<4sHII")
 
 def _state(statistic: Statistic, rows: int = 12) -> State:
     rng = np.random.default_rng(3)
-    scored = Scored(
-        rng.normal(size=(rows, 2)),
-        rng.random((rows, 2)),
-        rng.choice([0.0, 1.0], (rows, 1 if isinstance(statistic, ConfusionMatrix | Hits) else 2)),
-        np.where(np.arange(rows) == 5, np.nan, rng.lognormal(0, 20, rows)),
-        rng.random(rows),
-        np.zeros(rows, np.int64),
-    )
+    class_ids = isinstance(statistic, ConfusionMatrix | ClassOutcomes | ClassFlips)
+
+    def scored() -> Scored:
+        return Scored(
+            rng.normal(size=(rows, 2)),
+            rng.random((rows, 2)),
+            rng.choice([0.0, 1.0], (rows, 1 if class_ids else 2)),
+            np.where(np.arange(rows) == 5, np.nan, rng.lognormal(0, 20, rows)),
+            rng.random(rows),
+            rng.integers(0, 2, rows),
+        )
+
     keys = ((("country", "string", "CH"), ("age", "int", 7)), (("country", "missing", None),))
-    return statistic.measure(scored, Segments(rng.integers(0, 2, rows), keys))
+    segments = Segments(rng.integers(0, 2, rows), keys, fold=rng.integers(0, 3, rows))
+    return statistic.measure(replace(scored(), baseline=scored()), segments)
 
 
 STATES = {
     statistic.__class__.__name__: _state(statistic)
     for statistic in (
-        LossSums(weighted=True),
-        ClassSums(2, weighted=True),
-        Hits(weighted=True),
-        ConfusionMatrix(2, weighted=True),
-        ThresholdCounts((-1.0, 0.0, 0.5), 2, weighted=True),
-        ScoreHistogram(2, weighted=True, max_cells=4),
+        RowSums(values=("loss",), weighted=True, both=True, squares=True, folds=3),
+        ClassOutcomes(classes=2, weighted=True),
+        ConfusionMatrix(classes=2, weighted=True, reach="largest_only"),
+        Flips(cuts=(0.0, 0.5), classes=2, weighted=True, folds=3),
+        ClassFlips(weighted=True),
+        ThresholdCounts(cuts=(-1.0, 0.0, 0.5), classes=2, values=("probability",), weighted=True),
+        ScoreHistogram(classes=2, weighted=True, max_cells=4, folds=3),
     )
 }
 each_state = pytest.mark.parametrize("data", list(map(encode, STATES.values())), ids=list(STATES))
@@ -143,7 +151,7 @@ def test_other_bytes(data: bytes) -> None:
 def test_a_newer_version(version: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codec, "VERSION", version)
-        data = encode(STATES["LossSums"])
+        data = encode(STATES["RowSums"])
     with pytest.raises(ValueError, match=f"format version {version}.*newer release"):
         decode(data)
 
@@ -276,7 +284,7 @@ def test_a_state_past_the_limit_of_the_shuffle() -> None:
 @pytest.mark.parametrize("value", [0, 127, 128, -128, -129, 2**31, -(2**31), 2**63 - 1, -(2**63)])
 def test_the_widths_of_integers(value: int) -> None:
     key = (("id", "int", value),)
-    state = LossSums().measure(
+    state = RowSums(values=("loss",)).measure(
         Scored(*(np.zeros((2, 1)),) * 3, np.array([1.0, 2.0**36 * (value % 97)])),
         Segments(np.zeros(2, np.int64), (key,)),
     )
@@ -299,7 +307,7 @@ def test_keys_come_back_as_they_were() -> None:
     keys = [(("c", kind, value),) for kind, value in conditions]
     n = len(keys)
     column = np.zeros((n, 1))
-    state = LossSums().measure(
+    state = RowSums(values=("loss",)).measure(
         Scored(column, column, column, np.ones(n)), Segments(np.arange(n), keys)
     )
     back = decode(encode(state))

@@ -1,6 +1,9 @@
-"""The confusion matrix and hits against scikit-learn."""
+"""Which class was predicted for which, and where two models differ, against brute force."""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,53 +11,130 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from heads.statistics import ConfusionMatrix, Hits, Scored, Segments, Statistic
+from heads.statistics import (
+    ClassFlips,
+    ClassOutcomes,
+    ConfusionMatrix,
+    Flips,
+    Scored,
+    Segments,
+    State,
+    Statistic,
+)
+from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
 from tests.heads.statistics.exactly import ieee_sum
 from tests.laws.batches import finite_pools, law
 
+classes_of_rows = given(
+    classes=st.integers(2, 6), weights=finite_pools, seed=st.integers(0, 2**32 - 1)
+)
+
+
+def exclusive(rng: np.random.Generator, classes: int, weights: list[float]) -> Scored:
+    """Rows of exclusive classes that two models scored."""
+    n = int(rng.integers(1, 60))
+    label, predicted, before = rng.integers(0, classes, (3, n))
+    weight = rng.choice(np.array(weights), n)
+    scores, ids = np.zeros((n, classes)), label[:, np.newaxis].astype(np.float64)
+    scored = Scored(scores, scores, ids, np.zeros(n), weight, predicted)
+    return replace(scored, baseline=replace(scored, predicted=before))
+
+
+def assert_counts(state: State, elements: list[tuple[int, int, float]]) -> None:
+    """The state has the rows and weights of elements of a group, a cell and a weight each."""
+    expected = defaultdict(list)
+    for group, cell, weight in elements:
+        expected[group, cell].append(weight)
+    table = zip(state.group.tolist(), state.cell.tolist(), strict=True)
+    assert list(table) == sorted(expected)
+    assert state["rows"].tolist() == [len(expected[at]) for at in sorted(expected)]
+    assert state["weight"].tolist() == [ieee_sum(expected[at]) for at in sorted(expected)]
+
+
+def rows_of(scored: Scored) -> list[tuple[int, int, int, float]]:
+    """Label, prediction, prediction of the baseline and weight of each row."""
+    assert scored.weight is not None
+    assert scored.baseline is not None
+    label, predicted = scored.classes
+    _, before = scored.baseline.classes
+    columns = (label, predicted, before, scored.weight)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
 
 @law
-@given(classes=st.integers(2, 6), weights=finite_pools, seed=st.integers(0, 2**32 - 1))
-def test_rows_and_weights(classes: int, weights: list[float], seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    n = int(rng.integers(1, 60))
-    label, predicted = rng.integers(0, classes, n), rng.integers(0, classes, n)
-    weight = rng.choice(np.array(weights), n)
-    scores = np.zeros((n, classes))
-    scored = Scored(
-        scores,
-        scores,
-        label.astype(np.float64).reshape(n, 1),
-        np.zeros(n),
-        weight,
-        predicted,
+@classes_of_rows
+def test_the_confusion_matrix(classes: int, weights: list[float], seed: int) -> None:
+    scored = exclusive(np.random.default_rng(seed), classes, weights)
+    state = ConfusionMatrix(classes=classes, weighted=True).measure(
+        scored, Segments.overall(len(scored))
     )
-    state = ConfusionMatrix(classes, weighted=True).measure(scored, Segments.overall(n))
-    expected = confusion_matrix(label, predicted, labels=range(classes))
+    expected = confusion_matrix(*scored.classes, labels=range(classes))
     assert state.dense("rows", classes, classes)[0].tolist() == expected.tolist()
-    table = state.dense("weight", classes, classes)[0]
-    for row in range(classes):
-        for column in range(classes):
-            chosen = weight[(label == row) & (predicted == column)]
-            assert table[row, column] == ieee_sum(chosen.tolist())
-    hits = Hits(weighted=True).measure(scored, Segments.overall(n))
-    right = label == predicted
-    assert hits.dense("rows", 1, 2)[0, 0].tolist() == [np.sum(~right), np.sum(right)]
-    sums = [ieee_sum(weight[chosen].tolist()) for chosen in (~right, right)]
-    assert hits.dense("weight", 1, 2)[0, 0].tolist() == sums
+    assert_counts(state, [(label, new, weight) for label, new, _, weight in rows_of(scored)])
 
 
-@pytest.mark.parametrize("statistic", [ConfusionMatrix(2), Hits()], ids=str)
-def test_predicted_classes_are_asked_for(statistic: Statistic) -> None:
+@law
+@classes_of_rows
+def test_outcomes_by_class(classes: int, weights: list[float], seed: int) -> None:
+    scored = exclusive(np.random.default_rng(seed), classes, weights)
+    statistic = ClassOutcomes(classes=classes, weighted=True)
+    elements = []
+    for label, new, _, weight in rows_of(scored):
+        elements.append((label, LABELLED, weight))
+        elements.append((new, RIGHTLY if new == label else WRONGLY, weight))
+    assert_counts(statistic.measure(scored, Segments.overall(len(scored))), elements)
+
+
+@law
+@classes_of_rows
+def test_flips_of_classes(classes: int, weights: list[float], seed: int) -> None:
+    scored = exclusive(np.random.default_rng(seed), classes, weights)
+    state = ClassFlips(weighted=True).measure(scored, Segments.overall(len(scored)))
+    elements = [
+        (0, 4 * (new == old) + 2 * (new == label) + (old == label), weight)
+        for label, new, old, weight in rows_of(scored)
+    ]
+    assert_counts(state, elements)
+
+
+@law
+@given(
+    classes=st.integers(1, 3),
+    cuts=st.lists(st.sampled_from((-1.0, 0.0, 0.5)), min_size=2, max_size=6),
+    weights=finite_pools,
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_flips_at_cuts(classes: int, cuts: list[float], weights: list[float], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cuts = cuts[: len(cuts) // 2 * 2]
+    n = int(rng.integers(1, 40))
+    score, before = rng.choice([-1.0, 0.0, 0.5, 2.0, np.nan], (2, n, classes))
+    label = rng.choice([0.0, -0.0, 1.0, 0.5], (n, classes))
+    weight = rng.choice(np.array(weights), n)
+    scored = Scored(score, score, label, np.zeros(n), weight)
+    scored = replace(scored, baseline=replace(scored, score=before))
+    statistic = Flips(cuts=tuple(cuts), classes=classes, weighted=True)
+    elements = []
+    for row in range(n):
+        for k in range(classes):
+            kind = {0.0: 0, 1.0: 1, 0.5: 2}[label[row, k]]
+            for pair in range(len(cuts) // 2):
+                new, old = score[row, k] > cuts[2 * pair], before[row, k] > cuts[2 * pair + 1]
+                elements.append((3 * pair + kind, 2 * int(new) + int(old), float(weight[row])))
+    assert_counts(statistic.measure(scored, Segments.overall(n)), elements)
+
+
+OF_CLASSES = [ConfusionMatrix(classes=2), ClassOutcomes(classes=2), ClassFlips()]
+
+
+@pytest.mark.parametrize("statistic", OF_CLASSES, ids=lambda own: type(own).__name__)
+def test_what_is_missing_is_asked_for(statistic: Statistic) -> None:
     scores = np.zeros((1, 2))
     scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1))
+    scored = replace(scored, baseline=scored)
     with pytest.raises(ValueError, match="multi-class head"):
         statistic.measure(scored, Segments.overall(1))
-
-
-@pytest.mark.parametrize("statistic", [ConfusionMatrix(2, True), Hits(True)], ids=str)
-def test_weights_are_asked_for(statistic: Statistic) -> None:
-    scores = np.zeros((1, 2))
-    scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1), None, np.zeros(1, np.int64))
+    scored = replace(scored, predicted=np.zeros(1, np.int64))
+    scored = replace(scored, baseline=scored)
     with pytest.raises(ValueError, match="weight column"):
-        statistic.measure(scored, Segments.overall(1))
+        replace(statistic, weighted=True).measure(scored, Segments.overall(1))

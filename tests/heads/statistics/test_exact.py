@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heads.statistics import LossSums, Scored, Segments, State
+from heads.statistics import OVERALL, ConfusionMatrix, RowSums, Scored, Segments, State
 from heads.statistics.exact import ExactColumn
 from tests.heads.statistics.exactly import ieee_sum, nearest_double
 from tests.laws.batches import LARGEST, SMALLEST_NORMAL, finite, finite_pools, law, value_pools
@@ -29,9 +30,9 @@ def summed(values: list[float], segments: list[int] | None = None) -> State:
     column = np.zeros((n, 1))
     scored = Scored(column, column, column, np.array(values, np.float64))
     if segments is None:
-        return LossSums().measure(scored, Segments.overall(n))
+        return RowSums(values=("loss",)).measure(scored, Segments.overall(n))
     keys = [(("segment", "int", i),) for i in range(max(segments, default=-1) + 1)]
-    return LossSums().measure(scored, Segments(np.array(segments, np.int64), keys))
+    return RowSums(values=("loss",)).measure(scored, Segments(np.array(segments, np.int64), keys))
 
 
 def total(values: list[float]) -> float:
@@ -196,6 +197,26 @@ def test_carrying_keeps_the_value(digit: int) -> None:
     assert np.all((column.limbs >= -(2**35)) & (column.limbs < 2**35))
 
 
+@law
+@given(pool=value_pools, seed=st.integers(0, 2**32 - 1))
+def test_the_sum_over_all_cells_of_a_segment_is_rounded_once(pool: list[float], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 40
+    loss, segment, predicted = rng.choice(np.array(pool), n), *rng.integers(0, 3, (2, n))
+    zero, label = np.zeros((n, 3)), rng.integers(0, 3, (n, 1)).astype(np.float64)
+    keys = [(("segment", "int", i),) for i in range(3)]
+    state = ConfusionMatrix(classes=3, values=("loss",)).measure(
+        Scored(zero, zero, label, loss, predicted=predicted), Segments(segment, keys)
+    )
+    # Segments without rows are there in some views.
+    state = replace(state, keys=(OVERALL, *state.keys, OVERALL), segment=state.segment + 1)
+    for i, key in enumerate(state.keys):
+        own = segment == (key[0][2] if key else -1)
+        assert state.by_segment("rows")[i] == np.sum(own)
+        assert_bits(float(state.by_segment("loss")[i]), ieee_sum(loss[own].tolist()))
+
+
 def test_the_sum_of_nothing_is_zero() -> None:
     assert ExactColumn.zeros(3).to_float().tolist() == [0.0] * 3
     assert len(summed([])) == 0
+    assert replace(summed([]), keys=(OVERALL,)).by_segment("loss").tolist() == [0.0]

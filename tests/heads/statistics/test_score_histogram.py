@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heads.statistics import Key, Scored, ScoreHistogram, Segments, State
+from heads.statistics.score_histogram import MAX_CELLS, cell_floors
 from tests.laws.batches import LARGEST, finite, law, score_pools
 
 Floats = npt.NDArray[np.float64]
 
 score_lists = score_pools | st.lists(finite, min_size=1, max_size=60)
-max_cells = st.sampled_from((2, 3, 4, 7, 20, 8192))
+max_cells = st.sampled_from((2, 3, 4, 7, 20, MAX_CELLS))
 
 
 def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
@@ -59,7 +60,7 @@ def test_shift_and_cells_equal_brute_force(scores: list[float], most: int, batch
 @pytest.mark.parametrize(
     "name", ["narrow", "narrow and wild", "any bits", "float32", "few", "negative", "near one"]
 )
-@pytest.mark.parametrize("most", [16, 500, 8192])
+@pytest.mark.parametrize("most", [16, 500, MAX_CELLS])
 def test_many_scores_equal_brute_force(name: str, most: int) -> None:
     rng = np.random.default_rng(7)
     n = 20_000
@@ -104,7 +105,7 @@ def test_all_classes_and_segments_share_one_shift(
     segment = rng.integers(0, 3, n)
     keys: list[Key] = [(("segment", "int", i),) for i in range(3)]
     scored = Scored(score, np.zeros((n, classes)), label, np.zeros(n), np.full(n, 0.1))
-    statistic = ScoreHistogram(classes, True, most, by_class)
+    statistic = ScoreHistogram(classes=classes, weighted=True, max_cells=most, by_class=by_class)
     state = statistic.measure(scored, Segments(segment, keys))
     places = [[order_of(x) for x in row] for row in score.tolist()]
     shift = smallest_shift({place for row in places for place in row}, most)
@@ -150,3 +151,51 @@ def test_weights_are_asked_for() -> None:
         ScoreHistogram(weighted=True).measure(
             Scored(column, column, column, np.zeros(1)), Segments.overall(1)
         )
+
+
+@law
+@given(scores=score_lists, most=max_cells)
+def test_the_floor_of_a_cell_is_its_lowest_score(scores: list[float], most: int) -> None:
+    state = measure(np.array(scores), most)
+    floors = cell_floors(state.cell, state.shift)
+    for floor, cell in zip(floors.tolist(), state.cell.tolist(), strict=True):
+        bits = cell << state.shift
+        raw = bits ^ 1 << 63 if bits >> 63 else bits ^ (2**64 - 1)
+        (expected,) = struct.unpack("<d", struct.pack("<Q", raw))
+        assert struct.pack("<d", floor) == struct.pack("<d", expected)
+    if state.shift == 0:
+        assert floors.tolist() == sorted({score + 0.0 for score in scores})
+
+
+@law
+@given(
+    classes=st.integers(2, 4),
+    by_class=st.booleans(),
+    most=max_cells,
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_probabilities_of_exclusive_classes(
+    classes: int, by_class: bool, most: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    probability = rng.choice([0.0, 0.125, 0.5, 1 / 3, 1.0 - 2.0**-53], (n, classes))
+    label = rng.integers(0, classes, n)
+    scored = Scored(
+        rng.normal(size=(n, classes)),
+        probability,
+        label[:, np.newaxis].astype(np.float64),
+        np.zeros(n),
+    )
+    state = ScoreHistogram(
+        classes=classes, max_cells=most, by_class=by_class, of="class_probability"
+    ).measure(scored, Segments.overall(n))
+    expected: dict[tuple[int, int], int] = {}
+    for row in range(n):
+        for k in range(classes):
+            group = (k if by_class else 0) * 2 + (k == label[row])
+            at = group, order_of(probability[row, k]) >> state.shift
+            expected[at] = expected.get(at, 0) + 1
+    found = zip(state.group.tolist(), state.cell.tolist(), strict=True)
+    assert list(found) == sorted(expected)
+    assert state["rows"].tolist() == [expected[at] for at in sorted(expected)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.statistics import OVERALL, Key, Segments
+from heads.statistics import OVERALL, Key, Scored, Segments
 from heads.statistics.scored import key_text, parse_key
 from tests.laws.batches import KEYS, law
 
@@ -39,3 +41,35 @@ def test_overall_is_one_segment() -> None:
     assert tuple(segments.keys) == (OVERALL,)
     assert np.array_equal(segments.index, [0, 0, 0])
     assert segments.index.dtype == np.int64
+
+
+def test_taking_rows_takes_them_of_every_column() -> None:
+    rng = np.random.default_rng(0)
+    n = 6
+
+    def scored(baseline: Scored | None) -> Scored:
+        return Scored(
+            rng.random((n, 2)),
+            rng.random((n, 2)),
+            rng.random((n, 2)),
+            rng.random(n),
+            rng.random(n),
+            rng.integers(0, 2, n),
+            0.25,
+            baseline,
+            rng.integers(0, 2**64, n, np.uint64),
+        )
+
+    whole, rows = scored(scored(None)), np.array([4, 0, 4, 2])
+    taken = whole.take(rows)
+    assert len(taken) == 4
+    assert taken.baseline is not None
+    for own, before in ((taken, whole), (taken.baseline, whole.baseline)):
+        for column in fields(Scored):
+            one, other = getattr(own, column.name), getattr(before, column.name)
+            if isinstance(other, np.ndarray):
+                assert np.array_equal(one, other[rows]), column.name
+                assert one.flags.c_contiguous
+        assert own.cut == 0.25
+    bare = replace(whole, weight=None, predicted=None, baseline=None, identity=None).take(rows)
+    assert (bare.weight, bare.predicted, bare.baseline, bare.identity) == (None,) * 4

@@ -1,4 +1,4 @@
-"""Weighted sums against whole numbers."""
+"""Sums by row against whole numbers, and the values that are summed against brute force."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.statistics import ClassSums, LossSums, Scored, Segments
+from heads.statistics import RowSums, Scored, Segments
 from tests.heads.statistics.exactly import ieee_sum
 from tests.laws.batches import law, value_pools
 
@@ -19,60 +19,89 @@ pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):Runtime
     losses=value_pools,
     weights=value_pools,
     weighted=st.booleans(),
+    both=st.booleans(),
+    squares=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_loss_sums(losses: list[float], weights: list[float], weighted: bool, seed: int) -> None:
+def test_losses(
+    losses: list[float],
+    weights: list[float],
+    weighted: bool,
+    both: bool,
+    squares: bool,
+    seed: int,
+) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 50))
     loss, weight = rng.choice(np.array(losses), n), rng.choice(np.array(weights), n)
     column = np.zeros((n, 1))
-    state = LossSums(weighted).measure(
-        Scored(column, column, column, loss, weight), Segments.overall(n)
-    )
+    statistic = RowSums(values=("loss",), weighted=weighted, both=both, squares=squares)
+    state = statistic.measure(Scored(column, column, column, loss, weight), Segments.overall(n))
     assert state["rows"].tolist() == [n]
-    expected = {"loss": weight * loss, "weight": weight} if weighted else {"loss": loss}
-    assert set(state.sums) == set(expected)
+    expected = {"loss": loss}
+    if weighted:
+        expected = {"loss": weight * loss, "weight": weight}
+        expected |= {"weight_squared": weight * weight} if squares else {}
+        expected |= {"row_loss": loss} if both else {}
+    assert set(state.sums) == set(statistic.sums) == set(expected)
     for name, values in expected.items():
         np.testing.assert_array_equal(state[name], [ieee_sum(values.tolist())])
+        np.testing.assert_array_equal(state.by_segment(name), state[name])
 
 
-@law
-@given(
-    classes=st.integers(1, 4),
-    weights=value_pools,
-    weighted=st.booleans(),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_class_sums(classes: int, weights: list[float], weighted: bool, seed: int) -> None:
+def summed(scored: Scored, *values: str) -> dict[str, float]:
+    """The sums of some values over all rows."""
+    state = RowSums(values=values).measure(scored, Segments.overall(len(scored)))
+    return {name: float(state[name][0]) for name in values}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ranks_of_exclusive_classes(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    n = int(rng.integers(1, 30))
-    probability = rng.choice([0.0, 1.0, 1e-300, 0.1, 1.0 - 2.0**-53, 1 / 3], (n, classes))
-    label = rng.choice([0.0, 1.0, 0.5, 1e-12], (n, classes))
-    weight = rng.choice(np.array(weights), n)
-    zero = np.zeros((n, classes))
-    state = ClassSums(classes, weighted).measure(
-        Scored(zero, probability, label, np.zeros(n), weight), Segments.overall(n)
+    n, classes = 30, 5
+    score = rng.integers(0, 4, (n, classes)).astype(np.float64)
+    label, predicted = rng.integers(0, classes, n), score.argmax(axis=1)
+    scored = Scored(
+        score,
+        score,
+        label[:, np.newaxis].astype(np.float64),
+        np.zeros(n),
+        predicted=predicted,
     )
-    assert state.group.tolist() == list(range(classes))
-    assert state["rows"].tolist() == [n] * classes
-    names = {"probability", "label", "squared_error"}
-    assert set(state.sums) == names | ({"weight"} if weighted else set())
-    error = probability - label
-    factor = weight[:, None] if weighted else np.ones((n, 1))
+    names = [f"top_{k}" for k in (1, 2, 4, 5, 10)]
+    # Of equal scores the lower class id leads, as in argmax.
+    ranked = [sorted(range(classes), key=lambda k: (-row[k], k)) for row in score.tolist()]
     expected = {
-        "probability": factor * probability,
-        "label": factor * label,
-        "squared_error": factor * (error * error),
+        name: float(
+            sum(y in order[: int(name[4:])] for y, order in zip(label, ranked, strict=True))
+        )
+        for name in names
     }
-    if weighted:
-        expected["weight"] = np.repeat(factor, classes, axis=1)
-    for name, values in expected.items():
-        sums = [ieee_sum(values[:, k].tolist()) for k in range(classes)]
-        np.testing.assert_array_equal(state[name], sums)
+    found = summed(scored, "hit", *names)
+    assert found == {"hit": float(np.sum(label == predicted)), **expected}
+    assert found["hit"] == found["top_1"]
+    assert found["top_5"] == found["top_10"] == n
 
 
-@pytest.mark.parametrize("statistic", [LossSums(True), ClassSums(2, True)])
-def test_weights_are_asked_for(statistic: LossSums | ClassSums) -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_label_sets(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, classes, cut = 30, 3, 1.0
+    score = rng.integers(0, 4, (n, classes)).astype(np.float64)
+    label = rng.choice([0.0, -0.0, 1.0, 0.5] if seed % 2 else [0.0, 1.0], (n, classes))
+    scored = Scored(score, score, label, np.zeros(n), cut=cut)
+    exact = coverage = 0
+    for scores, labels in zip(score.tolist(), label.tolist(), strict=True):
+        exact += all(float(s > cut) == y for s, y in zip(scores, labels, strict=True))
+        lowest = min((s for s, y in zip(scores, labels, strict=True) if y), default=np.inf)
+        coverage += sum(s >= lowest for s in scores)
+    assert summed(scored, "exact_match", "coverage") == {
+        "exact_match": exact,
+        "coverage": coverage,
+    }
+
+
+def test_weights_are_asked_for() -> None:
     zero = np.zeros((1, 2))
     with pytest.raises(ValueError, match="weight column"):
-        statistic.measure(Scored(zero, zero, zero, np.zeros(1)), Segments.overall(1))
+        RowSums(weighted=True).measure(Scored(zero, zero, zero, np.zeros(1)), Segments.overall(1))

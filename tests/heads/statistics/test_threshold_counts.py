@@ -27,7 +27,7 @@ def cells(cuts: tuple[float, ...], scores: Floats) -> list[int]:
     column = scores.reshape(n, 1)
     scored = Scored(column, np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n))
     keys = [(("row", "int", i),) for i in range(n)]
-    state = ThresholdCounts(cuts).measure(scored, Segments(np.arange(n), keys))
+    state = ThresholdCounts(cuts=cuts).measure(scored, Segments(np.arange(n), keys))
     found = {key[0][2]: int(cell) for key, cell in zip(state.keys, state.cell, strict=True)}
     return [found[i] for i in range(n)]
 
@@ -103,7 +103,7 @@ def test_scores_of_any_bits() -> None:
     scores = np.concatenate([scores, cuts, np.nextafter(cuts, np.inf), np.nextafter(cuts, 0)])
     n = len(scores)
     scored = Scored(scores.reshape(n, 1), np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n))
-    state = ThresholdCounts(tuple(cuts.tolist())).measure(scored, Segments.overall(n))
+    state = ThresholdCounts(cuts=tuple(cuts.tolist())).measure(scored, Segments.overall(n))
     expected = np.bincount(1 + np.searchsorted(cuts, scores, side="left"), minlength=len(cuts) + 2)
     assert state.dense("rows", LABEL_KINDS, len(cuts) + 2)[0, ZERO].tolist() == expected.tolist()
 
@@ -124,23 +124,46 @@ def test_groups_and_weights_equal_brute_force(
     score = rng.choice(np.array(pool), (n, classes))
     label = rng.choice(np.array([-0.0, *LABELS]), (n, classes))
     weight = rng.choice(np.array([0.0, -1.0, 0.1, 1e-12, 2e12, 5e-324]), n)
-    scored = Scored(score, np.zeros((n, classes)), label, np.zeros(n), weight)
-    statistic = ThresholdCounts(cuts, classes, weighted=True, by_class=by_class)
+    probability = rng.choice([0.0, 1.0, 0.1, 1e-300, 1.0 - 2.0**-53], (n, classes))
+    loss = rng.choice([0.0, 0.1, 1e200], n)
+    statistic = ThresholdCounts(
+        cuts=cuts,
+        classes=classes,
+        by_class=by_class,
+        values=("loss", "probability", "soft_label", "squared_error"),
+        weighted=True,
+        both=True,
+        squares=True,
+    )
+    scored = Scored(score, probability, label, loss, weight)
     state = statistic.measure(scored, Segments.overall(n))
-    expected: dict[tuple[int, int], list[float]] = {}
+    expected: dict[tuple[int, int], list[dict[str, float]]] = {}
     for row in range(n):
         for k, cell in enumerate(brute_force(cuts, score[row])):
             group = (k if by_class else 0) * LABEL_KINDS + LABELS[float(label[row, k])]
-            expected.setdefault((group, cell), []).append(float(weight[row]))
+            p, y, w = probability[row, k], label[row, k], weight[row]
+            own = {
+                "loss": loss[row],
+                "probability": p,
+                "soft_label": y if LABELS[float(y)] == SOFT else 0.0,
+                "squared_error": (p - y) * (p - y),
+            }
+            element = {"weight": w, "weight_squared": w * w}
+            element |= {f"row_{name}": value for name, value in own.items()}
+            element |= {name: w * value for name, value in own.items()}
+            expected.setdefault((group, cell), []).append(element)
     table = zip(state.group.tolist(), state.cell.tolist(), strict=True)
     assert list(table) == sorted(expected)
     assert state["rows"].tolist() == [len(expected[at]) for at in sorted(expected)]
-    assert state["weight"].tolist() == [ieee_sum(expected[at]) for at in sorted(expected)]
+    assert set(state.sums) == {name for own in expected.values() for name in own[0]}
+    for name in state.sums:
+        sums = [ieee_sum(own[name] for own in expected[at]) for at in sorted(expected)]
+        assert state[name].tolist() == sums, name
 
 
 def test_weights_are_asked_for() -> None:
     column = np.zeros((1, 1))
     with pytest.raises(ValueError, match="weight column"):
-        ThresholdCounts((0.0,), weighted=True).measure(
+        ThresholdCounts(cuts=(0.0,), weighted=True).measure(
             Scored(column, column, column, np.zeros(1)), Segments.overall(1)
         )

@@ -1,6 +1,7 @@
 """Configurations for the tests: short texts, and generated ones that are right."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import settings
@@ -70,12 +71,26 @@ def heads(draw: st.DrawFn) -> dict[str, Any]:
 values = st.lists(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | columns, min_size=1
 )
+slices: list[list[Any]] = [
+    [],
+    ["a", {"column": "b"}],
+    [{"column": "a", "edges": [-1, 0.5]}, {"columns": ["b", "a"], "max_slices": 3}],
+    [{"columns": [{"column": "a", "values": [1, "1", True, None, 0.5]}, {"column": "two words"}]}],
+]
+confidence = maybe(
+    level=st.floats(0.01, 0.99),
+    folds=st.just(0) | st.integers(10, 100),
+    key=st.none() | columns,
+    max_slices=st.integers(0, 300),
+)
 configs = st.fixed_dictionaries(
     {"heads": st.dictionaries(names, heads(), min_size=1, max_size=3)},
     optional={
         "input": columns | words(2),
         "output": columns,
-        "slices": words(2).map(lambda two: [{"column": name} for name in two]),
+        "slices": st.sampled_from(slices).map(deepcopy),
+        "min_slice_size": st.integers(1, 99),
+        "confidence": confidence,
         "where": values.map(lambda some: [{"column": "split", "values": some}]),
     },
 )

@@ -42,7 +42,19 @@ heads:
         "input": ["a.parquet"],
         "output": None,
         "where": [],
-        "slices": [{"column": "size"}],
+        "slices": [
+            {
+                "column": "size",
+                "columns": None,
+                "values": None,
+                "edges": None,
+                "max_slices": 10_000,
+            }
+        ],
+        "min_slice_size": 1,
+        "max_distinct": 1_000_000,
+        "max_state_mb": 500,
+        "confidence": {"level": 0.95, "folds": 20, "key": None, "max_slices": 200},
         "heads": {
             "cancer": {
                 "type": "binary",
@@ -50,7 +62,14 @@ heads:
                 "probability": None,
                 "label": {"column": "d", "vocabulary": ["good", "bad"], "positive": "bad"},
                 "weight": None,
+                "baseline": None,
                 "thresholds": [],
+                "at": {
+                    "recall": [0.9],
+                    "precision": [0.9],
+                    "specificity": [0.95],
+                    "false_positive_rate": [0.01],
+                },
                 "metrics": None,
             },
             "digits": {
@@ -60,7 +79,10 @@ heads:
                 "probability": {"column": "p"},
                 "label": {"column": "y", "vocabulary": None},
                 "weight": None,
+                "baseline": None,
                 "class_names": ["0", "1", "2"],
+                "class_metrics": [0, 1, 2],
+                "top_k": [],
                 "metrics": None,
             },
             "tags": {
@@ -70,6 +92,7 @@ heads:
                 "probability": None,
                 "label": {"column": "t", "form": "ids", "vocabulary": None},
                 "weight": None,
+                "baseline": None,
                 "thresholds": [],
                 "class_names": ["0", "1"],
                 "class_metrics": [0, 1],
@@ -119,13 +142,14 @@ def test_a_configuration_is_frozen_and_can_be_sent_to_workers() -> None:
 def test_columns_are_all_that_is_read() -> None:
     text = """\
 where: [{column: split, values: [test]}]
-slices: [{column: size}, {column: site}]
+slices: [size, {columns: [site, {column: age, edges: [18]}]}]
+confidence: {key: user}
 heads:
   a: {type: binary, logits: {column: s, index: 0}, label: {column: y}, weight: w}
   b: {type: multi_class, n_classes: 3, probability: p, label: y}
 """
     config = parse_config(text, "c.yaml")
-    assert config.columns() == ("p", "s", "site", "size", "split", "w", "y")
+    assert config.columns() == ("age", "p", "s", "site", "size", "split", "user", "w", "y")
 
 
 @law

@@ -79,7 +79,10 @@ def told(text: str) -> list[str]:
             BINARY + "where: [{column: a, values: [1]}, {column: a, values: [2]}]",
             "where[1]: column 'a' is given twice (first as [0]); keep one",
         ),
-        (BINARY + "slices: [a]", "slices[0]: expected a mapping, not the text 'a'"),
+        (
+            BINARY + "slices: [3]",
+            "slices[0]: expected a column or a mapping with 'column', not the",
+        ),
         (BINARY + "slices: [{colum: a}]", "slices[0].colum: unknown key 'colum'; did you mean"),
         (
             BINARY + "slices: [{column: a}, {column: b}, {column: a}]",
@@ -191,8 +194,29 @@ def told(text: str) -> list[str]:
             "heads.h.class_names[2]: 'b' is given twice (first as [1]); keep one",
         ),
         (
-            multi_class("n_classes: 3, label: y, class_metrics: [0]"),
-            "heads.h.class_metrics: unknown key 'class_metrics'; the keys here are type, n_classes",
+            multi_class("n_classes: 3, label: y, class_metrics: [3]"),
+            "heads.h.class_metrics[0]: there is no class 3; ids go from 0 to 2",
+        ),
+        (
+            multi_class("n_classes: 4, label: y, top_k: [2, 4]"),
+            "heads.h.top_k[1]: expected a number from 2 to 3",
+        ),
+        (multi_class("n_classes: 4, label: y, top_k: 2"), "heads.h.top_k: expected a list, not"),
+        (
+            binary("logits: s, label: y, baseline: {}"),
+            "heads.h.baseline: key 'logits' or 'probability' is missing; give one",
+        ),
+        (
+            binary("logits: s, label: y, baseline: {logits: a, probability: b}"),
+            "heads.h.baseline.probability: give 'logits' or 'probability', not both",
+        ),
+        (
+            binary("logits: s, label: y, at: {recall: [1.5]}"),
+            "heads.h.at.recall[0]: must be less than 1, not 1.5",
+        ),
+        (
+            binary("logits: s, label: y, at: {recal: [0.5]}"),
+            "heads.h.at.recal: unknown key 'recal'; did you mean 'recall'?",
         ),
         (multi_label(f"{IDS}, class_metrics: 1"), "class_metrics: expected a list, not the number"),
         (multi_label(f"{IDS}, class_metrics: [3]"), "there is no class 3; ids go from 0 to 2"),

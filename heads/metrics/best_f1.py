@@ -1,0 +1,56 @@
+"""The best F1 over all thresholds, and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from heads.metrics.base import Floats, Metric
+from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.threshold_curves import best, probability, rates, where_defined
+from heads.statistics.cuts import ScoreSpace
+
+
+class BestF1(CurveMetric):
+    """The highest F1, `2 * TP / (2 * TP + FP + FN)`, at any threshold.
+
+    A score of at least the threshold is predicted positive, and the thresholds are the scores that
+    occur with a weight, by cell of the histogram. The best of scikit-learn's `f1_score` over them.
+    """
+
+    higher_is_better = True
+    low, high = 0.0, 1.0
+
+    def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        own = rates(curve)
+        value = best(own.f1, own.occurs).value
+        return where_defined(value, {"no label is positive": curve.positives == 0})
+
+
+@dataclass(frozen=True)
+class ThresholdAtBestF1(CurveMetric):
+    """The threshold, as a probability, where F1 is the highest; the highest of several.
+
+    With logits it is the sigmoid of the score. F1 values within 1e-12 are equal.
+
+    Attributes:
+        space: how probabilities relate to scores.
+    """
+
+    space: ScoreSpace = field(kw_only=True)
+
+    low, high = 0.0, 1.0
+
+    def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        own = rates(curve)
+        value = probability(curve, best(own.f1, own.occurs), self.space)
+        return where_defined(value, {"no label is positive": curve.positives == 0})
+
+
+@offers("binary", "contrib_binary", kind="report")
+def best_f1(scope: Scope) -> Iterator[Metric]:
+    fine, coarse = scope.score_histogram, scope.coarse_histogram
+    yield BestF1("best_f1", fine, coarse)
+    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=scope.space)

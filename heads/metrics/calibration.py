@@ -1,0 +1,176 @@
+"""How far probabilities are from the labels: overall, and bin by bin."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from heads.metrics.base import Floats, Metric, Values, divide, ratio
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum
+from heads.statistics import State, ThresholdCounts
+from heads.statistics.exact import add_columns
+from heads.statistics.threshold_counts import LABEL_KINDS, ONE
+
+
+class NormalisedEntropy(WeightedMean):
+    """The mean loss over the entropy of the mean label.
+
+    Below 1 the model predicts better than the base rate alone does (He et al., "Practical lessons
+    from predicting clicks on ads at Facebook", 2014). Both are in nats.
+    """
+
+    higher_is_better = False
+    low = 0.0
+
+    @property
+    def definition(self) -> str:
+        return (
+            "The mean loss over the entropy of the mean label m,"
+            " `average_loss / -(m * ln(m) + (1 - m) * ln(1 - m))`; below 1 is better than the base"
+            " rate."
+        )
+
+    def compute(self, state: State) -> Values:
+        loss, weight = self.sums(state)
+        ones = divide(label_sum(state, None), weight)
+        mixed = (ones > 0) & (ones < 1)
+        own = np.where(mixed, ones, 0.5)
+        entropy = -(own * np.log(own) + (1 - own) * np.log1p(-own))
+        value = np.where(mixed, divide(divide(loss, weight), entropy), 0.0)
+        return Values(
+            value, {"the weights sum to zero": weight == 0, "all labels are the same": ~mixed}
+        )
+
+
+class CalibrationRatio(WeightedMean):
+    """The sum of probabilities over the sum of labels.
+
+    Above 1 the model predicts too many positives, below 1 too few. `Calibration` of TensorFlow
+    Model Analysis.
+    """
+
+    low = 0.0
+
+    @property
+    def definition(self) -> str:
+        return "The sum of probabilities over the sum of labels, `sum(w * p) / sum(w * y)`."
+
+    def compute(self, state: State) -> Values:
+        predicted = class_sum(state, self.column, self.group)
+        return ratio(predicted, label_sum(state, self.group), "the labels sum to zero")
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Sums by bin of the probability, `[s, 10]`: [0, 0.1), [0.1, 0.2), ..., [0.9, 1].
+
+    Attributes:
+        rows: the rows.
+        weight: their weights, or the rows without weights.
+        probability: the weighted sum of probabilities.
+        label: the weighted sum of labels.
+    """
+
+    rows: Floats
+    weight: Floats
+    probability: Floats
+    label: Floats
+
+
+@dataclass(frozen=True)
+class BinnedError(Metric):
+    """An error of the mean probability in ten bins of equal width.
+
+    Attributes:
+        cuts: the cuts between the bins, of those of its `ThresholdCounts`.
+    """
+
+    cuts: tuple[float, ...]
+
+    higher_is_better = False
+    low, high = 0.0, 1.0
+
+    @abstractmethod
+    def of_bins(self, own: Bins) -> Floats:
+        """The error `[s]`."""
+
+    def compute(self, state: State) -> Values:
+        own = bins(state, self.cuts)
+        none = own.weight.sum(axis=1) == 0
+        return Values(self.of_bins(own), {"the weights sum to zero": none})
+
+
+class ExpectedCalibrationError(BinnedError):
+    """The mean over ten bins of |mean probability - mean label|, weighted by what the bins weigh.
+
+    Bins are [0, 0.1), ..., [0.9, 1] (Naeini, Cooper and Hauskrecht, "Obtaining well calibrated
+    probabilities using Bayesian binning", 2015). Even a calibrated model has some of it from chance
+    alone, the more the fewer rows there are.
+    """
+
+    def of_bins(self, own: Bins) -> Floats:
+        off = np.abs(own.probability - own.label)
+        return divide(off.sum(axis=1), own.weight.sum(axis=1))
+
+
+class MaxCalibrationError(BinnedError):
+    """The largest |mean probability - mean label| of the ten bins [0, 0.1), ..., [0.9, 1].
+
+    Bins without weight are left out (Naeini, Cooper and Hauskrecht, 2015). A bin of few rows may
+    decide it.
+    """
+
+    def of_bins(self, own: Bins) -> Floats:
+        off: Floats = divide(np.abs(own.probability - own.label), own.weight).max(axis=1)
+        return off
+
+
+@lru_cache(maxsize=16)
+def bins(state: State, cuts: tuple[float, ...]) -> Bins:
+    """The sums by bin of each segment of a state; rows whose score is NaN are in no bin.
+
+    Args:
+        state: a state of `ThresholdCounts` with sums of the probability and of soft labels.
+        cuts: the cuts between bins.
+    """
+    counts = state.statistic
+    assert isinstance(counts, ThresholdCounts)
+    edges = np.array([1, *(counts.cuts.index(cut) + 2 for cut in cuts)], np.uint64)
+    # Bin 0 is the cell of NaN.
+    own = np.searchsorted(edges, state.cell, side="right")
+    size = len(edges) + 1
+    code = (state.segment * counts.groups + state.group) * size + own
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    shape = (len(state.keys), counts.groups // LABEL_KINDS, LABEL_KINDS, size)
+
+    def table(column: str) -> Floats:
+        """A column by class, kind of label and bin `[s, classes, 3, 10]`, rounded once."""
+        out = np.zeros(shape)
+        if len(starts):
+            out.flat[code[starts]] = (
+                np.add.reduceat(state.counts[column], starts)
+                if column in state.counts
+                else add_columns([state.sums[column]], starts, None).to_float()
+            )
+        return out[..., 1:]
+
+    rows = table("rows")
+    weight = table("weight") if "weight" in state.sums else rows
+    probability, soft = (table(column).sum(axis=(1, 2)) for column in ("probability", "soft_label"))
+    label = weight[:, :, ONE].sum(axis=1) + soft
+    return Bins(rows.sum(axis=(1, 2)), weight.sum(axis=(1, 2)), probability, label)
+
+
+@offers("binary", "contrib_binary", kind="report")
+def calibration(scope: Scope) -> Iterator[Metric]:
+    yield NormalisedEntropy("normalised_entropy", scope.threshold_counts, "loss")
+    yield CalibrationRatio("calibration_ratio", scope.threshold_counts, "probability")
+    counts, cuts = scope.auc_counts, scope.calibration_cuts
+    yield ExpectedCalibrationError("expected_calibration_error", counts, cuts)
+    yield MaxCalibrationError("max_calibration_error", counts, cuts)

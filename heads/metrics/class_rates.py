@@ -1,0 +1,158 @@
+"""Precision, recall and F1 of each class, and their averages over classes.
+
+There is no micro average for exclusive classes: each row has one label and one prediction, so micro
+precision, recall and F1 are all the accuracy. Those of independent classes are the flattened ones,
+whose names end with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from heads.metrics.base import Floats, Metric, Values, divide, ratio, total_mass
+from heads.metrics.class_counts import RATES, ClassCounts, RateName, class_counts, trials
+from heads.metrics.curves import Reasons
+from heads.metrics.cut_metrics import cuts_and_suffixes
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.threshold_rates import Accuracy
+from heads.statistics import ClassOutcomes, State
+
+
+@dataclass(frozen=True)
+class ByClass(Metric):
+    """What is computed from the counts of classes.
+
+    Attributes:
+        rate: which rate of a class.
+        cut: for independent classes a cut of its `ThresholdCounts`; a class whose score is above it
+            is predicted.
+    """
+
+    rate: RateName
+    cut: float = 0.0
+
+    higher_is_better = True
+    low, high = 0.0, 1.0
+
+
+@dataclass(frozen=True)
+class ClassRate(ByClass):
+    """A rate of one class against all others.
+
+    That of scikit-learn's `precision_recall_fscore_support` with `average=None`.
+
+    Attributes:
+        group: the class.
+    """
+
+    group: int = 0
+
+    @property
+    def definition(self) -> str:
+        return f"{RATES[self.rate].text}, the class being positive and all others negative."
+
+    def compute(self, state: State) -> Values:
+        rate = RATES[self.rate]
+
+        def share(column: str | None) -> tuple[Floats, Floats]:
+            return rate.share(class_counts(state, column, self.cut).of(self.group))
+
+        size = trials(state, lambda column: share(column)[1]) if rate.proportion else None
+        return ratio(*share(None), rate.undefined, size)
+
+
+class Average(ByClass):
+    """A mean over classes of a rate of one class against all others; 0 where that is undefined."""
+
+    def rates(self, state: State) -> tuple[ClassCounts, Floats, Reasons]:
+        """Counts and rates by class `[s, k]`, and why the average is undefined where all are."""
+        rate, counts = RATES[self.rate], class_counts(state, cut=self.cut)
+        own, whole = rate.share(counts)
+        undefined = {
+            "the weights sum to zero": total_mass(state) == 0,
+            rate.undefined_everywhere: (whole == 0).all(axis=1),
+        }
+        return counts, divide(own, whole), undefined
+
+
+class MacroAverage(Average):
+    """The mean over classes of a rate of one class against all others.
+
+    scikit-learn's `average="macro"` with `zero_division=0`: a class whose rate is undefined counts
+    as 0. Of exclusive classes those are averaged over that occur in labels or predictions, in a row
+    of whatever weight; of independent ones all.
+    """
+
+    @property
+    def definition(self) -> str:
+        which = (
+            "classes that occur in labels or predictions"
+            if isinstance(self.statistic, ClassOutcomes)
+            else "all classes"
+        )
+        return (
+            f"The mean over {which} of {RATES[self.rate].text}, the class being positive and all"
+            " others negative; 0 for a class where that is undefined."
+        )
+
+    def compute(self, state: State) -> Values:
+        counts, rates, undefined = self.rates(state)
+        classes = counts.averaged.sum(axis=1).astype(np.float64)
+        return Values(divide(rates.sum(axis=1), classes), undefined)
+
+
+class WeightedAverage(Average):
+    """The mean over classes, by the weight of their labels, of a rate of one class.
+
+    scikit-learn's `average="weighted"` with `zero_division=0`: a class whose rate is undefined
+    counts as 0.
+    """
+
+    @property
+    def definition(self) -> str:
+        return (
+            f"The mean over classes, each as often as it is a label, of {RATES[self.rate].text};"
+            " 0 for a class where that is undefined."
+        )
+
+    def compute(self, state: State) -> Values:
+        counts, rates, undefined = self.rates(state)
+        support = counts.labelled.sum(axis=1)
+        value = divide((rates * counts.labelled).sum(axis=1), support)
+        return Values(value, {**undefined, RATES["recall"].undefined_everywhere: support == 0})
+
+
+@offers("multi_class", kind="report")
+def rates_by_class(scope: Scope) -> Iterator[Metric]:
+    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+        for rate in RATES:
+            yield ClassRate(f"{rate}/{suffix}", scope.class_outcomes, rate, group=group)
+
+
+@offers("multi_class", kind="report")
+def averages_over_classes(scope: Scope) -> Iterator[Metric]:
+    for rate in RATES:
+        yield MacroAverage(f"{rate}/macro", scope.class_outcomes, rate)
+        yield WeightedAverage(f"{rate}/weighted", scope.class_outcomes, rate)
+
+
+@offers("multi_label", kind="report")
+def rates_by_label(scope: Scope) -> Iterator[Metric]:
+    counts = scope.threshold_counts
+    for cut, at in cuts_and_suffixes(scope):
+        for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+            yield Accuracy(f"accuracy{at}/{suffix}", counts, cut, group)
+            for rate in RATES:
+                yield ClassRate(f"{rate}{at}/{suffix}", counts, rate, cut, group)
+
+
+@offers("multi_label", kind="report")
+def averages_over_labels(scope: Scope) -> Iterator[Metric]:
+    counts, cut = scope.threshold_counts, scope.space.class_one()
+    for rate in RATES:
+        yield MacroAverage(f"{rate}/macro", counts, rate, cut)
+        yield WeightedAverage(f"{rate}/weighted", counts, rate, cut)

@@ -1,0 +1,368 @@
+"""The counts of the confusion matrix at a cut of the score, and the ratios of them.
+
+Formulas are in TP, FP, FN and TN, the weights of rows by prediction and label. A label that is not
+0 is positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from heads.metrics import confusion_formulas as formulas
+from heads.metrics.base import Metric, Values, divide
+from heads.metrics.confusion_formulas import (
+    ALL,
+    DISAGREEMENT,
+    EITHER,
+    FALSE_NEGATIVE,
+    FALSE_POSITIVE,
+    LABELS,
+    NEGATIVE,
+    POSITIVE,
+    PREDICTED_NEGATIVE,
+    PREDICTED_POSITIVE,
+    PREDICTIONS,
+    TRUE_NEGATIVE,
+    Part,
+    Whole,
+)
+from heads.metrics.cut_metrics import CutMetric, cuts_and_suffixes
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.threshold_rates import RATES
+from heads.statistics import State
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How a ratio is computed.
+
+    Attributes:
+        definition: what it is.
+        of: the value `[s]`; of a proportion the numerator.
+        needs: what must not be 0.
+        whole: what a proportion is a share of; None for what is not one.
+    """
+
+    definition: str
+    of: Part
+    needs: tuple[Whole, ...] = ()
+    whole: Whole | None = None
+
+
+@dataclass(frozen=True)
+class ConfusionRatio(CutMetric):
+    """A ratio of the counts above and below one cut.
+
+    Attributes:
+        ratio: which.
+    """
+
+    ratio: Ratio = field(kw_only=True)
+
+    @property
+    def definition(self) -> str:
+        return self.ratio.definition
+
+    def compute(self, state: State) -> Values:
+        counts, ratio = self.counts(state), self.ratio
+        value, trials = ratio.of(counts), None
+        if ratio.whole is not None:
+            value = divide(value, ratio.whole.of(counts))
+            trials = self.trials(state, ratio.whole.of)
+        needs = ratio.needs if ratio.whole is None else (ratio.whole,)
+        reasons = {need.reason: need.of(counts) == 0 for need in needs}
+        for undefined in reasons.values():
+            value = np.where(undefined, 0.0, value)
+        return Values(value, reasons, trials)
+
+
+class HighShare(ConfusionRatio):
+    """A share of what is better the more of it there is."""
+
+    higher_is_better = True
+    low, high = 0.0, 1.0
+
+
+class LowShare(ConfusionRatio):
+    """A share of what is better the less of it there is."""
+
+    higher_is_better = False
+    low, high = 0.0, 1.0
+
+
+class PlainShare(ConfusionRatio):
+    """A share of what is neither good nor bad."""
+
+    low, high = 0.0, 1.0
+
+
+class Coefficient(ConfusionRatio):
+    """A measure of agreement from -1 to 1."""
+
+    higher_is_better = True
+    low, high = -1.0, 1.0
+
+
+class GoodCount(ConfusionRatio):
+    """A sum of weights that is better the more there is of it."""
+
+    higher_is_better = True
+    low = 0.0
+    total = True
+
+
+class BadCount(ConfusionRatio):
+    """A sum of weights that is better the less there is of it."""
+
+    higher_is_better = False
+    low = 0.0
+    total = True
+
+
+class HighRatio(ConfusionRatio):
+    """A ratio without upper bound that is better the higher it is."""
+
+    higher_is_better = True
+    low = 0.0
+
+
+class LowRatio(ConfusionRatio):
+    """A ratio without upper bound that is better the lower it is."""
+
+    higher_is_better = False
+    low = 0.0
+
+
+def _share(definition: str, part: Part, whole: Whole) -> Ratio:
+    return Ratio(definition, part, whole=whole)
+
+
+PREVALENCE = _share(
+    "The weighted share of labels that are not 0, `(TP + FN) / (TP + FP + FN + TN)`.",
+    formulas.positive,
+    ALL,
+)
+F1 = Ratio(
+    "The harmonic mean of precision and recall, `2 * TP / (2 * TP + FP + FN)`; scikit-learn's"
+    " `f1_score`.",
+    formulas.f1,
+    (EITHER,),
+)
+MATTHEWS = Ratio(
+    "The correlation of labels and predictions, `(TP * TN - FP * FN) / sqrt((TP + FP) * (TP + FN)"
+    " * (TN + FP) * (TN + FN))`; scikit-learn's `matthews_corrcoef`.",
+    formulas.matthews,
+    (*LABELS, *PREDICTIONS),
+)
+
+RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
+    "true_positives": (
+        GoodCount,
+        Ratio(
+            "The weight of positive labels that are predicted positive, TP.", formulas.true_positive
+        ),
+    ),
+    "true_negatives": (
+        GoodCount,
+        Ratio("The weight of zero labels that are predicted negative, TN.", formulas.true_negative),
+    ),
+    "false_positives": (
+        BadCount,
+        Ratio(
+            "The weight of zero labels that are predicted positive, FP.", formulas.false_positive
+        ),
+    ),
+    "false_negatives": (
+        BadCount,
+        Ratio(
+            "The weight of positive labels that are predicted negative, FN.",
+            formulas.false_negative,
+        ),
+    ),
+    "specificity": (
+        HighShare,
+        _share(
+            "The share of zero labels that are predicted negative, `TN / (TN + FP)`;"
+            " scikit-learn's `recall_score` of label 0.",
+            formulas.true_negative,
+            NEGATIVE,
+        ),
+    ),
+    "false_positive_rate": (
+        LowShare,
+        _share(
+            "The share of zero labels that are predicted positive, `FP / (FP + TN)`.",
+            formulas.false_positive,
+            NEGATIVE,
+        ),
+    ),
+    "false_negative_rate": (
+        LowShare,
+        _share(
+            "The share of positive labels that are predicted negative, `FN / (FN + TP)`.",
+            formulas.false_negative,
+            POSITIVE,
+        ),
+    ),
+    "negative_predictive_value": (
+        HighShare,
+        _share(
+            "The share of negative predictions whose label is 0, `TN / (TN + FN)`; scikit-learn's"
+            " `precision_score` of label 0.",
+            formulas.true_negative,
+            PREDICTED_NEGATIVE,
+        ),
+    ),
+    "false_discovery_rate": (
+        LowShare,
+        _share(
+            "The share of positive predictions whose label is 0, `FP / (FP + TP)`.",
+            formulas.false_positive,
+            PREDICTED_POSITIVE,
+        ),
+    ),
+    "false_omission_rate": (
+        LowShare,
+        _share(
+            "The share of negative predictions whose label is positive, `FN / (FN + TN)`.",
+            formulas.false_negative,
+            PREDICTED_NEGATIVE,
+        ),
+    ),
+    "predicted_positive_rate": (
+        PlainShare,
+        _share(
+            "The share of rows that are predicted positive, `(TP + FP) / (TP + FP + FN + TN)`.",
+            formulas.predicted_positive,
+            ALL,
+        ),
+    ),
+    "prevalence_threshold": (
+        LowShare,
+        Ratio(
+            "The prevalence below which the precision falls steeply, `sqrt(1 - S) / (sqrt(R) +"
+            " sqrt(1 - S))` with recall R and specificity S (Balayla, 2020).",
+            formulas.prevalence_threshold,
+            (*LABELS, PREDICTED_POSITIVE),
+        ),
+    ),
+    "threat_score": (
+        HighShare,
+        _share(
+            "The critical success index, `TP / (TP + FN + FP)`; scikit-learn's `jaccard_score`.",
+            formulas.true_positive,
+            EITHER,
+        ),
+    ),
+    "balanced_accuracy": (
+        HighShare,
+        Ratio(
+            "The mean of recall and specificity; scikit-learn's `balanced_accuracy_score`.",
+            formulas.balanced_accuracy,
+            LABELS,
+        ),
+    ),
+    "f1": (HighShare, F1),
+    "f0.5": (
+        HighShare,
+        Ratio(
+            "F-beta for beta 1/2, to which precision counts more: `1.25 * TP / (1.25 * TP +"
+            " 0.25 * FN + FP)`; scikit-learn's `fbeta_score`.",
+            formulas.f_half,
+            (EITHER,),
+        ),
+    ),
+    "f2": (
+        HighShare,
+        Ratio(
+            "F-beta for beta 2, to which recall counts more: `5 * TP / (5 * TP + 4 * FN + FP)`;"
+            " scikit-learn's `fbeta_score`.",
+            formulas.f2,
+            (EITHER,),
+        ),
+    ),
+    "fowlkes_mallows_index": (
+        HighShare,
+        Ratio(
+            "The geometric mean of precision and recall, `TP / sqrt((TP + FP) * (TP + FN))`.",
+            formulas.fowlkes_mallows,
+            (POSITIVE, PREDICTED_POSITIVE),
+        ),
+    ),
+    "informedness": (
+        Coefficient,
+        Ratio("Youden's J, recall + specificity - 1.", formulas.informedness, LABELS),
+    ),
+    "markedness": (
+        Coefficient,
+        Ratio(
+            "Precision + negative predictive value - 1 (Powers, 2011).",
+            formulas.markedness,
+            PREDICTIONS,
+        ),
+    ),
+    "positive_likelihood_ratio": (
+        HighRatio,
+        Ratio(
+            "Recall / false positive rate; the first of scikit-learn's `class_likelihood_ratios`.",
+            formulas.positive_likelihood,
+            (*LABELS, FALSE_POSITIVE),
+        ),
+    ),
+    "negative_likelihood_ratio": (
+        LowRatio,
+        Ratio(
+            "False negative rate / specificity; the second of scikit-learn's"
+            " `class_likelihood_ratios`.",
+            formulas.negative_likelihood,
+            (*LABELS, TRUE_NEGATIVE),
+        ),
+    ),
+    "diagnostic_odds_ratio": (
+        HighRatio,
+        Ratio(
+            "The odds of a positive prediction for positive labels over those for zero labels,"
+            " `(TP / FN) / (FP / TN)`.",
+            formulas.odds_ratio,
+            (*LABELS, FALSE_POSITIVE, FALSE_NEGATIVE),
+        ),
+    ),
+    "matthews_correlation": (Coefficient, MATTHEWS),
+    "cohen_kappa": (
+        Coefficient,
+        Ratio(
+            "The agreement of labels and predictions beyond chance, `2 * (TP * TN - FP * FN) /"
+            " ((TP + FN) * (FN + TN) + (FP + TN) * (TP + FP))`; scikit-learn's"
+            " `cohen_kappa_score`.",
+            formulas.kappa,
+            (ALL, DISAGREEMENT),
+        ),
+    ),
+}
+"""The ratios that are computed at every cut, by name."""
+
+FLATTENED = ("f1", "matthews_correlation")
+
+
+@offers("binary", "contrib_binary", kind="report")
+def confusion_ratios(scope: Scope) -> Iterator[Metric]:
+    counts = scope.threshold_counts
+    yield PlainShare("prevalence", counts, scope.space.class_one(), ratio=PREVALENCE)
+    for cut, suffix in cuts_and_suffixes(scope):
+        for name, (kind, ratio) in RATIOS.items():
+            yield kind(f"{name}{suffix}", counts, cut, ratio=ratio)
+
+
+@offers("multi_label", kind="report")
+def flattened_ratios(scope: Scope) -> Iterator[Metric]:
+    """Offers ratios of all row-class pairs together; the estimator has some at thresholds."""
+    for name, rate in RATES.items():
+        yield rate(name, scope.threshold_counts, scope.space.class_one())
+    for cut, suffix in cuts_and_suffixes(scope):
+        for name in FLATTENED:
+            kind, ratio = RATIOS[name]
+            yield kind(f"{name}{suffix}", scope.threshold_counts, cut, ratio=ratio)

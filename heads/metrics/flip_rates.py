@@ -1,0 +1,126 @@
+"""Where a candidate and a baseline predict differently, and which of them is right there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from heads.metrics.base import Floats, Metric, Values, ratio
+from heads.metrics.class_counts import trials, weight_column
+from heads.metrics.cut_metrics import cuts_and_suffixes
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.statistics import ClassFlips, State
+from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
+
+# What two models predict in `Flips`: 2 * candidate + baseline.
+_TO_NEGATIVE, _TO_POSITIVE = 1, 2
+# Which of two models that differ is right in `ClassFlips`: 2 * candidate + baseline.
+_NEITHER, _BASELINE, _CANDIDATE = 0, 1, 2
+_ANY_LABEL = (ZERO, ONE, SOFT)
+
+
+@dataclass(frozen=True)
+class Flip(Metric):
+    """The weighted share of rows in which one model predicts so and the other otherwise.
+
+    Attributes:
+        pair: which pair of cuts of its `Flips`; without meaning for exclusive classes.
+    """
+
+    pair: int = 0
+
+    low, high = 0.0, 1.0
+    cells: ClassVar[tuple[tuple[int, int], ...]]
+    """Which kinds of label and predictions of a `Flips` are meant."""
+    class_cells: ClassVar[tuple[int, ...]] = ()
+    """Which cells of a `ClassFlips` are meant."""
+
+    def counts(self, state: State, column: str) -> tuple[Floats, Floats]:
+        """What flips, and all `[s]`, in terms of a column of the state."""
+        statistic = state.statistic
+        table = state.dense(column, statistic.groups, statistic.cells)
+        if isinstance(statistic, ClassFlips):
+            chosen = table[:, 0, self.class_cells]
+            return np.ascontiguousarray(chosen).sum(axis=1), table[:, 0].sum(axis=1)
+        first = self.pair * LABEL_KINDS
+        own = np.ascontiguousarray(table[:, first : first + LABEL_KINDS])
+        chosen = np.stack([own[:, kind, cell] for kind, cell in self.cells], axis=1)
+        return np.ascontiguousarray(chosen).sum(axis=1), own.sum(axis=2).sum(axis=1)
+
+    def compute(self, state: State) -> Values:
+        flipped, total = self.counts(state, weight_column(state))
+        size = trials(state, lambda column: self.counts(state, column)[1])
+        return ratio(flipped, total, "the weights sum to zero", size)
+
+
+class FlipRate(Flip):
+    """The weighted share of rows that the candidate predicts otherwise than the baseline.
+
+    Of a multi-label head it is the share of row-class pairs, as of all flips.
+    """
+
+    cells = tuple((kind, to) for kind in _ANY_LABEL for to in (_TO_NEGATIVE, _TO_POSITIVE))
+    class_cells = (_NEITHER, _BASELINE, _CANDIDATE)
+
+
+class PositiveToNegativeRate(Flip):
+    """The weighted share of rows that only the baseline predicts to be positive."""
+
+    cells = tuple((kind, _TO_NEGATIVE) for kind in _ANY_LABEL)
+
+
+class NegativeToPositiveRate(Flip):
+    """The weighted share of rows that only the candidate predicts to be positive."""
+
+    cells = tuple((kind, _TO_POSITIVE) for kind in _ANY_LABEL)
+
+
+class CorrectToWrongRate(Flip):
+    """The weighted share of all rows that the baseline predicts right and the candidate wrong.
+
+    No prediction is right where a label is between 0 and 1.
+    """
+
+    higher_is_better = False
+    cells = ((ONE, _TO_NEGATIVE), (ZERO, _TO_POSITIVE))
+    class_cells = (_BASELINE,)
+
+
+class WrongToCorrectRate(Flip):
+    """The weighted share of all rows that the baseline predicts wrong and the candidate right.
+
+    No prediction is right where a label is between 0 and 1.
+    """
+
+    higher_is_better = True
+    cells = ((ONE, _TO_POSITIVE), (ZERO, _TO_NEGATIVE))
+    class_cells = (_CANDIDATE,)
+
+
+OF_CLASSES: dict[str, type[Flip]] = {
+    "flip_rate": FlipRate,
+    "correct_to_wrong_rate": CorrectToWrongRate,
+    "wrong_to_correct_rate": WrongToCorrectRate,
+}
+AT_CUTS: dict[str, type[Flip]] = {
+    **OF_CLASSES,
+    "positive_to_negative_rate": PositiveToNegativeRate,
+    "negative_to_positive_rate": NegativeToPositiveRate,
+}
+
+
+@offers("binary", "contrib_binary", "multi_label", kind="pair")
+def flips_at_cuts(scope: Scope) -> Iterator[Metric]:
+    for pair, (_, suffix) in enumerate(cuts_and_suffixes(scope)):
+        for name, flip in AT_CUTS.items():
+            yield flip(f"{name}{suffix}", scope.flips, pair)
+
+
+@offers("multi_class", kind="pair")
+def flips_of_classes(scope: Scope) -> Iterator[Metric]:
+    for name, flip in OF_CLASSES.items():
+        yield flip(name, scope.class_flips)

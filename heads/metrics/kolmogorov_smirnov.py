@@ -1,0 +1,36 @@
+"""How far apart the scores of positive and zero labels are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from heads.metrics.base import Floats, Metric
+from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.threshold_curves import rates, where_defined
+
+
+class KolmogorovSmirnov(CurveMetric):
+    """The largest distance of recall and false positive rate at one threshold, `max |R - FPR|`.
+
+    The two-sample statistic of the scores of positive and of zero labels; without weights that of
+    scipy's `ks_2samp`.
+    """
+
+    higher_is_better = True
+    low, high = 0.0, 1.0
+
+    def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        own = rates(curve)
+        positive, negative = curve.positives, curve.negatives
+        distance = np.abs(own.recall - own.false_positive_rate).max(axis=1, initial=0.0)
+        reasons = {"no label is positive": positive == 0, "no label is zero": negative == 0}
+        return where_defined(distance, reasons)
+
+
+@offers("binary", "contrib_binary", kind="report")
+def kolmogorov_smirnov(scope: Scope) -> Iterator[Metric]:
+    yield KolmogorovSmirnov("kolmogorov_smirnov", scope.score_histogram, scope.coarse_histogram)

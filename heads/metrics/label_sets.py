@@ -1,0 +1,95 @@
+"""Metrics of the set of labels that each row has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heads.metrics.base import Metric, Values, ratio, total_mass
+from heads.metrics.cut_metrics import CutMetric
+from heads.metrics.multi_class_accuracy import RowShare
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.metrics.weighted_means import MeanShare, WeightedMean, label_sum
+from heads.statistics import State, ThresholdCounts
+from heads.statistics.threshold_counts import ONE, SOFT, ZERO
+
+NOTHING = "the weights sum to zero"
+
+
+class ExactMatch(RowShare):
+    """The weighted share of rows whose labels are all predicted right.
+
+    scikit-learn's `accuracy_score` of indicator matrices. A label between 0 and 1 never is.
+    """
+
+    higher_is_better = True
+
+    @property
+    def definition(self) -> str:
+        return "The weighted share of rows whose labels are all predicted right."
+
+
+class CoverageError(WeightedMean):
+    """The weighted mean of the classes to go down the ranking by score until all labels are met.
+
+    scikit-learn's `coverage_error`. Classes of equal scores are met together, a row without labels
+    needs 0, and a label that is not 0 is one.
+    """
+
+    higher_is_better = False
+    low = 0.0
+
+    @property
+    def definition(self) -> str:
+        return (
+            "The weighted mean of how many classes, ranked by score, one must take to have all"
+            " labels of the row; 0 for a row without labels."
+        )
+
+
+class HammingLoss(CutMetric):
+    """The weighted share of row-class pairs whose label is not the prediction, 1 - accuracy.
+
+    scikit-learn's `hamming_loss`. A label between 0 and 1 never is the prediction.
+    """
+
+    higher_is_better = False
+    low, high = 0.0, 1.0
+
+    def compute(self, state: State) -> Values:
+        counts = self.counts(state)
+        wrong = counts.above[:, ZERO] + counts.below[:, ONE]
+        wrong = wrong + counts.above[:, SOFT] + counts.below[:, SOFT]
+        total = counts.above.sum(axis=1) + counts.below.sum(axis=1)
+        trials = self.trials(state, lambda own: own.above.sum(axis=1) + own.below.sum(axis=1))
+        return ratio(wrong, total, NOTHING, trials)
+
+
+class LabelCardinality(Metric):
+    """The weighted mean of the labels that a row has: sum(w * sum over classes of y) / sum(w).
+
+    G. Tsoumakas and I. Katakis, "Multi-label classification: an overview", 2007.
+    """
+
+    low = 0.0
+
+    def compute(self, state: State) -> Values:
+        counts = state.statistic
+        assert isinstance(counts, ThresholdCounts)
+        # Each row is counted once for every class.
+        pairs = total_mass(state)
+        return ratio(label_sum(state, None) * counts.classes, pairs, NOTHING)
+
+
+@offers("multi_label", kind="report")
+def label_sets(scope: Scope) -> Iterator[Metric]:
+    yield ExactMatch("exact_match", scope.row_sums, "exact_match")
+    yield CoverageError("coverage_error", scope.row_sums, "coverage")
+    yield HammingLoss("hamming_loss", scope.threshold_counts, scope.space.class_one())
+    yield LabelCardinality("label_cardinality", scope.threshold_counts)
+
+
+@offers("multi_label", kind="report")
+def label_means(scope: Scope) -> Iterator[Metric]:
+    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+        yield MeanShare(f"label_mean/{suffix}", scope.threshold_counts, "label", group)

@@ -1,0 +1,68 @@
+"""Areas under curves of every score, averaged over all classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from heads.metrics.base import Metric, Values
+from heads.metrics.rank_areas import AveragePrecision, RankMetric, RocAuc
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.statistics import State, Statistic
+
+
+@dataclass(frozen=True)
+class MacroArea(Metric):
+    """The mean over all classes of an area of the class against all others.
+
+    scikit-learn's `average="macro"`, of exclusive classes with `multi_class="ovr"`, where every
+    cell of the histogram is one score. Undefined if the area of a class is.
+
+    Attributes:
+        by_class: the areas.
+    """
+
+    by_class: tuple[RankMetric, ...]
+
+    higher_is_better = True
+    low, high = 0.0, 1.0
+
+    @property
+    def definition(self) -> str:
+        return f"The mean over all classes. {self.by_class[0].definition}"
+
+    @property
+    def coarse(self) -> Statistic | None:
+        return self.by_class[0].coarse
+
+    def compute(self, state: State) -> Values:
+        parts = [area.compute(state) for area in self.by_class]
+        # Contiguous by segment, so that no digit depends on how many segments there are.
+        values = np.ascontiguousarray(np.stack([part.value for part in parts], axis=1))
+        reasons = {
+            f"of some class {text}": np.logical_or.reduce([part.reasons[text] for part in parts])
+            for text in parts[0].reasons
+        }
+        return Values(values.sum(axis=1) / len(parts), reasons)
+
+
+@offers("multi_class", kind="report")
+def macro_roc_auc(scope: Scope) -> Iterator[Metric]:
+    yield from _macro(scope, {"roc_auc": RocAuc})
+
+
+@offers("multi_label", kind="report")
+def macro_areas(scope: Scope) -> Iterator[Metric]:
+    yield from _macro(scope, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
+
+
+def _macro(scope: Scope, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
+    if len(scope.named_classes) < scope.columns:
+        return
+    fine, coarse = scope.score_histogram, scope.coarse_histogram
+    for name, area in areas.items():
+        by_class = tuple(area(name, fine, coarse, group) for group in scope.named_classes)
+        yield MacroArea(f"{name}/macro", fine, by_class)

@@ -1,0 +1,102 @@
+"""How far predicted and labelled classes agree, rare classes and chance accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from heads.metrics.base import Floats, Metric, Values, divide
+from heads.metrics.class_counts import class_counts
+from heads.metrics.registry import offers
+from heads.metrics.scope import Scope
+from heads.statistics import State
+
+
+class Agreement(Metric):
+    """A metric of the counts by class, of a head of exclusive classes."""
+
+    higher_is_better = True
+    low, high = -1.0, 1.0
+
+    def shares(self, state: State) -> tuple[Floats, Floats, Floats]:
+        """The shares of rows by class: predicted wrongly, predicted, labelled, each `[s, k]`."""
+        counts = class_counts(state)
+        total = counts.labelled.sum(axis=1)[:, np.newaxis]
+        wrong, right = divide(counts.false_positive, total), divide(counts.true_positive, total)
+        return wrong, right + wrong, divide(counts.labelled, total)
+
+
+class BalancedAccuracy(Agreement):
+    """The mean over classes that are labels of the recall of the class, TP / (TP + FN).
+
+    scikit-learn's `balanced_accuracy_score`.
+    """
+
+    low = 0.0
+
+    def compute(self, state: State) -> Values:
+        counts = class_counts(state)
+        recalls = divide(counts.true_positive, counts.labelled).sum(axis=1)
+        classes = np.count_nonzero(counts.labelled, axis=1).astype(np.float64)
+        return Values(divide(recalls, classes), {"the weights sum to zero": classes == 0})
+
+
+class CohenKappa(Agreement):
+    """(po - pe) / (1 - pe), where po is the share of rows predicted right and pe the chance of it.
+
+    With t_k the share of rows labelled k and p_k that of rows predicted k, `pe = sum(t_k * p_k)`.
+    J. Cohen, "A coefficient of agreement for nominal scales", 1960; scikit-learn's
+    `cohen_kappa_score`.
+    """
+
+    def compute(self, state: State) -> Values:
+        wrong, predicted, labelled = self.shares(state)
+        chance = (labelled * _others(predicted)).sum(axis=1)
+        return Values(
+            np.where(chance > 0, 1 - divide(wrong.sum(axis=1), chance), 0.0),
+            {
+                "the weights sum to zero": labelled.sum(axis=1) == 0,
+                "all labels and predictions are of one class": chance == 0,
+            },
+        )
+
+
+class MatthewsCorrelation(Agreement):
+    """(po - sum(t_k * p_k)) / sqrt((1 - sum(t_k * t_k)) * (1 - sum(p_k * p_k))).
+
+    Here po is the share of rows predicted right, t_k that of rows labelled k, and p_k that of rows
+    predicted k. J. Gorodkin, "Comparing two K-category assignments by a K-category correlation
+    coefficient", 2004; scikit-learn's `matthews_corrcoef`, which gives 0 where it is undefined.
+    """
+
+    def compute(self, state: State) -> Values:
+        wrong, predicted, labelled = self.shares(state)
+        chance = (labelled * _others(predicted)).sum(axis=1)
+        covariance = chance - wrong.sum(axis=1)
+        own = (labelled * _others(labelled)).sum(axis=1)
+        other = (predicted * _others(predicted)).sum(axis=1)
+        # Equal to covariance / sqrt(own * other), but exactly 1 where all is right.
+        return Values(
+            divide(covariance, own) * np.sqrt(divide(own, other)),
+            {
+                "the weights sum to zero": labelled.sum(axis=1) == 0,
+                "all labels are of one class": own == 0,
+                "all predictions are of one class": other == 0,
+            },
+        )
+
+
+def _others(share: Floats) -> Floats:
+    """What all other classes add up to `[s, k]`; without a difference, which would lose digits."""
+    before, after = np.zeros_like(share), np.zeros_like(share)
+    np.cumsum(share[:, :-1], axis=1, out=before[:, 1:])
+    np.cumsum(share[:, :0:-1], axis=1, out=after[:, -2::-1])
+    return before + after
+
+
+@offers("multi_class", kind="report")
+def agreement(scope: Scope) -> Iterator[Metric]:
+    yield BalancedAccuracy("balanced_accuracy", scope.class_outcomes)
+    yield CohenKappa("cohen_kappa", scope.class_outcomes)
+    yield MatthewsCorrelation("matthews_correlation", scope.class_outcomes)

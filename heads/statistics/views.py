@@ -1,0 +1,101 @@
+"""Views of a merged state: over all folds, without each of them, and without weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.statistics.base import UNWEIGHTED
+from heads.statistics.exact import ExactColumn, Ints
+from heads.statistics.state import State, add_up, order_of
+
+
+@dataclass(frozen=True, eq=False)
+class FoldViews:
+    """What a state says of all folds together, and of all but each one.
+
+    Attributes:
+        whole: the state over all folds.
+        without: the states without one fold after another: for each segment of `whole` as many
+            segments as there are folds, which name the same cells, those that are empty included.
+        present: bool `[s, f]`, whether a fold has rows in a segment.
+    """
+
+    whole: State
+    without: State
+    present: npt.NDArray[np.bool_]
+
+
+def fold_views(state: State) -> FoldViews:
+    """The views of a state of any number of folds; all sums are exact."""
+    folds, groups = state.statistic.folds, state.statistic.groups
+    fold, group = np.divmod(state.group, groups)
+    order = order_of(state.segment, group, state.cell)
+    whole, target = add_up(state, group, order)
+    segments = len(whole.keys)
+    present = np.zeros((segments, folds), bool)
+    present[state.segment, fold] = True
+    # The rows of `without` come by segment, then by fold, then in the order of `whole`.
+    begin = np.searchsorted(whole.segment, np.arange(segments + 1))
+    length = np.diff(begin)[whole.segment]
+    first = begin[whole.segment] * folds + (np.arange(len(whole)) - begin[whole.segment])
+    copies = (first[:, np.newaxis] + length[:, np.newaxis] * np.arange(folds)).ravel()
+    source = np.empty(len(copies), np.int64)
+    source[copies] = np.repeat(np.arange(len(whole)), folds)
+    taken = first[target] + length[target] * fold
+    counts = {}
+    for name, column in whole.counts.items():
+        counts[name] = column[source]
+        counts[name][taken] -= state.counts[name]
+    without = State(
+        whole.statistic,
+        tuple(key for key in whole.keys for _ in range(folds)),
+        np.repeat(np.arange(segments * folds), np.repeat(np.diff(begin), folds)),
+        whole.group[source],
+        whole.cell[source],
+        counts,
+        {
+            name: _less(column, state.sums[name], source, taken)
+            for name, column in whole.sums.items()
+        },
+        whole.shift,
+    )
+    return FoldViews(whole, without, present)
+
+
+def _less(whole: ExactColumn, part: ExactColumn, source: Ints, taken: Ints) -> ExactColumn:
+    """Copies of the rows of a column, less what is given for some of them."""
+    columns = (whole, part)
+    low = min((column.low for column in columns if column.limbs.shape[1]), default=0)
+    high = max((column.low + column.limbs.shape[1] for column in columns), default=0)
+    limbs = np.zeros((len(source), max(0, high - low)), np.int64)
+    specials = np.zeros((len(source), whole.specials.shape[1]), np.int64)
+    first = whole.low - low
+    if whole.limbs.shape[1]:
+        limbs[:, first : first + whole.limbs.shape[1]] = whole.limbs[source]
+    first = part.low - low
+    if part.limbs.shape[1]:
+        limbs[taken, first : first + part.limbs.shape[1]] -= part.limbs
+    if specials.shape[1]:
+        specials += whole.specials[source]
+        if part.specials.shape[1]:
+            specials[taken] -= part.specials
+    return ExactColumn.carried(low, limbs, specials)
+
+
+def without_weights(state: State) -> State:
+    """The state of the same rows as if each weighed one.
+
+    Raises:
+        ValueError: if the sums of rows that are not weighted were not kept beside the weighted.
+    """
+    statistic = state.statistic
+    if not statistic.weighted:
+        return state
+    if statistic.values and not statistic.both:
+        raise ValueError("This state has no sums of rows without weights; measure with `both`.")
+    twin = statistic.without_weights()
+    sums = {name: state.sums[f"{UNWEIGHTED}{name}"] for name in twin.sums}
+    return replace(state, statistic=twin, sums=sums)

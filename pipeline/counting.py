@@ -1,0 +1,98 @@
+"""The counting pass: which slices there are, read from their columns alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pipeline.columns import ColumnError, Rows
+from pipeline.config.slices import slice_columns
+from pipeline.plan import Plan
+from pipeline.readers import OpenFile, WorkItem, read_rows
+from pipeline.readers.faults import DataFault
+from pipeline.slicing import (
+    SliceCounter,
+    SliceCounts,
+    SliceTable,
+    decide,
+    fixed_table,
+    merge_counts,
+)
+from pipeline.where import keep_mask
+
+Counts = dict[tuple[int, int], SliceCounts]
+
+BATCH_ROWS = 1 << 17
+_MB = 1_000_000
+
+
+class CountingPass:
+    """Counts the rows of every slice.
+
+    A file or a column that cannot be read is passed over: measuring will find it, and say so.
+
+    Args:
+        plan: what is evaluated.
+        open_file: opens a shard.
+    """
+
+    def __init__(self, plan: Plan, open_file: OpenFile) -> None:
+        self._plan = plan
+        self._open_file = open_file
+        self._counter = SliceCounter(plan.config.slices, plan.config.max_distinct)
+        names = slice_columns(plan.config.slices) | {w.column for w in plan.config.where}
+        self._columns = sorted(names)
+
+    def add_item(self, item: WorkItem) -> None:
+        """Adds the rows of a work item."""
+        try:
+            for rows in read_rows(item, self._columns, BATCH_ROWS, self._open_file):
+                self.add(rows)
+        except DataFault:
+            return
+
+    def add(self, rows: Rows) -> None:
+        """Adds some rows."""
+        try:
+            self._counter.add(rows.where(keep_mask(self._plan.config.where, rows)))
+        except ColumnError:
+            return
+
+    def counts(self) -> Counts:
+        """The counts of all rows added, by entry of `slices` and part."""
+        return self._counter.counts()
+
+
+def known_slices(plan: Plan) -> SliceTable | None:
+    """The slices, where they are known without counting."""
+    table = fixed_table(plan.config.slices, plan.config.confidence.max_slices)
+    return None if table is None else _checked(plan, table)
+
+
+def decide_slices(plan: Plan, counts: Mapping[tuple[int, int], SliceCounts]) -> SliceTable:
+    """The slices, from the merged counts; its `problems` say why a run cannot go on."""
+    config = plan.config
+    table = decide(config.slices, counts, config.max_distinct, config.confidence.max_slices)
+    return _checked(plan, table)
+
+
+def add_counts(plan: Plan, counts: Iterable[Counts]) -> Counts:
+    """Counts of several bundles added up."""
+    found: dict[tuple[int, int], list[SliceCounts]] = {}
+    for each in counts:
+        for key, part in each.items():
+            found.setdefault(key, []).append(part)
+    return {key: merge_counts(parts, plan.config.max_distinct) for key, parts in found.items()}
+
+
+def _checked(plan: Plan, table: SliceTable) -> SliceTable:
+    """The table, with a problem if the states of its slices would take more than is allowed."""
+    need, most = plan.state_bytes(table), plan.config.max_state_mb * _MB
+    if table.problems or need <= most:
+        return table
+    slices = sum(len(spec.keys) for spec in table.specs)
+    problem = (
+        f"the states of {slices:,} slices take about {need // _MB + 1:,} MB, and 'max_state_mb' is"
+        f" {plan.config.max_state_mb:,}; lower 'max_slices' of an entry of 'slices', the number of"
+        " 'thresholds' or 'class_metrics', or 'confidence.max_slices', or raise 'max_state_mb'"
+    )
+    return SliceTable(table.specs, table.largest, (problem,))

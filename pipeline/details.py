@@ -1,0 +1,66 @@
+"""What there is to show of a slice beside its metrics: curves, and the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from heads.metrics.confusion_report import matrix, most_confused
+from heads.metrics.curves import ScoreCurve, score_curves
+from heads.metrics.report_curves import (
+    calibration_curve,
+    gain_curve,
+    precision_recall_curve,
+    roc_curve,
+)
+from heads.metrics.scope import Scope
+from heads.statistics import Key, State, Statistic
+from heads.statistics.views import fold_views
+
+
+def details_of(scope: Scope, key: Key, states: Mapping[Statistic, State]) -> dict[str, Any]:
+    """The details of one slice for one model, as plain data.
+
+    Args:
+        scope: what the metrics of the model depend on.
+        key: the slice.
+        states: its merged states by statistic.
+    """
+    details: dict[str, Any] = {}
+    fine = _own(states, scope.score_histogram, key) or _own(states, scope.coarse_histogram, key)
+    if fine is not None:
+        details["score_rounding"] = 2.0 ** (fine.shift - 52)
+        if scope.head != "multi_class":
+            details["curves"] = _curves(score_curves(fine, None)[0], scope)
+        if scope.named_classes:
+            details["class_curves"] = {
+                scope.class_names[group]: _curves(score_curves(fine, group)[0], scope)
+                for group in scope.named_classes
+            }
+    counts = _own(states, scope.auc_counts, key) if scope.head != "multi_class" else None
+    if counts is not None and scope.columns == 1:
+        details.setdefault("curves", {})["calibration"] = calibration_curve(counts, scope)
+    if scope.head == "multi_class":
+        confusion = _own(states, scope.confusion_matrix, key)
+        if confusion is not None:
+            table = matrix(confusion, 0)
+            if table is not None:
+                details["confusion_matrix"] = table
+            details["most_confused"] = most_confused(confusion, 0, scope.class_names)
+    return details
+
+
+def _own(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> State | None:
+    """The state of one slice over all folds."""
+    state = states.get(statistic)
+    if state is None or key not in state.keys:
+        return None
+    return fold_views(state.take([state.keys.index(key)])).whole
+
+
+def _curves(curve: ScoreCurve, scope: Scope) -> dict[str, Any]:
+    return {
+        "roc": roc_curve(curve, scope.space),
+        "precision_recall": precision_recall_curve(curve, scope.space),
+        "gain": gain_curve(curve),
+    }

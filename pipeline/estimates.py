@@ -1,0 +1,336 @@
+"""Estimates: the values of a metric in some slices, and how sure each is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.metrics.base import Metric, Trials, Values
+from heads.statistics import Key, State
+from heads.statistics.views import FoldViews, fold_views, without_weights
+from pipeline.confidence.comparison import p_worse, welch
+from pipeline.confidence.intervals import (
+    AT_BOUND,
+    binomial_interval,
+    correlated_size,
+    effective_size,
+    interval,
+    is_rare,
+)
+from pipeline.confidence.jackknife import JackknifeErrors, jackknife, paired_jackknife
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Reasons = npt.NDArray[np.object_]
+"""Texts `[s]`, None where there is no reason."""
+
+NOT_LARGEST = "kept for the largest slices alone, see confidence.max_slices"
+NO_FOLDS = "measured without folds"
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """A metric in the slices of one piece, all `[s]`.
+
+    Attributes:
+        value: the values, NaN where undefined.
+        reasons: why a value is undefined.
+        standard_error: the standard errors, NaN where there is none.
+        lower: the lower ends of the intervals, NaN where there is none.
+        upper: the upper ends.
+        unsure: why there is no interval.
+        p_worse: for a difference, the one-sided p-value that the candidate is worse; NaN where
+            there is none.
+    """
+
+    value: Floats
+    reasons: Reasons
+    standard_error: Floats
+    lower: Floats
+    upper: Floats
+    unsure: Reasons
+    p_worse: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What is read of a metric: values, and those without each fold.
+
+    Attributes:
+        metric: the metric.
+        values: of all rows `[s]`.
+        replicates: without each fold, values `[s * f]`; None without intervals.
+        present: bool `[s, f]`, which folds have rows; None without intervals.
+        large: bool `[s]`, for metrics whose folds are kept in the largest slices alone, in which
+            they are.
+    """
+
+    metric: Metric
+    values: Values
+    replicates: Values | None
+    present: Mask | None
+    large: Mask
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """Why the values are undefined `[s]`."""
+        value = self.values.value
+        texts = {
+            **self.values.reasons,
+            "the value is not a number": np.isnan(value),
+            "the value is infinite": np.isinf(value),
+        }
+        return _first_of(texts, len(value))
+
+    @cached_property
+    def value(self) -> Floats:
+        """The values `[s]`, NaN where undefined."""
+        return np.where(_defined(self.values), self.values.value, np.nan)
+
+    def without(self, folds: int) -> tuple[Floats, Mask, Mask]:
+        """Values without each fold, whether they are defined, whether folds have rows; `[s, f]`."""
+        if self.replicates is None or self.present is None:
+            nothing = np.zeros((len(self.value), folds))
+            return nothing, nothing > 0, nothing > 0
+        shape = self.present.shape
+        values = self.replicates.value.reshape(shape)
+        return values, _defined(self.replicates).reshape(shape), self.present
+
+
+class _Stack:
+    """The readings of several metrics in the same slices, under one another: `[metrics * s]`."""
+
+    def __init__(self, readings: Mapping[str, Readings]) -> None:
+        self.names = list(readings)
+        self.own = list(readings.values())
+        self.slices = len(self.own[0].value)
+        folds = max(1 if each.present is None else each.present.shape[1] for each in self.own)
+        columns = zip(*(each.without(folds) for each in self.own), strict=True)
+        self.replicates, self.defined, self.present = map(np.concatenate, columns)
+        self.value = np.concatenate([each.value for each in self.own])
+        self.reasons = np.concatenate([each.reasons for each in self.own])
+        self.large = np.concatenate([each.large for each in self.own])
+        self.folded = self.each(lambda one: one.present is not None)
+
+    def each(self, what: Callable[[Readings], object]) -> npt.NDArray[Any]:
+        """Something of each metric, repeated for its slices."""
+        return np.repeat(np.array([what(one) for one in self.own]), self.slices)
+
+    def trials(self) -> tuple[Mask, Floats, Floats, Floats]:
+        """Which are proportions, and of what: rows, weight and squared weight."""
+        columns: list[list[Floats]] = [[], [], []]
+        for one in self.own:
+            trials = one.values.trials
+            rows = np.full(self.slices, np.nan) if trials is None else trials.rows
+            weights = (rows, rows)
+            if trials is not None and trials.weight is not None:
+                assert trials.weight_squared is not None
+                weights = (trials.weight, trials.weight_squared)
+            for column, own in zip(columns, (rows, *weights), strict=True):
+                column.append(own)
+        rows, weight, squared = map(np.concatenate, columns)
+        return self.each(lambda one: one.values.trials is not None), rows, weight, squared
+
+    def unsure(self, errors: JackknifeErrors, lower: Floats) -> Reasons:
+        """Why there is no interval."""
+        texts = {NO_FOLDS: ~self.folded, NOT_LARGEST: ~self.large, **errors.reasons}
+        why = _first_of(texts, len(lower))
+        why[~why.astype(bool)] = AT_BOUND
+        why = np.where(~self.reasons.astype(bool), why, self.reasons)
+        why[~np.isnan(lower)] = None
+        return why
+
+    def cut(self, *columns: npt.NDArray[Any]) -> dict[str, Estimates]:
+        """The estimates of each metric."""
+        ranges = [slice(i * self.slices, (i + 1) * self.slices) for i in range(len(self.own))]
+        return {
+            name: Estimates(*(column[rows] for column in columns))
+            for name, rows in zip(self.names, ranges, strict=True)
+        }
+
+
+def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estimates]:
+    """The values of metrics of the same slices, with their errors and intervals.
+
+    Args:
+        readings: what was read, by name of the metric.
+        level: the confidence level.
+    """
+    if not readings:
+        return {}
+    stack = _Stack(readings)
+    value = stack.value
+    errors = jackknife(stack.replicates, stack.present, stack.defined)
+    error = np.where(np.isnan(value), np.nan, errors.standard_error)
+    lows, highs = stack.each(lambda one: one.metric.low), stack.each(lambda one: one.metric.high)
+    lower, upper = np.full(len(value), np.nan), np.full(len(value), np.nan)
+    for low, high in {(one.metric.low, one.metric.high) for one in stack.own}:
+        own = (lows == low) & (highs == high)
+        lower[own], upper[own] = interval(
+            value[own], error[own], errors.degrees[own], level, low, high
+        )
+    proportion, rows, weight, squared = stack.trials()
+    size = correlated_size(effective_size(rows, weight, squared), value, error)
+    rare = np.flatnonzero(proportion & stack.large & stack.folded & is_rare(value, size))
+    ends = binomial_interval(value[rare], size[rare], level)
+    known = ~np.isnan(ends[0])
+    lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
+    upper[rare[known]] = np.maximum(ends[1], value[rare])[known]
+    none = np.full(len(value), np.nan)
+    return stack.cut(value, stack.reasons, error, lower, upper, stack.unsure(errors, lower), none)
+
+
+def difference(
+    candidate: Mapping[str, Readings],
+    baseline: Mapping[str, Readings],
+    level: float,
+    paired: Mask | None = None,
+) -> dict[str, Estimates]:
+    """Metrics of the candidate less those of the baseline.
+
+    Args:
+        candidate: what was read of the candidate, by name of the metric.
+        baseline: what was read of the baseline; metrics that one of them lacks are left out.
+        level: the confidence level.
+        paired: bool `[s]`, whether the rows and their folds are the same; None where they all are.
+            Elsewhere the errors of both are added up as those of independent rows.
+    """
+    names = [name for name in candidate if name in baseline]
+    if not names:
+        return {}
+    first, second = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
+    first.reasons = np.where(~first.reasons.astype(bool), second.reasons, first.reasons)
+    value = first.value - second.value
+    errors = paired_jackknife(
+        first.replicates, second.replicates, first.present, first.defined & second.defined
+    )
+    error, degrees = errors.standard_error, errors.degrees.astype(np.float64)
+    if paired is not None:
+        apart = np.tile(~paired, len(names))
+        own, other = (
+            jackknife(each.replicates, each.present, each.defined) for each in (first, second)
+        )
+        alone = welch(own.standard_error, own.degrees, other.standard_error, other.degrees)
+        error, degrees = np.where(apart, alone[0], error), np.where(apart, alone[1], degrees)
+        reasons = {text: apart & where for text, where in own.reasons.items()}
+        for text, where in other.reasons.items():
+            reasons[text] = reasons[text] | (apart & where)
+        same = {text: ~apart & where for text, where in errors.reasons.items()}
+        reasons = {text: where | same[text] for text, where in reasons.items()}
+        errors = replace(errors, reasons=reasons)
+    error = np.where(np.isnan(value), np.nan, error)
+    lower, upper = interval(value, error, degrees, level)
+    p = np.full(len(value), np.nan)
+    better = first.each(lambda one: one.metric.higher_is_better)
+    for direction in (True, False):
+        own = better == direction
+        p[own] = p_worse(value[own], error[own], degrees[own], direction)
+    return first.cut(value, first.reasons, error, lower, upper, first.unsure(errors, lower), p)
+
+
+def _first_of(texts: Mapping[str, Mask], rows: int) -> Reasons:
+    """The first text that holds, for each row."""
+    out = np.full(rows, None, object)
+    for text, where in reversed(list(texts.items())):
+        out[where] = text
+    return out
+
+
+def _defined(values: Values) -> Mask:
+    out = np.isfinite(values.value)
+    for where in values.reasons.values():
+        out &= ~where
+    return out
+
+
+class StateViews:
+    """A merged state, and what is computed of it more than once.
+
+    Args:
+        state: the state.
+        keys: the slices that are wanted, in order.
+        largest: bool `[s]`, which of them are of the largest.
+    """
+
+    def __init__(self, state: State, keys: tuple[Key, ...], largest: Mask) -> None:
+        self._state = state
+        self.folded = state.statistic.folds > 1
+        self.large = largest if state.statistic.reach == "largest" else np.ones(len(keys), bool)
+        position = {key: place for place, key in enumerate(state.keys)}
+        self.place = np.array([position.get(key, -1) for key in keys], np.int64)
+
+    @cached_property
+    def _views(self) -> FoldViews:
+        return fold_views(self._state)
+
+    @cached_property
+    def _unweighted(self) -> FoldViews:
+        views = self._views
+        return FoldViews(
+            without_weights(views.whole), without_weights(views.without), views.present
+        )
+
+    def views(self, *, weighted: bool) -> FoldViews:
+        """Of all folds, and without each."""
+        return self._views if weighted else self._unweighted
+
+
+def read(
+    metric: Metric, fine: StateViews | None, coarse: StateViews | None, *, weighted: bool
+) -> Readings:
+    """Reads a metric.
+
+    Args:
+        metric: the metric.
+        fine: of the statistic it reads; None if that was measured in none of the slices.
+        coarse: of the coarser statistic that it reads in small slices and for its errors; None if
+            it has none.
+        weighted: whether rows count by their weights.
+    """
+    folds = coarse or fine
+    assert folds is not None
+    values = None
+    if fine is not None:
+        values = _pick(metric.compute(fine.views(weighted=weighted).whole), fine.place)
+    if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
+        other = _pick(metric.compute(coarse.views(weighted=weighted).whole), coarse.place)
+        if values is None or fine is None:
+            values = other
+        else:
+            values = _choose(fine.place >= 0, values, other)
+    assert values is not None
+    if not folds.folded:
+        return Readings(metric, values, None, None, folds.large)
+    own = folds.views(weighted=weighted)
+    number = own.present.shape[1]
+    rows = (folds.place[:, np.newaxis] * number + np.arange(number)).ravel()
+    replicates = _pick(metric.compute(own.without), rows)
+    if metric.total:
+        # Sums of fewer folds, brought to the size of all.
+        present = np.maximum(own.present.sum(axis=1), 2)[folds.place]
+        factor = np.repeat(present / (present - 1), number)
+        replicates = replace(replicates, value=replicates.value * factor)
+    return Readings(metric, values, replicates, own.present[folds.place], folds.large)
+
+
+def _pick(values: Values, place: npt.NDArray[np.int64]) -> Values:
+    trials = values.trials
+    if trials is not None:
+        weights = (trials.weight, trials.weight_squared)
+        trials = Trials(
+            trials.rows[place], *(None if each is None else each[place] for each in weights)
+        )
+    reasons = {text: where[place] for text, where in values.reasons.items()}
+    return Values(values.value[place], reasons, trials)
+
+
+def _choose(first: Mask, one: Values, other: Values) -> Values:
+    return Values(
+        np.where(first, one.value, other.value),
+        {text: np.where(first, where, other.reasons[text]) for text, where in one.reasons.items()},
+    )

@@ -1,0 +1,139 @@
+"""One batch of rows in one pass: which rows each statistic measures, and in which segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.scoring import score, without_weightless_losses
+from heads.statistics import Scored, Segments
+from heads.statistics.base import Reach
+from pipeline.columns import Rows
+from pipeline.extract import Extracted
+from pipeline.folds import mix, row_hashes
+from pipeline.plan import HeadPlan
+from pipeline.slicing import Pass
+
+Ints = npt.NDArray[np.int64]
+
+
+def score_rows(head: HeadPlan, columns: Extracted, rows: Rows, *, identify: bool) -> Scored:
+    """The rows as the head scores them, those of its baseline beside.
+
+    Args:
+        head: the head.
+        columns: its columns.
+        rows: the same rows.
+        identify: whether rows need a hash that tells them from those of other runs.
+    """
+    models = [
+        score(model.scope.head, model.scope.space.kind, scores, columns.labels, columns.weights)
+        for model, scores in zip(head.models, (columns.scores, columns.baseline), strict=False)
+        if scores is not None
+    ]
+    identity = _identity(columns, rows) if identify else None
+    baseline = models[1] if len(models) > 1 else None
+    return replace(models[0], baseline=baseline, identity=identity)
+
+
+def _identity(columns: Extracted, rows: Rows) -> npt.NDArray[np.uint64]:
+    """A hash of file and number, label and weight of each row `[n]`."""
+    hashes = row_hashes(rows.path, rows.numbers)
+    labels = columns.labels + 0.0
+    # Odd multipliers, each of its own class; sums of whole numbers have no order.
+    factors = 2 * row_hashes("classes", np.arange(labels.shape[1])) + np.uint64(1)
+    hashes = mix(hashes, (labels.view(np.uint64) * factors).sum(axis=1, dtype=np.uint64))
+    if columns.weights is None:
+        return hashes
+    return mix(hashes, (columns.weights + 0.0).view(np.uint64))
+
+
+def measured_models(scored: Scored) -> list[Scored]:
+    """What is measured of scored rows, a batch a model."""
+    models = (scored, scored.baseline)
+    return [without_weightless_losses(one) for one in models if one is not None]
+
+
+class Measurement:
+    """The scored rows of a batch in one pass.
+
+    Args:
+        models: the good rows of the batch, as each model of the head scored them.
+        own: the pass.
+        good: int64, the rows of the pass that are good; None for all.
+        fold: int64 `[n]`, the fold of each good row; None without intervals.
+    """
+
+    def __init__(
+        self, models: Sequence[Scored], own: Pass, good: Ints | None, fold: Ints | None
+    ) -> None:
+        self._models = models
+        self._fold = fold
+        index, rows = own.segments.index, own.segments.rows
+        if good is not None and rows is None:
+            index = index[good]
+        elif good is not None and rows is not None:
+            place = np.full(int(max(rows.max(initial=-1), good.max(initial=-1))) + 1, -1)
+            place[good] = np.arange(len(good))
+            kept = np.flatnonzero(place[rows] >= 0)
+            index, rows = index[kept], place[rows[kept]]
+        self._entries = _Entries(index, rows)
+        self._keys = own.segments.keys
+        self._large = own.large
+        self._taken: dict[tuple[int, int], Scored] = {}
+
+    def of(self, reach: Reach, model: int) -> tuple[Scored, Segments] | None:
+        """What a statistic measures of a model; None if there is nothing."""
+        if reach == "overall":
+            overall = Segments.overall(len(self._models[model]))
+            return self._models[model], replace(overall, fold=self._fold)
+        entries = self._entries
+        if reach == "largest_only":
+            entries = self._of_large
+        elif reach == "small_only":
+            entries = self._of_small
+        if not len(entries.index):
+            return None
+        fold = self._fold
+        if fold is not None and entries.rows is not None:
+            fold = fold.take(entries.rows)
+        if fold is not None and reach == "largest" and not self._all_large:
+            fold = fold * self._large[entries.index]
+        return self._rows(model, entries), Segments(entries.index, self._keys, fold=fold)
+
+    def _rows(self, model: int, entries: _Entries) -> Scored:
+        if entries.rows is None:
+            return self._models[model]
+        place = (model, id(entries))
+        if place not in self._taken:
+            self._taken[place] = self._models[model].take(entries.rows)
+        return self._taken[place]
+
+    @cached_property
+    def _all_large(self) -> bool:
+        return bool(self._large.all())
+
+    @cached_property
+    def _of_large(self) -> _Entries:
+        return self._entries if self._all_large else self._entries.where(self._large)
+
+    @cached_property
+    def _of_small(self) -> _Entries:
+        return self._entries.where(~self._large)
+
+
+@dataclass(frozen=True, eq=False)
+class _Entries:
+    """Which rows are in which segments: `index` and `rows` as in `Segments`."""
+
+    index: Ints
+    rows: Ints | None
+
+    def where(self, wanted: npt.NDArray[np.bool_]) -> _Entries:
+        """The entries of some segments."""
+        kept = np.flatnonzero(wanted[self.index])
+        return _Entries(self.index[kept], kept if self.rows is None else self.rows[kept])

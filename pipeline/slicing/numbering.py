@@ -1,0 +1,80 @@
+"""Numbers for distinct values, without a Python step for each row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+
+# Arrow hashes all known values anew at every look-up; beyond so many, a dictionary costs less.
+MANY = 1 << 16
+
+
+class Numbering:
+    """Numbers distinct values from 0 on, in the order in which they are added.
+
+    Args:
+        type_: int64 or large_binary.
+    """
+
+    def __init__(self, type_: pa.DataType) -> None:
+        self._chunks = [pa.array([], type_)]
+        self._number: dict[Any, int] | None = None
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def values(self) -> pa.Array:
+        """The values by number."""
+        if len(self._chunks) > 1:
+            self._chunks = [pa.concat_arrays(self._chunks)]
+        return self._chunks[0]
+
+    def find(self, array: pa.Array) -> Ints:
+        """The number of each value `[n]`; -1 for null and where it is not known."""
+        if self._size <= MANY:
+            found = pc.index_in(array, value_set=self.values())
+            if found.null_count:
+                found = found.fill_null(-1)
+            return _int64(found.to_numpy(zero_copy_only=False))
+        if self._number is None:
+            self._number = {value: i for i, value in enumerate(self.values().to_pylist())}
+        coded = array.dictionary_encode()
+        numbers = [self._number.get(value, -1) for value in coded.dictionary.to_pylist()]
+        indices = coded.indices.fill_null(len(numbers)).to_numpy(zero_copy_only=False)
+        return _int64(np.array([*numbers, -1])[indices])
+
+    def add(self, array: pa.Array) -> Ints:
+        """The number of each value `[n]`, also of those not known before; -1 for null."""
+        found = self.find(array)
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown) <= array.null_count:
+            return found
+        rest = array.take(pa.array(unknown))
+        new = rest.unique().drop_null()
+        if self._number is not None:
+            self._number.update(zip(new.to_pylist(), range(self._size, 1 << 62), strict=False))
+        self._chunks.append(new)
+        self._size += len(new)
+        found[unknown] = self.find(rest)
+        return found
+
+
+def distinct(numbers: Ints, below: int) -> Ints:
+    """The distinct numbers, ascending, of numbers from 0 to less than `below`."""
+    # Marking is faster than sorting as long as the marks are few.
+    if below > 64 * len(numbers):
+        return np.unique(numbers)
+    marks = np.zeros(below, np.bool_)
+    marks[numbers] = True
+    return np.flatnonzero(marks)
+
+
+def _int64(numbers: npt.NDArray[Any]) -> Ints:
+    return numbers.astype(np.int64, copy=False)

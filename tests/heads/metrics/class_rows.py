@@ -1,0 +1,116 @@
+"""Rows of several classes, random and degenerate, and their metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.metrics.base import Metric, Values
+from heads.metrics.registry import pair_metrics, report_metrics
+from heads.metrics.scope import HeadType, Scope
+from heads.statistics import Scored, Segments, State, Statistic
+from heads.statistics.cuts import ScoreSpace
+
+Floats = npt.NDArray[np.float64]
+
+CLASSES = 4
+THRESHOLDS = (0.25, 0.75)
+
+
+def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None) -> Scope:
+    """A head of four classes whose metrics are all wanted."""
+    own = tuple(range(CLASSES)) if named is None else named
+    several = head in ("multi_class", "multi_label")
+    return Scope(
+        head,
+        tuple("abcd") if several else ("0", "1"),
+        ScoreSpace("probabilities"),
+        () if head == "multi_class" else THRESHOLDS,
+        weighted,
+        own if several else (),
+        tuple("abcd"[i] for i in own) if several else (),
+        report=True,
+        baseline=ScoreSpace("probabilities"),
+    )
+
+
+def exclusive(
+    rng: np.random.Generator, n: int, labels: tuple[int, ...], predictions: tuple[int, ...]
+) -> Scored:
+    """Rows of exclusive classes, of which only some are labels and only some are predicted."""
+    score = rng.integers(0, 8, (n, CLASSES)) / 8.0
+    left_out = [k for k in range(CLASSES) if k not in predictions]
+    score[:, left_out] = -1.0
+    score -= score.min(axis=1, keepdims=True) - 0.125
+    score /= score.sum(axis=1, keepdims=True)
+    label = rng.choice(np.array(labels, np.float64), (n, 1))
+    predicted = score.argmax(axis=1)
+    return Scored(score, score, label, rng.random(n), weights(rng, n), predicted)
+
+
+def independent(
+    rng: np.random.Generator, n: int, columns: int = CLASSES, labels: tuple[float, ...] = (0, 1)
+) -> Scored:
+    """Rows of independent classes, with ties of scores."""
+    score = rng.integers(0, 9, (n, columns)) / 8.0
+    label = rng.choice(np.array(labels, np.float64), (n, columns))
+    return Scored(score, score, label, rng.random(n), weights(rng, n), cut=0.5)
+
+
+def weights(rng: np.random.Generator, n: int) -> Floats:
+    return rng.choice(np.array([0.0, 0.5, 1.0, 3.25]), n) + 0.125
+
+
+class Results(Mapping[str, Values]):
+    """The metrics of all rows together, each computed when it is asked for."""
+
+    def __init__(self, metrics: dict[str, Metric], rows: Scored) -> None:
+        self._metrics = metrics
+        self._rows = rows
+        self._states: dict[Statistic, State] = {}
+
+    def __getitem__(self, name: str) -> Values:
+        metric = self._metrics[name]
+        if metric.statistic not in self._states:
+            segments = Segments.overall(len(self._rows))
+            self._states[metric.statistic] = metric.statistic.measure(self._rows, segments)
+        return metric.compute(self._states[metric.statistic])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._metrics)
+
+    def __len__(self) -> int:
+        return len(self._metrics)
+
+
+def values(head: HeadType, rows: Scored, *, weighted: bool, pair: bool = False) -> Results:
+    """Every metric of a model, or of a model and its baseline, of all rows together."""
+    own = scope(head, weighted=weighted)
+    return Results(pair_metrics(own) if pair else report_metrics(own), rows)
+
+
+def defined(results: Results, name: str) -> float:
+    """The value of a metric that must be defined."""
+    assert results[name].reason(0) is None, name
+    return float(results[name].value[0])
+
+
+def samples(head: HeadType, count: int = 12) -> list[tuple[Scored, Floats | None]]:
+    """Rows and the weights that scikit-learn is to take, with and without."""
+    rng = np.random.default_rng(5)
+    out: list[tuple[Scored, Floats | None]] = []
+    everything = tuple(range(CLASSES))
+    kinds = [(everything, everything), ((0, 2), everything), ((1, 3), (1, 2)), ((2,), (0, 1, 2))]
+    for number in range(count):
+        n = int(rng.integers(2, 80))
+        if head == "multi_class":
+            rows = exclusive(rng, n, *kinds[number % len(kinds)])
+        else:
+            rows = independent(rng, n, labels=(0, 0, 0, 1) if number % 2 else (0, 1))
+            if number % 3 == 2:
+                rows.label[:, number % CLASSES] = 0
+        out += [(rows, rows.weight), (replace(rows, weight=None), None)]
+    return out

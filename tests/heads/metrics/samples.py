@@ -1,0 +1,114 @@
+"""Rows of a binary head to compute metrics of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+
+from heads.metrics.base import Metric
+from heads.metrics.scope import HeadType, OperatingPoints, Scope
+from heads.statistics import Scored, Segments, State, Statistic
+from heads.statistics.cuts import ScoreSpace
+
+Floats = npt.NDArray[np.float64]
+
+law = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # Explaining a failure takes minutes.
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+)
+# As few cells as leave every cell of the scores below a lowest score.
+FEW_CELLS = st.sampled_from([5, 6, 8])
+
+AT = OperatingPoints(
+    recall=(0.1, 0.8, 1.0),
+    precision=(0.3, 0.5, 1.0),
+    specificity=(0.1, 0.9, 1.0),
+    false_positive_rate=(0.01, 0.1, 0.5),
+)
+
+
+def scope(
+    head: HeadType = "binary",
+    *,
+    weighted: bool = False,
+    thresholds: tuple[float, ...] = (0.25, 0.5, 0.9),
+    folds: int = 1,
+    space: ScoreSpace | None = None,
+) -> Scope:
+    several = head in ("multi_class", "multi_label")
+    names = ("a", "b", "c") if several else ("0", "1")
+    return Scope(
+        head,
+        names,
+        space or ScoreSpace("logits"),
+        () if head == "multi_class" else thresholds,
+        weighted,
+        (0, 1, 2) if several else (),
+        names if several else (),
+        report=True,
+        folds=folds,
+        at=AT,
+        top=(1, 2) if head == "multi_class" else (),
+    )
+
+
+def sigmoid(score: npt.ArrayLike) -> Floats:
+    s = np.asarray(score, np.float64)
+    small = np.exp(-np.abs(s))
+    return np.where(s >= 0, 1.0, small) / (1 + small)
+
+
+def scored(
+    score: npt.ArrayLike, label: npt.ArrayLike, weight: npt.ArrayLike | None = None
+) -> Scored:
+    """Rows of logits."""
+    s = np.asarray(score, np.float64).reshape(-1, 1)
+    y = np.asarray(label, np.float64).reshape(-1, 1)
+    p = sigmoid(s)
+    loss = -(y * np.log(p) + (1 - y) * np.log1p(-p))
+    return Scored(s, p, y, loss.ravel(), None if weight is None else np.array(weight, np.float64))
+
+
+def result(metric: Metric, rows: Scored) -> tuple[float, str | None]:
+    """The value of all rows together, and why it is undefined."""
+    values = metric.compute(measure(metric.statistic, rows))
+    return float(values.value[0]), values.reason(0)
+
+
+@lru_cache(maxsize=16)
+def measure(statistic: Statistic, rows: Scored) -> State:
+    return statistic.measure(rows, Segments.overall(len(rows)))
+
+
+Sample = tuple[Floats, Floats, Floats | None]
+
+
+@st.composite
+def samples(draw: st.DrawFn, *, both_labels: bool = False, size: int = 30) -> Sample:
+    """Scores that tie, labels, and weights of several magnitudes or none."""
+    n = draw(st.integers(2 if both_labels else 1, size))
+
+    def column(values: st.SearchStrategy[float]) -> Floats:
+        return np.array(draw(st.lists(values, min_size=n, max_size=n)), np.float64)
+
+    score = column(st.sampled_from([-6.5, -2.0, -1.0, 0.0, 0.25, 1.0, 3.0, 5.5, 1e-3]))
+    label = column(st.sampled_from([0.0, 1.0]))
+    if both_labels:
+        label[:2] = [0, 1]
+    weight = column(st.sampled_from([0.1, 0.25, 1.0, 3.0, 0.3, 700.0]))
+    return score, label, draw(st.sampled_from([None, weight]))
+
+
+def random_sample(seed: int, n: int = 500, *, weighted: bool = True) -> Sample:
+    rng = np.random.default_rng(seed)
+    score = rng.normal(-0.5, 1.5, n).round(1)
+    label = (rng.random(n) < sigmoid(score * 0.6 + 0.2)).astype(np.float64)
+    return score, label, rng.uniform(0.01, 3, n) if weighted else None

@@ -1,0 +1,143 @@
+"""Metrics of classes and of two models: by segment, without one fold, and without weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heads.metrics import (
+    class_rates,
+    flip_rates,
+    label_sets,
+    macro_areas,
+    multi_class_agreement,
+)
+from heads.metrics.base import Metric
+from heads.metrics.registry import pair_metrics, report_metrics
+from heads.metrics.scope import HeadType
+from heads.statistics import OVERALL, Scored, Segments
+from heads.statistics.views import fold_views, without_weights
+from tests.heads.metrics.class_rows import exclusive, independent, scope
+
+MODULES = {
+    module.__name__
+    for module in (class_rates, flip_rates, label_sets, macro_areas, multi_class_agreement)
+}
+HEADS: tuple[HeadType, ...] = ("multi_class", "multi_label", "binary")
+FOLDS = 4
+KEYS = [(("part", "int", i),) for i in range(5)]
+
+each_head = pytest.mark.parametrize("head", HEADS)
+
+
+def metrics(head: HeadType, *, weighted: bool = True, folds: int = FOLDS) -> list[Metric]:
+    """The metrics of the files above, of one model and of two."""
+    own = replace(scope(head, weighted=weighted), folds=folds)
+    found = [*report_metrics(own).values(), *pair_metrics(own).values()]
+    return [metric for metric in found if type(metric).__module__ in MODULES]
+
+
+def sample(head: HeadType) -> tuple[Scored, Segments]:
+    """Rows in segments and folds; some segments and folds have few rows, or none."""
+    rng = np.random.default_rng(11)
+    n = 90
+    every = (0, 1, 2, 3)
+    columns = 1 if head == "binary" else 4
+    own, other = (
+        exclusive(rng, n, every, every)
+        if head == "multi_class"
+        else independent(rng, n, columns, (0, 1, 0.5))
+        for _ in range(2)
+    )
+    rows = replace(own, baseline=replace(other, label=own.label, weight=own.weight))
+    index = rng.choice(5, n, p=[0.5, 0.3, 0.15, 0.03, 0.02])
+    index[:5] = range(5)
+    fold = np.where(index == 2, 1, rng.integers(0, FOLDS, n))
+    return rows, Segments(index, KEYS, fold=fold)
+
+
+@each_head
+def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
+    rows, segments = sample(head)
+    for metric in metrics(head, folds=1):
+        state = metric.statistic.measure(rows, segments)
+        together = metric.compute(state)
+        assert together.value.shape == (5,)
+        for i in range(5):
+            alone = metric.compute(state.take([i]))
+            assert alone.value.tolist() == [together.value[i]], metric.name
+            assert alone.reason(0) == together.reason(i), metric.name
+
+
+@each_head
+def test_without_a_fold_is_as_if_its_rows_were_not_there(head: HeadType) -> None:
+    rows, segments = sample(head)
+    assert segments.fold is not None
+    for metric in metrics(head):
+        for statistic in filter(None, (metric.statistic, metric.coarse)):
+            plain = statistic.without_folds()
+            views = fold_views(statistic.measure(rows, segments))
+            folds = statistic.folds
+            found = metric.compute(views.without)
+            assert np.isfinite(found.value).all()
+            for place in range(5 * folds):
+                key, fold = place // folds, place % folds
+                chosen = (segments.index == key) & ((segments.fold != fold) | (folds == 1))
+                if folds == 1 or not chosen.any():
+                    continue
+                own = np.flatnonzero(chosen)
+                expected = metric.compute(plain.measure(rows.take(own), Segments.overall(len(own))))
+                assert found.reason(place) == expected.reason(0), metric.name
+                # Cells left empty may change in which order a curve is added up.
+                assert found.value[place] == pytest.approx(expected.value[0], abs=1e-14)
+                if found.trials is not None:
+                    assert expected.trials is not None
+                    assert found.trials.rows[place] == expected.trials.rows[0]
+
+
+@each_head
+def test_without_weights_is_as_if_there_were_none(head: HeadType) -> None:
+    rows, segments = sample(head)
+    bare = replace(rows, weight=None)
+    plain = {metric.name: metric for metric in metrics(head, weighted=False)}
+    for metric in metrics(head):
+        state = fold_views(metric.statistic.measure(rows, segments))
+        other = fold_views(plain[metric.name].statistic.measure(bare, segments))
+        for one, two in ((state.whole, other.whole), (state.without, other.without)):
+            found, expected = metric.compute(without_weights(one)), metric.compute(two)
+            assert found.value.tolist() == expected.value.tolist(), metric.name
+            assert [found.reason(i) for i in range(5)] == [expected.reason(i) for i in range(5)]
+
+
+@each_head
+def test_proportions_know_what_they_are_a_share_of(head: HeadType) -> None:
+    rows, segments = sample(head)
+    proportions = [m for m in metrics(head) if m.name.startswith(("precision/", "recall/", "flip"))]
+    proportions = [m for m in proportions if not m.name.endswith(("/macro", "/weighted"))]
+    assert proportions
+    for metric in proportions:
+        trials = metric.compute(fold_views(metric.statistic.measure(rows, segments)).whole).trials
+        assert trials is not None, metric.name
+        assert trials.weight is not None
+        assert trials.weight_squared is not None
+        # By the inequality of Cauchy and Schwarz.
+        effective = trials.weight**2
+        assert (effective <= trials.rows * trials.weight_squared * (1 + 1e-12)).all(), metric.name
+        assert (trials.rows <= 4 * len(rows)).all()
+
+
+@each_head
+def test_no_rows_at_all(head: HeadType) -> None:
+    for metric in metrics(head, folds=1):
+        nothing = metric.compute(replace(metric.statistic.zero(), keys=(OVERALL,)))
+        assert nothing.value.tolist() == [0.0], metric.name
+        assert nothing.reason(0), metric.name
+
+
+@each_head
+def test_what_metrics_say_of_themselves(head: HeadType) -> None:
+    for metric in metrics(head):
+        assert metric.definition.endswith("."), metric.name
+        assert metric.low < metric.high

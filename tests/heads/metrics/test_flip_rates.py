@@ -1,0 +1,103 @@
+"""Flips between two models against going through the rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heads.metrics.registry import pair_metrics
+from heads.metrics.scope import HeadType
+from heads.statistics import Scored
+from tests.heads.metrics.class_rows import (
+    THRESHOLDS,
+    defined,
+    exclusive,
+    independent,
+    scope,
+    values,
+)
+
+
+def pair(head: HeadType, seed: int, labels: tuple[float, ...] = (0, 1)) -> Scored:
+    """Rows that two models scored."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    if head == "multi_class":
+        every = (0, 1, 2, 3)
+        own, other = (exclusive(rng, n, every, every) for _ in range(2))
+    else:
+        columns = 4 if head == "multi_label" else 1
+        own, other = (independent(rng, n, columns, labels) for _ in range(2))
+    return replace(own, baseline=replace(other, label=own.label, weight=own.weight))
+
+
+def brute_force(rows: Scored, cut: float | None, weighted: bool) -> dict[str, float]:
+    assert rows.baseline is not None
+    assert rows.weight is not None
+    sums = dict.fromkeys(
+        ("flip", "positive_to_negative", "negative_to_positive", "correct_to_wrong"), 0.0
+    )
+    sums["wrong_to_correct"] = total = 0.0
+    for row in range(len(rows)):
+        weight = rows.weight[row] if weighted else 1.0
+        if cut is None:
+            assert rows.predicted is not None
+            assert rows.baseline.predicted is not None
+            triples = [(rows.predicted[row], rows.baseline.predicted[row], rows.label[row, 0])]
+        else:
+            above, before = rows.score[row] > cut, rows.baseline.score[row] > cut
+            triples = list(zip(above, before, rows.label[row], strict=True))
+        for new, old, label in triples:
+            total += weight
+            sums["flip"] += weight * (new != old)
+            sums["positive_to_negative"] += weight * (old and not new)
+            sums["negative_to_positive"] += weight * (new and not old)
+            sums["correct_to_wrong"] += weight * (old == label and new != label)
+            sums["wrong_to_correct"] += weight * (old != label and new == label)
+    if cut is None:
+        sums = {name: value for name, value in sums.items() if "positive" not in name}
+    return {f"{name}_rate": value / total for name, value in sums.items()}
+
+
+@pytest.mark.parametrize("head", ["binary", "contrib_binary", "multi_label", "multi_class"])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_rates_equal_brute_force(head: HeadType, weighted: bool, seed: int) -> None:
+    rows = pair(head, seed, (0, 1, 0.5) if seed % 2 else (0, 1))
+    found = values(head, rows, weighted=weighted, pair=True)
+    cuts: dict[str, float | None] = {"": None}
+    if head != "multi_class":
+        cuts = {"": 0.5, **{f"/positive_threshold_{cut:g}": cut for cut in THRESHOLDS}}
+    expected = {
+        f"{name}{suffix}": value
+        for suffix, cut in cuts.items()
+        for name, value in brute_force(rows, cut, weighted).items()
+    }
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert defined(found, name) == pytest.approx(value, abs=1e-14), name
+        trials = found[name].trials
+        pairs = len(rows) * (4 if head == "multi_label" else 1)
+        # Squared weights are kept only where there are folds.
+        assert (trials is None) == weighted
+        assert trials is None or trials.rows.tolist() == [pairs]
+
+
+def test_which_flips_are_good() -> None:
+    for head in ("binary", "multi_class"):
+        good = {
+            name: metric.higher_is_better
+            for name, metric in pair_metrics(scope(head, weighted=False)).items()
+        }
+        assert good["correct_to_wrong_rate"] is False
+        assert good["wrong_to_correct_rate"] is True
+        assert good["flip_rate"] is None
+
+
+def test_no_flips_without_weight() -> None:
+    rows = pair("binary", 0)
+    zero = replace(rows, weight=np.zeros(len(rows)))
+    for name, result in values("binary", zero, weighted=True, pair=True).items():
+        assert result.reason(0) == "the weights sum to zero", name

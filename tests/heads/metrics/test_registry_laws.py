@@ -1,0 +1,171 @@
+"""What holds of every registered metric."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections import Counter
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from heads.metrics import registry
+from heads.metrics.base import Metric
+from heads.metrics.registry import estimator_metrics, report_metrics
+from heads.metrics.scope import HeadType
+from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments, State
+from heads.statistics.views import fold_views, without_weights
+from tests.heads.metrics.samples import scope, sigmoid
+
+HEADS = get_args(HeadType)
+SLACK = 1e-12
+FOLDS = 4
+
+
+def rows(head: HeadType, n: int, seed: int = 0) -> Scored:
+    own, rng = scope(head), np.random.default_rng(seed)
+    score = rng.normal(0, 2, (n, own.columns)).round(1)
+    probability = sigmoid(score)
+    label = rng.integers(0, 2, (n, own.columns)).astype(np.float64)
+    predicted = None
+    if head == "multi_class":
+        probability = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
+        label = rng.integers(0, own.columns, (n, 1)).astype(np.float64)
+        predicted = score.argmax(axis=1)
+    return Scored(score, probability, label, rng.random(n), rng.uniform(0.1, 3, n), predicted)
+
+
+def samples(head: HeadType) -> dict[str, Scored]:
+    """Rows that hurt."""
+    some, few = rows(head, 60), rows(head, 3, seed=1)
+    half = np.where(np.arange(60) < 30, 0.0, some.weight)
+    return {
+        "many": some,
+        "three": few,
+        "one": few.take(np.array([0])),
+        "zero labels": replace(some, label=np.zeros_like(some.label)),
+        "labels of one": replace(some, label=np.ones_like(some.label)),
+        "no weight": replace(some, weight=np.zeros(60)),
+        "half without weight": replace(some, weight=half),
+        "equal scores": replace(
+            some,
+            score=np.zeros_like(some.score),
+            probability=np.full_like(some.score, 1 / max(2, some.score.shape[1])),
+            predicted=None if some.predicted is None else np.zeros(60, np.int64),
+        ),
+    }
+
+
+def offered(head: HeadType) -> list[Metric]:
+    own = scope(head, folds=FOLDS, weighted=True)
+    return list(report_metrics(own).values())
+
+
+def check(metric: Metric, state: State, where: str) -> None:
+    with np.errstate(all="ignore"):
+        values = metric.compute(state)
+    assert values.value.shape == (len(state.keys),), where
+    for i, value in enumerate(values.value.tolist()):
+        assert math.isfinite(value), where
+        if values.reason(i) is None:
+            assert metric.low - SLACK <= value <= metric.high + SLACK, where
+    for trials in (values.trials,) if values.trials else ():
+        assert trials.rows.shape == values.value.shape, where
+        assert (trials.rows >= 0).all(), where
+
+
+def states(metric: Metric, sample: Scored) -> dict[str, State]:
+    """The states that a metric is asked about, by how they came to be."""
+    n, out = len(sample), {}
+    keys = [OVERALL, (("a", "int", 1),)]
+    segments = Segments(np.arange(n) % 2, keys, fold=(np.arange(n) // 2) % FOLDS)
+    for statistic in {metric.statistic, metric.coarse or metric.statistic}:
+        whole = fold_views(statistic.measure(sample, segments)).whole
+        out[f"{statistic.folds} folds"] = whole
+        out[f"{statistic.folds} folds, rows"] = without_weights(whole)
+        if statistic.folds > 1:
+            without = fold_views(statistic.measure(sample, segments)).without
+            out["without a fold"] = without
+            out["without a fold, rows"] = without_weights(without)
+    return out
+
+
+@pytest.mark.parametrize("name", samples("binary"))
+@pytest.mark.parametrize("head", HEADS)
+def test_every_metric_is_finite_and_within_bounds(head: HeadType, name: str) -> None:
+    sample = samples(head)[name]
+    known: dict[object, dict[str, State]] = {}
+    for metric in offered(head):
+        if (metric.statistic, metric.coarse) not in known:
+            known[metric.statistic, metric.coarse] = states(metric, sample)
+        for how, state in known[metric.statistic, metric.coarse].items():
+            check(metric, state, f"{metric.name}, {how}")
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_no_rows(head: HeadType) -> None:
+    for metric in offered(head):
+        state = replace(metric.statistic.without_folds().zero(), keys=(OVERALL,))
+        check(metric, state, metric.name)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_names_are_used_once(head: HeadType) -> None:
+    own = scope(head)
+    registry.report_metrics(own)
+    for kinds in (("estimator", "report"), ("pair",)):
+        paired = own if kinds != ("pair",) else replace(own, baseline=own.space)
+        names = [
+            metric.name
+            for types, kind, offer in registry._OFFERS
+            if head in types and kind in kinds
+            for metric in offer(paired)
+        ]
+        assert [name for name, times in Counter(names).items() if times > 1] == []
+        assert all(name.isascii() and " " not in name for name in names)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_metric_is_defined_in_words(head: HeadType) -> None:
+    for metric in offered(head):
+        assert metric.definition.endswith("."), metric.name
+        assert len(metric.definition) > 15, metric.name
+        assert metric.definition != inherited(metric), metric.name
+        assert metric.low < metric.high, metric.name
+
+
+def inherited(metric: Metric) -> str:
+    """What a class says that has no docstring of its own."""
+    return " ".join((Metric.__doc__ or "").partition("\n\n")[0].split())
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_metrics_travel(head: HeadType) -> None:
+    for metric in offered(head):
+        assert pickle.loads(pickle.dumps(metric)) == metric
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
+    n = 120
+    sample = rows(head, n)
+    keys = [(("slice", "int", i),) for i in range(5)]
+    segments = Segments(np.random.default_rng(1).integers(0, 5, n), keys)
+    known = {}
+    for metric in offered(head):
+        statistic = metric.statistic.without_folds()
+        if statistic not in known:
+            together = statistic.measure(sample, segments)
+            known[statistic] = together, [together.take([i]) for i in range(5)]
+        together, apart = known[statistic]
+        with np.errstate(all="ignore"):
+            values = metric.compute(together).value.tolist()
+            assert values == [float(metric.compute(s).value[0]) for s in apart], metric.name
+
+
+def test_the_estimator_has_no_metric_of_a_histogram() -> None:
+    for head in HEADS:
+        for metric in estimator_metrics(scope(head)).values():
+            assert not isinstance(metric.statistic, ScoreHistogram)

@@ -1,0 +1,260 @@
+"""Operating points, best F1 and the Kolmogorov-Smirnov statistic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ks_2samp
+from sklearn.metrics import f1_score, precision_recall_curve, roc_curve
+
+from heads.metrics.base import Metric
+from heads.metrics.registry import report_metrics
+from heads.statistics import Scored, ScoreHistogram
+from heads.statistics.cuts import ScoreSpace
+from heads.statistics.score_histogram import cell_floors
+from tests.heads.metrics.samples import (
+    AT,
+    FEW_CELLS,
+    Sample,
+    law,
+    measure,
+    random_sample,
+    result,
+    samples,
+    scope,
+    scored,
+    sigmoid,
+)
+
+NAMES = (
+    *(f"precision_at_recall_{at:g}" for at in AT.recall),
+    *(f"recall_at_precision_{at:g}" for at in AT.precision),
+    *(f"sensitivity_at_specificity_{at:g}" for at in AT.specificity),
+    *(f"recall_at_false_positive_rate_{at:g}" for at in AT.false_positive_rate),
+)
+SLACK = Fraction(1, 10**12)
+
+
+def metrics(weighted: bool) -> dict[str, Metric]:
+    return report_metrics(scope(weighted=weighted))
+
+
+# The definitions in fractions, one threshold after the other.
+
+
+def tables(sample: Sample) -> list[tuple[float, Fraction, Fraction]]:
+    """Threshold, TP and FP, from the highest score down."""
+    score, label, weight = sample
+    exact = [Fraction(w) for w in (np.ones(len(score)) if weight is None else weight).tolist()]
+    rows = list(zip(score.tolist(), label.tolist(), exact, strict=True))
+    out = []
+    for threshold in sorted({s for s, _, w in rows if w}, reverse=True):
+        above = [(y, w) for s, y, w in rows if s >= threshold]
+        tp = sum((w for y, w in above if y), Fraction(0))
+        fp = sum((w for y, w in above if not y), Fraction(0))
+        out.append((threshold, tp, fp))
+    return out
+
+
+def at_point(name: str, sample: Sample) -> tuple[Fraction | None, float | None]:
+    """The rate and its threshold on the scale of the score."""
+    curve = tables(sample)
+    positive, negative = curve[-1][1:] if curve else (Fraction(0), Fraction(0))
+    if not positive:
+        return None, None
+    other, _, demand_text = name.partition("_at_")[2].rpartition("_")
+    demand = Fraction(float(demand_text))
+    if other in ("specificity", "false_positive_rate") and not negative:
+        return None, None
+    found = []
+    for threshold, tp, fp in curve:
+        recall, precision = tp / positive, tp / (tp + fp)
+        if other == "recall":
+            meets, value = recall >= demand - SLACK, precision
+        elif other == "precision":
+            meets, value = precision >= demand - SLACK, recall
+        elif other == "specificity":
+            meets, value = 1 - fp / negative >= demand - SLACK, recall
+        else:
+            meets, value = fp / negative <= demand + SLACK, recall
+        if meets:
+            found.append((value, threshold))
+    if not found:
+        nothing = Fraction(0) if other in ("specificity", "false_positive_rate") else None
+        return nothing, None
+    best = max(value for value, _ in found)
+    return best, max(threshold for value, threshold in found if value >= best - SLACK)
+
+
+def check_points(sample: Sample, rounded: Sample, max_cells: int | None = None) -> None:
+    """Compares the points of a sample with those of its scores rounded to cells."""
+    own = metrics(sample[2] is not None)
+    rows = scored(*sample)
+    for name in NAMES:
+        threshold_name = f"threshold_at_{name.partition('_at_')[2]}"
+        value, reason = result(coarser(own[name], max_cells), rows)
+        threshold, why = result(coarser(own[threshold_name], max_cells), rows)
+        wanted, at = at_point(name, rounded)
+        assert (reason is None, why is None) == (wanted is not None, at is not None), name
+        assert value == pytest.approx(float(wanted or 0), abs=1e-12), name
+        assert threshold == (0 if at is None else pytest.approx(sigmoid(at), rel=1e-15)), name
+
+
+def coarser(metric: Metric, max_cells: int | None) -> Metric:
+    """The metric of a histogram of few cells."""
+    assert isinstance(metric.statistic, ScoreHistogram)
+    if max_cells is None:
+        return metric
+    return replace(metric, statistic=replace(metric.statistic, max_cells=max_cells))
+
+
+@law
+@given(samples())
+def test_points_of_every_threshold(sample: Sample) -> None:
+    check_points(sample, sample)
+
+
+@law
+@given(samples(), FEW_CELLS)
+def test_points_of_scores_rounded_to_cells(sample: Sample, max_cells: int) -> None:
+    check_points(sample, in_cells(sample, max_cells), max_cells)
+
+
+def in_cells(sample: Sample, max_cells: int) -> Sample:
+    """The sample with each score replaced by the lowest one of its cell."""
+    score, label, weight = sample
+    statistic = ScoreHistogram(weighted=weight is not None, max_cells=max_cells)
+    shift = measure(statistic, scored(score, label, weight)).shift
+    raw = (score + 0.0).view(np.uint64)
+    sign = np.uint64(1 << 63)
+    ordered = np.where(raw & sign, ~raw, raw | sign)
+    return cell_floors(ordered >> np.uint64(shift), shift), label, weight
+
+
+def test_a_demand_that_is_just_met() -> None:
+    # 1/49 is a float that times 49 is not 1, and two of five weights seem less than 2/5.
+    label = np.ones(49)
+    rows = scored(np.arange(49) / 10, label)
+    own = report_metrics(replace(scope(), at=replace(AT, recall=(1 / 49, 0.8))))
+    threshold = result(own[f"threshold_at_recall_{1 / 49:g}"], rows)
+    assert threshold == (pytest.approx(sigmoid(4.8)), None)
+    weights = np.full(5, 0.3)
+    assert np.cumsum(weights)[1] / np.cumsum(weights)[4] < 0.4
+    rows = scored(np.arange(5.0), np.ones(5), weights)
+    own = report_metrics(replace(scope(weighted=True), at=replace(AT, recall=(0.4,))))
+    assert result(own["threshold_at_recall_0.4"], rows)[0] == pytest.approx(sigmoid(3))
+
+
+def test_of_equal_thresholds_the_highest() -> None:
+    # Precision is 1/2 at 3 and at 1: with recall 1/2 and 1.
+    rows = scored([4, 3, 2, 1], [0, 1, 0, 1])
+    own = metrics(weighted=False)
+    assert result(own["precision_at_recall_0.1"], rows) == (0.5, None)
+    assert result(own["threshold_at_recall_0.1"], rows)[0] == pytest.approx(sigmoid(3))
+    assert result(own["threshold_at_best_f1"], rows)[0] == pytest.approx(sigmoid(1))
+
+
+def test_rounding_breaks_no_tie() -> None:
+    # The precision is 1/3 at three thresholds, but not in floats: at the lowest it seems best.
+    rows = scored(-np.arange(9.0), [0, 0, 1] * 3, np.full(9, 0.1))
+    found = result(metrics(weighted=True)["threshold_at_recall_0.1"], rows)[0]
+    assert found == pytest.approx(sigmoid(-2))
+
+
+def test_predicting_nothing() -> None:
+    rows = scored([4, 3], [0, 1])
+    own = metrics(weighted=False)
+    assert result(own["sensitivity_at_specificity_0.9"], rows) == (0, None)
+    assert result(own["threshold_at_specificity_0.9"], rows) == (
+        0,
+        "only predicting nothing is as demanded",
+    )
+    assert result(own["recall_at_precision_1"], rows) == (0, "no threshold is as demanded")
+    assert result(own["threshold_at_precision_1"], rows) == (0, "no threshold is as demanded")
+
+
+def test_scores_without_weight_are_no_thresholds() -> None:
+    rows = scored([4, 3, 1], [1, 1, 0], [0.0, 1.0, 1.0])
+    own = metrics(weighted=True)
+    assert result(own["threshold_at_precision_1"], rows)[0] == pytest.approx(sigmoid(3))
+
+
+def test_probabilities_are_thresholds_as_they_are() -> None:
+    score = np.array([[0.1], [0.7], [0.3]])
+    rows = Scored(score, score, np.array([[0.0], [1.0], [1.0]]), np.zeros(3))
+    own = report_metrics(scope(space=ScoreSpace("probabilities")))
+    assert result(own["threshold_at_best_f1"], rows) == (0.3, None)
+    assert result(own["threshold_at_recall_0.1"], rows) == (0.7, None)
+
+
+# scikit-learn and scipy.
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_points_of_scikit_learns_curves(seed: int, weighted: bool) -> None:
+    score, label, weight = random_sample(seed, weighted=weighted)
+    rows, own = scored(score, label, weight), metrics(weighted)
+    precision, recall, _ = precision_recall_curve(label, score, sample_weight=weight)
+    precision, recall = precision[:-1], recall[:-1]
+    fpr, tpr, _ = roc_curve(label, score, sample_weight=weight, drop_intermediate=False)
+    slack = 1e-12
+    for at in AT.recall:
+        wanted = precision[recall >= at - slack].max()
+        found = result(own[f"precision_at_recall_{at:g}"], rows)[0]
+        assert found == pytest.approx(wanted, rel=1e-12)
+    for at in AT.precision[:2]:
+        wanted = recall[precision >= at - slack].max()
+        found = result(own[f"recall_at_precision_{at:g}"], rows)[0]
+        assert found == pytest.approx(wanted, rel=1e-12)
+    for at in AT.specificity:
+        wanted = tpr[1 - fpr >= at - slack].max()
+        found = result(own[f"sensitivity_at_specificity_{at:g}"], rows)[0]
+        assert found == pytest.approx(wanted, rel=1e-12)
+    for at in AT.false_positive_rate:
+        wanted = tpr[fpr <= at + slack].max()
+        found = result(own[f"recall_at_false_positive_rate_{at:g}"], rows)[0]
+        assert found == pytest.approx(wanted, rel=1e-12)
+    assert result(own["kolmogorov_smirnov"], rows)[0] == pytest.approx(
+        np.abs(tpr - fpr).max(), rel=1e-12
+    )
+
+
+@law
+@given(samples(both_labels=True), st.none() | FEW_CELLS)
+def test_best_f1(sample: Sample, max_cells: int | None) -> None:
+    own, rows = metrics(sample[2] is not None), scored(*sample)
+    score, label, weight = sample if max_cells is None else in_cells(sample, max_cells)
+    found = {
+        t: f1_score(label, score >= t, sample_weight=weight) for t in sorted(set(score.tolist()))
+    }
+    best = max(found.values())
+    value, reason = result(coarser(own["best_f1"], max_cells), rows)
+    assert reason is None
+    assert value == pytest.approx(best, rel=1e-12)
+    threshold, _ = result(coarser(own["threshold_at_best_f1"], max_cells), rows)
+    highest = max(t for t, f1 in found.items() if f1 >= best - 1e-12)
+    assert threshold == pytest.approx(sigmoid(highest), rel=1e-15)
+
+
+@law
+@given(samples(both_labels=True), st.none() | FEW_CELLS)
+def test_kolmogorov_smirnov(sample: Sample, max_cells: int | None) -> None:
+    sample = (*sample[:2], None)
+    metric = coarser(metrics(weighted=False)["kolmogorov_smirnov"], max_cells)
+    score, label, _ = sample if max_cells is None else in_cells(sample, max_cells)
+    wanted = ks_2samp(score[label == 1], score[label == 0]).statistic
+    assert result(metric, scored(*sample)) == (pytest.approx(wanted, rel=1e-12), None)
+
+
+def test_both_tails_count() -> None:
+    # The other way round the distance is as large.
+    own = metrics(weighted=False)
+    assert result(own["kolmogorov_smirnov"], scored([1, 2], [1, 0])) == (1, None)
+    assert result(own["kolmogorov_smirnov"], scored([1, 2], [1, 1])) == (0, "no label is zero")
+    assert result(own["best_f1"], scored([1, 2], [0, 0])) == (0, "no label is positive")

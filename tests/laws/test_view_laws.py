@@ -1,0 +1,185 @@
+"""The views of a state equal what is measured from the rows that they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.statistics import (
+    OVERALL,
+    RowSums,
+    Scored,
+    ScoreHistogram,
+    Segments,
+    State,
+    Statistic,
+    merge,
+)
+from heads.statistics.codec import decode, encode
+from heads.statistics.views import fold_views, without_weights
+from tests.laws.batches import Sample, each_statistic, law, samples, split
+from tests.laws.states import assert_canonical, assert_same, fingerprint
+
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+
+Kind = type[Statistic]
+
+
+def fold_of(sample: Sample) -> npt.NDArray[np.int64]:
+    """The fold of each row."""
+    fold = sample.segments.fold
+    if fold is None or sample.statistic.folds == 1:
+        return np.zeros(len(sample), np.int64)
+    return fold
+
+
+def only(state: State, rows: npt.NDArray[np.bool_], key: int, segment: int) -> State:
+    """The table rows of one segment that are chosen, as a state."""
+    own = np.flatnonzero(rows & (state.segment == segment))
+    return State(
+        state.statistic,
+        (state.keys[key],) if len(own) else (),
+        np.zeros(len(own), np.int64),
+        state.group[own],
+        state.cell[own],
+        {name: column[own] for name, column in state.counts.items()},
+        {name: column.take(own) for name, column in state.sums.items()},
+        state.shift,
+    )
+
+
+def cells(state: State, segment: int) -> list[tuple[int, int]]:
+    own = state.segment == segment
+    return list(zip(state.group[own].tolist(), state.cell[own].tolist(), strict=True))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_all_folds_together_equal_measuring_without_folds(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    whole = fold_views(sample.measure()).whole
+    assert_canonical(whole)
+    assert_same(whole, sample.measured_as(sample.statistic.without_folds()))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_without_one_fold_equals_measuring_the_other_rows(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    plain, folds = sample.statistic.without_folds(), sample.statistic.folds
+    views = fold_views(sample.measure())
+    whole, without = views.whole, views.without
+    assert without.statistic == plain
+    assert without.keys == tuple(key for key in whole.keys for _ in range(folds))
+    assert without.shift == whole.shift
+    fold = fold_of(sample)
+    for left_out in range(folds):
+        others = replace(sample.take(np.flatnonzero(fold != left_out)), statistic=plain)
+        for segment, key in enumerate(whole.keys):
+            place = segment * folds + left_out
+            assert cells(without, place) == cells(whole, segment)
+            filled = without.counts["rows"] > 0
+            measured = others.of([key]).measure().coarsened(without.shift)
+            if not len(measured):
+                measured = replace(measured, shift=without.shift)
+            assert fingerprint(only(without, filled, place, place)) == fingerprint(measured)
+            # The cells that only the fold filled are empty in every column.
+            empty = only(without, ~filled, place, place)
+            assert not any(column.any() for column in empty.counts.values())
+            for column in empty.sums.values():
+                assert column.limbs.shape == column.specials.shape == (len(empty), 0)
+    assert all(column.is_canonical() for column in without.sums.values())
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_which_folds_have_rows(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    views = fold_views(sample.measure())
+    fold, keys = fold_of(sample), sample.segments.keys
+    pairs = {(keys[i], f) for i, f in zip(sample.segments.index, fold.tolist(), strict=True)}
+    expected = [
+        [(key, f) in pairs for f in range(sample.statistic.folds)] for key in views.whole.keys
+    ]
+    assert views.present.tolist() == expected
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_views_do_not_depend_on_how_the_state_came_about(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    parts = [decode(encode(part.measure())) for part in split(data, sample, 3)]
+    one, other = fold_views(sample.measure()), fold_views(merge(parts))
+    assert fingerprint(one.whole) == fingerprint(other.whole)
+    assert fingerprint(one.without) == fingerprint(other.without)
+    # Views of coarser segments are coarser segments of views.
+    together = sample.measure().regroup([[OVERALL]] * len(one.whole.keys))
+    assert_same(fold_views(together).whole, one.whole.regroup([[OVERALL]] * len(one.whole.keys)))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_without_weights_equals_measuring_without_them(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    statistic = sample.statistic
+    if not statistic.weighted:
+        return
+    if statistic.values and not statistic.both:
+        with pytest.raises(ValueError, match="`both`"):
+            without_weights(sample.measure())
+        statistic = replace(statistic, both=True)
+    state = sample.measured_as(statistic)
+    twin = without_weights(state)
+    assert_canonical(twin)
+    plain = replace(sample, scored=replace(sample.scored, weight=None))
+    assert_same(twin, plain.measured_as(statistic.without_weights()))
+    # Both views of one state may be taken in any order.
+    views, own = fold_views(state), fold_views(twin)
+    assert fingerprint(without_weights(views.whole)) == fingerprint(own.whole)
+    assert fingerprint(without_weights(views.without)) == fingerprint(own.without)
+
+
+@law
+@given(data=st.data())
+def test_the_whole_of_a_coarsened_histogram(data: st.DataObject) -> None:
+    state = data.draw(samples(ScoreHistogram)).measure()
+    shift = data.draw(st.integers(0, 63))
+    if len(state):
+        coarse = fold_views(state.coarsened(shift)).whole
+        assert_same(coarse, fold_views(state).whole.coarsened(shift))
+
+
+def test_digits_that_cancel_in_the_whole_are_there_without_a_fold() -> None:
+    loss = np.array([2.0**-300, -(2.0**-300), 1.0])
+    column = np.zeros((3, 1))
+    scored = Scored(column, column, column, loss)
+    segments = Segments(np.zeros(3, np.int64), (OVERALL,), fold=np.arange(3))
+    statistic = RowSums(values=("loss",), folds=3)
+    views = fold_views(statistic.measure(scored, segments))
+    assert views.whole["loss"].tolist() == [1.0]
+    assert views.without["loss"].tolist() == [1.0, 1.0, 0.0]
+    limbs = views.without.sums["loss"].limbs
+    assert limbs[0].tolist() != limbs[1].tolist() != limbs[2].tolist()
+    rest = [np.delete(loss, fold) for fold in range(3)]
+    measured = [
+        replace(statistic, folds=1).measure(
+            Scored(column[1:], column[1:], column[1:], part), Segments.overall(2)
+        )
+        for part in rest
+    ]
+    for fold, state in enumerate(measured):
+        own = views.without.sums["loss"].take(np.array([fold]))
+        assert (own.low, own.limbs.tolist()) == (
+            state.sums["loss"].low,
+            state.sums["loss"].limbs.tolist(),
+        )

@@ -1,0 +1,155 @@
+"""Counting, deciding and slicing against the slices of every row."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heads.statistics.scored import key_text
+from pipeline.slicing import (
+    SliceCounter,
+    Slicer,
+    decide,
+    entries,
+    fixed_table,
+    grouping,
+    numbering,
+    report_order,
+    resolving,
+)
+from tests.pipeline.slicing.by_row import (
+    MANY,
+    count,
+    counted,
+    cut,
+    expected_slices,
+    found_slices,
+    kept,
+    law,
+    merged,
+    other_of,
+    sliced_tables,
+    table_of,
+)
+
+
+def texts(counter: SliceCounter, specs: Any) -> list[dict[str, int]]:
+    found: list[dict[str, int]] = [{} for _ in specs]
+    for (spec, _), part in counter.counts().items():
+        assert not found[spec].keys() & part.counts.keys()
+        found[spec] |= part.counts
+    return found
+
+
+@law
+@given(sliced_tables(files=2), st.sampled_from([0, 1 << 16]))
+def test_the_rows_of_every_slice_are_counted(table: Any, many: int) -> None:
+    specs, files = table
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbering, "MANY", many)
+        found = texts(count(specs, files), specs)
+    expected = counted(specs, files)
+    assert found == [{key_text(key): n for key, n in one.items()} for one in expected]
+
+
+@law
+@given(sliced_tables(files=2), st.data())
+def test_how_rows_are_cut_and_merged_changes_nothing(table: Any, data: Any) -> None:
+    specs, files = table
+    whole = table_of(specs, files, 3)
+    pieces = [
+        piece
+        for rows in files
+        for piece in cut(rows, data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
+    ]
+    pieces = data.draw(st.permutations(pieces))
+    middle = data.draw(st.integers(0, len(pieces)))
+    counters = [count(specs, pieces[:middle]), count(specs, pieces[middle:])]
+    counts = merged(counters)
+    assert decide(specs, counts, MANY, 3) == whole
+    assert decide(specs, dict(reversed(counts.items())), MANY, 3) == whole
+    most = max(spec.max_slices for spec in specs)
+    short = {key: one.keep(most) for key, one in counts.items()}
+    assert decide(specs, short, MANY, 3) == whole
+
+
+@law
+@given(sliced_tables(), st.sampled_from([0, 1, 3, 200]))
+def test_the_largest_slices_are_kept(table: Any, max_largest: int) -> None:
+    specs, files = table
+    found = table_of(specs, files, max_largest)
+    counters = counted(specs, files)
+    rows: Counter[Any] = Counter()
+    for spec, slices, counter in zip(specs, found.specs, counters, strict=True):
+        own = kept(spec, counter)
+        keys = sorted(own, key=report_order)
+        folded = len(counter) - len(own)
+        assert slices.folded == folded
+        assert list(slices.keys) == keys + [other_of(spec)] * (folded > 0)
+        for key, examples in zip(slices.keys, slices.examples, strict=True):
+            if key in own:
+                assert examples == counter[key]
+                rows[key] = counter[key]
+            else:
+                other = sum(counter[key] for key in counter if key not in own)
+                assert examples in (None, other)
+                rows[key] = other
+    ranked = sorted(rows, key=lambda key: (-rows[key], key_text(key)))
+    if not found.problems:
+        assert found.largest == set(ranked[:max_largest])
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+@law
+@given(
+    sliced_tables(files=2),
+    st.sampled_from([0, 1, 5, 200]),
+    st.sampled_from([1, 8, 4096]),
+    st.sampled_from([1, 20, 1 << 20]),
+    st.sampled_from([1, 10, 1 << 18]),
+    st.data(),
+)
+def test_rows_are_measured_in_their_slices(
+    table: Any, max_largest: int, cross: int, grid: int, dense: int, data: Any
+) -> None:
+    specs, files = table
+    decided = table_of(specs, files, max_largest)
+    if decided.problems:
+        return
+    expected = expected_slices(specs, files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grouping, "MAX_CROSS", cross)
+        patch.setattr(grouping, "MAX_GRID", grid)
+        patch.setattr(resolving, "DENSE", dense)
+        slicer = Slicer(specs, decided)
+        assert found_slices(slicer, files) == expected
+        pieces = [
+            piece
+            for rows in files
+            for piece in cut(rows, data.draw(st.lists(st.integers(0, len(rows)), max_size=2)))
+        ]
+        assert found_slices(slicer, pieces) == expected
+        assert found_slices(Slicer(specs, decided), pieces) == expected
+
+
+@law
+@given(sliced_tables(files=2))
+def test_a_fixed_table_has_the_slices_of_every_row(table: Any) -> None:
+    specs, files = table
+    fixed = fixed_table(specs, 200)
+    if fixed is None:
+        return
+    assert found_slices(Slicer(specs, fixed), files) == expected_slices(specs, files)
+    for slices, counter in zip(fixed.specs, counted(specs, files), strict=True):
+        assert set(slices.keys) >= counter.keys()
+        assert list(slices.keys) == sorted(slices.keys, key=report_order)
+    assert fixed.largest == {key for slices in fixed.specs for key in slices.keys}
+
+
+def test_the_bound_of_combinations_is_the_one_told() -> None:
+    assert entries.MAX_COMBINATIONS == 1000

@@ -1,0 +1,372 @@
+"""Standard errors, intervals and p-values of a report, against evaluations without each fold."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from pipeline.confidence.intervals import FEW, binomial_interval
+from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
+from pipeline.estimates import NO_FOLDS, NOT_LARGEST
+from pipeline.evaluate import Evaluation, evaluate
+from pipeline.folds import folds_by_key
+from tests.pipeline.tables import plan_of, slices_of
+
+FOLDS = 14
+METRICS = (
+    "average_loss",
+    "accuracy",
+    "precision",
+    "f1",
+    "brier_score",
+    "label/mean",
+    "auc",
+    "auc_precision_recall",
+    "roc_auc",
+    "average_precision",
+    "kolmogorov_smirnov",
+    "expected_calibration_error",
+)
+A, B, MISSING = ("g", "string", "a"), ("g", "string", "b"), ("g", "missing", None)
+# Read by fold in the largest slices alone.
+HISTOGRAMS = ("auc", "auc_precision_recall", "roc_auc", "average_precision", "kolmogorov_smirnov")
+
+
+def config(confidence: str, metrics: tuple[str, ...] = METRICS, weight: str = ", weight: w") -> str:
+    return (
+        f"slices: [g]\nconfidence: {{{confidence}}}\nheads: {{h: {{type: binary, logits: s,"
+        f" label: y{weight}, baseline: {{logits: t}}, metrics: [{', '.join(metrics)}]}}}}"
+    )
+
+
+KEYED = f"folds: {FOLDS}, key: id"
+
+
+@cache
+def table() -> pa.Table:
+    """Few distinct scores, so that no histogram is coarse."""
+    rng = np.random.default_rng(5)
+    rows = 700
+    s = rng.normal(0, 2, rows).round(1)
+    return pa.table(
+        {
+            "s": s,
+            "t": (s + rng.normal(0, 1, rows)).round(1),
+            "y": (rng.random(rows) < 1 / (1 + np.exp(-s))).astype(np.int64),
+            "w": rng.gamma(2, 1, rows).round(2),
+            "g": pa.array(rng.choice(["a", "b"], rows), mask=rng.random(rows) < 0.2),
+            "id": rng.integers(0, 90, rows),
+        }
+    )
+
+
+@cache
+def whole(confidence: str = KEYED, weight: str = ", weight: w") -> Evaluation:
+    return evaluate(table(), plan_of(config(confidence, weight=weight)))
+
+
+@cache
+def without() -> list[Evaluation]:
+    """Evaluations without the rows of each fold."""
+    plan = plan_of(config("folds: 0"))
+    return [evaluate(table().filter(pa.array(folds() != each)), plan) for each in range(FOLDS)]
+
+
+@cache
+def folds() -> Any:
+    return folds_by_key(table()["id"].combine_chunks(), FOLDS)
+
+
+def present(key: Any) -> list[int]:
+    """The folds that have rows in a slice."""
+    own = [key is None or value == key[2] for value in table()["g"].to_pylist()]
+    return sorted(set(folds()[own].tolist()))
+
+
+def part(entry: dict[str, Any], of: str) -> dict[str, Any]:
+    """The metrics of a model, or those of the candidate less those of the baseline."""
+    if of == "unweighted":
+        return {name: value["unweighted"] for name, value in entry["metrics"].items()}
+    found: dict[str, Any] = {
+        "candidate": entry["metrics"],
+        "baseline": entry["baseline"]["metrics"],
+        "difference": entry["difference"],
+    }[of]
+    return found
+
+
+@pytest.mark.parametrize("of", ["candidate", "baseline", "difference", "unweighted"])
+@pytest.mark.parametrize("key", [None, A, B, MISSING])
+def test_errors_are_those_of_the_jackknife(of: str, key: Any) -> None:
+    found = part(slices_of(whole())[key], of)
+    assert set(found) == set(METRICS)
+    others = [part(slices_of(without()[fold])[key], of) for fold in present(key)]
+    count = len(others)
+    assert count > 10
+    for name in METRICS:
+        if (of, name) == ("difference", "label/mean"):
+            assert found[name] == {"value": pytest.approx(0, abs=1e-15), "no_interval": AGREE}
+            continue
+        replicates = np.array([other[name]["value"] for other in others])
+        squares = ((replicates - replicates.mean()) ** 2).sum()
+        expected = math.sqrt((count - 1) / count * squares)
+        assert found[name]["standard_error"] == pytest.approx(expected, rel=1e-9), name
+        assert found[name]["lower"] < found[name]["value"] < found[name]["upper"]
+
+
+def test_values_do_not_depend_on_folds() -> None:
+    alone = slices_of(whole("folds: 0"))
+    for key, entry in slices_of(whole()).items():
+        for of in ("candidate", "baseline", "difference", "unweighted"):
+            for name, metric in part(entry, of).items():
+                other = part(alone[key], of)[name]
+                assert metric["value"] == other["value"]
+                assert other.keys() == {"value", "no_interval"} | other.keys() & {"unweighted"}
+                assert other["no_interval"] == NO_FOLDS
+
+
+def test_unweighted_metrics_are_those_of_a_head_without_weights() -> None:
+    alone = slices_of(whole(weight=""))
+    for key, entry in slices_of(whole()).items():
+        for of in ("metrics", "baseline"):
+            own = entry[of] if of == "metrics" else entry[of]["metrics"]
+            other = alone[key][of] if of == "metrics" else alone[key][of]["metrics"]
+            assert {name: value["unweighted"] for name, value in own.items()} == other
+
+
+def test_intervals_are_those_of_students_distribution() -> None:
+    entry = slices_of(whole())[None]
+    t = stats.t.ppf(0.975, FOLDS - 1)
+    for name, metric in entry["difference"].items():
+        if name == "label/mean":
+            continue
+        half = t * metric["standard_error"]
+        ends = metric["value"] - half, metric["value"] + half
+        assert (metric["lower"], metric["upper"]) == pytest.approx(ends, rel=1e-9), name
+    # A share: on the scale of the logit.
+    metric = entry["metrics"]["roc_auc"]
+    value = metric["value"]
+    half = t * metric["standard_error"] / (value * (1 - value))
+    ends = [1 / (1 + math.exp(-math.log(value / (1 - value)) - sign * half)) for sign in (-1, 1)]
+    assert [metric["lower"], metric["upper"]] == pytest.approx(ends, rel=1e-9)
+    # A loss: on that of the logarithm.
+    metric = entry["metrics"]["average_loss"]
+    half = t * metric["standard_error"] / metric["value"]
+    ends = [metric["value"] * math.exp(sign * half) for sign in (-1, 1)]
+    assert [metric["lower"], metric["upper"]] == pytest.approx(ends, rel=1e-9)
+
+
+def test_a_lower_level_gives_narrower_intervals_of_the_same_errors() -> None:
+    narrow, wide = (
+        slices_of(evaluate(table(), plan_of(config(f"{KEYED}, level: {level}"))))[None]["metrics"]
+        for level in (0.5, 0.95)
+    )
+    for name in METRICS:
+        assert narrow[name]["standard_error"] == wide[name]["standard_error"]
+        assert wide[name]["lower"] < narrow[name]["lower"] < narrow[name]["upper"]
+        assert narrow[name]["upper"] < wide[name]["upper"]
+
+
+def test_the_p_value_of_a_worse_candidate() -> None:
+    higher_is_better = dict.fromkeys(METRICS, True) | {
+        "average_loss": False,
+        "brier_score": False,
+        "expected_calibration_error": False,
+    }
+    for key, entry in slices_of(whole()).items():
+        for name, metric in entry["difference"].items():
+            if name == "label/mean":
+                assert "p_worse" not in metric
+                continue
+            gain = metric["value"] if higher_is_better[name] else -metric["value"]
+            degrees = len(present(key)) - 1
+            expected = stats.t.cdf(gain / metric["standard_error"], degrees)
+            assert metric["p_worse"] == pytest.approx(expected, rel=1e-9), name
+        assert all("p_worse" not in metric for metric in entry["metrics"].values())
+
+
+def test_folds_without_rows_are_no_folds() -> None:
+    # So many keys as to fill 9, and then 10, folds.
+    keys = np.arange(200)
+    fold = folds_by_key(pa.array(keys), 20)
+    for wanted in (9, 10):
+        few = pa.array(keys[fold < wanted][:300])
+        rows = len(few)
+        rng = np.random.default_rng(wanted)
+        columns = {"s": rng.normal(size=rows), "y": rng.integers(0, 2, rows), "id": few}
+        text = "confidence: {key: id}\nheads: {h: {type: binary, logits: s, label: y}}"
+        metric = slices_of(evaluate(pa.table(columns), plan_of(text)))[None]["metrics"]
+        for name in ("average_loss", "auc", "roc_auc"):
+            if wanted == 9:
+                assert metric[name]["no_interval"] == FEW_FOLDS
+                assert "lower" not in metric[name]
+                continue
+            t = stats.t.ppf(0.975, 9)
+            value, error = metric["average_loss"]["value"], metric["average_loss"]["standard_error"]
+            upper = value * math.exp(t * error / value)
+            assert metric["average_loss"]["upper"] == pytest.approx(upper, rel=1e-9)
+
+
+def entry_of(
+    columns: dict[str, Any], metrics: tuple[str, ...], weight: str = "", keyed: bool = True
+) -> dict[str, Any]:
+    key = "key: id" if keyed else ""
+    text = (
+        f"confidence: {{{key}}}\nheads: {{h: {{type: binary, logits: s, label: y{weight},"
+        f" metrics: [{', '.join(metrics)}]}}}}"
+    )
+    found: dict[str, Any] = slices_of(evaluate(pa.table(columns), plan_of(text)))[None]["metrics"]
+    return found
+
+
+def test_why_there_is_no_interval() -> None:
+    rows = 400
+    s = np.where(np.arange(rows) % 2, 1.0, -1.0)
+    columns = {"s": s, "y": (s > 0).astype(int), "id": np.arange(rows)}
+    found = entry_of(columns, ("roc_auc", "label/mean", "average_loss", "kolmogorov_smirnov"))
+    # Every score is right, whatever is left out.
+    assert found["roc_auc"] == {"value": 1.0, "no_interval": AGREE}
+    assert found["kolmogorov_smirnov"]["no_interval"] == AGREE
+    assert found["average_loss"]["no_interval"] == AGREE
+    assert "lower" in found["label/mean"]
+    # One positive label: without its fold there is none.
+    one = columns | {"y": (np.arange(rows) == 7).astype(int)}
+    found = entry_of(one, ("roc_auc", "recall", "average_loss"))
+    assert found["roc_auc"]["no_interval"] == UNDEFINED
+    # A proportion of one row has the binomial interval.
+    assert (found["recall"]["lower"], found["recall"]["upper"]) == pytest.approx((0.025, 1.0))
+    assert "standard_error" not in found["recall"]
+    # No positive label: there is no value either.
+    none = columns | {"y": np.zeros(rows, int)}
+    assert entry_of(none, ("roc_auc",))["roc_auc"] == {
+        "value": None,
+        "reason": "no label is positive",
+    }
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rare_proportions_have_the_binomial_interval(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    rows = 900
+    y = rng.integers(0, 2, rows)
+    wrong = np.isin(np.arange(rows), rng.choice(rows, FEW - 4, replace=False))
+    w = rng.gamma(3, 1, rows)
+    columns = {"s": np.where(wrong, -1.0, 1.0) * (2 * y - 1), "y": y, "id": np.arange(rows), "w": w}
+    found = entry_of(columns, ("accuracy", "f1"), ", weight: w" if weighted else "")
+    accuracy = found["accuracy"]
+    share = np.average(~wrong, weights=w if weighted else None)
+    assert accuracy["value"] == pytest.approx(share, rel=1e-12)
+    size = w.sum() ** 2 / (w**2).sum() if weighted else rows
+    size = min(size, share * (1 - share) / accuracy["standard_error"] ** 2)
+    ends = binomial_interval(np.array([share]), np.array([size]), 0.95)
+    assert [accuracy["lower"], accuracy["upper"]] == pytest.approx(np.ravel(ends), rel=1e-9)
+    # Clopper and Pearson's, by the other definition of its ends.
+    lower = stats.beta.ppf(0.025, share * size, size - share * size + 1)
+    assert accuracy["lower"] == pytest.approx(lower, rel=1e-9)
+    # F1 is no proportion of rows.
+    t = stats.t.ppf(0.975, 19) * found["f1"]["standard_error"]
+    value = found["f1"]["value"]
+    logit = math.log(value / (1 - value)) - t / (value * (1 - value))
+    assert found["f1"]["lower"] == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-9)
+
+
+def test_rows_of_one_key_are_no_more_than_one() -> None:
+    rng = np.random.default_rng(1)
+    s, y = rng.normal(size=300), rng.integers(0, 2, 300)
+    once = {"s": s, "y": y, "id": np.arange(300)}
+    often = {name: np.repeat(values, 9) for name, values in once.items()}
+    single, repeated = (entry_of(each, METRICS[:9]) for each in (once, often))
+    for name in METRICS[:9]:
+        for field in ("value", "standard_error", "lower", "upper"):
+            found, expected = repeated[name][field], single[name][field]
+            assert found == pytest.approx(expected, rel=1e-9), (name, field)
+    # Without the key they would seem to know more.
+    assert (
+        entry_of(often, ("average_loss",), keyed=False)["average_loss"]["standard_error"]
+        < 0.6 * single["average_loss"]["standard_error"]
+    )
+
+
+def test_small_slices_have_all_values_and_say_which_intervals_they_lack() -> None:
+    few = slices_of(whole(f"{KEYED}, max_slices: 1"))
+    largest = max((A, B, MISSING), key=lambda key: few[key]["examples"])
+    for key, every in slices_of(whole()).items():
+        if key in (None, largest):
+            assert few[key] == every
+            continue
+        for of in ("candidate", "baseline", "difference", "unweighted"):
+            own, expected = part(few[key], of), part(every, of)
+            for name in METRICS:
+                assert own[name]["value"] == expected[name]["value"]
+                if name in HISTOGRAMS or name == "expected_calibration_error":
+                    assert own[name]["no_interval"] == NOT_LARGEST
+                    assert "standard_error" not in own[name]
+                else:
+                    assert own[name] == expected[name]
+
+
+def test_slices_that_got_worse() -> None:
+    rng = np.random.default_rng(3)
+    rows = 4000
+    g = rng.integers(0, 12, rows)
+    t = rng.normal(0, 2, rows)
+    y = (rng.random(rows) < 1 / (1 + np.exp(-t))).astype(int)
+    s = t + np.where(g < 3, 2.5, 0.4) * rng.normal(size=rows)
+    columns = {"s": s.round(1), "t": t.round(1), "y": y, "g": g, "k": g % 4, "id": np.arange(rows)}
+    columns["g"] = np.where((g == 11) & (np.arange(rows) % 9 > 0), 10, g)
+    text = (
+        "slices: [g, k]\nmin_slice_size: 200\nconfidence: {key: id, level: 0.9}\n"
+        "heads: {h: {type: binary, logits: s, label: y, baseline: {logits: t},"
+        " metrics: [average_loss, roc_auc, label/mean, accuracy]}}"
+    )
+    evaluation = evaluate(pa.table(columns), plan_of(text))
+    entries = slices_of(evaluation)
+    assert {entry["small"] for entry in entries.values()} == {False, True}
+    families: list[tuple[int | None, list[Any]]] = [(None, [None])]
+    families += [(i, [k for k in entries if k and k[0] == c]) for i, c in enumerate("gk")]
+    expected = []
+    for name in ("average_loss", "roc_auc", "accuracy"):
+        for number, keys in families:
+            own = [key for key in keys if entries[key]["examples"] >= 200]
+            p = np.array([entries[key]["difference"][name]["p_worse"] for key in own])
+            adjusted = stats.false_discovery_control(p)
+            expected += [
+                (name, number, key, pytest.approx(q, rel=1e-12))
+                for key, q in zip(own, adjusted, strict=True)
+                if q <= 0.1
+            ]
+    found = [
+        (
+            one["metric"],
+            one["slices"],
+            next(((c["column"], c["kind"], c["value"]) for c in one["slice"]), None),
+            one["p_adjusted"],
+        )
+        for one in evaluation.report["heads"]["h"]["worse"]
+    ]
+    # In the order of the report's metrics.
+    names = list(dict.fromkeys(name for name, *_ in found))
+    assert found == sorted(expected, key=lambda one: names.index(one[0]))
+    worse = {(name, key) for name, _, key, _ in found}
+    # Those that were made worse, and not all.
+    assert {("average_loss", ("g", "int", i)) for i in range(3)} <= worse
+    assert len(worse) < 3 * sum(not entry["small"] for entry in entries.values())
+    for one in evaluation.report["heads"]["h"]["worse"]:
+        key = next(((c["column"], c["kind"], c["value"]) for c in one["slice"]), None)
+        metric = entries[key]["difference"][one["metric"]]
+        assert (one["difference"], one["p_worse"]) == (metric["value"], metric["p_worse"])
+
+
+def test_equal_models_differ_by_nothing() -> None:
+    both = table().set_column(1, "t", table()["s"])
+    head = evaluate(both, plan_of(config(KEYED))).report["heads"]["h"]
+    for entry in head["slices"]:
+        for metric in entry["difference"].values():
+            assert metric == {"value": 0.0, "no_interval": AGREE}
+    assert head["worse"] == []
