@@ -20,7 +20,7 @@ from pipeline.columns import ColumnError, Rows
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.extract import element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadData, BadRow, Facts
-from pipeline.folds import folds_by_key, folds_by_row
+from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
 from pipeline.readers import WorkItem, plan_items, read_rows
@@ -85,10 +85,11 @@ class Evaluator:
         try:
             rows = rows.where(keep_mask(self._plan.config.where, rows))
             facts = Facts(rows=read, kept=len(rows))
-            fold = self._fold(rows)
+            hashes = row_hashes(rows.path, rows.numbers) if self._plan.folds > 1 else None
+            fold = None if hashes is None else self._fold(rows, hashes)
             self._passes = self._slicer.segments(rows)
             for head in self._plan.heads.values():
-                facts += self._add_head(head, rows, fold, sink)
+                facts += self._add_head(head, rows, fold, hashes, sink)
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return facts
@@ -115,20 +116,28 @@ class Evaluator:
             return first.sibling()
         return self._first.setdefault((head, number), statistic.accumulator())
 
-    def _fold(self, rows: Rows) -> Ints | None:
-        """The fold of each row `[n]`; None without intervals."""
+    def _fold(self, rows: Rows, hashes: Hashes) -> Ints:
+        """The fold of each row `[n]`."""
         folds, key = self._plan.folds, self._plan.config.confidence.key
-        if folds == 1:
-            return None
         if key is None:
-            return folds_by_row(rows.path, rows.numbers, folds)
+            return folds_of(hashes, folds)
         values, several = rows.scalars(key)
         if several is not None:
             row = rows.numbers[np.flatnonzero(several)[0]]
             raise ColumnError(f"column '{key}' has a list of several values in row {row}")
-        return folds_by_key(values, folds)
+        try:
+            return folds_by_key(values, folds)
+        except ColumnError as error:
+            raise ColumnError(f"column '{key}': {error}") from error
 
-    def _add_head(self, head: HeadPlan, rows: Rows, fold: Ints | None, sink: Sink | None) -> Facts:
+    def _add_head(
+        self,
+        head: HeadPlan,
+        rows: Rows,
+        fold: Ints | None,
+        hashes: Hashes | None,
+        sink: Sink | None,
+    ) -> Facts:
         columns = extract(head.config, rows)
         facts = Facts(lengths=element_lengths(head.config, rows))
         good: Ints | None = None
@@ -141,8 +150,9 @@ class Evaluator:
             columns, rows = columns.without(bad), rows.where(~bad)
             good = np.flatnonzero(~bad)
             fold = None if fold is None else fold[good]
-        scored = score_rows(head, columns, rows, identify=fold is not None)
-        models = measured_models(scored)
+            hashes = None if hashes is None else hashes[good]
+        scored = score_rows(head, columns, hashes)
+        models = measured_models(scored, len(self._passes))
         for place, own in enumerate(self._passes):
             measurement = Measurement(models, own, good, fold)
             for number, (model, statistic) in enumerate(head.measured):

@@ -51,7 +51,7 @@ def folds_by_row(path: str, numbers: Integers, folds: int) -> Integers:
     >>> folds_by_row("days/1/part-0.parquet", np.arange(6), 20)
     array([18,  1, 12,  0, 14, 18])
     """
-    return _fold(row_hashes(path, numbers), folds)
+    return folds_of(row_hashes(path, numbers), folds)
 
 
 def folds_by_key(array: pa.Array, folds: int) -> Integers:
@@ -76,7 +76,7 @@ def folds_by_key(array: pa.Array, folds: int) -> Integers:
     >>> folds_by_key(pa.array(["42", "7", None]), 20)
     array([8, 2, 0])
     """
-    return _fold(_key_hashes(array), folds)
+    return folds_of(_key_hashes(array), folds)
 
 
 def row_hashes(path: str, numbers: Integers) -> Hashes:
@@ -90,6 +90,19 @@ def row_hashes(path: str, numbers: Integers) -> Hashes:
     """
     name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
     return mix(_text_hashes(pa.array([name]), pa.binary()), numbers.view(np.uint64))
+
+
+def folds_of(hashes: Hashes, folds: int) -> Integers:
+    """The fold of each hash: its upper half as a fraction of 2**32, times the number of folds.
+
+    Args:
+        hashes: uint64 `[n]`.
+        folds: how many folds there are, 1 to 2**32.
+    """
+    upper = hashes >> _HALF
+    upper *= np.uint64(folds)
+    upper >>= _HALF
+    return upper.view(np.int64)
 
 
 def mix(hashes: Hashes, values: Hashes) -> Hashes:
@@ -124,14 +137,6 @@ def _mix(hashes: Hashes, values: Hashes, out: Hashes | None = None) -> Hashes:
     np.right_shift(out, _SHIFTS[2], out=shifted)
     out ^= shifted
     return out
-
-
-def _fold(hashes: Hashes, folds: int) -> Integers:
-    """The upper half of each hash as a fraction of 2**32, times the number of folds; in place."""
-    hashes >>= _HALF
-    hashes *= np.uint64(folds)
-    hashes >>= _HALF
-    return hashes.view(np.int64)
 
 
 def _key_hashes(array: pa.Array) -> Hashes:

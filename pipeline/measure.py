@@ -12,50 +12,58 @@ import numpy.typing as npt
 from heads.scoring import score, without_weightless_losses
 from heads.statistics import Scored, Segments
 from heads.statistics.base import Reach
-from pipeline.columns import Rows
 from pipeline.extract import Extracted
-from pipeline.folds import mix, row_hashes
+from pipeline.folds import Hashes
 from pipeline.plan import HeadPlan
 from pipeline.slicing import Pass
 
 Ints = npt.NDArray[np.int64]
 
 
-def score_rows(head: HeadPlan, columns: Extracted, rows: Rows, *, identify: bool) -> Scored:
+# Odd numbers with well mixed bits: the fractions of the golden ratio and of pi.
+_LABEL, _WEIGHT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
+_FINAL = np.uint64(0xD1342543DE82EF95)
+
+
+def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Scored:
     """The rows as the head scores them, those of its baseline beside.
 
     Args:
         head: the head.
         columns: its columns.
-        rows: the same rows.
-        identify: whether rows need a hash that tells them from those of other runs.
+        hashes: uint64 `[n]`, the hash of each row by its place; None if rows need not be told
+            from those of other runs.
     """
     models = [
         score(model.scope.head, model.scope.space.kind, scores, columns.labels, columns.weights)
         for model, scores in zip(head.models, (columns.scores, columns.baseline), strict=False)
         if scores is not None
     ]
-    identity = _identity(columns, rows) if identify else None
+    identity = None if hashes is None else _identity(columns, hashes)
     baseline = models[1] if len(models) > 1 else None
     return replace(models[0], baseline=baseline, identity=identity)
 
 
-def _identity(columns: Extracted, rows: Rows) -> npt.NDArray[np.uint64]:
+def _identity(columns: Extracted, hashes: Hashes) -> Hashes:
     """A hash of file and number, label and weight of each row `[n]`."""
-    hashes = row_hashes(rows.path, rows.numbers)
-    labels = columns.labels + 0.0
-    # Odd multipliers, each of its own class; sums of whole numbers have no order.
-    factors = 2 * row_hashes("classes", np.arange(labels.shape[1])) + np.uint64(1)
-    hashes = mix(hashes, (labels.view(np.uint64) * factors).sum(axis=1, dtype=np.uint64))
-    if columns.weights is None:
-        return hashes
-    return mix(hashes, (columns.weights + 0.0).view(np.uint64))
+    # Adding zero makes -0.0 the same as 0.0. Each class has a factor of its own.
+    bits = (columns.labels + 0.0).view(np.uint64)
+    classes = np.arange(bits.shape[1], dtype=np.uint64)
+    mixed: Hashes = (bits * (_LABEL * (2 * classes + np.uint64(1)))).sum(axis=1, dtype=np.uint64)
+    if columns.weights is not None:
+        mixed += (columns.weights + 0.0).view(np.uint64) * _WEIGHT
+    # Exclusive or, so that two rows cannot swap their labels unnoticed.
+    mixed ^= hashes
+    mixed *= _FINAL
+    return mixed
 
 
-def measured_models(scored: Scored) -> list[Scored]:
-    """What is measured of scored rows, a batch a model."""
+def measured_models(scored: Scored, passes: int) -> list[Scored]:
+    """What is measured of scored rows in so many passes, a batch a model."""
     models = (scored, scored.baseline)
-    return [without_weightless_losses(one) for one in models if one is not None]
+    return [
+        replace(without_weightless_losses(one), passes=passes) for one in models if one is not None
+    ]
 
 
 class Measurement:

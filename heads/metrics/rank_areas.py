@@ -21,6 +21,8 @@ from heads.metrics.scope import Scope
 
 Bound = Literal["value", "lower", "upper"]
 # What a pair within one cell counts.
+ROUNDING = 1e-12
+"""More than sums over the cells of a histogram can be off by."""
 TIES: dict[Bound, float] = {"value": 0.5, "lower": 0.0, "upper": 1.0}
 
 
@@ -57,6 +59,7 @@ class RocAuc(RankMetric):
         # Shares of what is summed up here, so that rounding takes none beyond 1.
         share = divide(reached - (1 - ties) * curve.negative, reached[:, -1:])
         value = divide((curve.positive * share).sum(axis=1), positive)
+        value = _outwards(value, self.bound, curve)
         return value, {"no label is positive": positive == 0, "no label is zero": negative == 0}
 
 
@@ -83,7 +86,16 @@ class AveragePrecision(RankMetric):
             start = reached - own + others
             gained = own - others * np.log1p(np.where(others > 0, divide(own, start), 0.0))
         positive = own.sum(axis=1)
-        return divide(gained.sum(axis=1), positive), {"no label is positive": positive == 0}
+        value = _outwards(divide(gained.sum(axis=1), positive), self.bound, curve)
+        return value, {"no label is positive": positive == 0}
+
+
+def _outwards(value: Floats, bound: Bound, curve: ScoreCurve) -> Floats:
+    """A bound with the rounding of its sums taken for the worst; it stays within [0, 1]."""
+    if bound == "value" or curve.exact:
+        return value
+    slack = -ROUNDING if bound == "lower" else ROUNDING
+    return np.clip(value + slack, 0.0, 1.0)
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="report")

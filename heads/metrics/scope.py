@@ -30,9 +30,11 @@ MAX_FOLDED_CLASSES = 100
 COARSE_CELLS = 512
 """Cells of the histograms by fold, and of those of small slices."""
 
-# Histograms of several classes have fewer cells each, so that all together stay in bounds.
-_FINE_CELLS, _COARSE_CELLS = 10 * MAX_CELLS, 10 * COARSE_CELLS
-_LEAST_FINE_CELLS, _LEAST_COARSE_CELLS = 1024, 128
+# Histograms of several classes have as many cells as can cross a shuffle in one piece, even if all
+# classes fill all of them.
+_FINE_BYTES = 7_000_000
+_LEAST_FINE_CELLS, _MOST_FINE_CELLS = 1024, 1 << 16
+_COARSE_CELLS, _LEAST_COARSE_CELLS = 10 * COARSE_CELLS, 128
 # The edges of the bins of the calibration error.
 CALIBRATION_EDGES = tuple(i / 10 for i in range(1, 10))
 
@@ -176,11 +178,13 @@ class Scope:
     @cached_property
     def score_histogram(self) -> ScoreHistogram:
         """The histogram that curves and rank metrics come from."""
-        own = len(self.named_classes)
-        cells = MAX_CELLS if own < 2 else max(_LEAST_FINE_CELLS, _FINE_CELLS // own)
+        own, cells = self.columns, MAX_CELLS
+        if self.named_classes:
+            row = 9 + 6 * self.weighted
+            cells = max(_LEAST_FINE_CELLS, min(_MOST_FINE_CELLS, _FINE_BYTES // (2 * own * row)))
         return ScoreHistogram(
-            classes=self.columns,
-            max_cells=min(MAX_CELLS, cells),
+            classes=own,
+            max_cells=cells,
             by_class=bool(self.named_classes),
             of="class_probability" if self.head == "multi_class" else "score",
             weighted=self.weighted,

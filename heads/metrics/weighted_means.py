@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, divide, mass, ratio, total_mass
+from heads.metrics.base import Floats, Metric, Values, divide, ratio
 from heads.metrics.registry import offers
 from heads.metrics.scope import Scope
-from heads.statistics import State, ThresholdCounts
+from heads.statistics import State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
 
@@ -84,34 +83,20 @@ class ContribMeanShare(ContribMean):
 
 def class_sum(state: State, column: str | None, group: int | None) -> Floats:
     """The sum of a column over one class, or over all `[s]`; of the weights where it is None."""
-    if group is None:
-        return total_mass(state) if column is None else state.by_segment(column)
     if column is None:
         column = "weight" if "weight" in state.sums else "rows"
-    total: Floats = np.ascontiguousarray(_by_class(state, column)[:, group]).sum(axis=1)
-    return total
+    if group is None:
+        return state.by_segment(column)
+    return state.by_segment(column, state.group // LABEL_KINDS == group)
 
 
 def label_sum(state: State, group: int | None) -> Floats:
     """sum(w * y) over one class, or over all `[s]`: counts of label 1, and soft labels."""
-    counts = state.statistic
-    assert isinstance(counts, ThresholdCounts)
-    weight = mass(state, counts.groups, counts.cells)
-    classes = counts.groups // LABEL_KINDS
-    ones = weight.reshape(len(weight), classes, LABEL_KINDS, counts.cells)[:, :, ONE]
+    ones = state.group % LABEL_KINDS == ONE
     if group is not None:
-        ones = ones[:, group : group + 1]
-    hard: Floats = np.ascontiguousarray(ones).sum(axis=(1, 2))
-    return hard + class_sum(state, "soft_label", group)
-
-
-@lru_cache(maxsize=4)
-def _by_class(state: State, column: str) -> Floats:
-    """A column by class `[s, classes, 3 * cells]`."""
-    counts = state.statistic
-    assert isinstance(counts, ThresholdCounts)
-    dense = state.dense(column, counts.groups, counts.cells)
-    return dense.reshape(len(dense), counts.groups // LABEL_KINDS, LABEL_KINDS * counts.cells)
+        ones &= state.group // LABEL_KINDS == group
+    weight = "weight" if "weight" in state.sums else "rows"
+    return state.by_segment(weight, ones) + class_sum(state, "soft_label", group)
 
 
 @offers("binary")

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 DENSE_CELLS = 1 << 21
 # Beyond so many codes a table of the sums of each batch would cost more than adding in place.
 _IN_PLACE = 1 << 15
-# From so many rows and limbs on they are added together.
-_MANY_ROWS, _MANY_PARTS = 1 << 15, 4
+# From so many rows, limbs and passes on they are added together.
+_MANY_ROWS, _MANY_PARTS, _MANY_PASSES = 1 << 15, 4, 3
 # Frozen parts are merged when their rows exceed this and what is merged already.
 PENDING_ROWS = 1 << 20
 
@@ -162,7 +162,8 @@ class _DenseTable:
             if summand.specials is not None:
                 before = self._specials.get(name, np.zeros((codes, 3), np.int64))
                 self._specials[name] = before + _count_specials(summand.specials, code, codes)
-        if len(code) >= _MANY_ROWS and codes <= _IN_PLACE and len(columns.parts) >= _MANY_PARTS:
+        matrix = len(columns.parts) >= _MANY_PARTS and columns.passes >= _MANY_PASSES
+        if matrix and codes <= _IN_PLACE and len(code) >= _MANY_ROWS:
             self._add_matrix(code, columns)
         elif codes <= _IN_PLACE:
             self._rows += np.bincount(code, minlength=codes)

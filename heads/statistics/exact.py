@@ -34,6 +34,8 @@ _HALF = 1 << (RADIX - 1)
 _LOWEST, _HIGHEST = -30, 31
 # Below one in so many rows, the rows that have a limb are picked out.
 _FEW = 3
+# Rows that are laid out at a time.
+_BLOCK = 1 << 14
 # Above this exponent the rounding constant of `_cut` would overflow.
 _SAFE_EXPONENT = 960
 
@@ -128,15 +130,17 @@ class Columns:
 
     Args:
         summands: the values, each `[n]`.
+        passes: how often they will be added, in other segments.
     """
 
-    def __init__(self, summands: Mapping[str, Summand]) -> None:
+    def __init__(self, summands: Mapping[str, Summand], passes: int = 1) -> None:
         self.summands = summands
+        self.passes = passes
 
     def __getitem__(self, rows: slice) -> Columns:
         summands = {name: summand[rows] for name, summand in self.summands.items()}
         same = all(summands[name] is self.summands[name] for name in summands)
-        return self if same else Columns(summands)
+        return self if same else Columns(summands, self.passes)
 
     @cached_property
     def parts(self) -> list[tuple[str, Part]]:
@@ -147,7 +151,14 @@ class Columns:
     def matrix(self) -> Floats:
         """A column of ones, then the limbs that most values have, `[n, 1 + limbs]`."""
         common = [part.values for _, part in self.parts if part.rows is None]
-        return np.stack([np.ones(len(common[0])), *common], axis=1)
+        rows = len(common[0])
+        columns = [np.ones(rows), *common]
+        out = np.empty((rows, len(columns)))
+        # Blocks stay in the cache while they are filled column by column.
+        for first in range(0, rows, _BLOCK):
+            block = slice(first, first + _BLOCK)
+            np.stack([column[block] for column in columns], axis=1, out=out[block])
+        return out
 
 
 def _extremes(values: Floats) -> tuple[float, float]:

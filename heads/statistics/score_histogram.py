@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -189,14 +189,14 @@ class _CellIndex:
             slot = self.find(raw)
         elements = self._statistic.elements(scored)
         assert elements.code is not None
-        slot += elements.code
-        return replace(elements, code=slot)
+        return replace(elements, code=elements.code + slot)
 
-    def find(self, raw: Words) -> Ints:
+    def find(self, raw: Words) -> npt.NDArray[np.integer[Any]]:
         """The slots of scores given as plain float bits; -1 where the cell is new."""
         cell = raw >> np.uint64(self.shift)
         if self._direct is not None:
-            return self._direct.take(cell.view(np.int64))
+            found: npt.NDArray[np.integer[Any]] = self._direct.take(cell.view(np.int64))
+            return found
         place = ((cell * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
         slot = self._slots.take(place)
         other = np.flatnonzero(self._names.take(place) != cell)
@@ -228,7 +228,7 @@ class _CellIndex:
     def _use(self, cells: Words, shift: int) -> None:
         self.cells, self.shift = cells, shift
         bits = 64 - shift
-        self._direct = np.full(1 << bits, -1) if bits <= _DIRECT_BITS else None
+        self._direct = np.full(1 << bits, -1, np.int32) if bits <= _DIRECT_BITS else None
         if self._direct is None:
             # No cell of a score has all 64 bits set: those are a NaN.
             self._names = np.full(1 << _HASH_BITS, ~np.uint64(0))

@@ -55,6 +55,7 @@ class Scored:
         cut: a score above it is predicted positive, in heads whose classes are independent.
         baseline: the same rows as another model scored them, or None.
         identity: uint64 `[n]`, a hash that tells the rows of a run from others, or None.
+        passes: how often the batch will be measured, in other segments.
     """
 
     score: Floats
@@ -66,6 +67,7 @@ class Scored:
     cut: float = 0.0
     baseline: Scored | None = None
     identity: npt.NDArray[np.uint64] | None = None
+    passes: int = 1
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -96,7 +98,8 @@ class Scored:
                 {
                     name: self.summand(value, repeat, weighted=weighted)
                     for name, (value, weighted) in sums.items()
-                }
+                },
+                self.passes,
             )
         return self._columns[key]
 
@@ -117,8 +120,8 @@ class Scored:
         if name == "weight":
             return _repeated(self._weight(), repeat)
         if name == "weight_squared":
-            with np.errstate(over="ignore"):
-                return _repeated(np.square(self._weight()), repeat)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return _repeated(_short(np.square(self._weight())), repeat)
         value = self._row_value(name)
         if len(value) != len(self) * repeat:
             value = _repeated(value, repeat)
@@ -175,6 +178,15 @@ class Scored:
 
 def _repeated(values: Floats, repeat: int) -> Floats:
     return values if repeat == 1 else np.repeat(values, repeat)
+
+
+def _short(values: Floats) -> Floats:
+    """Values rounded to 24 bits, which mostly are one limb: enough for an effective size.
+
+    T. J. Dekker, "A floating-point technique for extending the available precision", 1971.
+    """
+    large = values * (2.0**29 + 1)
+    return large - (large - values)
 
 
 def _soft_label(scored: Scored) -> Floats:

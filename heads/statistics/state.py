@@ -58,15 +58,25 @@ class State:
             return self.counts[column].astype(np.float64)
         return self.sums[column].to_float()
 
-    def by_segment(self, column: str) -> npt.NDArray[np.float64]:
-        """The sum of a column over each segment `[s]`, rounded once."""
+    def by_segment(
+        self, column: str, rows: npt.NDArray[np.bool_] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """The sum of a column over each segment `[s]`, rounded once.
+
+        Args:
+            column: the column.
+            rows: bool `[m]`, which table rows to add; None for all.
+        """
+        chosen = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
+        segment = self.segment[chosen]
+        starts = np.flatnonzero(np.diff(segment, prepend=-1))
         out = np.zeros(len(self.keys))
-        used = np.flatnonzero(np.diff(self._bounds))
-        starts = self._bounds[used]
+        used = segment[starts]
         if column in self.counts:
-            out[used] = _add_runs(self.counts[column], starts)
+            out[used] = _add_runs(self.counts[column][chosen], starts)
         elif len(starts):
-            out[used] = add_columns([self.sums[column]], starts, None).to_float()
+            order = None if rows is None else chosen
+            out[used] = add_columns([self.sums[column]], starts, order).to_float()
         return out
 
     def dense(self, column: str, groups: int, cells: int = 1) -> npt.NDArray[np.float64]:

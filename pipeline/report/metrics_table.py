@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -55,6 +56,15 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return stream.getvalue()
 
 
+def _where_defined(
+    unsure: npt.NDArray[np.object_], reasons: npt.NDArray[np.object_]
+) -> npt.NDArray[np.object_]:
+    """Why there is no interval, where there is a value."""
+    out = unsure.copy()
+    out[reasons.astype(bool)] = None
+    return out
+
+
 def _tables(plan: Plan, results: Results) -> Iterator[tuple[str, bool, Mapping[str, Estimates]]]:
     weighted = plan.heads[results.head].scope.weighted
     names = ("candidate", "baseline") if len(results.models) > 1 else ("model",)
@@ -80,8 +90,10 @@ def _rows(
         values = np.concatenate(columns)
         return pa.array(values, mask=np.isnan(values))
 
-    def texts(name: str) -> pa.Array:
-        values = np.concatenate([getattr(each, name) for each in estimates.values()])
+    def texts(name: str) -> npt.NDArray[np.object_]:
+        return np.concatenate([getattr(each, name) for each in estimates.values()])
+
+    def coded(values: npt.NDArray[np.object_]) -> pa.Array:
         return pa.array(values, pa.string()).dictionary_encode()
 
     keys = pa.array([key_text(key) for key in results.keys])
@@ -97,7 +109,7 @@ def _rows(
             np.repeat(np.arange(metrics, dtype=np.int32), slices), pa.array(list(estimates))
         ),
         **{name: floats(name) for name in SCHEMA.names[6:11]},
-        "reason": texts("reasons"),
-        "no_interval": texts("unsure"),
+        "reason": coded(texts("reasons")),
+        "no_interval": coded(_where_defined(texts("unsure"), texts("reasons"))),
     }
     return pa.table(columns, SCHEMA)

@@ -71,7 +71,7 @@ def mixed_table(rows: int, seed: int) -> pa.Table:
     )
 
 
-@settings(law, max_examples=5)
+@settings(law, max_examples=4)
 @given(st.integers(0, 99), st.integers(1, 40), st.data())
 def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.DataObject) -> None:
     table = mixed_table(rows, seed).append_column("new", pa.array(range(rows)))
@@ -93,7 +93,7 @@ def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.
         assert_equal(evaluate(pa.concat_tables(pieces), plan), reference)
 
 
-@settings(law, max_examples=5)
+@settings(law, max_examples=4)
 @given(st.integers(0, 99), st.integers(5, 40), st.data())
 def test_files_in_any_order_of_any_row_groups(seed: int, rows: int, data: st.DataObject) -> None:
     table = mixed_table(rows, seed)

@@ -138,15 +138,15 @@ def test_bounds_hold_for_every_order_within_the_cells(
         for orders in itertools.product(*(list(weak_orders(cells[c])) for c in sorted(cells)))
         for ranking in [list(itertools.chain.from_iterable(orders))]
     ]
-    rounding = 1e-12
+    rounding = 5e-12
     for kind in (0, 1):
         values = [pair[kind] for pair in reachable]
-        assert found["lower"][kind] <= min(values) + rounding
-        assert found["upper"][kind] >= max(values) - rounding
+        assert found["lower"][kind] <= min(values)
+        assert found["upper"][kind] >= max(values)
         assert found["lower"][kind] <= found["value"][kind] <= found["upper"][kind]
     # No order is as good as the best but the best, and so on: all but one bound is attained.
     roc, precision = zip(*reachable, strict=True)
-    assert found["lower"][0] == pytest.approx(min(roc), rel=rounding)
+    assert found["lower"][0] == pytest.approx(min(roc), rel=rounding, abs=rounding)
     assert found["upper"][0] == pytest.approx(max(roc), rel=rounding)
     assert found["upper"][1] == pytest.approx(max(precision), rel=rounding)
     # The value takes every cell as a tie.
@@ -164,7 +164,7 @@ def test_a_cell_of_everything_by_hand() -> None:
     cells = {cell_of(s, state.shift) for s in (1.0, 1.1, 1.2, 1.3)}
     assert len(cells) == 1
     found = areas(state)
-    assert [found[bound][0][0] for bound in BOUNDS] == [2 / 8, 0.0, 4 / 8]
+    assert [found[bound][0][0] for bound in BOUNDS] == pytest.approx([2 / 8, 0.0, 4 / 8])
     # The lower bound is the integral of u / (u + 4) over the positive weight, from 0 to 2.
     lower = (2 - 4 * math.log(6 / 4)) / 2
     assert [found[bound][1][0] for bound in BOUNDS] == pytest.approx([2 / 6, lower, 2 / 4])

@@ -158,6 +158,10 @@ def test_groups_and_weights_equal_brute_force(
     assert set(state.sums) == {name for own in expected.values() for name in own[0]}
     for name in state.sums:
         sums = [ieee_sum(own[name] for own in expected[at]) for at in sorted(expected)]
+        if name == "weight_squared":
+            # Kept to 24 bits a row.
+            np.testing.assert_allclose(state[name], sums, rtol=2.0**-24)
+            continue
         assert state[name].tolist() == sums, name
 
 
