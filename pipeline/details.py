@@ -29,7 +29,6 @@ def details_of(scope: Scope, key: Key, states: Mapping[Statistic, State]) -> dic
     details: dict[str, Any] = {}
     fine = _own(states, scope.score_histogram, key) or _own(states, scope.coarse_histogram, key)
     if fine is not None:
-        details["score_rounding"] = 2.0 ** (fine.shift - 52)
         if scope.head != "multi_class":
             details["curves"] = _curves(score_curves(fine, None)[0], scope)
         if scope.named_classes:

@@ -57,7 +57,7 @@ def load_run(directory: str) -> Run:
         report = json.loads((path / "report.json").read_text(encoding="utf-8"))
         config = Config.model_validate(report["config"])
         table, parts = unzip_states((path / "states.zip").read_bytes())
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"the run cannot be read, run it again with this release: {error}"
         raise ConfigError([Problem(directory, (), message)]) from error
     pieces: dict[tuple[str, int], list[State]] = {}

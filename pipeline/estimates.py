@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from heads.metrics.base import Metric, Trials, Values
 from heads.statistics import Key, State
-from heads.statistics.views import FoldViews, fold_views, without_weights
+from heads.statistics.views import FoldViews, fold_views, over_all_folds, without_weights
 from pipeline.confidence.comparison import p_worse, welch
 from pipeline.confidence.intervals import (
     AT_BOUND,
+    FEW,
     binomial_interval,
     correlated_size,
     effective_size,
@@ -31,6 +32,7 @@ Reasons = npt.NDArray[np.object_]
 
 NOT_LARGEST = "kept for the largest slices alone, see confidence.max_slices"
 NO_FOLDS = "measured without folds"
+TOO_FEW = f"a share of fewer than {FEW} rows"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +138,11 @@ class _Stack:
         rows, weight, squared = map(np.concatenate, columns)
         return self.each(lambda one: one.values.trials is not None), rows, weight, squared
 
+    def few_trials(self) -> Mask:
+        """Which are proportions of so few rows that their error says little."""
+        proportion, *trials = self.trials()
+        return proportion & (effective_size(*trials) < FEW)
+
     def unsure(self, errors: JackknifeErrors, lower: Floats) -> Reasons:
         """Why there is no interval."""
         texts = {NO_FOLDS: ~self.folded, NOT_LARGEST: ~self.large, **errors.reasons}
@@ -200,7 +207,7 @@ def difference(
         paired: bool `[s]`, whether the rows and their folds are the same; None where they all are.
             Elsewhere the errors of both are added up as those of independent rows.
     """
-    names = [name for name in candidate if name in baseline]
+    names = [n for n, each in candidate.items() if n in baseline and each.metric.comparable]
     if not names:
         return {}
     first, second = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
@@ -223,7 +230,9 @@ def difference(
         same = {text: ~apart & where for text, where in errors.reasons.items()}
         reasons = {text: where | same[text] for text, where in reasons.items()}
         errors = replace(errors, reasons=reasons)
-    error = np.where(np.isnan(value), np.nan, error)
+    few = first.few_trials() | second.few_trials()
+    error = np.where(np.isnan(value) | few, np.nan, error)
+    errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
     p = np.full(len(value), np.nan)
     better = first.each(lambda one: one.metric.higher_is_better)
@@ -263,21 +272,49 @@ class StateViews:
         self.large = largest if state.statistic.reach == "largest" else np.ones(len(keys), bool)
         position = {key: place for place, key in enumerate(state.keys)}
         self.place = np.array([position.get(key, -1) for key in keys], np.int64)
+        # Only some slices may have their rows by fold.
+        own = [at for at, large in zip(self.place.tolist(), self.large, strict=True) if large]
+        own = [at for at in own if at >= 0]
+        self._by_fold = state if len(own) == len(state.keys) else state.take(own)
+        position = {key: place for place, key in enumerate(self._by_fold.keys)}
+        self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
+
+    @property
+    def score_rounding(self) -> float:
+        """How far the scores of a histogram were rounded down, as a share of them."""
+        shift = self._state.shift
+        return 2.0 ** (shift - 52) if shift else 0.0
 
     @cached_property
-    def _views(self) -> FoldViews:
-        return fold_views(self._state)
+    def _whole(self) -> tuple[State, State]:
+        whole = over_all_folds(self._state)
+        return whole, without_weights(whole)
 
     @cached_property
-    def _unweighted(self) -> FoldViews:
-        views = self._views
-        return FoldViews(
-            without_weights(views.whole), without_weights(views.without), views.present
-        )
+    def _folds(self) -> FoldViews:
+        return fold_views(self._by_fold)
 
-    def views(self, *, weighted: bool) -> FoldViews:
-        """Of all folds, and without each."""
-        return self._views if weighted else self._unweighted
+    @cached_property
+    def _without(self) -> tuple[State, State]:
+        return self._folds.without, without_weights(self._folds.without)
+
+    @cached_property
+    def present(self) -> Mask:
+        """Which folds have rows, `[s, f]`; none in slices that are not kept by fold."""
+        present = self._folds.present[self.fold_place] if len(self._by_fold.keys) else None
+        folds = self._state.statistic.folds
+        if present is None:
+            return np.zeros((len(self.place), folds), bool)
+        present[self.fold_place < 0] = False
+        return present
+
+    def whole(self, *, weighted: bool) -> State:
+        """Of all folds."""
+        return self._whole[not weighted]
+
+    def without(self, *, weighted: bool) -> State:
+        """Without each fold, of the slices that are kept by fold."""
+        return self._without[not weighted]
 
 
 def read(
@@ -296,9 +333,9 @@ def read(
     assert folds is not None
     values = None
     if fine is not None:
-        values = _pick(metric.compute(fine.views(weighted=weighted).whole), fine.place)
+        values = _pick(metric.compute(fine.whole(weighted=weighted)), fine.place)
     if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
-        other = _pick(metric.compute(coarse.views(weighted=weighted).whole), coarse.place)
+        other = _pick(metric.compute(coarse.whole(weighted=weighted)), coarse.place)
         if values is None or fine is None:
             values = other
         else:
@@ -306,16 +343,20 @@ def read(
     assert values is not None
     if not folds.folded:
         return Readings(metric, values, None, None, folds.large)
-    own = folds.views(weighted=weighted)
-    number = own.present.shape[1]
-    rows = (folds.place[:, np.newaxis] * number + np.arange(number)).ravel()
-    replicates = _pick(metric.compute(own.without), rows)
+    present = folds.present
+    without = folds.without(weighted=weighted)
+    if not len(without.keys):
+        return Readings(metric, values, None, present, folds.large)
+    number = present.shape[1]
+    rows = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
+    replicates = _pick(metric.compute(without), rows)
     if metric.total:
         # Sums of fewer folds, brought to the size of all.
-        present = np.maximum(own.present.sum(axis=1), 2)[folds.place]
-        factor = np.repeat(present / (present - 1), number)
-        replicates = replace(replicates, value=replicates.value * factor)
-    return Readings(metric, values, replicates, own.present[folds.place], folds.large)
+        kept = np.maximum(present.sum(axis=1), 2)
+        replicates = replace(
+            replicates, value=replicates.value * np.repeat(kept / (kept - 1), number)
+        )
+    return Readings(metric, values, replicates, present, folds.large)
 
 
 def _pick(values: Values, place: npt.NDArray[np.int64]) -> Values:

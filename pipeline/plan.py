@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from heads.metrics.base import Metric
-from heads.metrics.registry import pair_metrics, report_metrics
+from heads.metrics.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.metrics.scope import MAX_MATRIX_CLASSES, OperatingPoints, Scope
 from heads.statistics import OVERALL, Key, RowSums, State, Statistic
 from heads.statistics.cuts import ScoreSpace
@@ -185,6 +185,9 @@ def _plan_head(
     scopes = [scope]
     if scope.baseline is not None:
         scopes.append(replace(scope, space=scope.baseline, baseline=None))
+    for clash in ambiguous_names(scope):
+        message = f"the metric '{clash}' would be that of a class and another one; rename the class"
+        problems.append(Problem(source, ("heads", name, "class_names"), message))
     pairs = pair_metrics(scope)
     known = {**report_metrics(scope), **pairs}
     wanted = set(known if head.metrics is None else head.metrics)

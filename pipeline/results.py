@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from heads.metrics.base import Metric
 from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
 from pipeline.details import details_of
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
-from pipeline.plan import HeadPlan, Measured, Plan, StateKey
+from pipeline.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
 from pipeline.slicing import SliceTable
+
+Views = Mapping[Measured, StateViews]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class Results:
         pairs: the metrics of both models together, by name.
         details: for overall and the slices that a configuration names, what else there is to show:
             curves, confusion matrix; by slice, a mapping for each model.
+        score_rounding: for each model float64 `[s]`, how far scores were rounded down, as a share
+            of them; 0 where they were not, NaN where no metric is read from a histogram.
     """
 
     head: str
@@ -40,6 +45,7 @@ class Results:
     differences: Mapping[str, Estimates] = field(default_factory=dict)
     pairs: Mapping[str, Estimates] = field(default_factory=dict)
     details: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    score_rounding: tuple[npt.NDArray[np.float64], ...] = ()
 
 
 def histogram_shifts(states: Iterable[tuple[StateKey, State]]) -> dict[tuple[str, int], int]:
@@ -102,7 +108,19 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
         if key in named
     }
     examples = tuple(map(int, states[0].by_segment("rows")))
-    return Results(head, keys, examples, models, unweighted, differences, both, details)
+    rounding = tuple(
+        _rounding(model, number, views, len(keys)) for number, model in enumerate(own.models)
+    )
+    return Results(head, keys, examples, models, unweighted, differences, both, details, rounding)
+
+
+def _rounding(model: ModelPlan, number: int, views: Views, slices: int) -> npt.NDArray[np.float64]:
+    out = np.full(slices, np.nan)
+    for histogram in (model.scope.coarse_histogram, model.scope.score_histogram):
+        own = views.get(Measured(number, histogram))
+        if own is not None:
+            out[own.place >= 0] = own.score_rounding
+    return out
 
 
 def _of_model(head: HeadPlan, number: int, states: Mapping[int, State]) -> dict[Statistic, State]:
@@ -112,9 +130,6 @@ def _of_model(head: HeadPlan, number: int, states: Mapping[int, State]) -> dict[
         for place, state in states.items()
         if head.measured[place].model == number
     }
-
-
-Views = Mapping[Measured, StateViews]
 
 
 def slice_views(

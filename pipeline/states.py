@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 
 from heads.statistics import State
@@ -17,6 +18,18 @@ SLICES = "slices.json"
 
 # The time that every member carries, so that equal states make equal archives.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+# What reading a damaged archive can lead to: a header that says it is compressed or encrypted, or
+# by a newer program.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+)
 
 
 def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, State]]) -> bytes:
@@ -47,7 +60,7 @@ def unzip_states(content: bytes) -> tuple[SliceTable, dict[StateKey, State]]:
                     head, statistic, partition = name.split("/")
                     key = StateKey(head, int(statistic), int(partition))
                     states[key] = decode(archive.read(name))
-    except (zipfile.BadZipFile, KeyError, TypeError) as error:
+    except _DAMAGED as error:
         raise ValueError(f"this is no archive of states, or it is damaged: {error}") from error
     return table, states
 

@@ -87,6 +87,11 @@ class Metric(ABC):
         """What it reads in small slices, and for its standard error; None if just `statistic`."""
         return None
 
+    @property
+    def comparable(self) -> bool:
+        """Whether the difference of two models says something."""
+        return True
+
     @abstractmethod
     def compute(self, state: State) -> Values:
         """The metric in every segment `[s]` of a state, all folds of it together.

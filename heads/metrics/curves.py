@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import groupby
+from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,15 @@ from heads.metrics.base import Floats, Metric, Values
 from heads.statistics import ScoreHistogram, State, Statistic
 from heads.statistics.score_histogram import cell_floors
 
+# Cells that are computed together: few enough to stay in the cache.
+_TOGETHER = 1 << 17
+
 Reasons = Mapping[str, npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreCurve:
-    """The weights of labels by cell of the score: of one segment, or of it without one fold each.
+    """The weights of labels by cell of the score, in one segment or several.
 
     The scores of a cell are taken for its lowest one; with a shift of 0 there is no other.
 
@@ -36,18 +39,17 @@ class ScoreCurve:
     score: Floats
     exact: bool
 
-    @property
+    @cached_property
     def positives(self) -> Floats:
         """`[r]`, the weight of all labels that are not 0."""
-        total: Floats = self.positive.sum(axis=1)
-        return total
+        return ordered_sum(self.positive)
 
-    @property
+    @cached_property
     def negatives(self) -> Floats:
         """`[r]`, the weight of all labels that are 0."""
-        total: Floats = self.negative.sum(axis=1)
-        return total
+        return ordered_sum(self.negative)
 
+    @cached_property
     def from_above(self) -> tuple[Floats, Floats]:
         """TP and FP `[r, c]` if the scores of a cell and those above are predicted positive.
 
@@ -57,6 +59,17 @@ class ScoreCurve:
             np.cumsum(self.positive[:, ::-1], axis=1),
             np.cumsum(self.negative[:, ::-1], axis=1),
         )
+
+
+def ordered_sum(values: Floats) -> Floats:
+    """The sums `[r]` over the cells `[r, c]`, from left to right.
+
+    So that empty cells, which other segments are computed with, change no digit.
+    """
+    if not values.shape[1]:
+        return np.zeros(len(values))
+    total: Floats = np.cumsum(values, axis=1)[:, -1]
+    return total
 
 
 @dataclass(frozen=True)
@@ -89,43 +102,38 @@ class CurveMetric(Metric):
 
 @lru_cache(maxsize=4)
 def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
-    """The curves of the segments; those of one segment without each fold are one curve.
+    """The curves of the segments, in order; a curve may be of several segments.
 
     Kept, since many metrics are read from the same ones.
     """
-    assert isinstance(state.statistic, ScoreHistogram)
+    counts = state.statistic
+    assert isinstance(counts, ScoreHistogram)
     weight = state["weight" if "weight" in state.sums else "rows"]
     bounds = np.searchsorted(state.segment, np.arange(len(state.keys) + 1))
+    # Segments of few cells are computed together, others one by one.
+    together = max(1, _TOGETHER // counts.max_cells)
+    edges = [*range(0, len(state.keys), together), len(state.keys)]
     return tuple(
-        _curve(state, weight, int(bounds[first]), int(bounds[last]), last - first, group)
-        for first, last in _runs(state.keys)
+        _curve(state, weight, slice(int(bounds[first]), int(bounds[last])), (first, last), group)
+        for first, last in pairwise(edges)
     )
 
 
-def _runs(keys: tuple[object, ...]) -> Iterator[tuple[int, int]]:
-    """Where segments of the same key begin and end."""
-    at = 0
-    for _, run in groupby(keys):
-        length = len(list(run))
-        yield at, at + length
-        at += length
-
-
 def _curve(
-    state: State, weight: Floats, first: int, last: int, replicas: int, group: int | None
+    state: State, weight: Floats, rows: slice, segments: tuple[int, int], group: int | None
 ) -> ScoreCurve:
-    rows = slice(first, first + (last - first) // replicas)
-    groups, cells = state.group[rows], state.cell[rows]
-    own = weight[first:last].reshape(replicas, -1)
+    segment, groups = state.segment[rows] - segments[0], state.group[rows]
+    cells, own = state.cell[rows], weight[rows]
     if group is not None:
         keep = groups // 2 == group
-        groups, cells, own = groups[keep], cells[keep], own[:, keep]
+        segment, groups, cells, own = segment[keep], groups[keep], cells[keep], own[keep]
     cells, cell = np.unique(cells, return_inverse=True)
+    shape = (segments[1] - segments[0], len(cells))
     by_label = []
     for label in (1, 0):
         mine = groups % 2 == label
-        table = np.zeros((len(cells), replicas))
-        np.add.at(table, cell[mine], own[:, mine].T)
-        by_label.append(np.ascontiguousarray(table.T))
+        place = segment[mine] * len(cells) + cell[mine]
+        table = np.bincount(place, own[mine], shape[0] * shape[1]).reshape(shape)
+        by_label.append(table.astype(np.float64, copy=False))
     floors = cell_floors(cells, state.shift)
     return ScoreCurve(by_label[0], by_label[1], floors, exact=state.shift == 0)

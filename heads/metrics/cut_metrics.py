@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -26,24 +26,24 @@ class CutCounts:
     above: Floats
     below: Floats
 
-    @property
+    @cached_property
     def true_positive(self) -> Floats:
         """`[s]`; a label that is not 0 is positive."""
         total: Floats = self.above[:, ONE:].sum(axis=1)
         return total
 
-    @property
+    @cached_property
     def false_positive(self) -> Floats:
         """`[s]`."""
         return self.above[:, 0]
 
-    @property
+    @cached_property
     def false_negative(self) -> Floats:
         """`[s]`; a label that is not 0 is positive."""
         total: Floats = self.below[:, ONE:].sum(axis=1)
         return total
 
-    @property
+    @cached_property
     def true_negative(self) -> Floats:
         """`[s]`."""
         return self.below[:, 0]

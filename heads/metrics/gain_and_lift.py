@@ -81,7 +81,7 @@ def gains(curve: ScoreCurve, parts: tuple[int, ...], of: int) -> Floats:
         parts: how many parts from the top.
         of: how many parts there are.
     """
-    hits, others = (np.pad(own, ((0, 0), (1, 0))) for own in curve.from_above())
+    hits, others = (np.pad(own, ((0, 0), (1, 0))) for own in curve.from_above)
     seen = hits + others
     wanted = np.array(parts) * seen[:, -1:] / of
     reached = [np.interp(*row) for row in zip(wanted, seen, hits, strict=True)]

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from heads.metrics.base import Floats, Metric, divide
-from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
+from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve, ordered_sum
 from heads.metrics.registry import offers
 from heads.metrics.scope import Scope
 
@@ -45,6 +45,10 @@ class RankMetric(CurveMetric):
         whole = super().definition
         return whole if self.bound == "value" else f"A certain {self.bound} bound. {whole}"
 
+    @property
+    def comparable(self) -> bool:
+        return self.bound == "value"
+
 
 class RocAuc(RankMetric):
     """The share of (positive, zero) pairs of labels in which the positive one has the higher score.
@@ -58,7 +62,7 @@ class RocAuc(RankMetric):
         ties = 0.5 if curve.exact else TIES[self.bound]
         # Shares of what is summed up here, so that rounding takes none beyond 1.
         share = divide(reached - (1 - ties) * curve.negative, reached[:, -1:])
-        value = divide((curve.positive * share).sum(axis=1), positive)
+        value = divide(ordered_sum(curve.positive * share), positive)
         value = _outwards(value, self.bound, curve)
         return value, {"no label is positive": positive == 0, "no label is zero": negative == 0}
 
@@ -76,7 +80,7 @@ class AveragePrecision(RankMetric):
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         own = curve.positive[:, ::-1]
-        reached, others = curve.from_above()
+        reached, others = curve.from_above
         if self.bound == "value" or curve.exact:
             gained = own * divide(reached, reached + others)
         elif self.bound == "upper":
@@ -85,8 +89,8 @@ class AveragePrecision(RankMetric):
         else:
             start = reached - own + others
             gained = own - others * np.log1p(np.where(others > 0, divide(own, start), 0.0))
-        positive = own.sum(axis=1)
-        value = _outwards(divide(gained.sum(axis=1), positive), self.bound, curve)
+        positive = ordered_sum(own)
+        value = _outwards(divide(ordered_sum(gained), positive), self.bound, curve)
         return value, {"no label is positive": positive == 0}
 
 

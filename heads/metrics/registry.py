@@ -50,6 +50,19 @@ def report_metrics(scope: Scope) -> dict[str, Metric]:
     return _metrics(scope, "estimator", "report")
 
 
+def ambiguous_names(scope: Scope) -> list[str]:
+    """Names that two different metrics of one model would have."""
+    _load()
+    first: dict[str, Metric] = {}
+    offered = [
+        metric
+        for types, kind, offer in _OFFERS
+        if scope.head in types and kind != "pair"
+        for metric in offer(scope)
+    ]
+    return [one.name for one in offered if first.setdefault(one.name, one) != one]
+
+
 def pair_metrics(scope: Scope) -> dict[str, Metric]:
     """The metrics of a model and its baseline together, by name; none without a baseline."""
     return {} if scope.baseline is None else _metrics(scope, "pair")

@@ -62,7 +62,7 @@ def _share(part: Floats, whole: Floats) -> Floats:
 def rates(curve: ScoreCurve) -> Rates:
     """The rates of a curve at every threshold."""
     occurs = (curve.positive != 0) | (curve.negative != 0)
-    return Rates(*curve.from_above(), occurs[:, ::-1])
+    return Rates(*curve.from_above, occurs[:, ::-1])
 
 
 @dataclass(frozen=True, eq=False)

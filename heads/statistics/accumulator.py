@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from heads.statistics.exact import (
     Columns,
     ExactColumn,
     Ints,
+    add_columns,
+    sorting_order,
 )
 from heads.statistics.scored import Key, Scored, Segments
 from heads.statistics.state import State, build_state, merge
@@ -30,15 +32,14 @@ DENSE_CELLS = 1 << 21
 _IN_PLACE = 1 << 15
 # From so many rows, limbs and passes on they are added together.
 _MANY_ROWS, _MANY_PARTS, _MANY_PASSES = 1 << 15, 4, 3
-# Frozen parts are merged when their rows exceed this and what is merged already.
+# Elements are added up by sorting when they exceed this and what is added up already.
 PENDING_ROWS = 1 << 20
 
 
 class Accumulator:
     """The sums of the batches added so far, for one statistic.
 
-    Dense arrays over (segment, fold, code) while those are few, frozen tables of sorted batches
-    beyond.
+    Dense arrays over (segment, fold, code) while those are few, sorted tables beyond.
     """
 
     def __init__(self, statistic: Statistic) -> None:
@@ -49,7 +50,7 @@ class Accumulator:
         self._last_keys: Sequence[Key] | None = None
         self._last_length = 0
         self._target: Ints | None = None
-        self._dense: _DenseTable | None = _DenseTable(statistic.sums)
+        self._table: _DenseTable | _SparseTable = _DenseTable(statistic.sums)
         self._frozen: list[State] = []
 
     def add(self, scored: Scored, segments: Segments) -> None:
@@ -88,10 +89,9 @@ class Accumulator:
         return self._frozen[0]
 
     def _flush(self) -> None:
-        """Freezes what the dense arrays hold and empties them."""
-        if self._dense is not None:
-            self._frozen.append(self._from_table(self._dense.table()))
-            self._dense = _DenseTable(self._statistic.sums)
+        """Freezes what the table holds and empties it."""
+        self._frozen.append(self._from_table(self._table.table()))
+        self._table = type(self._table)(self._statistic.sums)
 
     def _segment_index(self, segments: Segments) -> Ints:
         keys = segments.keys
@@ -106,19 +106,13 @@ class Accumulator:
     def _add(self, segment: Ints, stride: int, code: Ints | None, columns: Columns) -> None:
         """Adds elements whose segment, or segment and fold, begin a stride of codes apart."""
         cells = len(self._position) * self._size
-        if self._dense is not None and cells > DENSE_CELLS:
+        if isinstance(self._table, _DenseTable) and cells > DENSE_CELLS:
             self._flush()
-            self._dense = None
+            self._table = _SparseTable(self._statistic.sums)
         if code is None or cells > self._fold_size:
             first = segment if stride == 1 else segment * stride
             code = first if code is None else first + code
-        if self._dense is not None:
-            self._dense.add(code, columns, cells)
-            return
-        self._frozen.append(self._from_table(_sorted_table(code, columns)))
-        merged = len(self._frozen[0])
-        if sum(map(len, self._frozen)) - merged > max(PENDING_ROWS, merged):
-            self._frozen = [merge(self._frozen)]
+        self._table.add(code, columns, cells)
 
     def _from_table(self, table: Table) -> State:
         segment, inner = np.divmod(table.code, self._size)
@@ -250,22 +244,49 @@ def _one_each(rows: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]
     return np.ones(rows), np.arange(rows + 1, dtype=np.int32)
 
 
-def _sorted_table(code: Ints, columns: Columns) -> Table:
-    """The table of one batch whose codes are too many to index: numbered through by sorting."""
-    rows = len(code)
-    # A code and its row in one number sort several times as fast as an order is found.
-    bits = max(1, (rows - 1).bit_length())
-    assert code.max(initial=0) < 1 << (63 - bits)
-    both = np.sort((code << bits) | np.arange(rows))
-    order, code = both & ((1 << bits) - 1), both >> bits
-    new = np.ones(rows, bool)
-    new[1:] = code[1:] != code[:-1]
-    number = np.empty(rows, np.int64)
-    number[order] = np.cumsum(new) - 1
-    used = code[new]
-    dense = _DenseTable(tuple(columns.summands))
-    dense.add(number, columns, len(used))
-    return replace(dense.table(), code=used)
+class _SparseTable:
+    """Counts and limbs of the codes that occur, which are too many to index.
+
+    Elements are put away as they come, and added up by sorting when many are.
+    """
+
+    def __init__(self, sums: Sequence[str]) -> None:
+        self._sums = sums
+        self._parts = [_empty_table(sums)]
+        self._pending = 0
+
+    def add(self, code: Ints, columns: Columns, _: int) -> None:
+        own = {name: columns.summands[name].column() for name in self._sums}
+        self._parts.append(Table(code, np.ones(len(code), np.int64), own))
+        self._pending += len(code)
+        if self._pending > max(PENDING_ROWS, len(self._parts[0].code)):
+            self._add_up()
+
+    def table(self) -> Table:
+        self._add_up()
+        return self._parts[0]
+
+    def _add_up(self) -> None:
+        """Adds all parts up to one."""
+        code = np.concatenate([part.code for part in self._parts])
+        order = sorting_order(code)
+        code = code.take(order)
+        starts = np.flatnonzero(np.diff(code, prepend=-1))
+        rows = np.concatenate([part.rows for part in self._parts]).take(order)
+        sums = {}
+        for name in self._sums:
+            added = add_columns([part.sums[name] for part in self._parts], starts, order)
+            # Values that nothing was added to have not been carried.
+            sums[name] = ExactColumn.carried(added.low, added.limbs, added.specials)
+        if len(starts):
+            rows = np.add.reduceat(rows, starts)
+        self._parts = [Table(code[starts], rows, sums)]
+        self._pending = 0
+
+
+def _empty_table(sums: Sequence[str]) -> Table:
+    nothing = np.zeros(0, np.int64)
+    return Table(nothing, nothing, {name: ExactColumn.zeros(0) for name in sums})
 
 
 def _count_specials(specials: Ints, code: Ints, codes: int) -> Ints:

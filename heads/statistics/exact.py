@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heads.statistics.rounding import round_sums
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -79,10 +81,11 @@ class Part:
     def add_to(self, sums: Ints, code: Ints) -> None:
         """Adds to sums by code, int64, in units of the limb; `code` is int64 `[n]`."""
         own = code if self.rows is None else code.take(self.rows)
-        np.add.at(sums, own, self._integers)
+        np.add.at(sums, own, self.integers)
 
     @cached_property
-    def _integers(self) -> Ints:
+    def integers(self) -> Ints:
+        """The values in units of the limb."""
         return self.units(self.values)
 
 
@@ -119,6 +122,17 @@ class Summand:
             return list(_cut(self.values, self._extremes))
         finite = np.where(self.specials == 0, self.values, 0.0)
         return list(_cut(finite, _extremes(finite)))
+
+    def column(self) -> ExactColumn:
+        """Each value as a sum of its own, `[n]`; not carried, so only to be added up."""
+        limbs = [part.limb for part in self.parts]
+        low, high = min(limbs, default=0), max(limbs, default=-1) + 1
+        table = np.zeros((len(self), high - low), np.int64)
+        for part in self.parts:
+            table[slice(None) if part.rows is None else part.rows, part.limb - low] = part.integers
+        if self.specials is None:
+            return ExactColumn(low, table, np.zeros((len(self), 0), np.int64))
+        return ExactColumn(low, table, (self.specials[:, np.newaxis] == [1, 2, 3]).astype(np.int64))
 
     @cached_property
     def _extremes(self) -> tuple[float, float]:
@@ -244,7 +258,7 @@ class ExactColumn:
 
     def to_float(self) -> Floats:
         """The sums rounded once to float64 `[m]`; NaN and infinities as IEEE addition has it."""
-        out = _round(self.low, self.limbs)
+        out = round_sums(self.limbs, RADIX, limb_exponent(self.low))
         if self.specials.shape[1]:
             nan, plus, minus = (self.specials[:, i] > 0 for i in range(3))
             out[plus] = np.inf
@@ -281,13 +295,30 @@ def add_columns(
         if column.specials.shape[1]:
             specials[at:end] = column.specials
         at = end
-    if order is not None:
-        limbs, specials = limbs[order], specials[order]
+    limbs, specials = (_add_runs(table, starts, order) for table in (limbs, specials))
     if len(starts) == rows:
         return _trimmed(low, limbs, specials)
-    limbs = np.add.reduceat(limbs, starts, axis=0)
-    specials = np.add.reduceat(specials, starts, axis=0)
     return ExactColumn.carried(low, limbs, specials)
+
+
+def _add_runs(
+    table: Ints, starts: npt.NDArray[np.intp], order: npt.NDArray[np.intp] | None
+) -> Ints:
+    """Reorders the rows of a table and adds runs of them, which is fastest column by column."""
+    out = np.empty((len(starts), table.shape[1]), np.int64)
+    for place in range(table.shape[1]):
+        column = table[:, place] if order is None else table[:, place].take(order)
+        out[:, place] = column if len(starts) == len(column) else np.add.reduceat(column, starts)
+    return out
+
+
+def sorting_order(numbers: Ints) -> npt.NDArray[np.intp]:
+    """An order in which numbers from 0 on ascend, int64 `[n]`; equal ones in any order."""
+    bits = max(1, (len(numbers) - 1).bit_length())
+    if int(numbers.max(initial=0)) < 1 << (63 - bits):
+        # A number together with its place sorts several times as fast as by an order.
+        return np.sort((numbers << bits) | np.arange(len(numbers))) & ((1 << bits) - 1)
+    return np.argsort(numbers)
 
 
 def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
@@ -314,71 +345,3 @@ def _trimmed(low: int, limbs: Ints, specials: Ints) -> ExactColumn:
         return ExactColumn(0, np.zeros((len(limbs), 0), np.int64), specials)
     first, last = int(used[0]), int(used[-1]) + 1
     return ExactColumn(low + first, limbs[:, first:last], specials)
-
-
-def _round(low: int, limbs: Ints) -> Floats:
-    out = np.zeros(len(limbs))
-    width = limbs.shape[1]
-    if not width:
-        return out
-    bottom, top = limb_exponent(low), limb_exponent(low + width - 1)
-    if top > _SAFE_EXPONENT or bottom < -_SAFE_EXPONENT:
-        return np.array([_round_one(row, bottom) for row in limbs.tolist()])
-    if width <= 2:
-        # A balanced digit is an exact float, so the sum of two of them rounds once.
-        for limb in range(width):
-            out += np.ldexp(limbs[:, limb].astype(np.float64), limb_exponent(low + limb))
-        return out
-    # The first of a row's digits and the two below it hold all that rounding looks at, but for the
-    # sign of what is left: a quarter of a unit stands for that.
-    padded = np.pad(limbs, ((0, 0), (3, 0)))
-    first = padded.shape[1] - 1 - (padded[:, ::-1] != 0).argmax(axis=1)
-    rows = np.arange(len(limbs))
-    high, middle, lower = (padded[rows, first - step].astype(np.float64) for step in range(3))
-    lower += 0.25 * _sign_below(padded, first - 3)
-    out = _add_three(high * 2.0 ** (2 * RADIX), middle * 2.0**RADIX, lower)
-    exponent = RADIX * (low + first - 5) + ORIGIN
-    rounded: Floats = np.ldexp(out, exponent)
-    return rounded
-
-
-def _sign_below(limbs: Ints, last: npt.NDArray[np.intp]) -> Floats:
-    """The sign of what the digits up to a last one make up `[m]`: that of the highest of them."""
-    own = np.where(np.arange(limbs.shape[1]) <= last[:, np.newaxis], limbs, 0)[:, ::-1]
-    highest = (own != 0).argmax(axis=1)
-    signs: Floats = np.sign(own[np.arange(len(limbs)), highest]).astype(np.float64)
-    return signs
-
-
-def _add_three(high: Floats, middle: Floats, low: Floats) -> Floats:
-    """The sum of three floats rounded once.
-
-    S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums: proved algorithms
-    using rounding to odd", 2008, algorithm 5.
-    """
-    upper, upper_rest = _two_sum(middle, low)
-    total, total_rest = _two_sum(high, upper)
-    rest, error = _two_sum(total_rest, upper_rest)
-    # Rounded to odd: an inexact sum never looks like a tie.
-    even = (rest.view(np.int64) & 1) == 0
-    toward = np.where(error > 0, np.inf, -np.inf)
-    rest = np.where((error != 0) & even, np.nextafter(rest, toward), rest)
-    return total + rest
-
-
-def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """The rounded sum, and what rounding left out; D. Knuth, TAOCP 2, 4.2.2."""
-    total = a + b
-    other = total - a
-    return total, (a - (total - other)) + (b - other)
-
-
-def _round_one(digits: list[int], exponent: int) -> float:
-    total = 0
-    for j, digit in enumerate(digits):
-        total += digit << (RADIX * j)
-    try:
-        # Division of integers rounds correctly, into the subnormal range too.
-        return total / (1 << -exponent) if exponent < 0 else float(total << exponent)
-    except OverflowError:
-        return math.inf if total > 0 else -math.inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ Key = tuple[Condition, ...]
 OVERALL: Key = ()
 
 
+@lru_cache(maxsize=1 << 17)
 def key_text(key: Key) -> str:
     """The canonical text of a key: JSON, the same on every machine.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.exact import ExactColumn, add_columns
+from heads.statistics.exact import ExactColumn, add_columns, sorting_order
 from heads.statistics.scored import Key, key_text
 
 if TYPE_CHECKING:
@@ -67,6 +67,18 @@ class State:
             column: the column.
             rows: bool `[m]`, which table rows to add; None for all.
         """
+        if rows is None:
+            if column not in self._by_segment:
+                self._by_segment[column] = self._summed(column, None)
+            return self._by_segment[column]
+        return self._summed(column, rows)
+
+    @cached_property
+    def _by_segment(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The sums of whole segments that have been asked for; many metrics ask for the same."""
+        return {}
+
+    def _summed(self, column: str, rows: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
         chosen = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
         segment = self.segment[chosen]
         starts = np.flatnonzero(np.diff(segment, prepend=-1))
@@ -310,8 +322,7 @@ def order_of(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.ND
     cells = int(cell.max() - lowest) + 1
     if (int(segment.max()) + 1) * groups * cells < 1 << 63:
         # One key sorts faster than three.
-        joint = (segment * groups + group) * cells + (cell - lowest).view(np.int64)
-        return np.argsort(joint)
+        return sorting_order((segment * groups + group) * cells + (cell - lowest).view(np.int64))
     return np.lexsort((cell, group, segment))
 
 

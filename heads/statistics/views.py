@@ -28,6 +28,14 @@ class FoldViews:
     present: npt.NDArray[np.bool_]
 
 
+def over_all_folds(state: State) -> State:
+    """The state over all folds together; all sums are exact."""
+    if state.statistic.folds == 1:
+        return state
+    group = state.group % state.statistic.groups
+    return add_up(state, group, order_of(state.segment, group, state.cell))[0]
+
+
 def fold_views(state: State) -> FoldViews:
     """The views of a state of any number of folds; all sums are exact."""
     folds, groups = state.statistic.folds, state.statistic.groups

@@ -64,7 +64,7 @@ class Config(Model):
     min_slice_size: int = Field(
         1,
         ge=1,
-        description="Slices of fewer rows are greyed out and take no part in comparisons.",
+        description="Slices of fewer rows are marked as small and take no part in comparisons.",
     )
     max_distinct: int = Field(
         1_000_000,

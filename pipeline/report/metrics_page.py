@@ -18,6 +18,9 @@ HEADS: dict[HeadType, str] = {
     "contrib_binary": "`tf.contrib.estimator.binary_classification_head` of TensorFlow 1",
 }
 
+# Stands for any threshold, and is no part of any name.
+ANY = 0.4321
+
 _TOP = """<!-- Written by `make docs`; do not edit. -->
 
 # Metrics
@@ -36,7 +39,8 @@ probability in float64 from the stored score; the estimator's areas, `auc` and
 
 Metrics of every score, such as `roc_auc`, `best_f1` or `gain/decile_1`, are read from a histogram
 whose cells are the leading bits of the score: of the largest slices at most 16,384, of the others
-512, and one score a cell, hence exact, where there are no more scores. `score_rounding` in the
+512 (heads with metrics by class have limits of their own), and one score a cell, hence exact, where
+there are no more scores. `score_rounding` in the
 report is the relative width of a cell; such a metric is what the scores rounded down to their cells
 give, and `_lower` and `_upper` are certain bounds of what the scores themselves give.
 """
@@ -55,11 +59,11 @@ def _section(head: HeadType) -> str:
         head=head,
         class_names=names,
         space=ScoreSpace("logits"),
-        thresholds=() if head == "multi_class" else (0.5,),
+        thresholds=() if head == "multi_class" else (ANY,),
         named_classes=classes,
         class_suffixes=names[: len(classes)],
         report=True,
-        at=OperatingPoints((0.5,), (0.5,), (0.5,), (0.5,)),
+        at=OperatingPoints((ANY,), (ANY,), (ANY,), (ANY,)),
         top=(2,),
         baseline=ScoreSpace("logits"),
     )
@@ -82,8 +86,9 @@ def _table(metrics: Mapping[str, Metric], own: Mapping[str, Metric]) -> list[str
         mark = "*e*" if name in own else ""
         good = {True: "high", False: "low", None: ""}[metric.higher_is_better]
         bounds = "" if math.isinf(metric.low) else f"{metric.low:g} to {metric.high:g}"
-        shown = name.replace("top_2", "top_K").replace("0.5", "T")
-        lines.append(f"| `{shown}` | {mark} | {good} | {bounds} | {metric.definition} |")
+        shown = name.replace("top_2", "top_K").replace(f"{ANY:g}", "T")
+        text = metric.definition.replace(f"{ANY:g}", "T").replace("|", r"\|")
+        lines.append(f"| `{shown}` | {mark} | {good} | {bounds} | {text} |")
     return lines
 
 

@@ -123,17 +123,24 @@ def _metrics(head: HeadPlan, results: Results, at: int) -> dict[str, Any]:
         return weighted
 
     key = results.keys[at]
-    entry: dict[str, Any] = {"metrics": table(CANDIDATE)}
+    entry: dict[str, Any] = {"metrics": table(CANDIDATE), **_rounding(results, CANDIDATE, at)}
     details = results.details.get(key, ())
     if details:
         entry |= details[CANDIDATE]
     if len(head.models) > 1:
-        entry["baseline"] = {"metrics": table(BASELINE)}
+        entry["baseline"] = {"metrics": table(BASELINE), **_rounding(results, BASELINE, at)}
         if details:
             entry["baseline"] |= details[BASELINE]
         entry["difference"] = values_data(results.differences, at)
         entry["both"] = values_data(results.pairs, at)
     return entry
+
+
+def _rounding(results: Results, model: int, at: int) -> dict[str, float]:
+    if not results.score_rounding:
+        return {}
+    rounding = float(results.score_rounding[model][at])
+    return {} if math.isnan(rounding) else {"score_rounding": rounding}
 
 
 def values_data(estimates: Mapping[str, Estimates], at: int) -> dict[str, dict[str, Any]]:

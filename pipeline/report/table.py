@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 WIDEST_NAME = 48
 MOST_COLUMNS = 8
 """So many slices, overall among them, stand side by side; report.json has more."""
+WIDEST_TABLE = 120
+"""So many characters wide is the table of slices; those that do not fit are left to report.json."""
 MOST_WORSE = 20
 
 
@@ -61,13 +64,15 @@ def _metrics(head: dict[str, Any], level: float) -> list[str]:
     for name in names:
         values = [entry["metrics"].get(name) for entry in shown]
         table.append([name, _number(values[0]), _interval(values[0]), *map(_number, values[1:])])
+    fitting = _fitting(table)
+    shown = shown[: fitting - 2]
     reasons = {
         metric["reason"]
         for entry in shown
         for metric in (entry["metrics"].get(name, {}) for name in names)
         if "reason" in metric
     }
-    lines = _aligned(table)
+    lines = _aligned([row[:fitting] for row in table])
     if reasons:
         lines.append(f"  - is undefined: {'; '.join(sorted(reasons))}")
     if any(entry["small"] for entry in shown):
@@ -82,8 +87,11 @@ def _comparison(head: dict[str, Any], level: float) -> list[str]:
     """Candidate and baseline side by side, and the slices that got worse."""
     overall = head["slices"][0]
     table = [["", "candidate", "baseline", "difference", f"{level:.4g} interval"]]
+    models = (overall["metrics"], overall["baseline"]["metrics"])
     for name in head["headline"]:
-        sides = (overall["metrics"], overall["baseline"]["metrics"], overall["difference"])
+        if all(_says_nothing_new(name, metrics) for metrics in models):
+            continue
+        sides = (*models, overall["difference"])
         values = [side.get(name) for side in sides]
         table.append([name, *map(_number, values), _interval(values[2])])
     for name, value in overall["both"].items():
@@ -164,6 +172,14 @@ def _number(metric: dict[str, Any] | None) -> str:
 
 def _text(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.5f}"
+
+
+def _fitting(table: Sequence[Sequence[str]]) -> int:
+    """How many columns fit; at least the names, overall, its interval and one slice."""
+    widths = [
+        2 + max(_width(_printable(cell)) for cell in column) for column in zip(*table, strict=True)
+    ]
+    return max(4, sum(1 for total in accumulate(widths) if total <= WIDEST_TABLE))
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import shlex
+import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from heads.metrics import registry
 from pipeline import cli
+from pipeline.confidence.intervals import AT_BOUND
+from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
 from pipeline.config import load_config, parse_config
+from pipeline.estimates import NO_FOLDS, NOT_LARGEST
 from pipeline.evaluate import evaluate
 from pipeline.plan import make_plan
 from pipeline.report.metrics_page import metrics_page
+from pipeline.report.metrics_table import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "configs" / "data" / "breast_cancer" / "parquet"
+REPORT = ROOT / "docs" / "report.md"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def blocks(language: str) -> list[object]:
+def blocks(language: str, holding: str = "") -> list[object]:
     return [
         pytest.param(block, id=f"{page.stem}-{number}")
         for page in PAGES
         for number, block in enumerate(
             re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
         )
+        if holding in block
     ]
 
 
@@ -43,23 +54,80 @@ def test_yaml_is_a_configuration(text: str) -> None:
     parse_config(text, "page")
 
 
-def commands() -> list[str]:
-    text = (ROOT / "README.md").read_text().replace("\\\n", "")
-    return re.findall(r"^    headcount (.+)$", text, re.MULTILINE)
+@pytest.mark.parametrize("text", blocks("yaml", "input:"))
+def test_yaml_of_shipped_data_runs(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = parse_config(text, "page")
+    assert config.input is not None
+    assert evaluate(config.input, make_plan(config)).report["rows"]["evaluated"]
 
 
-@pytest.mark.parametrize("command", commands())
-def test_commands_of_the_readme_run(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = ROOT / "configs" / "data" / "breast_cancer" / "parquet"
-    (tmp_path / "predictions").symlink_to(data)
-    yaml = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert yaml is not None
-    (tmp_path / "click.yaml").write_text(yaml[1].replace("country", "size"))
+def commands(page: Path) -> list[list[str]]:
+    text = page.read_text().replace("\\\n", "")
+    return [shlex.split(line) for line in re.findall(r"^    headcount (.+)$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", REPORT])
+def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (config,) = re.findall(r"^```yaml\n([^`]*^  click:$[^`]*)", page.read_text(), re.MULTILINE)
+    (tmp_path / "click.yaml").write_text(config.replace("country", "size"))
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    for name in ("predictions", "new"):
+        (tmp_path / name).symlink_to(DATA)
+    # The rows of the others, as an older model scored them.
+    (tmp_path / "old").mkdir()
+    for path in DATA.iterdir():
+        rows = pq.read_table(path)
+        place = rows.column_names.index("logit")
+        older = rows.set_column(place, "logit", rows["baseline_logit"])
+        pq.write_table(older, tmp_path / "old" / path.name)
     monkeypatch.chdir(tmp_path)
-    assert cli.main(shlex.split(command)) == 0
-    assert (tmp_path / "out" / "click" / "_SUCCESS").exists()
+    # A run of last week that the README compares with.
+    week = "run --config click.yaml --input old/*.parquet --output out/last_week"
+    assert cli.main(week.split()) == 0
+    for command in commands(page):
+        if command[0] == "run":
+            # A page may show several ways to make one run.
+            shutil.rmtree(command[command.index("--output") + 1], ignore_errors=True)
+        assert cli.main(command) == 0, command
+    assert {"run", "diff"} <= {command[0] for command in commands(page)}
+
+
+def test_excerpts_are_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = load_config("configs/binary.yaml")
+    assert config.input is not None
+    report = evaluate(config.input, make_plan(config)).report
+    (excerpt,) = re.findall(r"^```json\n(.*?)^```", REPORT.read_text(), re.DOTALL | re.MULTILINE)
+    assert holds(report, json.loads(excerpt))
+
+
+def holds(whole: object, part: object) -> bool:
+    """Whether an excerpt is of a whole: of mappings and lists, what it has is there."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and holds(whole[key], own) for key, own in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(
+            any(holds(own, shown) for own in whole) for shown in part
+        )
+    if isinstance(part, float):
+        return isinstance(whole, float) and math.isclose(part, whole, rel_tol=1e-5)
+    return type(whole) is type(part) and whole == part
+
+
+def test_columns_of_the_metrics_table_are_told() -> None:
+    text = REPORT.read_text().partition("## `metrics.parquet`")[2]
+    told = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    names = [name for line in told for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(names) == sorted(SCHEMA.names)
+
+
+def test_reasons_for_no_interval_are_told() -> None:
+    text = REPORT.read_text()
+    for reason in (FEW_FOLDS, UNDEFINED, AGREE, AT_BOUND, NOT_LARGEST, NO_FOLDS):
+        assert f"| `{reason}` |" in text
 
 
 def test_targets_of_the_pages_exist() -> None:

@@ -167,6 +167,72 @@ def test_show_refuses_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "_SUCCESS" in capsys.readouterr().err
 
 
+DIFF = """
+slices: [country]
+confidence: {folds: 10}
+heads:
+  click: {type: binary, SCORE, label: label, weight: weight, metrics: [average_loss, roc_auc]}
+"""
+
+
+def test_diff_prints_and_writes_a_comparison(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for output, score in ((old, "logits: logit"), (new, "probability: older")):
+        assert run(files, output, config=DIFF.replace("SCORE", score)) == 0
+    reports = [json.loads((path / "report.json").read_text()) for path in (new, old)]
+    values = [
+        report["heads"]["click"]["slices"][0]["metrics"]["roc_auc"]["value"] for report in reports
+    ]
+    capsys.readouterr()
+    written = tmp_path / "diff.json"
+    assert cli.main(["diff", str(old), str(new), "--output", str(written)]) == 0
+    printed = capsys.readouterr().out
+    assert f"written to {written}" in printed
+    text = written.read_text()
+    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    own = found["heads"]["click"]
+    assert own["paired"] is True
+    metric = own["slices"][0]["difference"]["roc_auc"]
+    assert metric["value"] == values[0] - values[1]
+    assert metric["lower"] < metric["value"] < metric["upper"]
+    assert f"{metric['value']:.5f}" in printed
+    assert len(own["slices"]) == 5
+    assert str(tmp_path) not in text
+    # Without a file it is printed alone.
+    assert cli.main(["diff", str(old), str(new)]) == 0
+    assert printed.startswith(capsys.readouterr().out)
+
+
+def test_diff_of_other_rows_says_so(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = DIFF.replace("SCORE", "logits: logit")
+    assert run(files, tmp_path / "all", config=config) == 0
+    assert run(files.replace("*", "part-[01]"), tmp_path / "some", config=config) == 0
+    capsys.readouterr()
+    assert cli.main(["diff", str(tmp_path / "all"), str(tmp_path / "some")]) == 0
+    assert "the runs saw different rows" in capsys.readouterr().out
+
+
+def test_diff_refuses_what_cannot_be_compared(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(files, out, config=DIFF.replace("SCORE", "logits: logit")) == 0
+    capsys.readouterr()
+    assert cli.main(["diff", str(out), str(tmp_path / "none")]) == 2
+    error = capsys.readouterr().err
+    assert "_SUCCESS" in error
+    assert str(tmp_path / "none") in error
+    assert cli.main(["diff", str(out), str(out), "--outptu", "x"]) == 2
+    assert "did you mean --output?" in capsys.readouterr().err
+    (out / "states.zip").write_bytes((out / "states.zip").read_bytes()[:-100])
+    assert cli.main(["diff", str(out), str(out)]) == 2
+    assert "cannot be read, run it again" in capsys.readouterr().err
+
+
 def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["schema"]) == 0
     assert "heads" in json.loads(capsys.readouterr().out)["properties"]

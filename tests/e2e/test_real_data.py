@@ -300,7 +300,16 @@ def test_the_configuration_as_it_is_has_the_same_values(name: str) -> None:
 )
 def test_both_formats_give_one_report(one: str, other: str) -> None:
     found, expected = (without_intervals(report(name)["heads"]) for name in (one, other))
-    assert found == expected
+    assert found.keys() == expected.keys()
+    for name, head in expected.items():
+        own = {json.dumps(entry["slice"]): entry for entry in found[name].pop("slices")}
+        # One of the configurations has more slices than the other, and a baseline.
+        for entry in head.pop("slices"):
+            same = own[json.dumps(entry["slice"])]
+            assert {key: same[key] for key in entry} == entry
+        assert found[name]["slices_folded"][: len(head["slices_folded"])] == head["slices_folded"]
+        for key in ("classes", "headline", "slices_left_out", "type", "weighted"):
+            assert found[name][key] == head[key]
 
 
 def without_intervals(data: Any) -> Any:

@@ -1,0 +1,294 @@
+"""The steps of the pipeline one by one, on Beam's in-process runner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pytest
+from apache_beam.coders import registry
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.util import assert_that, equal_to
+
+from heads.statistics import Scored, ScoreHistogram, Segments, State, merge, same
+from heads.statistics.codec import encode
+from pipeline.beam.combine import FAN_IN, MergeStates, StateCoder
+from pipeline.beam.transforms import (
+    FACTS,
+    CountSlices,
+    Evaluate,
+    Measure,
+    PlanItems,
+    Slices,
+    _level,
+    _shift,
+)
+from pipeline.counting import CountingPass, add_counts, decide_slices
+from pipeline.evaluate import Evaluator, evaluate
+from pipeline.facts import Facts
+from pipeline.plan import Plan, StateKey
+from pipeline.readers import WorkItem, plan_items
+from pipeline.readers.shards import Shard, list_local, open_local
+from pipeline.slicing import SliceTable
+from tests.pipeline.tables import plan_of, write
+
+CONFIG = """
+slices: [{column: g, max_slices: 3}, {columns: [g, {column: n, edges: [40]}]}]
+confidence: {max_slices: 1}
+heads: {h: {type: binary, logits: s, label: y, metrics: [average_loss, roc_auc]}}
+"""
+KNOWN = CONFIG.replace("{column: g, max_slices: 3}", "{column: g, values: [a, b]}").replace(
+    ", {columns: [g, {column: n, edges: [40]}]}", ""
+)
+PARTS = {"a": 4000, "b": 150, "c": 90, "d": 60}
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> list[Shard]:
+    """A file for each value of `g`; that of `a` has scores enough for a coarse histogram."""
+    rng = np.random.default_rng(2)
+    return [
+        write(
+            tmp_path / f"{name}.parquet",
+            pa.table(
+                {
+                    "s": rng.normal(0, 2, rows),
+                    "y": rng.integers(0, 2, rows),
+                    "g": [name] * rows,
+                    "n": rng.integers(0, 80, rows),
+                }
+            ),
+            row_group_size=700,
+        )
+        for name, rows in PARTS.items()
+    ]
+
+
+def items_of(shards: list[Shard]) -> list[WorkItem]:
+    return [item for shard in shards for item in plan_items(shard, open_local)]
+
+
+def pipeline() -> beam.Pipeline:
+    return beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
+
+
+def table_of(plan: Plan, items: list[WorkItem]) -> SliceTable:
+    counting = CountingPass(plan, open_local)
+    for item in items:
+        counting.add_item(item)
+    return decide_slices(plan, counting.counts())
+
+
+def test_slices_are_those_of_all_rows(shards: list[Shard]) -> None:
+    plan, items = plan_of(CONFIG), items_of(shards)
+    expected = table_of(plan, items)
+    assert expected.specs[0].folded == 1
+    with pipeline() as p:
+        found = p | beam.Create(items[::-1]) | beam.Reshuffle() | Slices(plan)
+        assert_that(found, equal_to([expected]))
+
+
+def test_known_slices_are_not_counted(shards: list[Shard], monkeypatch: Any) -> None:
+    plan = plan_of(KNOWN.replace("max_slices: 1", "max_slices: 2"))
+    monkeypatch.setattr(CountSlices, "process", lambda *_: pytest.fail("counted"))
+    with pipeline() as p:
+        found = p | beam.Create(items_of(shards)) | Slices(plan)
+        assert_that(found | beam.Map(lambda table: len(table.specs[0].keys)), equal_to([2]))
+
+
+def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
+    plan, items = plan_of(CONFIG), items_of(shards)
+    bundles = []
+    step = CountSlices(plan)
+    for item in items:
+        # One bundle an item; a step is used for bundle after bundle.
+        step.start_bundle()
+        step.process(item)
+        bundles.append(dict(element.value for element in step.finish_bundle()))
+    assert len(bundles) == len(items) > 3
+    assert decide_slices(plan, add_counts(plan, bundles)) == table_of(plan, items)
+
+
+def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[list[Any], list[Any]]:
+    """What a bundle of items gives: facts, and states."""
+    step.start_bundle()
+    tagged = [one for item in items for one in step.process(item, table)]
+    assert {one.tag for one in tagged} == {FACTS}
+    return [one.value for one in tagged], [one.value for one in step.finish_bundle()]
+
+
+def test_a_bundle_gives_the_states_of_its_rows(shards: list[Shard]) -> None:
+    plan, items = plan_of(CONFIG), items_of(shards)
+    table = table_of(plan, items)
+    step = Measure(plan, None)
+    for chosen in (items, items[:1], items[3:]):
+        facts, states = outputs(step, chosen, table)
+        evaluator = Evaluator(plan, table, open_local)
+        expected = [(item.shard.path, evaluator.add_item(item)) for item in chosen]
+        assert facts == expected
+        own = evaluator.states()
+        assert [key for key, _ in states] == [tuple(key) for key in own]
+        assert all(same(state, own[StateKey(*key)]) for key, state in states)
+    step.start_bundle()
+    assert list(step.finish_bundle()) == []
+
+
+def test_a_table_with_problems_is_a_fact_and_no_state(shards: list[Shard]) -> None:
+    plan, items = plan_of(CONFIG), items_of(shards)
+    table = table_of(plan, items)
+    broken = SliceTable(table.specs, table.largest, ("too many", "and other"))
+    facts, states = outputs(Measure(plan, None), items[:2], broken)
+    wanted = Facts(slices=broken.problems)
+    assert facts == [(item.shard.path, wanted) for item in items[:2]]
+    assert states == []
+
+
+def test_a_run_with_too_many_slices_has_facts_alone(shards: list[Shard]) -> None:
+    plan = plan_of("max_distinct: 2\n" + CONFIG)
+    with pipeline() as p:
+        results, states, facts, tables = p | beam.Create(shards) | Evaluate(plan, None)
+        assert_that(results, equal_to([]), "results")
+        assert_that(states, equal_to([]), "states")
+        problems = facts | beam.FlatMap(lambda found: found[1].slices) | beam.Distinct()
+
+        def check(found: list[str]) -> None:
+            assert len(found) == 2
+            assert all("more than 2 distinct" in text for text in found)
+
+        assert_that(problems, check, "problems")
+        assert_that(tables | beam.combiners.Count.Globally(), equal_to([1]), "tables")
+
+
+def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shard]) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    (broken,) = list_local([str(tmp_path / "broken.parquet")])
+    found = list(PlanItems().process(broken))
+    assert [one.tag for one in found] == [FACTS, FACTS]
+    total = sum((one.value[1] for one in found), Facts())
+    assert total.shards == {broken}
+    assert broken.path in total.failures
+    items = list(PlanItems().process(shards[0]))
+    assert items[:-1] == items_of(shards[:1])
+    assert items[-1].value == (shards[0].path, Facts(frozenset([shards[0]])))
+
+
+def histogram(segment: str, rows: int, cells: int = 64) -> State:
+    scores = np.random.default_rng(rows).normal(size=(rows, 1))
+    scored = Scored(scores, scores, np.ones((rows, 1)), np.zeros(rows))
+    statistic = ScoreHistogram(max_cells=cells)
+    keys = [(("g", "string", segment),)] if segment else [()]
+    return statistic.measure(scored, Segments(np.zeros(rows, np.int64), keys))
+
+
+def test_every_piece_has_the_shift_of_all_rows() -> None:
+    overall, small = histogram("", 3000), histogram("b", 40)
+    assert overall.shift > small.shift
+    first, second = ("h", 2, 0), ("h", 2, 1)
+    # The piece that overall is in says it, whichever other pieces there are.
+    shifts = [one for element in ((second, small), (first, overall)) for one in _shift(element)]
+    assert shifts == [(("h", 2), overall.shift)]
+    known = dict(shifts)
+    key, levelled = _level((second, small), known)
+    assert key == second
+    assert levelled.shift == overall.shift
+    assert same(levelled, small.coarsened(overall.shift))
+    assert same(_level((first, overall), known)[1], overall)
+    # Another statistic, or that of another head, has nothing to do with it.
+    for other in (("h", 3, 1), ("g", 2, 1)):
+        assert same(_level((other, small), known)[1], small)
+
+
+def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has states emitted after each item, as where every bundle has one."""
+    plain = Measure.process
+
+    def process(self: Measure, item: WorkItem, table: SliceTable) -> Iterator[Any]:
+        yield from plain(self, item, table)
+        for element in Measure.finish_bundle(self):
+            yield element.value
+        self.start_bundle()
+
+    monkeypatch.setattr(Measure, "process", process)
+
+
+def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
+    shards: list[Shard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, items = plan_of(CONFIG.replace(", {columns: [g, {column: n, edges: [40]}]}", ""))
+    items = items_of(shards)
+    table = table_of(plan, items)
+    # The small slices are in the last files, which are finer alone.
+    _, alone = outputs(Measure(plan, None), items[1:], table)
+    expected = evaluate([shard.path for shard in shards], plan).states
+    finer = [key for key, state in alone if state.shift < expected[StateKey(*key)].shift]
+    assert any(key[2] > 0 for key in finer)
+
+    def check(found: list[tuple[tuple[str, int, int], State]]) -> None:
+        states = {StateKey(*key): state for key, state in found}
+        assert states.keys() == expected.keys()
+        assert all(same(state, states[key]) for key, state in expected.items())
+
+    a_bundle_an_item(monkeypatch)
+    with pipeline() as p:
+        _, states, _, _ = p | beam.Create(shards) | Evaluate(plan, None)
+        assert_that(states, check)
+
+
+def states_of(count: int) -> list[State]:
+    return [histogram(name, 5 + place) for place, name in enumerate("xyz" * count)][:count]
+
+
+@pytest.mark.parametrize("count", [1, 3, FAN_IN, 2 * FAN_IN + 5])
+def test_accumulators_merge_to_the_bit(count: int) -> None:
+    states, merging = states_of(count), MergeStates()
+    accumulators = []
+    for part in (states[::2], states[1::2]):
+        accumulator = merging.create_accumulator()
+        for state in part:
+            accumulator = merging.add_input(accumulator, state)
+            assert len(accumulator) < FAN_IN
+        accumulators.append(merging.compact(accumulator))
+        assert len(accumulators[-1]) == min(1, len(part))
+    merged = merging.merge_accumulators(accumulators)
+    assert same(merging.extract_output(merged), merge(states))
+
+
+def test_accumulators_are_encoded_as_states_are() -> None:
+    coder = MergeStates().get_accumulator_coder()
+    states = tuple(states_of(4))
+    data = coder.encode(states)
+    assert all(encode(state) in data for state in states)
+    back = coder.decode(data)
+    assert all(map(same, back, states))
+    assert coder.decode(coder.encode(())) == ()
+    assert isinstance(registry.get_coder(State), StateCoder)
+    assert StateCoder().is_deterministic()
+
+
+def test_the_runner_asks_for_the_coder_of_accumulators(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, encoded = [], []
+    coder, plain = MergeStates.get_accumulator_coder, StateCoder.encode
+    monkeypatch.setattr(
+        MergeStates, "get_accumulator_coder", lambda self: asked.append(1) or coder(self)
+    )
+    monkeypatch.setattr(
+        StateCoder, "encode", lambda self, state: encoded.append(state) or plain(self, state)
+    )
+    states = states_of(5)
+    with pipeline() as p:
+        merged = p | beam.Create([("k", state) for state in states]).with_output_types(
+            tuple[str, State]
+        )
+        found = merged | beam.CombinePerKey(MergeStates()) | beam.Values()
+
+        def check(found: list[State]) -> None:
+            assert len(found) == 1
+            assert same(found[0], merge(states))
+
+        assert_that(found, check)
+    assert asked
+    assert len(encoded) > len(states)

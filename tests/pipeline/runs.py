@@ -1,0 +1,104 @@
+"""Finished runs for the tests of what compares them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.counting import CountingPass, decide_slices, known_slices
+from pipeline.diff import Run, load_run
+from pipeline.evaluate import evaluate
+from pipeline.readers import plan_items
+from pipeline.readers.shards import open_local
+from pipeline.report.model import report_bytes
+from pipeline.states import zip_states
+from tests.pipeline.tables import plan_of, write
+
+FOLDS = 12
+KEYED = f"folds: {FOLDS}, key: id"
+METRICS = "metrics: [average_loss, accuracy, precision, label/mean, auc, roc_auc]"
+BINARY = f"binary, logits: {{score}}, label: y, weight: w, {METRICS}"
+
+
+def config(
+    score: str = "s",
+    confidence: str = KEYED,
+    slices: str = "[g]",
+    head: str = BINARY,
+    more: str = "",
+    name: str = "h",
+) -> str:
+    return (
+        f"slices: {slices}\nconfidence: {{{confidence}}}\n{more}\n"
+        f"heads: {{{name}: {{type: {head.format(score=score)}}}}}"
+    )
+
+
+@cache
+def table(rows: int = 500, seed: int = 3) -> pa.Table:
+    """A worse score `t` beside `s`, of few distinct ones so that no histogram is coarse."""
+    rng = np.random.default_rng(seed)
+    s = rng.normal(0, 2, rows).round(1)
+    return pa.table(
+        {
+            "s": s,
+            "t": (s + rng.normal(0, 1.5, rows)).round(1),
+            "y": (rng.random(rows) < 1 / (1 + np.exp(-s))).astype(np.int64),
+            "w": rng.gamma(2, 1, rows).round(2),
+            "g": pa.array(rng.choice(["a", "b"], rows), mask=rng.random(rows) < 0.2),
+            "id": rng.integers(0, 120, rows),
+            "other_id": rng.integers(0, 120, rows),
+            "c": list(rng.integers(-2, 3, (rows, 3)).astype(float)),
+            "d": list(rng.integers(-2, 3, (rows, 3)).astype(float)),
+            "k": rng.integers(0, 3, rows),
+            "tags": list(rng.integers(0, 2, (rows, 3))),
+        }
+    )
+
+
+def with_column(name: str, values: Any, rows: pa.Table | None = None) -> pa.Table:
+    own = table() if rows is None else rows
+    return own.set_column(own.schema.get_field_index(name), name, pa.array(values))
+
+
+def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.parquet") -> Path:
+    """A run as the pipeline leaves it, as far as a comparison looks at it."""
+    plan = plan_of(text)
+    shard = write(directory / "data" / file, rows)
+    evaluation = evaluate(str(directory / "data" / file), plan)
+    counting = CountingPass(plan, open_local)
+    for item in plan_items(shard, open_local):
+        counting.add_item(item)
+    known = known_slices(plan)
+    slices = decide_slices(plan, counting.counts()) if known is None else known
+    states = zip_states(slices, evaluation.states.items())
+    (directory / "report.json").write_bytes(report_bytes(evaluation.report))
+    (directory / "states.zip").write_bytes(states)
+    (directory / "_SUCCESS").touch()
+    return directory
+
+
+class Finish:
+    """Makes runs of `table`, or of other rows, below a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._runs = 0
+
+    def __call__(
+        self, text: str, rows: pa.Table | None = None, file: str = "part-0.parquet"
+    ) -> Run:
+        self._runs += 1
+        directory = self._directory / str(self._runs)
+        return load_run(str(finish_run(directory, text, table() if rows is None else rows, file)))
+
+
+def entries(found: dict[str, Any], name: str = "h") -> dict[str, dict[str, Any]]:
+    """The entries of a head by their slice."""
+    own: list[dict[str, Any]] = found["heads"][name]["slices"]
+    return {json.dumps(entry["slice"]): entry for entry in own}

@@ -1,0 +1,199 @@
+"""What is shown of a slice beside its metrics, against scikit-learn and counting by hand."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+from sklearn.metrics import confusion_matrix
+from sklearn.metrics import precision_recall_curve as sklearn_precision_recall
+from sklearn.metrics import roc_curve as sklearn_roc
+
+from heads.metrics.report_curves import MAX_POINTS
+from pipeline.details import details_of
+from pipeline.evaluate import Evaluation, evaluate
+from pipeline.report.model import report_bytes
+from tests.pipeline.tables import plan_of, slices_of
+
+ROWS = 3000
+CONFIG = """
+slices: [g, {column: n, values: [1, 7]}, {columns: [g, {column: n, values: [0]}]}]
+confidence: {folds: 10, key: n}
+heads:
+  binary: {type: binary, logits: s, label: y, weight: w, baseline: {probability: p},
+           metrics: [roc_auc, auc]}
+  classes: {type: multi_class, n_classes: 4, class_names: [ape, bee, cat, dog], logits: c,
+            label: k, class_metrics: [cat], metrics: [accuracy, roc_auc/cat]}
+  labels: {type: multi_label, n_classes: 2, logits: d, label: {column: t, form: multi_hot},
+           metrics: [average_loss, roc_auc]}
+  plain: {type: binary, logits: s, label: y, metrics: [accuracy]}
+"""
+SEVEN, ONE = (("n", "int", value) for value in (7, 1))
+CURVES = {"roc", "precision_recall", "gain", "calibration"}
+
+
+@cache
+def table() -> pa.Table:
+    rng = np.random.default_rng(1)
+    s = rng.normal(0, 2, ROWS).round(2)
+    probability = 1 / (1 + np.exp(-s))
+    return pa.table(
+        {
+            "s": s,
+            "p": probability.round(3),
+            "y": (rng.random(ROWS) < probability).astype(np.int64),
+            "w": rng.gamma(2, 1, ROWS).round(2),
+            "c": list(rng.normal(size=(ROWS, 4)).round(1)),
+            "k": rng.integers(0, 4, ROWS),
+            "d": list(rng.normal(size=(ROWS, 2)).round(1)),
+            "t": list(rng.integers(0, 2, (ROWS, 2))),
+            "g": rng.choice(["a", "b"], ROWS),
+            "n": np.r_[np.arange(ROWS - 1) % 6, 7],
+        }
+    )
+
+
+@cache
+def evaluation() -> Evaluation:
+    return evaluate(table(), plan_of(CONFIG))
+
+
+def rows_of(key: Any) -> npt.NDArray[np.bool_]:
+    every = np.ones(ROWS, bool)
+    return every if key is None else table()[key[0]].to_numpy() == key[2]
+
+
+def own(name: str, key: Any = None, model: str = "candidate") -> dict[str, Any]:
+    entry = slices_of(evaluation(), name)[key]
+    found: dict[str, Any] = entry if model == "candidate" else entry["baseline"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["binary", "labels", "plain", "classes"])
+def test_details_are_of_overall_and_of_listed_slices_alone(name: str) -> None:
+    known = {"slice", "examples", "small", "metrics", "baseline", "difference", "both"}
+    with_details = {key for key, one in slices_of(evaluation(), name).items() if one.keys() - known}
+    # That of a cross with one listed column is not listed.
+    assert with_details == (set() if name == "plain" else {None, ONE, SEVEN})
+
+
+def test_each_head_has_the_details_of_its_type() -> None:
+    assert own("binary")["curves"].keys() == CURVES
+    assert own("binary", model="baseline")["curves"].keys() == CURVES
+    assert own("labels")["curves"].keys() == CURVES - {"calibration"}
+    assert own("classes")["class_curves"].keys() == {"cat"}
+    assert own("classes")["class_curves"]["cat"].keys() == CURVES - {"calibration"}
+    assert {"confusion_matrix", "most_confused"} <= own("classes").keys()
+    assert "curves" not in own("classes")
+    assert not {"class_curves", "confusion_matrix"} & own("binary").keys()
+    assert "curves" not in own("plain")
+
+
+def curves_in(value: Any) -> list[Any]:
+    """Every list of a report's details that is not a matrix."""
+    if isinstance(value, dict):
+        return [found for one in value.values() for found in curves_in(one)]
+    return [value] if isinstance(value, list) else []
+
+
+def test_curves_have_an_end_and_can_be_written() -> None:
+    lengths = []
+    for name in ("binary", "labels", "classes"):
+        for entry in evaluation().report["heads"][name]["slices"]:
+            for model in (entry, entry.get("baseline", {})):
+                for kind in ("curves", "class_curves"):
+                    lengths += [len(one) for one in curves_in(model.get(kind, {}))]
+    assert max(lengths) <= MAX_POINTS == 400
+    # Some were thinned to that.
+    assert sum(length > 300 for length in lengths) > 3
+    text = json.dumps(evaluation().report, allow_nan=False)
+    assert json.loads(text) == json.loads(report_bytes(evaluation().report))
+
+
+@pytest.mark.parametrize("key", [None, ONE])
+@pytest.mark.parametrize("model", ["candidate", "baseline"])
+def test_points_of_curves_are_those_of_scikit_learn(key: Any, model: str) -> None:
+    chosen = rows_of(key)
+    label, weight = (table()[name].to_numpy()[chosen] for name in "yw")
+    score = table()["s" if model == "candidate" else "p"].to_numpy()[chosen]
+    found = own("binary", key, model)
+    assert found["score_rounding"] == 2.0**-52
+    curves = found["curves"]
+    expected = zip(*sklearn_roc(label, score, sample_weight=weight)[:2], strict=True)
+    columns = (curves["roc"]["false_positive_rate"], curves["roc"]["recall"])
+    assert_among(list(zip(*columns, strict=True)), list(expected))
+    expected = zip(*sklearn_precision_recall(label, score, sample_weight=weight)[:2], strict=True)
+    columns = (curves["precision_recall"]["precision"], curves["precision_recall"]["recall"])
+    assert_among(list(zip(*columns, strict=True)), list(expected))
+    # All of the weight is in the bins.
+    bins = curves["calibration"]
+    assert sum(one["rows"] for one in bins) == chosen.sum()
+    assert sum(one["weight"] for one in bins) == pytest.approx(weight.sum(), rel=1e-12)
+    assert (curves["gain"]["gain"][0], curves["gain"]["gain"][-1]) == (0.0, pytest.approx(1.0))
+
+
+def assert_among(points: list[Any], others: list[Any]) -> None:
+    """Every point is one of the others, but for rounding; and there are not few."""
+    near = np.array(others)
+    assert len(points) > 100
+    for point in points:
+        assert np.abs(near - point).max(axis=1).min() < 1e-9
+
+
+@pytest.mark.parametrize("key", [None, ONE, SEVEN])
+def test_the_confusion_matrix_is_that_of_scikit_learn(key: Any) -> None:
+    chosen = rows_of(key)
+    label = table()["k"].to_numpy()[chosen]
+    predicted = np.array(table()["c"].to_pylist())[chosen].argmax(axis=1)
+    expected = confusion_matrix(label, predicted, labels=range(4))
+    entry = own("classes", key)
+    assert entry["confusion_matrix"] == expected.tolist()
+    names = ["ape", "bee", "cat", "dog"]
+    wrong = [
+        (-int(expected[i, j]), i, j)
+        for i in range(4)
+        for j in range(4)
+        if i != j and expected[i, j]
+    ]
+    assert entry["most_confused"] == [
+        {
+            "label": names[i],
+            "predicted": names[j],
+            "rows": -rows,
+            "share_of_label": -rows / expected[i].sum(),
+        }
+        for rows, i, j in sorted(wrong)
+    ]
+
+
+def test_a_slice_of_one_row_has_what_can_be_said_of_it() -> None:
+    curves = own("binary", SEVEN)["curves"]
+    label = int(table()["y"][ROWS - 1].as_py())
+    assert curves["roc"] == {"threshold": [], "false_positive_rate": [], "recall": []}
+    assert len(curves["precision_recall"]["recall"]) == label
+    filled = [one for one in curves["calibration"] if one["rows"]]
+    assert [one["mean_label"] for one in filled] == [label]
+    assert {one["mean_label"] for one in curves["calibration"]} == {label, None}
+
+
+def test_curves_do_not_depend_on_whether_a_slice_is_large() -> None:
+    small = evaluate(table(), plan_of(CONFIG.replace("key: n", "key: n, max_slices: 0")))
+    for name in ("binary", "labels"):
+        entries = slices_of(small, name)
+        assert entries[None]["curves"] == own(name)["curves"]
+        # A slice that is not among the largest has the coarser histogram.
+        assert entries[ONE]["score_rounding"] >= own(name, ONE)["score_rounding"]
+        assert entries[ONE]["curves"].keys() >= CURVES - {"calibration"}
+    # Nor is there a matrix of it.
+    assert "confusion_matrix" not in slices_of(small, "classes")[ONE]
+    assert "confusion_matrix" in slices_of(small, "classes")[None]
+
+
+def test_nothing_measured_is_nothing_shown() -> None:
+    head = plan_of(CONFIG).heads["plain"]
+    assert details_of(head.scope, (), {}) == {}
