@@ -33,17 +33,8 @@ def score(
         labels: `[n, k]` in [0, 1]; for a multi-class head `[n, 1]`, whole class ids in `[0, k)`.
         weights: `[n]`, or None.
     """
-    return _SCORERS[head](kind, scores, labels, weights)
-
-
-def without_weightless_losses(scored: Scored) -> Scored:
-    """The batch with a loss of 0 where the weight is 0.
-
-    A row without weight counts for nothing, and an infinite loss times 0 would be NaN.
-    """
-    if scored.weight is None or np.isfinite(scored.loss).all():
-        return scored
-    return replace(scored, loss=np.where(scored.weight == 0, 0.0, scored.loss))
+    scored = _SCORERS[head](kind, scores, labels, weights)
+    return replace(scored, skip_weightless=True)
 
 
 def _score_classes(

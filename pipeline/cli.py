@@ -213,7 +213,11 @@ def _diff(known: argparse.Namespace, _: list[str]) -> int:
     found = diff(load_run(known.baseline), load_run(known.candidate))
     print(render_diff(found), end="")
     if known.output:
-        Path(known.output).write_bytes(report_bytes(found))
+        try:
+            Path(known.output).write_bytes(report_bytes(found))
+        except OSError as error:
+            message = f"cannot be written: {error.strerror}"
+            raise ConfigError([Problem(known.output, (), message)]) from error
         print(f"\nwritten to {known.output}")
     return EXIT_OK
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,24 @@ def load_run(directory: str) -> Run:
     pieces: dict[tuple[str, int], list[State]] = {}
     for key, state in sorted(parts.items()):
         pieces.setdefault((key.head, key.statistic), []).append(state)
+    plan = make_plan(config, directory)
+    if not _fit(plan, pieces):
+        message = "holds states that do not fit its report; run it again with this release"
+        raise ConfigError([Problem(directory, (), message)])
     states = {key: merge(own) for key, own in pieces.items()}
-    return Run(directory, make_plan(config, directory), table, states)
+    return Run(directory, plan, table, states)
+
+
+def _fit(plan: Plan, pieces: Mapping[tuple[str, int], Sequence[State]]) -> bool:
+    """Whether there is a count of the rows of every head, and no state but what is measured."""
+    measured = {
+        (name, number): own.statistic
+        for name, head in plan.heads.items()
+        for number, own in enumerate(head.measured)
+    }
+    return all((name, 0) in pieces for name in plan.heads) and all(
+        state.statistic == measured.get(key) for key, own in pieces.items() for state in own
+    )
 
 
 def diff(baseline: Run, candidate: Run) -> dict[str, Any]:

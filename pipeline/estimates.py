@@ -213,9 +213,13 @@ def difference(
     first, second = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
     first.reasons = np.where(~first.reasons.astype(bool), second.reasons, first.reasons)
     value = first.value - second.value
-    errors = paired_jackknife(
-        first.replicates, second.replicates, first.present, first.defined & second.defined
-    )
+    first.large = first.large & second.large
+    if paired is None or paired.any():
+        errors = paired_jackknife(
+            first.replicates, second.replicates, first.present, first.defined & second.defined
+        )
+    else:
+        errors = jackknife(first.replicates, first.present, first.defined)
     error, degrees = errors.standard_error, errors.degrees.astype(np.float64)
     if paired is not None:
         apart = np.tile(~paired, len(names))
@@ -231,7 +235,7 @@ def difference(
         reasons = {text: where | same[text] for text, where in reasons.items()}
         errors = replace(errors, reasons=reasons)
     few = first.few_trials() | second.few_trials()
-    error = np.where(np.isnan(value) | few, np.nan, error)
+    error = np.where(np.isnan(value) | few | ~first.large, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
     p = np.full(len(value), np.nan)

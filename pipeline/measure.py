@@ -9,20 +9,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from heads.scoring import score, without_weightless_losses
+from heads.scoring import score
 from heads.statistics import Scored, Segments
 from heads.statistics.base import Reach
 from pipeline.extract import Extracted
-from pipeline.folds import Hashes
+from pipeline.folds import Hashes, mix, row_hashes
 from pipeline.plan import HeadPlan
 from pipeline.slicing import Pass
 
 Ints = npt.NDArray[np.int64]
-
-
-# Odd numbers with well mixed bits: the fractions of the golden ratio and of pi.
-_LABEL, _WEIGHT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
-_FINAL = np.uint64(0xD1342543DE82EF95)
 
 
 def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Scored:
@@ -46,24 +41,21 @@ def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Sco
 
 def _identity(columns: Extracted, hashes: Hashes) -> Hashes:
     """A hash of file and number, label and weight of each row `[n]`."""
-    # Adding zero makes -0.0 the same as 0.0. Each class has a factor of its own.
-    bits = (columns.labels + 0.0).view(np.uint64)
-    classes = np.arange(bits.shape[1], dtype=np.uint64)
-    mixed: Hashes = (bits * (_LABEL * (2 * classes + np.uint64(1)))).sum(axis=1, dtype=np.uint64)
-    if columns.weights is not None:
-        mixed += (columns.weights + 0.0).view(np.uint64) * _WEIGHT
-    # Exclusive or, so that two rows cannot swap their labels unnoticed.
-    mixed ^= hashes
-    mixed *= _FINAL
-    return mixed
+    weights = columns.weights
+    values = columns.labels if weights is None else np.column_stack([columns.labels, weights])
+    # Adding zero makes -0.0 the same as 0.0; the bits of small whole numbers end in zeros, which
+    # no product moves up.
+    bits = (values + 0.0).view(np.uint64)
+    bits = bits ^ (bits >> np.uint64(52))
+    factors = 2 * row_hashes("columns", np.arange(bits.shape[1])) + np.uint64(1)
+    # Sums of whole numbers have no order.
+    return mix(hashes, (bits * factors).sum(axis=1, dtype=np.uint64))
 
 
 def measured_models(scored: Scored, passes: int) -> list[Scored]:
     """What is measured of scored rows in so many passes, a batch a model."""
     models = (scored, scored.baseline)
-    return [
-        replace(without_weightless_losses(one), passes=passes) for one in models if one is not None
-    ]
+    return [replace(one, passes=passes) for one in models if one is not None]
 
 
 class Measurement:

@@ -338,10 +338,11 @@ def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
 
 def _trimmed(low: int, limbs: Ints, specials: Ints) -> ExactColumn:
     """Carried limbs as a column, without those that are 0 for all at either end."""
-    used = np.flatnonzero(limbs.any(axis=0))
+    first, last = 0, limbs.shape[1]
+    while last > first and not np.count_nonzero(limbs[:, last - 1]):
+        last -= 1
+    while first < last and not np.count_nonzero(limbs[:, first]):
+        first += 1
     if not specials.any():
         specials = np.zeros((len(limbs), 0), np.int64)
-    if not len(used):
-        return ExactColumn(0, np.zeros((len(limbs), 0), np.int64), specials)
-    first, last = int(used[0]), int(used[-1]) + 1
-    return ExactColumn(low + first, limbs[:, first:last], specials)
+    return ExactColumn(low + first if first < last else 0, limbs[:, first:last], specials)

@@ -56,6 +56,8 @@ class Scored:
         cut: a score above it is predicted positive, in heads whose classes are independent.
         baseline: the same rows as another model scored them, or None.
         identity: uint64 `[n]`, a hash that tells the rows of a run from others, or None.
+        skip_weightless: whether an infinite value of a row without weight counts nothing in
+            weighted sums, where IEEE arithmetic has infinity times 0 as NaN.
         passes: how often the batch will be measured, in other segments.
     """
 
@@ -68,6 +70,7 @@ class Scored:
     cut: float = 0.0
     baseline: Scored | None = None
     identity: npt.NDArray[np.uint64] | None = None
+    skip_weightless: bool = False
     passes: int = 1
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
@@ -130,7 +133,10 @@ class Scored:
             return value
         weight = self.summand("weight", repeat, weighted=False).values
         with np.errstate(over="ignore", invalid="ignore"):
-            return weight * value
+            product = weight * value
+        if self.skip_weightless and not np.isfinite(value).all():
+            product[weight == 0] = 0.0
+        return product
 
     def _row_value(self, name: str) -> Floats:
         kind, _, number = name.partition("_")
@@ -155,6 +161,7 @@ class Scored:
             self.cut,
             None if self.baseline is None else self.baseline.take(rows),
             None if self.identity is None else self.identity.take(rows),
+            self.skip_weightless,
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +114,7 @@ class State:
         single = {key: own[0] for key, own in sources.items() if len(own) == 1}
         several = {key: own for key, own in sources.items() if len(own) > 1}
         added = self._added(several)
-        return merge([added, self._renamed(single)]) if single else added
+        return _joined(added, self._renamed(single)) if single else added
 
     def _renamed(self, source: Mapping[Key, int]) -> State:
         """The state of other keys, of one segment each."""
@@ -179,6 +179,35 @@ class State:
             {name: [column] for name, column in self.sums.items()},
             shift,
         )
+
+
+def _joined(first: State, second: State) -> State:
+    """Two states of different segments and of one shift as one."""
+    both = (first, second)
+    names = [(key_text(key), part, i) for part in (0, 1) for i, key in enumerate(both[part].keys)]
+    order = [(part, i) for _, part, i in sorted(names)]
+    bounds = [first._bounds, second._bounds + len(first)]
+    rows = np.concatenate([np.arange(bounds[p][i], bounds[p][i + 1]) for p, i in order])
+    lengths = [int(bounds[p][i + 1] - bounds[p][i]) for p, i in order]
+    starts = np.arange(len(rows))
+
+    def column(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        out: npt.NDArray[Any] = np.concatenate([one, other])[rows]
+        return out
+
+    return State(
+        first.statistic,
+        tuple(both[part].keys[i] for part, i in order),
+        np.repeat(np.arange(len(order)), lengths),
+        column(first.group, second.group),
+        column(first.cell, second.cell),
+        {name: column(first.counts[name], second.counts[name]) for name in first.counts},
+        {
+            name: add_columns([first.sums[name], second.sums[name]], starts, rows)
+            for name in first.sums
+        },
+        first.shift,
+    )
 
 
 def merge(states: Sequence[State]) -> State:

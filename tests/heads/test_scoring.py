@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.scoring import score, without_weightless_losses
+from heads.scoring import score
 from tests.laws.batches import law
 
 DIGITS = Context(prec=400)
@@ -207,15 +207,7 @@ def test_a_loss_without_weight_counts_for_nothing() -> None:
     scores, labels = column(0.0, 0.5, 0.0), column(1, 1, 1)
     found = score("binary", "probabilities", scores, labels, np.array([0.0, 0.0, 2.0]))
     assert found.loss.tolist() == [math.inf, math.log(2), math.inf]
-    cleared = without_weightless_losses(found)
-    assert cleared.loss.tolist() == [0.0, 0.0, math.inf]
-    assert cleared.score is found.score
-    assert found.loss.tolist() == [math.inf, math.log(2), math.inf]
-
-
-def test_losses_stay_where_none_is_infinite_or_none_has_a_weight() -> None:
-    scores, labels = column(0.5, 0.0), column(1, 1)
-    unweighted = score("binary", "probabilities", scores, labels, None)
-    assert without_weightless_losses(unweighted) is unweighted
-    finite = score("binary", "probabilities", column(0.5, 0.5), labels, np.array([0.0, 1.0]))
-    assert without_weightless_losses(finite) is finite
+    weighted = found.summand("loss", 1, weighted=True).values
+    assert weighted.tolist() == [0.0, 0.0, math.inf]
+    # In means of rows without weights it counts as any other.
+    assert found.summand("loss", 1, weighted=False).values.tolist() == found.loss.tolist()

@@ -178,7 +178,6 @@ def test_rows_are_paired_if_they_are_the_same(name: str, finish: Finish) -> None
     assert ("lower" in metric) == (name not in ("the same", "no folds"))
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="folds of other numbers are put together")
 def test_runs_of_other_numbers_of_folds_are_not_paired(finish: Finish) -> None:
     first, second = finish(BY_ROW), finish(config("t", "folds: 20"))
     found = diff(first, second)["heads"]["h"]
@@ -197,7 +196,6 @@ def test_rows_of_other_keys_are_not_paired(finish: Finish) -> None:
 LABELS = config("c", f"folds: {FOLDS}", head=HEADS["labels"][0].replace("3", "4"))
 
 
-@pytest.mark.xfail(strict=True, reason="sets of classes share a hash")
 def test_every_set_of_labels_is_told_from_others(finish: Finish) -> None:
     rows = 60
     columns = {"c": [[0.5, 1, 2, 3]] * rows, "g": ["a"] * rows}
@@ -309,7 +307,6 @@ def test_many_slices_are_compared_some_at_a_time(finish: Finish) -> None:
     }
 
 
-@pytest.mark.xfail(strict=True, reason="the folds of a slice that is small in one run are mixed up")
 def test_a_slice_without_histograms_by_fold_in_one_run_has_no_interval(finish: Finish) -> None:
     fold = folds_by_key(table()["id"].combine_chunks(), FOLDS)
     # No row of the slice in the fold in which small slices keep all their rows.

@@ -80,7 +80,6 @@ def test_a_damaged_archive_is_refused(finish: Finish) -> None:
             load_run(str(run))
 
 
-@pytest.mark.xfail(strict=True, reason="loading does not look whether the states are all there")
 @pytest.mark.parametrize("states", ["none", "those of another configuration"])
 def test_states_that_are_not_those_of_the_report_are_refused(states: str, finish: Finish) -> None:
     run = finish(config())

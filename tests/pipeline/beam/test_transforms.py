@@ -218,7 +218,7 @@ def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
     shards: list[Shard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, items = plan_of(CONFIG.replace(", {columns: [g, {column: n, edges: [40]}]}", ""))
+    plan = plan_of(CONFIG.replace(", {columns: [g, {column: n, edges: [40]}]}", ""))
     items = items_of(shards)
     table = table_of(plan, items)
     # The small slices are in the last files, which are finer alone.
