@@ -97,16 +97,18 @@ class Evaluator:
     def states(self) -> dict[StateKey, State]:
         """The states of all rows added, by head, statistic and partition."""
         found: dict[StateKey, list[State]] = {}
-        for (head, number, place), accumulator in self._running.items():
-            state = accumulator.freeze()
-            own = self._passes[place]
-            slices = dict(zip(own.segments.keys, own.slices, strict=True))
-            slices.setdefault(OVERALL, (OVERALL,))
-            state = state.regroup([slices[key] for key in state.keys])
+        slices = [
+            {OVERALL: (OVERALL,), **dict(zip(own.segments.keys, own.slices, strict=True))}
+            for own in self._passes
+        ]
+        self._first.clear()
+        for running in list(self._running):
+            head, number, place = running
+            # Popped, so that what is frozen does not stay beside its state.
+            state = self._running.pop(running).freeze()
+            state = state.regroup([slices[place][key] for key in state.keys])
             for key, part in split(StateKey(head, number), state, self._partitions):
                 found.setdefault(key, []).append(part)
-        self._running.clear()
-        self._first.clear()
         return {key: merge(states) for key, states in found.items()}
 
     def _accumulator(self, head: str, number: int, statistic: Statistic) -> Accumulator:
