@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +120,25 @@ def is_text(type_: pa.DataType) -> bool:
         or pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)
     )
+
+
+def can_hold(type_: pa.DataType, value: str | float | bool) -> bool:
+    """Whether a column of a type could have a value of a configuration."""
+    if isinstance(value, bool):
+        return bool(pa.types.is_boolean(type_))
+    if isinstance(value, str):
+        return is_text(type_)
+    return is_number(type_) and not pa.types.is_boolean(type_)
+
+
+def as_held(value: float, type_: pa.DataType) -> float:
+    """A number as a column of floats has it: float32 has 0.1 as the float32 nearest to it.
+
+    NaN, which nothing equals, if it cannot have it.
+    """
+    with np.errstate(over="ignore"):
+        rounded = float(np.asarray(value).astype(f"f{type_.bit_width // 8}"))
+    return rounded if math.isfinite(rounded) else math.nan
 
 
 def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import ColumnError, Mask, Rows, coded, is_number, is_text
+from pipeline.columns import ColumnError, Mask, Rows, as_held, can_hold, coded
 from pipeline.config import Where
 
 
@@ -31,7 +29,11 @@ def keep_mask(entries: Sequence[Where], rows: Rows) -> Mask:
 
 def _matches(entry: Where, array: pa.Array) -> Mask:
     type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-    possible = [value for value in entry.values if _possible(value, type_)]
+    possible = [
+        value
+        for value in entry.values
+        if value is None or pa.types.is_null(type_) or can_hold(type_, value)
+    ]
     if not possible:
         sought = ", ".join(repr(value) for value in entry.values)
         raise ColumnError(
@@ -39,26 +41,7 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
             " values as the column has them (quote text, do not quote numbers)"
         )
     if pa.types.is_floating(type_):
-        # A column of float32 has 0.1 as the float32 nearest to it.
-        own = np.dtype(f"f{type_.bit_width // 8}")
-        possible = [value if value is None else _rounded(value, own) for value in possible]
+        possible = [v if isinstance(v, str | None) else as_held(v, type_) for v in possible]
     indices, values = coded(array)
     out: Mask = np.array([value in possible for value in values], bool).take(indices)
     return out
-
-
-def _rounded(value: object, dtype: np.dtype[Any]) -> float:
-    """A number as a column of floats has it; NaN, which nothing equals, if it cannot have it."""
-    with np.errstate(over="ignore"):
-        rounded = float(np.asarray(value).astype(dtype))
-    return rounded if math.isfinite(rounded) else math.nan
-
-
-def _possible(value: object, type_: pa.DataType) -> bool:
-    if value is None or pa.types.is_null(type_):
-        return True
-    if isinstance(value, bool):
-        return bool(pa.types.is_boolean(type_))
-    if isinstance(value, str):
-        return is_text(type_)
-    return is_number(type_) and not pa.types.is_boolean(type_)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.columns import ColumnError, is_list, is_number, is_text
+from pipeline.columns import ColumnError, as_held, can_hold, is_list, is_number, is_text
 from pipeline.config.slices import SliceColumn
 from pipeline.slicing.conditions import (
     MISSING,
@@ -331,9 +331,8 @@ def own_form(value: str | int | float | bool | None, type_: pa.DataType) -> Own 
     if isinstance(value, str):
         return ("string", value) if is_text(type_) else None
     if pa.types.is_floating(type_):
-        with np.errstate(over="ignore"):
-            rounded = float(np.asarray(value).astype(f"f{type_.bit_width // 8}"))
-        return value_condition(rounded) if math.isfinite(rounded) else None
+        held = as_held(value, type_)
+        return None if math.isnan(held) else value_condition(held)
     if pa.types.is_integer(type_) and value == int(value):
         return "int", int(value)
     return None
@@ -372,18 +371,10 @@ def check_slice_type(part: SliceColumn, type_: pa.DataType) -> None:
     if part.values is None or nothing:
         return
     # A number that only rounds away, as 1e300 does in float32, is not a mistake of its kind.
-    kinds = {value is None or _of_kind(value, own) for value in part.values}
+    kinds = {value is None or can_hold(own, value) for value in part.values}
     if True not in kinds:
         sought = ", ".join(map(repr, part.values))
         raise ColumnError(
             f"column '{part.column}' is {own}, and 'slices' lists {sought} for it; write the"
             " values as the column has them (quote text, do not quote numbers)"
         )
-
-
-def _of_kind(value: str | int | float | bool, type_: pa.DataType) -> bool:
-    if isinstance(value, bool):
-        return bool(pa.types.is_boolean(type_))
-    if isinstance(value, str):
-        return is_text(type_)
-    return is_number(type_) and not pa.types.is_boolean(type_)
