@@ -18,6 +18,7 @@ from pipeline.plan import HeadPlan
 from pipeline.slicing import Pass
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Scored:
@@ -41,15 +42,24 @@ def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Sco
 
 def _identity(columns: Extracted, hashes: Hashes) -> Hashes:
     """A hash of file and number, label and weight of each row `[n]`."""
-    weights = columns.weights
-    values = columns.labels if weights is None else np.column_stack([columns.labels, weights])
-    # Adding zero makes -0.0 the same as 0.0; the bits of small whole numbers end in zeros, which
-    # no product moves up.
+    classes = columns.labels.shape[1]
+    factors = 2 * row_hashes("columns", np.arange(classes + 1)) + np.uint64(1)
+    if classes == 1:
+        mixed = _bits(columns.labels[:, 0]) * factors[0]
+    else:
+        # Sums of whole numbers have no order.
+        mixed = (_bits(columns.labels) * factors[:-1]).sum(axis=1, dtype=np.uint64)
+    if columns.weights is not None:
+        mixed += _bits(columns.weights) * factors[-1]
+    return mix(hashes, mixed)
+
+
+def _bits(values: Floats) -> Hashes:
+    """The bits of numbers, those of small whole numbers not all at the upper end."""
+    # Adding zero makes -0.0 the same as 0.0.
     bits = (values + 0.0).view(np.uint64)
-    bits = bits ^ (bits >> np.uint64(52))
-    factors = 2 * row_hashes("columns", np.arange(bits.shape[1])) + np.uint64(1)
-    # Sums of whole numbers have no order.
-    return mix(hashes, (bits * factors).sum(axis=1, dtype=np.uint64))
+    bits ^= bits >> np.uint64(52)
+    return bits
 
 
 def measured_models(scored: Scored, passes: int) -> list[Scored]:

@@ -68,15 +68,14 @@ class ScoreHistogram(Statistic):
         if self.of == "class_probability":
             group = (scored.label == np.arange(self.classes)).astype(np.int64).ravel()
         else:
-            group = (scored.label.ravel() != 0).astype(np.int64)
+            group = scored.label_set
         if self.by_class and self.classes > 1:
-            group += np.tile(np.arange(self.classes) * 2, len(scored))
-        group *= self.cells
-        return Elements(group, self.classes)
+            group = group + np.tile(np.arange(self.classes) * 2, len(scored))
+        return Elements(group * self.cells, self.classes)
 
-    def divided(self, scored: Scored) -> Floats:
-        """What is divided into cells `[n * classes]`."""
-        return (scored.score if self.of == "score" else scored.probability).ravel()
+    def divided(self, scored: Scored) -> Words:
+        """The bits of what is divided into cells, uint64 `[n * classes]`."""
+        return scored.score_bits if self.of == "score" else scored.probability_bits
 
     def accumulator(self) -> Accumulator:
         return _HistogramAccumulator(self, _CellIndex(self))
@@ -176,9 +175,9 @@ class _CellIndex:
         return self._last[1]
 
     def _find_elements(self, scored: Scored) -> Elements:
-        # Adding zero makes -0.0 the same score as 0.0. Cells of plain bits are the cells of
-        # order-preserving bits under other names, so the order waits until a state is frozen.
-        raw = (self._statistic.divided(scored) + 0.0).view(np.uint64)
+        # Cells of plain bits are the cells of order-preserving bits under other names, so the order
+        # waits until a state is frozen.
+        raw = self._statistic.divided(scored)
         slot = self.find(raw)
         if slot.size and slot.min() < 0:
             missing = raw[slot < 0]

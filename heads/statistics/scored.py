@@ -165,6 +165,22 @@ class Scored:
         )
 
     @cached_property
+    def score_bits(self) -> npt.NDArray[np.uint64]:
+        """The bits of the scores, uint64 `[n * k]`; those of -0.0 are those of 0.0."""
+        return (self.score.ravel() + 0.0).view(np.uint64)
+
+    @cached_property
+    def probability_bits(self) -> npt.NDArray[np.uint64]:
+        """The bits of the probabilities, uint64 `[n * k]`; those of -0.0 are those of 0.0."""
+        return (self.probability.ravel() + 0.0).view(np.uint64)
+
+    @cached_property
+    def label_set(self) -> npt.NDArray[np.int64]:
+        """Whether each label is not 0, as 1 or 0, int64 `[n * k]`."""
+        present: npt.NDArray[np.int64] = (self.label.ravel() != 0).astype(np.int64)
+        return present
+
+    @cached_property
     def classes(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The class of each label and of each prediction `[n]` of a multi-class head."""
         if self.predicted is None:
