@@ -148,7 +148,7 @@ def _evaluate(
         report = run(job, options)
     except BadData as error:
         print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
-        hint = "Mend the data, or leave rows out by 'where' in the configuration, and run again."
+        hint = "Mend the data or the configuration ('where' leaves rows out), and run again."
         print(hint, file=sys.stderr)
         return EXIT_DATA
     except RunnerError as error:
