@@ -36,8 +36,8 @@ def details_of(scope: Scope, key: Key, states: Mapping[Statistic, State]) -> dic
                 scope.class_names[group]: _curves(score_curves(fine, group)[0], scope)
                 for group in scope.named_classes
             }
-    counts = _own(states, scope.auc_counts, key) if scope.head != "multi_class" else None
-    if counts is not None and scope.columns == 1:
+    counts = _own(states, scope.calibration_counts, key) if scope.columns == 1 else None
+    if counts is not None:
         details.setdefault("curves", {})["calibration"] = calibration_curve(counts, scope)
     if scope.head == "multi_class":
         confusion = _own(states, scope.confusion_matrix, key)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from heads.statistics import OVERALL, Scored, State, Statistic, merge
+from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from pipeline.check import check_types, find_shards
 from pipeline.columns import ColumnError, Rows
@@ -57,8 +57,7 @@ class Evaluator:
         self._open_file = open_file
         self._slicer = Slicer(plan.config.slices, table)
         self._partitions = plan.partitions(table)
-        self._running: dict[tuple[str, int, int], Accumulator] = {}
-        self._first: dict[tuple[str, int], Accumulator] = {}
+        self._running: dict[tuple[str, int], Accumulator] = {}
         self._passes: list[Pass] = []
 
     def add_item(self, item: WorkItem, sink: Sink | None = None) -> Facts:
@@ -96,27 +95,16 @@ class Evaluator:
 
     def states(self) -> dict[StateKey, State]:
         """The states of all rows added, by head, statistic and partition."""
-        found: dict[StateKey, list[State]] = {}
-        slices = [
-            {OVERALL: (OVERALL,), **dict(zip(own.segments.keys, own.slices, strict=True))}
-            for own in self._passes
-        ]
-        self._first.clear()
+        slices: dict[Key, Sequence[Key]] = {OVERALL: (OVERALL,)}
+        for own in self._passes:
+            slices.update(zip(own.segments.keys, own.slices, strict=True))
+        found: dict[StateKey, State] = {}
         for running in list(self._running):
-            head, number, place = running
             # Popped, so that what is frozen does not stay beside its state.
             state = self._running.pop(running).freeze()
-            state = state.regroup([slices[place][key] for key in state.keys])
-            for key, part in split(StateKey(head, number), state, self._partitions):
-                found.setdefault(key, []).append(part)
-        return {key: merge(states) for key, states in found.items()}
-
-    def _accumulator(self, head: str, number: int, statistic: Statistic) -> Accumulator:
-        """A new accumulator, which shares what it can with those of other passes."""
-        first = self._first.get((head, number))
-        if first is not None:
-            return first.sibling()
-        return self._first.setdefault((head, number), statistic.accumulator())
+            state = state.regroup([slices[key] for key in state.keys])
+            found.update(split(StateKey(*running), state, self._partitions))
+        return found
 
     def _fold(self, rows: Rows, hashes: Hashes) -> Ints:
         """The fold of each row `[n]`."""
@@ -162,9 +150,9 @@ class Evaluator:
                     continue
                 found = measurement.of(statistic.reach, model)
                 if found is not None:
-                    key = (head.name, number, place)
+                    key = (head.name, number)
                     if key not in self._running:
-                        self._running[key] = self._accumulator(head.name, number, statistic)
+                        self._running[key] = statistic.accumulator()
                     self._running[key].add(*found)
         if sink is not None:
             sink(head, rows, scored)

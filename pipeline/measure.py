@@ -111,9 +111,9 @@ class Measurement:
         fold = self._fold
         if fold is not None and entries.rows is not None:
             fold = fold.take(entries.rows)
-        if fold is not None and reach == "largest" and not self._all_large:
-            fold = fold * self._large[entries.index]
-        return self._rows(model, entries), Segments(entries.index, self._keys, fold=fold)
+        folded = None if reach != "largest" or self._all_large else self._large
+        segments = Segments(entries.index, self._keys, fold=fold, folded=folded)
+        return self._rows(model, entries), segments
 
     def _rows(self, model: int, entries: _Entries) -> Scored:
         if entries.rows is None:

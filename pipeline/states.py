@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable
 
 from heads.statistics import State
-from heads.statistics.codec import decode, encode
+from heads.statistics.codec import decode
 from heads.statistics.scored import Key, key_text, parse_key
 from pipeline.plan import StateKey
 from pipeline.slicing import SliceTable, SpecSlices
@@ -32,8 +32,8 @@ _DAMAGED = (
 )
 
 
-def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, State]]) -> bytes:
-    """An archive of the slices and of the states, `HEAD/STATISTIC/PARTITION` each.
+def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, bytes]]) -> bytes:
+    """An archive of the slices and of encoded states, `HEAD/STATISTIC/PARTITION` each.
 
     Equal states give equal bytes.
     """
@@ -41,7 +41,7 @@ def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, State]]) -> b
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(zipfile.ZipInfo(SLICES, _EPOCH), _table_text(table))
         for key, state in sorted(states, key=lambda pair: pair[0]):
-            archive.writestr(zipfile.ZipInfo(str(key), _EPOCH), encode(state))
+            archive.writestr(zipfile.ZipInfo(str(key), _EPOCH), state)
     return stream.getvalue()
 
 

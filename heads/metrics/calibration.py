@@ -171,6 +171,6 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
 def calibration(scope: Scope) -> Iterator[Metric]:
     yield NormalisedEntropy("normalised_entropy", scope.threshold_counts, "loss")
     yield CalibrationRatio("calibration_ratio", scope.threshold_counts, "probability")
-    counts, cuts = scope.auc_counts, scope.calibration_cuts
+    counts, cuts = scope.calibration_counts, scope.calibration_cuts
     yield ExpectedCalibrationError("expected_calibration_error", counts, cuts)
     yield MaxCalibrationError("max_calibration_error", counts, cuts)

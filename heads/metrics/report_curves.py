@@ -112,7 +112,7 @@ def calibration_curve(state: State, scope: Scope) -> list[dict[str, float | None
     """Mean probability and mean label in each of the ten bins [0, 0.1), ..., [0.9, 1].
 
     Args:
-        state: the state of `scope.auc_counts` of one segment, all folds together.
+        state: the state of `scope.calibration_counts` of one segment, all folds together.
         scope: what its metrics depend on.
 
     Returns:

@@ -133,15 +133,26 @@ class Scope:
 
     @cached_property
     def auc_counts(self) -> ThresholdCounts:
-        """Counts at the estimator's 200 thresholds, and in the bins of the calibration error."""
-        own = self.calibration_cuts if self.report else ()
+        """Counts at the estimator's 200 thresholds."""
         return ThresholdCounts(
-            cuts=tuple(sorted({*self.auc_cuts, *own})),
+            cuts=tuple(sorted(set(self.auc_cuts))),
             classes=self.columns,
             by_class=bool(self.named_classes),
-            values=("probability", "soft_label") if self.report else (),
             weighted=self.weighted,
-            both=self.report,
+            folds=self.folds,
+            reach="largest",
+        )
+
+    @cached_property
+    def calibration_counts(self) -> ThresholdCounts:
+        """Counts and sums of probabilities in the bins of the calibration error."""
+        return ThresholdCounts(
+            cuts=self.calibration_cuts,
+            classes=self.columns,
+            by_class=False,
+            values=("probability", "soft_label"),
+            weighted=self.weighted,
+            both=True,
             folds=self.folds,
             reach="largest",
         )

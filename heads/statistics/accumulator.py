@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,103 +21,138 @@ from heads.statistics.exact import (
     sorting_order,
 )
 from heads.statistics.scored import Key, Scored, Segments
-from heads.statistics.state import State, build_state, merge
+from heads.statistics.state import State, build_state
 
 if TYPE_CHECKING:
     from heads.statistics.base import Elements, Statistic
 
-# Tables of up to this many cells are kept dense: an index into them costs less than sorting a
-# batch.
-DENSE_CELLS = 1 << 21
+# A table of every code is kept dense up to about so many bytes: an index into it costs less than
+# sorting a batch.
+DENSE_BYTES = 320 << 20
 # Beyond so many codes a table of the sums of each batch would cost more than adding in place.
 _IN_PLACE = 1 << 15
 # From so many rows, limbs and passes on they are added together.
 _MANY_ROWS, _MANY_PARTS, _MANY_PASSES = 1 << 15, 4, 3
 # Elements are added up by sorting when they exceed this and what is added up already.
 PENDING_ROWS = 1 << 20
+# Lists of keys whose codes are remembered: a batch has one for each of its passes.
+_LISTS = 64
 
 
 class Accumulator:
     """The sums of the batches added so far, for one statistic.
 
-    Dense arrays over (segment, fold, code) while those are few, sorted tables beyond.
+    Every segment has a run of codes: one for each cell, and where its rows are told apart by fold,
+    for each cell of each fold. Dense arrays over the codes while those are few, sorted tables
+    beyond.
     """
 
     def __init__(self, statistic: Statistic) -> None:
         self._statistic = statistic
         self._fold_size = statistic.groups * statistic.cells
-        self._size = statistic.folds * self._fold_size
         self._position: dict[Key, int] = {}
-        self._last_keys: Sequence[Key] | None = None
-        self._last_length = 0
-        self._target: Ints | None = None
+        # Where the codes of each segment begin, and where the last ones end.
+        self._starts = [0]
+        self._lists: OrderedDict[int, _KeyCodes] = OrderedDict()
+        self._folded: tuple[Ints | None, Ints, Ints] | None = None
         self._table: _DenseTable | _SparseTable = _DenseTable(statistic.sums)
-        self._frozen: list[State] = []
 
     def add(self, scored: Scored, segments: Segments) -> None:
         """Adds a batch of any number of rows."""
         elements = self._elements(scored)
         repeat = elements.repeat
-        code, columns = elements.code, self._statistic.columns(scored, repeat)
-        index = self._segment_index(segments)
-        fold = segments.fold if self._statistic.folds > 1 else None
-        if fold is not None:
-            index = index * self._statistic.folds + fold
-        step = max(1, MAX_ROWS // repeat)
-        for first in range(0, len(index), step):
-            part = slice(first * repeat, (first + step) * repeat)
-            segment = index[first : first + step]
-            if repeat > 1:
-                segment = np.repeat(segment, repeat)
-            self._add(
-                segment,
-                self._size if fold is None else self._fold_size,
-                None if code is None else code[part],
-                columns[part],
-            )
+        columns = self._statistic.columns(scored, repeat)
+        code = self._codes(elements, segments)
+        step = max(1, MAX_ROWS // repeat) * repeat
+        codes = self._starts[-1]
+        if isinstance(self._table, _DenseTable) and codes * self._code_bytes > DENSE_BYTES:
+            self._table = _SparseTable(self._statistic.sums, self._table.table())
+        for first in range(0, len(code), step):
+            part = slice(first, first + step)
+            self._table.add(code[part], columns[part], codes)
 
-    def sibling(self) -> Accumulator:
-        """Another accumulator of the same rows in other segments; it shares what costs most."""
-        return Accumulator(self._statistic)
+    @property
+    def _code_bytes(self) -> int:
+        """What a code takes in a dense table: most sums have two limbs."""
+        return 8 + 16 * len(self._statistic.sums)
 
     def _elements(self, scored: Scored) -> Elements:
         return scored.elements_of(self._statistic)
 
     def freeze(self) -> State:
         """The state of everything added; the accumulator may be added to afterwards."""
-        self._flush()
-        self._frozen = [merge(self._frozen)] if self._frozen else [self._statistic.zero()]
-        return self._frozen[0]
+        return self._from_table(self._table.table())
 
-    def _flush(self) -> None:
-        """Freezes what the table holds and empties it."""
-        self._frozen.append(self._from_table(self._table.table()))
-        self._table = type(self._table)(self._statistic.sums)
+    def _codes(self, elements: Elements, segments: Segments) -> Ints:
+        """The code of each element."""
+        folded = segments.folded
+        own = self._key_codes(segments)
+        first = own.starts.take(segments.index)
+        if len(first) and first.min() < 0:
+            self._extend(own, segments.index[first < 0])
+            first = own.starts.take(segments.index)
+        inner = elements.code
+        fold = segments.fold if self._statistic.folds > 1 else None
+        if fold is not None:
+            inner = self._with_folds(elements, fold)
+            if folded is not None:
+                apart = folded.take(segments.index)
+                if elements.repeat > 1:
+                    apart = np.repeat(apart, elements.repeat)
+                plain = 0 if elements.code is None else elements.code
+                inner = np.where(apart, inner, plain)
+        if elements.repeat > 1:
+            first = np.repeat(first, elements.repeat)
+        return first if inner is None else first + inner
 
-    def _segment_index(self, segments: Segments) -> Ints:
+    def _with_folds(self, elements: Elements, fold: Ints) -> Ints:
+        """The codes of elements within their segments; those of the last ones are kept.
+
+        A batch comes again in every pass.
+        """
+        last = self._folded
+        if last is not None and last[0] is elements.code and last[1] is fold:
+            return last[2]
+        inner = fold * self._fold_size
+        if elements.repeat > 1:
+            inner = np.repeat(inner, elements.repeat)
+        if elements.code is not None:
+            inner += elements.code
+        self._folded = elements.code, fold, inner
+        return inner
+
+    def _key_codes(self, segments: Segments) -> _KeyCodes:
+        """Where the codes of the keys begin; -1 for keys that no row had yet."""
         keys = segments.keys
-        if keys is not self._last_keys or len(keys) != self._last_length:
+        own = self._lists.get(id(keys))
+        if own is None or own.keys is not keys or len(own.starts) != len(keys):
             position = self._position
-            target = np.array([position.setdefault(key, len(position)) for key in keys], np.int64)
-            identity = np.array_equal(target, np.arange(len(keys)))
-            self._last_keys, self._last_length = keys, len(keys)
-            self._target = None if identity else target
-        return segments.index if self._target is None else self._target[segments.index]
+            known = [position.get(key, -1) for key in keys]
+            starts = np.array([-1 if at < 0 else self._starts[at] for at in known], np.int64)
+            own = self._lists[id(keys)] = _KeyCodes(keys, segments.folded, starts)
+            while len(self._lists) > _LISTS:
+                self._lists.popitem(last=False)
+        return own
 
-    def _add(self, segment: Ints, stride: int, code: Ints | None, columns: Columns) -> None:
-        """Adds elements whose segment, or segment and fold, begin a stride of codes apart."""
-        cells = len(self._position) * self._size
-        if isinstance(self._table, _DenseTable) and cells > DENSE_CELLS:
-            self._flush()
-            self._table = _SparseTable(self._statistic.sums)
-        if code is None or cells > self._fold_size:
-            first = segment if stride == 1 else segment * stride
-            code = first if code is None else first + code
-        self._table.add(code, columns, cells)
+    def _extend(self, own: _KeyCodes, index: Ints) -> None:
+        """Gives keys that rows have for the first time their codes."""
+        folded = np.ones(len(own.keys), np.bool_) if own.folded is None else own.folded
+        new = np.zeros(len(own.keys), np.bool_)
+        new[index] = True
+        for place in np.flatnonzero(new).tolist():
+            key = own.keys[place]
+            at = self._position.setdefault(key, len(self._position))
+            if at + 1 == len(self._starts):
+                folds = self._statistic.folds if folded[place] else 1
+                self._starts.append(self._starts[-1] + folds * self._fold_size)
+            own.starts[place] = self._starts[at]
 
     def _from_table(self, table: Table) -> State:
-        segment, inner = np.divmod(table.code, self._size)
-        group, cell = np.divmod(inner, self._statistic.cells)
+        if not len(table.code):
+            return self._statistic.zero()
+        starts = np.array(self._starts)
+        segment = np.searchsorted(starts, table.code, "right") - 1
+        group, cell = np.divmod(table.code - starts[segment], self._statistic.cells)
         return self._build(list(self._position), segment, group, cell, table)
 
     def _build(
@@ -127,6 +163,21 @@ class Accumulator:
         return build_state(
             self._statistic, keys, segment, group, words, {"rows": table.rows}, table.sums
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _KeyCodes:
+    """Where the codes of a list of keys begin.
+
+    Attributes:
+        keys: the keys; the list is held, so that none takes its place.
+        folded: bool, which of them are told apart by fold; None for all.
+        starts: int64, the first code of each; -1 if it has none yet.
+    """
+
+    keys: Sequence[Key]
+    folded: npt.NDArray[np.bool_] | None
+    starts: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,28 +201,34 @@ class _DenseTable:
         self._specials: dict[str, Ints] = {}
 
     def add(self, code: Ints, columns: Columns, codes: int) -> None:
+        if not len(code):
+            return
         self._grow(codes)
-        codes = self._codes
         for name, summand in columns.summands.items():
             if summand.specials is not None:
-                before = self._specials.get(name, np.zeros((codes, 3), np.int64))
-                self._specials[name] = before + _count_specials(summand.specials, code, codes)
+                if name not in self._specials:
+                    self._specials[name] = np.zeros((len(self._rows), 3), np.int64)
+                _count_specials(self._specials[name], summand.specials, code)
+        # The segments of a batch mostly lie together.
+        low = int(code.min())
+        span = int(code.max()) + 1 - low
         matrix = len(columns.parts) >= _MANY_PARTS and columns.passes >= _MANY_PASSES
-        if matrix and codes <= _IN_PLACE and len(code) >= _MANY_ROWS:
-            self._add_matrix(code, columns)
-        elif codes <= _IN_PLACE:
-            self._rows += np.bincount(code, minlength=codes)
-            for name, part in columns.parts:
-                self._limb(name, part.limb)[:] += part.add_up(code, codes)
-        else:
+        if span > _IN_PLACE:
             np.add.at(self._rows, code, 1)
             for name, part in columns.parts:
                 part.add_to(self._limb(name, part.limb), code)
+        elif matrix and len(code) >= _MANY_ROWS:
+            self._add_matrix(code - low if low else code, columns, low, span)
+        else:
+            near = code - low if low else code
+            self._rows[low : low + span] += np.bincount(near, minlength=span)
+            for name, part in columns.parts:
+                self._limb(name, part.limb)[low : low + span] += part.add_up(near, span)
         self._adds += 1
         if self._adds % MAX_ADDS == 0:
             self._carry()
 
-    def _add_matrix(self, code: Ints, columns: Columns) -> None:
+    def _add_matrix(self, near: Ints, columns: Columns, low: int, span: int) -> None:
         """Adds all common limbs of an element at a time, which lie together in memory.
 
         It is a product of matrices in form only: one of them has a 1 in each column, and sums of
@@ -179,16 +236,16 @@ class _DenseTable:
         """
         from scipy.sparse import csc_array  # its import takes long, and small data does without
 
-        rows = len(code)
+        rows = len(near)
         ones, ends = _one_each(rows)
-        chosen = csc_array((ones, code.astype(np.int32), ends), shape=(self._codes, rows))
+        chosen = csc_array((ones, near.astype(np.int32), ends), shape=(span, rows))
         sums = chosen @ columns.matrix
-        self._rows += sums[:, 0].astype(np.int64)
+        self._rows[low : low + span] += sums[:, 0].astype(np.int64)
         at = 0
         for name, part in columns.parts:
-            limb = self._limb(name, part.limb)
+            limb = self._limb(name, part.limb)[low : low + span]
             if part.rows is not None:
-                part.add_to(limb, code)
+                part.add_to(limb, near)
             else:
                 at += 1
                 limb += part.units(sums[:, at])
@@ -196,46 +253,72 @@ class _DenseTable:
     def _limb(self, name: str, number: int) -> Ints:
         limbs = self._limbs[name]
         if number not in limbs:
-            limbs[number] = np.zeros(self._codes, np.int64)
+            limbs[number] = np.zeros(len(self._rows), np.int64)
         return limbs[number]
 
     def _grow(self, codes: int) -> None:
-        if codes <= self._codes:
+        used, self._codes = self._codes, max(self._codes, codes)
+        if codes <= len(self._rows):
             return
-        more = codes - self._codes
-        self._rows = np.pad(self._rows, (0, more))
+        # Memory that nobody has written to costs nothing, and copying it each time does.
+        size = max(codes, 2 * len(self._rows))
+        self._rows = _longer(self._rows[:used], size)
         for limbs in self._limbs.values():
             for limb in limbs:
-                limbs[limb] = np.pad(limbs[limb], (0, more))
+                limbs[limb] = _longer(limbs[limb][:used], size)
         for name, column in self._specials.items():
-            self._specials[name] = np.pad(column, ((0, more), (0, 0)))
-        self._codes = codes
+            self._specials[name] = _longer(column[:used], size)
+
+    def renumber(self, number: Callable[[Ints], Ints]) -> None:
+        """Gives codes other numbers; those that get the same are added up."""
+        before = self.table()
+        code, size = number(before.code), len(self._rows)
+        self._rows = _moved(before.rows, code, size)
+        for name, column in before.sums.items():
+            self._limbs[name] = {
+                column.low + j: _moved(column.limbs[:, j], code, size)
+                for j in range(column.limbs.shape[1])
+            }
+            if column.specials.shape[1]:
+                self._specials[name] = _moved(column.specials, code, size)
 
     def _carry(self) -> None:
         """Brings every limb back below 2**35, before int64 would overflow."""
         for name in self._sums:
-            column = self._column(name, slice(None))
+            column = self._column(name, np.arange(self._codes))
             self._limbs[name] = {
-                column.low + j: np.ascontiguousarray(column.limbs[:, j])
+                column.low + j: _longer(column.limbs[:, j], len(self._rows))
                 for j in range(column.limbs.shape[1])
             }
 
-    def _column(self, name: str, rows: npt.NDArray[np.intp] | slice) -> ExactColumn:
+    def _column(self, name: str, rows: npt.NDArray[np.intp]) -> ExactColumn:
         limbs = self._limbs[name]
         low, high = min(limbs, default=0), max(limbs, default=-1)
-        zero = np.zeros(self._codes, np.int64)
-        digits = [limbs.get(limb, zero)[rows] for limb in range(low, high + 1)]
-        count = len(zero[rows])
-        table = np.stack(digits, axis=1) if digits else np.zeros((count, 0), np.int64)
+        table = np.zeros((len(rows), high + 1 - low), np.int64)
+        for limb, column in limbs.items():
+            table[:, limb - low] = column[rows]
         specials = self._specials.get(name)
-        return ExactColumn.carried(
-            low, table, np.zeros((count, 0), np.int64) if specials is None else specials[rows]
-        )
+        nothing = np.zeros((len(rows), 0), np.int64)
+        return ExactColumn.carried(low, table, nothing if specials is None else specials[rows])
 
     def table(self) -> Table:
-        used = np.flatnonzero(self._rows)
+        used = np.flatnonzero(self._rows[: self._codes])
         sums = {name: self._column(name, used) for name in self._sums}
         return Table(used, self._rows[used], sums)
+
+
+def _moved(column: Ints, code: Ints, size: int) -> Ints:
+    """Rows of a column added up at the places given."""
+    out = np.zeros((size, *column.shape[1:]), np.int64)
+    np.add.at(out, code, column)
+    return out
+
+
+def _longer(column: Ints, rows: int) -> Ints:
+    """A copy of some rows with rows of 0 below."""
+    out = np.zeros((rows, *column.shape[1:]), np.int64)
+    out[: len(column)] = column
+    return out
 
 
 @lru_cache(maxsize=2)
@@ -250,9 +333,9 @@ class _SparseTable:
     Elements are put away as they come, and added up by sorting when many are.
     """
 
-    def __init__(self, sums: Sequence[str]) -> None:
+    def __init__(self, sums: Sequence[str], begun: Table) -> None:
         self._sums = sums
-        self._parts = [_empty_table(sums)]
+        self._parts = [begun]
         self._pending = 0
 
     def add(self, code: Ints, columns: Columns, _: int) -> None:
@@ -265,6 +348,11 @@ class _SparseTable:
     def table(self) -> Table:
         self._add_up()
         return self._parts[0]
+
+    def renumber(self, number: Callable[[Ints], Ints]) -> None:
+        """Gives codes other numbers; those that get the same are added up."""
+        self._parts = [replace(part, code=number(part.code)) for part in self._parts]
+        self._add_up()
 
     def _add_up(self) -> None:
         """Adds all parts up to one."""
@@ -284,13 +372,7 @@ class _SparseTable:
         self._pending = 0
 
 
-def _empty_table(sums: Sequence[str]) -> Table:
-    nothing = np.zeros(0, np.int64)
-    return Table(nothing, nothing, {name: ExactColumn.zeros(0) for name in sums})
-
-
-def _count_specials(specials: Ints, code: Ints, codes: int) -> Ints:
-    """How often each code has NaN, +inf and -inf `[codes, 3]`."""
+def _count_specials(counts: Ints, specials: Ints, code: Ints) -> None:
+    """Counts the NaN, +inf and -inf of each code into `[codes, 3]`."""
     where = np.flatnonzero(specials)
-    place = code[where] * 3 + specials[where] - 1
-    return np.bincount(place, minlength=codes * 3).reshape(codes, 3)
+    np.add.at(counts, (code[where], specials[where] - 1), 1)

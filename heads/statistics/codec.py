@@ -76,6 +76,29 @@ def decode(data: bytes) -> State:
     Raises:
         ValueError: if the bytes are no state, are cut short, or are of a newer format version.
     """
+    header, body = _header(data)
+    try:
+        state = _state(header, _Reader(data, body, header["columns"]))
+        _check(state)
+    except _Unreadable:
+        raise
+    except _NONSENSE as error:
+        raise _Unreadable(_NO_SENSE) from error
+    return state
+
+
+def encoded_shift(data: bytes) -> int:
+    """The shift of an encoded state; raises as `decode` does where the header is damaged."""
+    try:
+        return _whole(_header(data)[0]["shift"])
+    except _Unreadable:
+        raise
+    except _NONSENSE as error:
+        raise _Unreadable(_NO_SENSE) from error
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    """The header, and where the columns begin."""
     if len(data) < _PREFIX.size or data[:4] != MAGIC:
         raise _Unreadable("These bytes are no headcount state.")
     _, version, length, checksum = _PREFIX.unpack_from(data)
@@ -88,14 +111,10 @@ def decode(data: bytes) -> State:
         raise _Unreadable("A headcount state is cut short or damaged.")
     body = _PREFIX.size + length
     try:
-        header = json.loads(data[_PREFIX.size : body])
-        state = _state(header, _Reader(data, body, header["columns"]))
-        _check(state)
-    except _Unreadable:
-        raise
+        header: dict[str, Any] = json.loads(data[_PREFIX.size : body])
     except _NONSENSE as error:
-        raise _Unreadable("A headcount state has a header that makes no sense.") from error
-    return state
+        raise _Unreadable(_NO_SENSE) from error
+    return header, body
 
 
 class _Unreadable(ValueError):
@@ -103,6 +122,7 @@ class _Unreadable(ValueError):
 
 
 # What a header of other types and values than `encode` writes can lead to.
+_NO_SENSE = "A headcount state has a header that makes no sense."
 _NONSENSE = (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError)
 
 

@@ -78,7 +78,7 @@ class ScoreHistogram(Statistic):
         return scored.score_bits if self.of == "score" else scored.probability_bits
 
     def accumulator(self) -> Accumulator:
-        return _HistogramAccumulator(self, _CellIndex(self))
+        return _HistogramAccumulator(self)
 
     def cell_limit(self, shift: int) -> int:
         return 1 << (64 - shift)
@@ -128,14 +128,14 @@ def _fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
 class _HistogramAccumulator(Accumulator):
     """Adds batches at the shift that all scores so far ask for."""
 
-    def __init__(self, statistic: ScoreHistogram, index: _CellIndex) -> None:
+    def __init__(self, statistic: ScoreHistogram) -> None:
         super().__init__(statistic)
-        self._index = index
-        index.before_coarsening.append(self._flush)
+        self._index = _CellIndex(statistic, self._coarsen)
 
-    def sibling(self) -> Accumulator:
-        assert isinstance(self._statistic, ScoreHistogram)
-        return _HistogramAccumulator(self._statistic, self._index)
+    def _coarsen(self, slots: Ints) -> None:
+        """Moves what was added to the slots given for each of the old ones."""
+        cells = self._statistic.cells
+        self._table.renumber(lambda code: code - code % cells + slots[code % cells])
 
     def _elements(self, scored: Scored) -> Elements:
         return self._index.elements(scored)
@@ -157,12 +157,17 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 class _CellIndex:
-    """The cells occupied so far, and the slot of each: its position in the order of arrival."""
+    """The cells occupied so far, and the slot of each: its position in the order of arrival.
 
-    def __init__(self, statistic: ScoreHistogram) -> None:
+    Args:
+        statistic: the histogram.
+        coarsened: called when cells fall together, with the new slot of each old one.
+    """
+
+    def __init__(self, statistic: ScoreHistogram, coarsened: Callable[[Ints], None]) -> None:
         self._statistic = statistic
         self._max_cells = statistic.max_cells
-        self.before_coarsening: list[Callable[[], None]] = []
+        self._coarsened = coarsened
         self.cells: Words = np.zeros(0, np.uint64)
         self.shift = 0
         self._last: tuple[Scored, Elements] | None = None
@@ -182,8 +187,6 @@ class _CellIndex:
         if slot.size and slot.min() < 0:
             missing = raw[slot < 0]
             if not self.extend(missing):
-                for flush in self.before_coarsening:
-                    flush()
                 self.coarsen(missing)
             slot = self.find(raw)
         elements = self._statistic.elements(scored)
@@ -222,7 +225,13 @@ class _CellIndex:
         new = raw >> np.uint64(self.shift)
         cells = _distinct(np.concatenate([self.cells, new]))
         shift = _fitting_shift(cells, self.shift, self._max_cells)
-        self._use(_distinct(cells >> np.uint64(shift - self.shift)), shift)
+        coarse, by = (
+            _distinct(cells >> np.uint64(shift - self.shift)),
+            np.uint64(shift - self.shift),
+        )
+        slots = np.searchsorted(coarse, self.cells >> by)
+        self._use(coarse, shift)
+        self._coarsened(slots)
 
     def _use(self, cells: Words, shift: int) -> None:
         self.cells, self.shift = cells, shift

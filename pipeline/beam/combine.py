@@ -1,61 +1,47 @@
-"""States on Beam: their coder, and the CombineFn that merges them."""
+"""States on Beam: encoded ones, and the CombineFn that merges them.
+
+States travel as the bytes of `heads.statistics.codec`: a state is encoded once where it is measured
+and decoded once where metrics are computed, however many steps pass it on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
-from apache_beam.coders import Coder, registry
+from apache_beam.coders import BytesCoder, Coder
 from apache_beam.coders.coders import TupleSequenceCoder
 
-from heads.statistics import State, merge
+from heads.statistics import merge
 from heads.statistics.codec import decode, encode
 
 # So many states are held before they are merged: one merge of many costs less than many of two.
 FAN_IN = 16
 
 
-class StateCoder(Coder):
-    """Encodes a state as `heads.statistics.codec` does."""
-
-    def encode(self, value: State) -> bytes:
-        return encode(value)
-
-    def decode(self, encoded: bytes) -> State:
-        return decode(encoded)
-
-    def estimate_size(self, value: State) -> int:
-        # Beam asks for each element, and by default encodes it to find out.
-        return len(value) * value.statistic.row_bytes()
-
-    def is_deterministic(self) -> bool:
-        return True
-
-    def to_type_hint(self) -> type[State]:
-        return State
-
-
-registry.register_coder(State, StateCoder)
-
-
 class MergeStates(beam.CombineFn):
-    """Merges states of one statistic. An accumulator is a tuple of states, never changed."""
+    """Merges encoded states of one statistic. An accumulator is a tuple of them, never changed."""
 
-    def create_accumulator(self) -> tuple[State, ...]:
+    def create_accumulator(self) -> tuple[bytes, ...]:
         return ()
 
-    def add_input(self, accumulator: tuple[State, ...], state: State) -> tuple[State, ...]:
+    def add_input(self, accumulator: tuple[bytes, ...], state: bytes) -> tuple[bytes, ...]:
         return self.merge_accumulators([accumulator, (state,)])
 
-    def merge_accumulators(self, accumulators: Iterable[tuple[State, ...]]) -> tuple[State, ...]:
+    def merge_accumulators(self, accumulators: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
         states = tuple(state for accumulator in accumulators for state in accumulator)
-        return (merge(states),) if len(states) >= FAN_IN else states
+        return (merge_encoded(states),) if len(states) >= FAN_IN else states
 
-    def compact(self, accumulator: tuple[State, ...]) -> tuple[State, ...]:
-        return (merge(accumulator),) if accumulator else ()
+    def compact(self, accumulator: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        return (merge_encoded(accumulator),) if accumulator else ()
 
-    def extract_output(self, accumulator: tuple[State, ...]) -> State:
-        return merge(accumulator)
+    def extract_output(self, accumulator: tuple[bytes, ...]) -> bytes:
+        return merge_encoded(accumulator)
 
     def get_accumulator_coder(self) -> Coder:
-        return TupleSequenceCoder(StateCoder())
+        return TupleSequenceCoder(BytesCoder())
+
+
+def merge_encoded(states: Sequence[bytes]) -> bytes:
+    """Encoded states as one; raises as `merge`, `decode` and `encode` do."""
+    return states[0] if len(states) == 1 else encode(merge([decode(state) for state in states]))

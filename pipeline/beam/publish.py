@@ -13,7 +13,6 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList
 
-from heads.statistics import State
 from pipeline.beam.files import exists, write_file
 from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
@@ -50,7 +49,7 @@ class Publish(beam.PTransform):
         self,
         parts: tuple[
             beam.PCollection[Results],
-            beam.PCollection[tuple[tuple[str, int, int], State]],
+            beam.PCollection[tuple[tuple[str, int, int], bytes]],
             beam.PCollection[tuple[str, Facts]],
             beam.PCollection[SliceTable],
         ],
@@ -66,7 +65,7 @@ def _publish(
     output: str,
     plan: Plan,
     results: list[Results],
-    states: list[tuple[tuple[str, int, int], State]],
+    states: list[tuple[tuple[str, int, int], bytes]],
     facts: list[tuple[str, Facts]],
     tables: list[SliceTable],
 ) -> bool:

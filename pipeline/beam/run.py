@@ -14,7 +14,6 @@ from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
     StandardOptions,
-    TypeOptions,
     _BeamArgumentParser,
 )
 
@@ -143,7 +142,6 @@ def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineO
     if problems:
         raise ConfigError(problems)
     # The graph is the same in every run, and tests check its types; Beam takes a while to.
-    parsed.view_as(TypeOptions).pipeline_type_check = False
     standard = parsed.view_as(StandardOptions)
     if standard.runner is None:
         standard.runner = "FnApiRunner"

@@ -9,7 +9,7 @@ from apache_beam.pvalue import AsDict, AsList, AsSingleton, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from heads.statistics import State
+from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeStates
 from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
@@ -19,13 +19,13 @@ from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
 from pipeline.readers import Shard, WorkItem, plan_items
 from pipeline.readers.faults import DataFault
-from pipeline.results import Results, compute, histogram_shifts, level
+from pipeline.results import Results, compute, level
 from pipeline.slicing import SliceCounts, SliceTable, merge_counts
 
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
 
-FACTS = "facts"
+FACTS, STATES = "facts", "states"
 
 
 class PlanItems(beam.DoFn):
@@ -56,9 +56,11 @@ class CountSlices(beam.DoFn):
             yield _in_global_window((key, counts))
 
 
-@beam.typehints.with_output_types(tuple[Key, State])
+@beam.typehints.with_output_types(
+    tuple[Key, bytes], states=tuple[Key, bytes], facts=tuple[str, Facts]
+)
 class Measure(beam.DoFn):
-    """Adds the rows of work items to states in place, and emits the states when a bundle ends."""
+    """Adds the rows of work items to states in place, and emits them encoded when a bundle ends."""
 
     def __init__(self, plan: Plan, example_losses: str | None) -> None:
         self._plan = plan
@@ -83,7 +85,7 @@ class Measure(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._evaluator is not None:
             for key, state in self._evaluator.states().items():
-                yield _in_global_window((tuple(key), state))
+                yield _in_global_window((tuple(key), encode(state)))
 
 
 def _in_global_window(element: object) -> WindowedValue:
@@ -137,7 +139,7 @@ class Evaluate(beam.PTransform):
         self, shards: beam.PCollection[Shard]
     ) -> tuple[
         beam.PCollection[Results],
-        beam.PCollection[tuple[Key, State]],
+        beam.PCollection[tuple[Key, bytes]],
         beam.PCollection[tuple[str, Facts]],
         beam.PCollection[SliceTable],
     ]:
@@ -150,16 +152,16 @@ class Evaluate(beam.PTransform):
         table = AsSingleton(slices)
         measured = items | "Measure" >> beam.ParDo(
             Measure(plan, self._example_losses), table
-        ).with_outputs(FACTS, main="states")
-        merged = measured["states"] | "MergeStates" >> beam.CombinePerKey(MergeStates())
+        ).with_outputs(FACTS, main=STATES)
+        merged = measured[STATES] | "MergeStates" >> beam.CombinePerKey(MergeStates())
         shifts = merged | "HistogramShifts" >> beam.FlatMap(_shift)
         states = merged | "LevelHistograms" >> beam.Map(_level, AsDict(shifts)).with_output_types(
-            tuple[Key, State]
+            tuple[Key, bytes]
         )
         results = (
             states
             | "ByPiece"
-            >> beam.Map(_by_piece).with_output_types(tuple[tuple[str, int], tuple[int, State]])
+            >> beam.Map(_by_piece).with_output_types(tuple[tuple[str, int], tuple[int, bytes]])
             | "Pieces" >> beam.GroupByKey()
             | "ComputeMetrics" >> beam.Map(_compute, plan, table)
         )
@@ -179,26 +181,30 @@ def _decide(plan: Plan, counts: list[tuple[tuple[int, int], SliceCounts]]) -> Sl
     return decide_slices(plan, dict(counts))
 
 
-def _shift(element: tuple[Key, State]) -> Iterable[tuple[tuple[str, int], int]]:
-    key, state = element
-    return histogram_shifts([(StateKey(*key), state)]).items()
+def _shift(element: tuple[Key, bytes]) -> Iterable[tuple[tuple[str, int], int]]:
+    key, state = StateKey(*element[0]), element[1]
+    if key.partition == 0:
+        yield (key.head, key.statistic), encoded_shift(state)
 
 
-def _level(element: tuple[Key, State], shifts: Mapping[tuple[str, int], int]) -> tuple[Key, State]:
-    key, state = element
-    return key, level(StateKey(*key), state, shifts)
+def _level(element: tuple[Key, bytes], shifts: Mapping[tuple[str, int], int]) -> tuple[Key, bytes]:
+    key, state = StateKey(*element[0]), element[1]
+    if encoded_shift(state) >= shifts.get((key.head, key.statistic), 0):
+        return element
+    return element[0], encode(level(key, decode(state), shifts))
 
 
-def _by_piece(element: tuple[Key, State]) -> tuple[tuple[str, int], tuple[int, State]]:
+def _by_piece(element: tuple[Key, bytes]) -> tuple[tuple[str, int], tuple[int, bytes]]:
     (head, statistic, partition), state = element
     return (head, partition), (statistic, state)
 
 
 def _compute(
-    element: tuple[tuple[str, int], Iterable[tuple[int, State]]], plan: Plan, table: SliceTable
+    element: tuple[tuple[str, int], Iterable[tuple[int, bytes]]], plan: Plan, table: SliceTable
 ) -> Results:
     (head, _), states = element
-    return compute(plan, table, head, dict(states))
+    decoded = {statistic: decode(state) for statistic, state in states}
+    return compute(plan, table, head, decoded)
 
 
 def _add_facts(facts: Iterable[Facts]) -> Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -99,8 +100,8 @@ class ValueCodes(Codes):
         # The code of each number of a family; the last is for values without a number.
         self._codes = {family: np.full(1, NOWHERE) for family in self._numberings}
         self._blocks: list[tuple[str, int, int]] = []
-        for own in known or ():
-            self._add(own)
+        for family, run in groupby(known or (), _family):
+            self._add(family, list(run))
 
     def __len__(self) -> int:
         return self._size
@@ -115,12 +116,12 @@ class ValueCodes(Codes):
                 found += _conditions(family, values[family].slice(first, count))
         return found
 
-    def _add(self, own: Own) -> None:
-        if own == MISSING:
+    def _add(self, family: str, known: Sequence[Own]) -> None:
+        if family == "missing":
             self._missing = self._block("missing", 0, 1)
             return
-        family, cell = _cell(own)
-        self._numbered(family, pa.array([cell], self._numberings[family].values().type), True)
+        cells = [_cell(own) for own in known]
+        self._numbered(family, pa.array(cells, self._numberings[family].values().type), True)
 
     def _plain(self, array: pa.Array) -> Ints:
         out = np.full(len(array), NOWHERE)
@@ -204,18 +205,26 @@ def _int64(values: Ints, array: pa.Array) -> pa.Array:
     return pa.array(values, mask=array.is_null().to_numpy(zero_copy_only=False))
 
 
-def _cell(own: Own) -> tuple[str, int | bytes]:
-    """The family of a condition of a value, and its cell there."""
+def _family(own: Own) -> str:
+    """The family of a condition of a value, or `missing`."""
+    kind, value = own
+    if kind in ("string", "bytes"):
+        return "text"
+    return "wide" if kind == "int" and int(value or 0) >= _HALF else kind
+
+
+def _cell(own: Own) -> int | bytes:
+    """The cell of a condition of a value in its family."""
     kind, value = own
     if kind == "float":
-        return kind, int(np.float64(str(value)).view(np.int64))
+        return int(np.float64(str(value)).view(np.int64))
     if kind == "bytes":
-        return "text", bytes.fromhex(str(value))
+        return bytes.fromhex(str(value))
     if isinstance(value, str):
-        return "text" if kind == "string" else "date", value.encode()
+        return value.encode()
     assert value is not None
     number = int(value)
-    return ("wide", number - 2 * _HALF) if number >= _HALF else (kind, number)
+    return number - 2 * _HALF if number >= _HALF else number
 
 
 def _conditions(family: str, cells: pa.Array) -> list[Own]:

@@ -14,7 +14,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from heads.statistics import State
 from heads.statistics.codec import encode
-from pipeline.beam.combine import StateCoder
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.config import parse_config
@@ -171,17 +170,6 @@ def features(row: dict[str, object]) -> dict[str, list[object]]:
     """A row as features of a tf.train.Example; what is null is left out."""
     lists = {name: v if isinstance(v, list) else [v] for name, v in row.items() if v is not None}
     return {name: values for name, values in lists.items() if values}
-
-
-def test_the_accumulator_coder_is_used(
-    rows: pa.Table, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = []
-    plain = StateCoder.encode
-    monkeypatch.setattr(StateCoder, "encode", lambda self, s: written.append(s) or plain(self, s))
-    files = write_shards(rows.slice(0, 600), tmp_path / "data", [200, 400], 100)
-    assert run(files, tmp_path / "out", config=PLAIN) == 0
-    assert written
 
 
 def test_example_losses_are_the_same_in_every_run(

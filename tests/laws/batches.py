@@ -127,7 +127,7 @@ class Sample:
     def take(self, rows: npt.NDArray[np.intp]) -> Sample:
         own = self.segments
         fold = None if own.fold is None else own.fold[rows]
-        segments = Segments(own.index[rows], own.keys, fold=fold)
+        segments = replace(own, index=own.index[rows], fold=fold)
         return replace(self, scored=self.scored.take(rows), segments=segments)
 
     def with_own_keys(self) -> Sample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,37 @@ def test_any_batching_equals_measuring_at_once(kind: Kind, data: st.DataObject) 
 @each_statistic
 @law
 @given(data=st.data())
+def test_segments_not_told_apart_by_fold_are_in_fold_0(kind: Kind, data: st.DataObject) -> None:
+    sample = data.draw(samples(kind))
+    own = sample.segments
+    folded = np.array(data.draw(st.lists(st.booleans(), min_size=13, max_size=13)))[: len(own.keys)]
+    fold = None if own.fold is None else own.fold * folded[own.index]
+    expected = replace(sample, segments=replace(own, fold=fold)).measure()
+    with_flags = replace(sample, segments=replace(own, folded=folded))
+    assert_same(expected, with_flags.measure())
+    parts = [with_flags.take(rows) for rows in np.array_split(np.arange(len(sample)), 3)]
+    with constants(DENSE_BYTES=0, PENDING_ROWS=5):
+        assert_same(expected, accumulate(sample, parts))
+
+
+@each_statistic
+@law
+@given(data=st.data())
+def test_passes_may_share_an_accumulator(kind: Kind, data: st.DataObject) -> None:
+    # The same rows in other segments, as in the passes of an evaluation.
+    first = data.draw(samples(kind))
+    keys = tuple((("pass", "int", number),) for number in range(len(first.segments.keys)))
+    second = replace(first, segments=replace(first.segments, keys=keys))
+    adding = first.statistic.accumulator()
+    for sample in (first, second, first, second):
+        adding.add(sample.scored, sample.segments)
+    expected = merge([first.measure(), second.measure()] * 2)
+    assert_same(expected, adding.freeze())
+
+
+@each_statistic
+@law
+@given(data=st.data())
 def test_freezing_in_between_changes_nothing(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     adding = sample.statistic.accumulator()
@@ -75,9 +107,9 @@ def test_the_sparse_path_equals_the_dense_one(kind: Kind, data: st.DataObject) -
     dense = sample.measure()
     # No dense table at all; or one until as many segments have come.
     statistic = sample.statistic
-    size = statistic.folds * statistic.groups * statistic.cells
+    size = statistic.folds * statistic.groups * statistic.cells * (8 + 16 * len(statistic.sums))
     segments = data.draw(st.integers(0, 3))
-    with constants(DENSE_CELLS=segments * size, PENDING_ROWS=data.draw(st.integers(0, 20))):
+    with constants(DENSE_BYTES=segments * size, PENDING_ROWS=data.draw(st.integers(0, 20))):
         assert_same(dense, accumulate(sample, parts), sample.measure())
 
 
@@ -90,7 +122,7 @@ def test_carrying_and_splitting_change_nothing(kind: Kind, data: st.DataObject) 
     whole = sample.measure()
     with constants(MAX_ADDS=data.draw(st.integers(1, 3)), MAX_ROWS=data.draw(st.integers(1, 9))):
         assert_same(whole, accumulate(sample, parts), sample.measure())
-        with constants(DENSE_CELLS=0, PENDING_ROWS=5):
+        with constants(DENSE_BYTES=0, PENDING_ROWS=5):
             assert_same(whole, accumulate(sample, parts))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from heads.statistics.codec import encode
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.diff import Run, load_run
 from pipeline.evaluate import evaluate
@@ -76,7 +77,7 @@ def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.p
         counting.add_item(item)
     known = known_slices(plan)
     slices = decide_slices(plan, counting.counts()) if known is None else known
-    states = zip_states(slices, evaluation.states.items())
+    states = zip_states(slices, ((key, encode(own)) for key, own in evaluation.states.items()))
     (directory / "report.json").write_bytes(report_bytes(evaluation.report))
     (directory / "states.zip").write_bytes(states)
     (directory / "_SUCCESS").touch()

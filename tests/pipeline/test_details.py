@@ -26,7 +26,7 @@ slices: [g, {column: n, values: [1, 7]}, {columns: [g, {column: n, values: [0]}]
 confidence: {folds: 10, key: n}
 heads:
   binary: {type: binary, logits: s, label: y, weight: w, baseline: {probability: p},
-           metrics: [roc_auc, auc]}
+           metrics: [roc_auc, expected_calibration_error]}
   classes: {type: multi_class, n_classes: 4, class_names: [ape, bee, cat, dog], logits: c,
             label: k, class_metrics: [cat], metrics: [accuracy, roc_auc/cat]}
   labels: {type: multi_label, n_classes: 2, logits: d, label: {column: t, form: multi_hot},

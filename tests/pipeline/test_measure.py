@@ -104,6 +104,8 @@ def picked_by(batch: Batch, found: tuple[Scored, Segments] | None) -> Picked | N
     assert len(scored) == len(segments)
     assert (segments.fold is None) == (batch.fold is None)
     fold = np.zeros(len(scored), int) if segments.fold is None else segments.fold
+    if segments.folded is not None:
+        fold = np.where(segments.folded[segments.index], fold, 0)
     keys = [segments.keys[segment] for segment in segments.index.tolist()]
     return list(zip(scored.score.ravel().tolist(), keys, fold.tolist(), strict=True))
 

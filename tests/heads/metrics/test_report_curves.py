@@ -117,7 +117,7 @@ def test_calibration_curve(weighted: bool) -> None:
     score, label, weight = random_sample(4, n=100, weighted=weighted)
     # Off the edges, which scikit-learn puts into the lower bin.
     score, own = score + 0.03, scope(weighted=weighted)
-    found = calibration_curve(measure(own.auc_counts, scored(score, label, weight)), own)
+    found = calibration_curve(measure(own.calibration_counts, scored(score, label, weight)), own)
     assert [bin_["low"] for bin_ in found] == [i / 10 for i in range(10)]
     assert sum(bin_["rows"] for bin_ in found) == 100
     full = [bin_ for bin_ in found if bin_["rows"]]
@@ -141,7 +141,7 @@ def test_json_holds_them(sample: Sample) -> None:
     for points in (roc_curve(own, LOGITS), precision_recall_curve(own, LOGITS), gain_curve(own)):
         assert len({len(column) for column in points.values()}) == 1
         json.dumps(points, allow_nan=False)
-    state = measure(head.auc_counts, scored(*sample))
+    state = measure(head.calibration_counts, scored(*sample))
     json.dumps(calibration_curve(state, head), allow_nan=False)
     if not sample[1].any():
         assert gain_curve(own)["gain"] == precision_recall_curve(own, LOGITS)["recall"] == []
