@@ -1,6 +1,7 @@
 """How often nominal 95 % intervals hold the true value, in simulation.
 
-    .venv/bin/python benchmarks/coverage.py [--repetitions N] [--rows 2000] [--scenario NAME ...]
+    .venv/bin/python benchmarks/coverage.py [--repetitions N] [--rows 2000] [--seed N]
+        [--scenario NAME ...]
 
 Draws rows of a known population again and again, measures and computes them as a run does, and
 prints a Markdown table of the share of intervals that hold what integration says is true. A
@@ -183,9 +184,11 @@ class Sample:
     segments: Segments
 
 
-def draw(scenario: Scenario, rows: int, repetitions: int, batch: int, intercept: float) -> Sample:
+def draw(
+    scenario: Scenario, rows: int, repetitions: int, batch: int, intercept: float, seed: int = SEED
+) -> Sample:
     """Some repetitions; the same for the same numbers, whatever else is drawn."""
-    rng = np.random.default_rng([SEED, zlib.crc32(scenario.name.encode()), rows, batch])
+    rng = np.random.default_rng([seed, zlib.crc32(scenario.name.encode()), rows, batch])
     shape = (repetitions, rows)
     z = rng.standard_normal(shape)
     log_odds = np.full(shape, intercept)
@@ -316,7 +319,7 @@ class Tally:
         )
 
 
-def simulate(scenario: Scenario, rows: int, repetitions: int) -> dict[str, Tally]:
+def simulate(scenario: Scenario, rows: int, repetitions: int, seed: int = SEED) -> dict[str, Tally]:
     """The intervals of many repetitions, by name of the metric."""
     offered = report_metrics(make_scope(scenario))
     metrics = [offered[name] for name in scenario.metrics]
@@ -326,14 +329,14 @@ def simulate(scenario: Scenario, rows: int, repetitions: int) -> dict[str, Tally
     tallies |= {difference_name(name): Tally(true[name] - other[name]) for name in COMPARED}
     together = max(1, MAX_CELLS // rows)
     for batch, first in enumerate(range(0, repetitions, together)):
-        sample = draw(scenario, rows, together, batch, intercept)
+        sample = draw(scenario, rows, together, batch, intercept, seed)
         for name, own in estimates(sample, metrics).items():
             ends = np.stack([own.lower, own.upper])
             tallies[name].parts.append(ends[:, : repetitions - first])
     return tallies
 
 
-def table(scenarios: Sequence[Scenario], rows: int, repetitions: int) -> Iterator[str]:
+def table(scenarios: Sequence[Scenario], rows: int, repetitions: int, seed: int) -> Iterator[str]:
     """The lines of the table."""
     yield (
         "| scenario | rows | metric | true value | coverage | simulation error | below / above"
@@ -341,7 +344,7 @@ def table(scenarios: Sequence[Scenario], rows: int, repetitions: int) -> Iterato
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for scenario in scenarios:
-        for name, tally in simulate(scenario, rows, repetitions).items():
+        for name, tally in simulate(scenario, rows, repetitions, seed).items():
             yield tally.row(scenario, rows, name)
 
 
@@ -350,6 +353,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repetitions", type=int, default=10_000)
     parser.add_argument("--rows", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--scenario", nargs="+", choices=names, default=names, metavar="NAME")
     arguments = parser.parse_args()
     start = time.process_time()
@@ -357,12 +361,12 @@ def main() -> None:
         [scenario for scenario in SCENARIOS if scenario.name in arguments.scenario],
         arguments.rows,
         arguments.repetitions,
+        arguments.seed,
     ):
         print(line, flush=True)
     seconds = time.process_time() - start
-    print(
-        f"\n{arguments.repetitions:,} repetitions, seed {SEED}; {seconds:.0f} s of processor time."
-    )
+    what = f"{arguments.repetitions:,} repetitions, seed {arguments.seed}"
+    print(f"\n{what}; {seconds:.0f} s of processor time.")
 
 
 if __name__ == "__main__":
