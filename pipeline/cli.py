@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="also write the predictions and the loss of every row there, as Parquet",
     )
+    run.add_argument(
+        "--debug_samples",
+        action="store_true",
+        help="show what bad rows hold, which may be personal data",
+    )
     validate = command("validate", "Check a configuration, and the first file against it.")
     _add_job(validate)
     show = command("show", "Print the report of a finished run.")
@@ -116,6 +122,7 @@ def _run(known: argparse.Namespace, rest: list[str]) -> int:
         rest,
         example_losses=known.write_example_losses,
         overwrite=known.overwrite,
+        debug_samples=known.debug_samples,
     )
     return report if isinstance(report, int) else EXIT_OK
 
@@ -129,6 +136,7 @@ def _evaluate(
     *,
     example_losses: str | None = None,
     overwrite: bool = False,
+    debug_samples: bool = False,
 ) -> dict[str, Any] | int:
     """The report, which is printed; or the exit code of a failure, which is explained."""
     # Beam takes longer to import than everything else to answer. Looking through what it loads for
@@ -143,7 +151,8 @@ def _evaluate(
     gc.enable()
 
     options = beam_options(rest, _options("run"))
-    job = Job(make_plan(config, source), source, inputs, output, example_losses, overwrite)
+    plan = replace(make_plan(config, source), debug_samples=debug_samples)
+    job = Job(plan, source, inputs, output, example_losses, overwrite)
     try:
         report = run(job, options)
     except BadData as error:

@@ -19,11 +19,11 @@ from pipeline.check import check_types, find_shards
 from pipeline.columns import ColumnError, Rows
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.extract import element_lengths, extract, first_faults
-from pipeline.facts import FIRST, BadData, BadRow, Facts
+from pipeline.facts import FIRST, BadData, BadRow, Facts, examine
 from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
-from pipeline.readers import WorkItem, plan_items, read_rows
+from pipeline.readers import WorkItem, read_rows
 from pipeline.readers.faults import DataFault
 from pipeline.readers.shards import OpenFile, list_local, open_local
 from pipeline.report.model import build_report
@@ -120,6 +120,13 @@ class Evaluator:
         except ColumnError as error:
             raise ColumnError(f"column '{key}': {error}") from error
 
+    def _bad_row(self, head: HeadPlan, rows: Rows, at: int, reason: str) -> BadRow:
+        sample = ""
+        if self._plan.debug_samples:
+            held = {name: rows.column(name)[at].as_py() for name in sorted(head.config.columns())}
+            sample = ", ".join(f"{name}={value!r}" for name, value in held.items())
+        return BadRow(rows.path, int(rows.numbers[at]), head.name, reason, sample)
+
     def _add_head(
         self,
         head: HeadPlan,
@@ -134,9 +141,9 @@ class Evaluator:
         if columns.faults:
             bad, faults = first_faults(columns.faults, len(rows))
             for reason, mask in faults:
-                numbers = rows.numbers[mask]
-                first = (BadRow(rows.path, int(i), head.name, reason) for i in numbers[:FIRST])
-                facts += Facts(bad={(head.name, reason): len(numbers)}, examples=tuple(first))
+                places = np.flatnonzero(mask)
+                first = [self._bad_row(head, rows, int(at), reason) for at in places[:FIRST]]
+                facts += Facts(bad={(head.name, reason): len(places)}, examples=tuple(first))
             columns, rows = columns.without(bad), rows.where(~bad)
             good = np.flatnonzero(~bad)
             fold = None if fold is None else fold[good]
@@ -199,12 +206,8 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     items: list[WorkItem] = []
     facts: dict[str, Facts] = {}
     for shard in shards:
-        found = Facts(frozenset([shard]))
-        try:
-            items += plan_items(shard, open_local)
-        except DataFault as fault:
-            found += Facts(failures={shard.path: str(fault)})
-        facts[shard.path] = found
+        own, facts[shard.path] = examine(shard, open_local)
+        items += own
     return evaluate_items(items, plan, facts)
 
 
@@ -244,7 +247,7 @@ def _slices(
 
 def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
     total = sum(facts.values(), Facts())
-    if problems := total.problems():
+    if problems := total.problems(plan.tolerance):
         raise BadData(problems)
     merged = evaluator.states()
     shifts = histogram_shifts(merged.items())

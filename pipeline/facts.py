@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.readers.shards import Shard
+from pipeline.readers import OpenFile, Shard, WorkItem, has_page_checksums, plan_items
+from pipeline.readers.faults import DataFault
 
 FIRST = 20
 """How many bad rows are listed, the first by file and row."""
@@ -20,16 +21,19 @@ class BadRow:
         row: its number within the file, from 0.
         head: the head it was left out of.
         reason: what is wrong, and with which column: `null:label`.
+        sample: what the row holds, where that may be shown; else empty.
     """
 
     path: str
     row: int
     head: str
     reason: str
+    sample: str = ""
 
     def __str__(self) -> str:
         what, _, column = self.reason.partition(":")
-        return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[what]}"
+        held = f": {self.sample}" if self.sample else ""
+        return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[what]}{held}"
 
 
 REASONS = {
@@ -45,6 +49,29 @@ REASONS = {
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """How many bad rows a head may leave out; with neither limit, none.
+
+    Attributes:
+        fraction: the largest share of the rows that `where` kept.
+        rows: the largest number.
+    """
+
+    fraction: float | None = None
+    rows: int | None = None
+
+    def passed(self, bad: int, kept: int) -> str | None:
+        """Why so many bad rows of so many are too many; None if they are not."""
+        if self.rows is not None and bad > self.rows:
+            return f"more than max_bad_rows ({self.rows:,})"
+        fraction = 0.0 if self.rows is None and self.fraction is None else self.fraction
+        # 29 of 100 are 0.29, but 0.29 * 100 is less than 29.
+        if fraction is not None and bad and bad / max(kept, bad) > fraction:
+            return f"more than max_bad_fraction ({fraction:g})"
+        return "and none is left" if bad and bad >= kept else None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What was found in one shard, or in several.
 
@@ -56,6 +83,7 @@ class Facts:
         examples: the first of them.
         failures: by path of a file, what stopped it from being read.
         slices: why rows cannot be sliced as the configuration says.
+        unverified: Parquet files whose pages carry no checksums.
         lengths: for each column an element is picked from, its shortest and longest list.
     """
 
@@ -67,6 +95,7 @@ class Facts:
     failures: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     slices: tuple[str, ...] = ()
+    unverified: frozenset[str] = frozenset()
 
     def __add__(self, other: Facts) -> Facts:
         bad = dict(self.bad)
@@ -88,18 +117,20 @@ class Facts:
             failures,
             lengths,
             self.slices or other.slices,
+            self.unverified | other.unverified,
         )
 
-    def problems(self) -> list[str]:
+    def bad_rows(self, head: str) -> int:
+        """How many rows a head left out."""
+        return sum(count for (name, _), count in self.bad.items() if name == head)
+
+    def problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
         """Why a report of these rows must not be published; empty if it may."""
         problems = list(self.slices)
         problems += [self.failures[path] for path in sorted(self.failures)[:FIRST]]
         if len(self.failures) > FIRST:
             problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
-        problems += [str(row) for row in self.examples]
-        listed, total = len(self.examples), sum(self.bad.values())
-        if total > listed:
-            problems.append(f"... and {total - listed:,} more bad rows")
+        problems += self._bad_problems(tolerance)
         problems += [
             f"column '{column}': lists have from {low} to {high} values, and one length is needed"
             for column, (low, high) in sorted(self.lengths.items())
@@ -110,6 +141,30 @@ class Facts:
                 f"none of {self.rows:,} rows matches 'where'" if self.rows else "there are no rows"
             )
         return problems
+
+    def _bad_problems(self, tolerance: Tolerance) -> list[str]:
+        counts = {name: self.bad_rows(name) for name in sorted({name for name, _ in self.bad})}
+        why = {name: tolerance.passed(bad, self.kept) for name, bad in counts.items()}
+        over = [name for name, limit in why.items() if limit is not None]
+        problems = [
+            f"head '{name}': {counts[name]:,} of {self.kept:,} rows are bad, {why[name]}"
+            for name in over
+        ]
+        rows = [str(row) for row in self.examples if row.head in over]
+        more = sum(counts[name] for name in over) - len(rows)
+        return problems + rows + ([f"... and {more:,} more bad rows"] if more else [])
+
+
+def examine(shard: Shard, open_file: OpenFile) -> tuple[list[WorkItem], Facts]:
+    """The work items of a shard, and what is known of it before its rows are read."""
+    facts = Facts(frozenset([shard]))
+    try:
+        items = plan_items(shard, open_file)
+        if shard.format == "parquet" and not has_page_checksums(shard, open_file):
+            facts += Facts(unverified=frozenset([shard.path]))
+    except DataFault as fault:
+        return [], facts + Facts(failures={shard.path: str(fault)})
+    return items, facts
 
 
 class BadData(Exception):

@@ -16,6 +16,7 @@ from pipeline.config import Config
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.facts import Tolerance
 from pipeline.slicing import SliceTable
 
 # States are cut into pieces of about so many bytes; none may cross a shuffle with twice as many.
@@ -92,10 +93,12 @@ class Plan:
     Attributes:
         config: the configuration.
         heads: the heads, by name.
+        debug_samples: whether messages may show what bad rows hold.
     """
 
     config: Config
     heads: dict[str, HeadPlan]
+    debug_samples: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -106,6 +109,11 @@ class Plan:
     def folds(self) -> int:
         """How many folds rows are told apart by; 1 without intervals."""
         return max(1, self.config.confidence.folds)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """How many bad rows may be left out."""
+        return Tolerance(self.config.max_bad_fraction, self.config.max_bad_rows)
 
     def named(self, table: SliceTable) -> frozenset[Key]:
         """Overall, and the slices whose values the configuration lists: those shown in detail."""

@@ -70,7 +70,7 @@ def _publish(
     tables: list[SliceTable],
 ) -> bool:
     total = sum((found for _, found in facts), Facts())
-    problems = total.problems()
+    problems = total.problems(plan.tolerance)
     files = {DATA: _json(_data(dict(facts), total, problems))}
     if not problems:
         files[REPORT] = report_bytes(build_report(plan, tables[0], results, total))
@@ -93,11 +93,18 @@ def _data(facts: dict[str, Facts], total: Facts, problems: list[str]) -> dict[st
         "problems": problems,
         "rows": {"read": total.rows, "evaluated": total.kept},
         "bad_rows": _bad(total),
+        "first_bad_rows": [
+            {"path": row.path, "row": row.row, "head": row.head, "reason": row.reason}
+            for row in total.examples
+        ],
         "shards": [
             {
                 "path": shard.path,
                 "bytes": shard.bytes,
                 "format": shard.format,
+                "page_checksums": None
+                if shard.format != "parquet"
+                else shard.path not in total.unverified,
                 "rows": facts[shard.path].rows,
                 "evaluated": facts[shard.path].kept,
                 "bad_rows": _bad(facts[shard.path]),

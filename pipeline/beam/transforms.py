@@ -15,10 +15,9 @@ from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
-from pipeline.facts import Facts
+from pipeline.facts import Facts, examine
 from pipeline.plan import Plan, StateKey
-from pipeline.readers import Shard, WorkItem, plan_items
-from pipeline.readers.faults import DataFault
+from pipeline.readers import Shard, WorkItem
 from pipeline.results import Results, compute, level
 from pipeline.slicing import SliceCounts, SliceTable, merge_counts
 
@@ -32,11 +31,9 @@ class PlanItems(beam.DoFn):
     """Cuts a shard into work items. A shard that cannot be read is a fact, not an exception."""
 
     def process(self, shard: Shard) -> Iterator[WorkItem | TaggedOutput]:
-        try:
-            yield from plan_items(shard, open_file)
-        except DataFault as fault:
-            yield TaggedOutput(FACTS, (shard.path, Facts(failures={shard.path: str(fault)})))
-        yield TaggedOutput(FACTS, (shard.path, Facts(frozenset([shard]))))
+        items, facts = examine(shard, open_file)
+        yield from items
+        yield TaggedOutput(FACTS, (shard.path, facts))
 
 
 class CountSlices(beam.DoFn):

@@ -6,7 +6,7 @@ of them.
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -81,6 +81,53 @@ class Config(Model):
     )
     confidence: Confidence = Field(
         Confidence(), description="How sure the numbers are: the intervals beside them."
+    )
+    manifest: Text | None = Field(
+        None,
+        description="A list of the files there should be, as CSV with a header: `path`, and any of "
+        "`bytes`, `rows` and `crc32c`. What `input` finds must agree with it.",
+    )
+    allow_empty_shards: bool = Field(
+        False, description="Pass over files of no bytes, which otherwise fail the run."
+    )
+    allow_missing_shards: bool = Field(
+        False,
+        description="Evaluate though numbers are missing among files named `-00003-of-00010`, or "
+        "files of one name say different totals.",
+    )
+    schema_file: Text | None = Field(
+        None,
+        description="A tensorflow-metadata `Schema` as text (`.pbtxt`) that all files must follow.",
+    )
+    environment: Text | None = Field(
+        None, description="The environment of the schema that the files are of."
+    )
+    on_corrupt: Literal["fail", "skip_record", "skip_rest"] = Field(
+        "fail",
+        description="What to do with a damaged TFRecord file: fail; leave out records whose data "
+        "do not match their checksum, which tells where the next one begins; or also what follows "
+        "a length that does not match its own. What is lost is counted in data.json.",
+    )
+    max_record_bytes: int = Field(
+        64 << 20, ge=1, le=1 << 29, description="The largest TFRecord record that is accepted."
+    )
+    max_gzip_ratio: int = Field(
+        200,
+        ge=1,
+        description="A gzip file may decompress to so many times its size; beyond, it is refused.",
+    )
+    max_bad_fraction: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="So large a share of the rows may be bad and left out; past it the run fails "
+        "and publishes data.json alone. 0, unless `max_bad_rows` is given.",
+    )
+    max_bad_rows: int | None = Field(
+        None,
+        ge=0,
+        description="So many rows may be bad and left out; past it the run fails. Where both are "
+        "given, neither may be passed.",
     )
     heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1)] = Field(
         description="One or more heads, each by a name of at most 64 of a-z, 0-9 and _, "

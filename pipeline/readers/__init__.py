@@ -1,6 +1,15 @@
 """From shards to rows: Parquet and TFRecord files as batches of Arrow columns. No Beam here."""
 
+from pipeline.readers.parquet import has_page_checksums
 from pipeline.readers.rows import plan_items, read_columns, read_rows
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
 
-__all__ = ["OpenFile", "Shard", "WorkItem", "plan_items", "read_columns", "read_rows"]
+__all__ = [
+    "OpenFile",
+    "Shard",
+    "WorkItem",
+    "has_page_checksums",
+    "plan_items",
+    "read_columns",
+    "read_rows",
+]

@@ -17,6 +17,11 @@ from pipeline.readers.shards import OpenFile, Shard, WorkItem
 ITEM_ROWS = 1 << 20
 ITEM_BYTES = 64 << 20
 
+# Three fields of at most 6 bytes, and the byte of the next.
+_PAGE_HEADER_BYTES = 19
+# Thrift's compact protocol: the next field, an int32.
+_NEXT_INT32 = b"\x15"
+
 
 def read_schema(shard: Shard, open_file: OpenFile) -> pa.Schema:
     """The columns of a shard, from its footer.
@@ -49,6 +54,34 @@ def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
     if len(groups) > first:
         items.append(WorkItem(shard, row, (first, len(groups))))
     return items
+
+
+def has_page_checksums(shard: Shard, open_file: OpenFile) -> bool:
+    """Whether the pages of a shard carry checksums, told by its first page; True without rows.
+
+    A page begins with its header in Thrift's compact form (`PageHeader` of parquet.thrift): type,
+    sizes before and after compression, then, if there is one, the checksum as field 4.
+
+    Raises:
+        DataFault: if the footer cannot be read.
+    """
+    with open_file(shard.path) as stream:
+        footer = _open(stream, shard).metadata
+        if not footer.num_rows or not footer.num_columns:
+            return True
+        groups = (footer.row_group(i) for i in range(footer.num_row_groups))
+        column = next(group for group in groups if group.num_rows).column(0)
+        first = column.dictionary_page_offset
+        stream.seek(column.data_page_offset if first is None else first)
+        header = stream.read(_PAGE_HEADER_BYTES)
+    at = 0
+    for _ in range(3):
+        # A byte for the field, then a number whose bytes but the last have their highest bit set.
+        at += 1
+        while at < len(header) and header[at] >= 0x80:
+            at += 1
+        at += 1
+    return header[at : at + 1] == _NEXT_INT32
 
 
 def read_batches(

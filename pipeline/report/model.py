@@ -39,7 +39,7 @@ def build_report(
             states were lost.
     """
     config = plan.config.to_dict()
-    for place in ("input", "output"):
+    for place in ("input", "output", "manifest", "schema_file"):
         config.pop(place)
     by_head: dict[str, list[Results]] = {name: [] for name in plan.heads}
     for each in results:
@@ -92,7 +92,7 @@ def _head(
 ) -> dict[str, Any]:
     place = {key: (each, at) for each in results for at, key in enumerate(each.keys)}
     examples = {key: each.examples[at] for key, (each, at) in place.items()}
-    bad = sum(count for (name, _), count in facts.bad.items() if name == head.name)
+    bad = facts.bad_rows(head.name)
     _check_complete(head.name, table, examples, facts.kept - bad, bad)
     smallest = plan.config.min_slice_size
     worse = worse_slices(plan.config, table, results) if len(head.models) > 1 else []
@@ -103,6 +103,11 @@ def _head(
         "classes": list(head.scope.class_names),
         "weighted": head.scope.weighted,
         "headline": headline(head),
+        "bad_rows": {
+            reason: count
+            for (name, reason), count in sorted(facts.bad.items())
+            if name == head.name
+        },
         "slices": [
             {
                 "slice": slice_data(key),

@@ -83,7 +83,7 @@ def test_bad_rows_publish_the_data_report_alone(
     ("more", "expected"),
     [
         ("slices: [day]\nmax_distinct: 2", "slices[0]: column 'day' has more than 2 distinct"),
-        ("slices: [age]\nmax_state_mb: 1", "raise 'max_state_mb'"),
+        ("slices: [age]\nconfidence: {folds: 60}\nmax_state_mb: 1", "raise 'max_state_mb'"),
     ],
 )
 def test_slices_that_are_too_many_publish_the_data_report_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,16 @@ def problems_of(source: Any, text: str) -> list[str]:
     return caught.value.problems
 
 
+def bad_rows_of(source: Any, text: str) -> list[str]:
+    summary, *rows = problems_of(source, text)
+    assert "more than max_bad_fraction (0)" in summary
+    return rows
+
+
 def test_bad_rows_of_a_table_are_numbered() -> None:
     table = pa.table({"s": [1.0, None, 2.0, math.inf], "y": [0, 1, 2, 1]})
     assert problems_of(table, PLAIN) == [
+        "head 'h': 3 of 4 rows are bad, more than max_bad_fraction (0)",
         "table: row 1: head 'h': 's' has no value",
         "table: row 2: head 'h': 'y' is outside the range of labels",
         "table: row 3: head 'h': 's' is NaN or infinite",
@@ -47,7 +55,7 @@ def test_numbers_go_on_over_the_batches_of_a_table(monkeypatch: pytest.MonkeyPat
     labels[[3, 4, 17]] = 9
     table = pa.table({"s": np.ones(20), "y": labels})
     for whole in (table, pa.concat_tables([table.slice(0, 6), table.slice(6)])):
-        assert [p.split(": ")[1] for p in problems_of(whole, PLAIN)] == ["row 3", "row 4", "row 17"]
+        assert [p.split(": ")[1] for p in bad_rows_of(whole, PLAIN)] == ["row 3", "row 4", "row 17"]
 
 
 def test_good_rows_are_measured_in_their_slices_beside_bad_ones() -> None:
@@ -83,10 +91,10 @@ def test_bad_rows_of_files_are_named_by_file_and_row(
         for name in ("a", "b")
         for row in (3, 4, 17)
     ]
-    assert problems_of(str(tmp_path / "*"), PLAIN) == expected
+    assert bad_rows_of(str(tmp_path / "*"), PLAIN) == expected
     # Rows that `where` leaves out are not looked at, and do not move the numbers of others.
     only = PLAIN + "\nwhere: [{column: k, values: [true]}]"
-    assert problems_of(str(tmp_path / "*"), only) == [e for e in expected if "row 3:" in e]
+    assert bad_rows_of(str(tmp_path / "*"), only) == [e for e in expected if "row 3:" in e]
 
 
 def test_only_the_first_bad_rows_are_listed_and_all_are_counted(
@@ -96,7 +104,7 @@ def test_only_the_first_bad_rows_are_listed_and_all_are_counted(
     table = pa.table({"s": np.ones(1500), "y": np.full(1500, 2)})
     write(tmp_path / "b.parquet", table)
     write(tmp_path / "a.parquet", table.slice(0, 5))
-    problems = problems_of([str(tmp_path / name) for name in ("b.parquet", "a.parquet")], PLAIN)
+    problems = bad_rows_of([str(tmp_path / name) for name in ("b.parquet", "a.parquet")], PLAIN)
     assert len(problems) == FIRST + 1
     assert [p.split(": ")[1] for p in problems[:FIRST]] == [
         *(f"row {i}" for i in range(5)),
@@ -222,3 +230,57 @@ def test_a_work_item_that_fails_half_way_says_what_it_read(
     (failure,) = facts.failures.values()
     assert failure.startswith(f"{shard.path}: ")
     assert failure.endswith("column 'id' has a list of several values in row 4")
+
+
+def spoilt(rows: int, bad: list[int]) -> pa.Table:
+    table = binary_table(rows, 3)
+    labels = np.array(table["y"].to_pylist())
+    labels[bad] = 2
+    return table.set_column(table.schema.get_field_index("y"), "y", pa.array(labels))
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ("max_bad_rows: 2", "more than max_bad_rows (2)"),
+        ("max_bad_fraction: 0.049", "more than max_bad_fraction (0.049)"),
+        ("max_bad_rows: 3\nmax_bad_fraction: 0.01", "more than max_bad_fraction (0.01)"),
+        ("max_bad_rows: 0\nmax_bad_fraction: 1", "more than max_bad_rows (0)"),
+        ("max_bad_rows: 3", None),
+        ("max_bad_fraction: 0.05", None),
+        ("max_bad_rows: 3\nmax_bad_fraction: 0.05", None),
+    ],
+)
+def test_so_many_bad_rows_may_be_left_out(limits: str, why: str | None) -> None:
+    table = spoilt(60, [5, 17, 40])
+    text = f"{PLAIN}\n{limits}\nslices: [g]"
+    if why is not None:
+        summary, *rows = problems_of(table, text)
+        assert summary == f"head 'h': 3 of 60 rows are bad, {why}"
+        assert len(rows) == 3
+        return
+    found = evaluate(table, plan_of(text))
+    head = found.report["heads"]["h"]
+    assert head["bad_rows"] == {"out_of_range:y": 3}
+    assert found.report["rows"] == {"read": 60, "evaluated": 60}
+    assert head["slices"][0]["examples"] == 57
+    good = evaluate(table.filter(pa.array(np.array(table["y"]) != 2)), plan_of(text))
+    value = head["slices"][0]["metrics"]["average_loss"]["value"]
+    assert value == good.report["heads"]["h"]["slices"][0]["metrics"]["average_loss"]["value"]
+
+
+def test_a_head_needs_a_row_that_is_good() -> None:
+    table = spoilt(4, [0, 1, 2, 3])
+    problems = problems_of(table, f"{PLAIN}\nmax_bad_fraction: 1")
+    assert problems[0] == "head 'h': 4 of 4 rows are bad, and none is left"
+
+
+def test_what_a_bad_row_holds_is_shown_on_demand_alone() -> None:
+    table = pa.table({"s": [1.0, 0.5], "y": [0, 7], "secret": ["a", "b"]})
+    plan = plan_of(PLAIN)
+    for shown in (False, True):
+        with pytest.raises(BadData) as caught:
+            evaluate(table, replace(plan, debug_samples=shown))
+        text = str(caught.value)
+        assert ("y=7" in text) == shown
+        assert "secret" not in text

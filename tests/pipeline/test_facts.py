@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.facts import FIRST, REASONS, BadData, BadRow, Facts
+from pipeline.facts import FIRST, REASONS, BadData, BadRow, Facts, Tolerance
 from pipeline.readers.shards import Shard
 from tests.pipeline.tables import law
 
@@ -97,12 +98,46 @@ def test_lists_of_several_lengths_are_a_problem() -> None:
 
 def test_bad_rows_that_are_not_listed_are_counted() -> None:
     rows = tuple(BadRow("a.parquet", i, "h", "null:y") for i in range(FIRST))
-    exact = Facts(rows=9, kept=9, bad={("h", "null:y"): FIRST}, examples=rows)
-    assert exact.problems() == [str(row) for row in rows]
+    exact = Facts(rows=9000, kept=9000, bad={("h", "null:y"): FIRST}, examples=rows)
+    summary = "head 'h': 20 of 9,000 rows are bad, more than max_bad_fraction (0)"
+    assert exact.problems() == [summary, *map(str, rows)]
     one = exact + Facts(bad={("h", "null:y"): 1})
     assert one.problems()[-1] == "... and 1 more bad rows"
     more = exact + Facts(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
-    assert more.problems() == [*map(str, rows), "... and 1,500 more bad rows"]
+    assert more.problems()[2:] == [*map(str, rows), "... and 1,500 more bad rows"]
+
+
+def test_each_head_is_held_against_the_limits() -> None:
+    rows = (BadRow("a", 1, "h", "null:y"), BadRow("a", 2, "k", "null:y"))
+    facts = Facts(rows=100, kept=100, bad={("h", "null:y"): 1, ("k", "null:y"): 2}, examples=rows)
+    assert facts.problems(Tolerance(rows=2)) == []
+    assert facts.problems(Tolerance(rows=1)) == [
+        "head 'k': 2 of 100 rows are bad, more than max_bad_rows (1)",
+        str(rows[1]),
+        "... and 1 more bad rows",
+    ]
+
+
+@given(
+    st.integers(0, 30),
+    st.integers(1, 30),
+    st.none() | st.sampled_from([i / 64 for i in range(65)]),
+    st.none() | st.integers(0, 40),
+)
+def test_a_limit_is_passed_where_more_are_bad(
+    bad: int, kept: int, fraction: float | None, most: int | None
+) -> None:
+    bad = min(bad, kept)
+    share = 0.0 if fraction is None and most is None else fraction
+    too_many = bad == kept or (most is not None and bad > most)
+    too_many |= share is not None and Fraction(bad, kept) > Fraction(share)
+    assert (Tolerance(fraction, most).passed(bad, kept) is not None) == too_many
+
+
+def test_a_share_is_what_it_is_written_as() -> None:
+    for bad in range(1, 99):
+        assert Tolerance(fraction=bad / 100).passed(bad, 100) is None
+        assert Tolerance(fraction=bad / 100).passed(bad + 1, 101) is not None
 
 
 def test_files_that_are_not_listed_are_counted() -> None:

@@ -93,6 +93,7 @@ def test_what_a_report_says() -> None:
         "type": "binary",
         "classes": ["0", "1"],
         "weighted": False,
+        "bad_rows": {},
         "slices": [
             {
                 "slice": [],

@@ -55,6 +55,16 @@ heads:
         "max_distinct": 1_000_000,
         "max_state_mb": 500,
         "confidence": {"level": 0.95, "folds": 20, "key": None, "max_slices": 200},
+        "manifest": None,
+        "allow_empty_shards": False,
+        "allow_missing_shards": False,
+        "schema_file": None,
+        "environment": None,
+        "on_corrupt": "fail",
+        "max_record_bytes": 64 << 20,
+        "max_gzip_ratio": 200,
+        "max_bad_fraction": None,
+        "max_bad_rows": None,
         "heads": {
             "cancer": {
                 "type": "binary",

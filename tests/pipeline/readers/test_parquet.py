@@ -18,7 +18,12 @@ from hypothesis import strategies as st
 from pipeline.columns import Rows
 from pipeline.readers import parquet
 from pipeline.readers.faults import DataFault
-from pipeline.readers.parquet import plan_items, read_batches, read_schema
+from pipeline.readers.parquet import (
+    has_page_checksums,
+    plan_items,
+    read_batches,
+    read_schema,
+)
 from pipeline.readers.rows import read_columns, read_rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard, open_local
 from tests.pipeline.tables import law, write
@@ -269,3 +274,28 @@ def test_a_shard_is_read_as_what_its_name_says(tmp_path: Path) -> None:
     for call in (read_schema, plan_items):
         with pytest.raises(DataFault, match="corrupt_parquet"):
             call(Shard(str(path), 17, "parquet"), open_local)
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+@pytest.mark.parametrize("dictionary", [False, True])
+@pytest.mark.parametrize("rows", [1, 300, 200_000])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_whether_pages_carry_checksums_is_told(
+    tmp_path: Path, checksums: bool, dictionary: bool, rows: int, version: str
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        table(rows),
+        path,
+        write_page_checksum=checksums,
+        use_dictionary=dictionary,
+        data_page_version=version,
+        compression="zstd" if rows == 300 else "none",
+    )
+    assert has_page_checksums(make_shard(str(path), 1), open_local) == checksums
+
+
+def test_a_file_without_rows_lacks_no_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(table(0).slice(0, 0), path)
+    assert has_page_checksums(make_shard(str(path), 1), open_local)
