@@ -1,21 +1,28 @@
-"""Holding a configuration against the columns of a file, before a row is read."""
+"""Finding the files of a run, and holding the configuration against them before a row is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.columns import ColumnError, Rows
 from pipeline.config.names import nearest
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.config.problems import ConfigError, Problem, show_path
+from pipeline.config.problems import Path as Place
 from pipeline.extract import type_problems
 from pipeline.facts import BadData
 from pipeline.folds import folds_by_key
-from pipeline.plan import Plan
+from pipeline.plan import Plan, load_schema
 from pipeline.readers import OpenFile, Shard, read_columns
 from pipeline.readers.faults import DataFault
+from pipeline.readers.footers import Alike, read_footers, type_differences
+from pipeline.readers.lines import first_lines, have, named
+from pipeline.readers.listing import check_listing
+from pipeline.readers.manifest import check_manifest, read_manifest
+from pipeline.readers.options import ReadOptions
+from pipeline.readers.shards import Listing
 from pipeline.slicing import check_slice_type
 from pipeline.where import keep_mask
 
@@ -24,45 +31,126 @@ def find_shards(
     plan: Plan,
     inputs: Sequence[str],
     source: str,
-    list_shards: Callable[[Sequence[str]], list[Shard]],
+    list_shards: Callable[[Sequence[str]], Listing],
     open_file: OpenFile,
-) -> list[Shard]:
-    """The files of a run; the first of them is held against the configuration.
+) -> Listing:
+    """The files of a run, checked before a row is read.
+
+    Their names, numbers and sizes are checked, and all of their columns; a manifest is followed if
+    the configuration names one.
 
     Args:
         plan: what is evaluated.
         inputs: globs of the files.
         source: the name of the configuration file, for messages.
         list_shards: lists what matches globs.
-        open_file: opens a file.
+        open_file: opens a file; several threads do.
 
     Raises:
-        ConfigError: if the first file does not have what the configuration reads.
-        BadData: if there is no file.
+        ConfigError: if no file has what the configuration reads, the manifest is malformed, or the
+            name of a file tells no format.
+        BadData: if there is no file, files are missing or not as the manifest says, or some have
+            other columns than the rest.
     """
+    config = plan.config
+    source_list = config.input_manifest
+    manifest = None if source_list is None else read_manifest(source_list, open_file)
     try:
-        shards = list_shards(inputs)
+        listing = list_shards(inputs)
     except ValueError as error:
         raise ConfigError([Problem(source, ("input",), str(error))]) from error
+    if not len(listing):
+        raise BadData([f"no file matches {', '.join(inputs)}", *listing.notes])
+    problems, notes = check_listing(
+        listing.shards,
+        allow_missing=config.allow_missing_shards,
+        allow_empty=config.allow_empty_shards,
+    )
+    expected: dict[str, int] = {}
+    if manifest is not None:
+        more, expected = check_manifest(manifest, listing.shards, open_file)
+        problems += more
+    if problems:
+        raise BadData(first_lines(problems))
+    shards = tuple(shard for shard in listing.shards if shard.bytes)
+    notes = [*listing.notes, *notes]
     if not shards:
-        raise BadData([f"no file matches {', '.join(inputs)}"])
-    check_columns(plan, shards[0], open_file, source)
-    return shards
+        raise BadData(["there are no files with bytes", *notes])
+    notes += check_columns(plan, shards, source, open_file)
+    if config.schema_file is not None:
+        check_schema(plan, shards, source, open_file)
+    expected = {shard.path: expected[shard.path] for shard in shards if shard.path in expected}
+    return Listing(shards, tuple(notes), expected)
 
 
-def check_columns(plan: Plan, shard: Shard, open_file: OpenFile, source: str) -> None:
-    """Checks that a shard has the columns of a configuration, of types that it can read.
+def check_columns(
+    plan: Plan, shards: Sequence[Shard], source: str, open_file: OpenFile
+) -> list[str]:
+    """Checks that all shards have the columns of a configuration, of types that agree.
 
-    A shard that cannot be read at all passes: that is for the data report.
+    A shard that cannot be read at all passes: that is for the data report. So does a TFRecord file
+    whose first records lack a column that may be missing in any row, if other shards have it.
+
+    Args:
+        plan: what is evaluated.
+        shards: the shards.
+        source: the name of the configuration file, for messages.
+        open_file: opens a shard; several threads do.
+
+    Returns:
+        Notes, a line each.
 
     Raises:
-        ConfigError: naming every column that is missing or of the wrong type.
+        ConfigError: if all shards lack a column, or have it of a type that cannot be read.
+        BadData: if some do, or if types differ among shards.
     """
-    try:
-        columns = read_columns(shard, open_file)
-    except DataFault:
-        return
-    check_types(plan, columns, shard.path, source)
+    groups = read_footers(shards, plan.columns, open_file, _options(plan))
+    missing = _missing_everywhere(plan, groups, shards, source, open_file) if groups else {}
+    lines, notes = _missing_somewhere(plan, groups, missing)
+    everywhere = list(missing.values())
+    wrong: dict[tuple[Place, str], list[Alike]] = {}
+    right = []
+    for group in groups:
+        faults = _wrong_types(plan, _as_read(plan, group))
+        for fault in faults:
+            wrong.setdefault(fault, []).append(group)
+        if not faults:
+            right.append(group)
+    for (place, why), own in wrong.items():
+        if len(own) == len(groups):
+            everywhere.append(Problem(source, place, why))
+        else:
+            paths = _paths(own)
+            head = f"{have(len(paths))} another type: {show_path(place)}: {why}"
+            lines.append(f"{head}: {named(paths)}")
+    for name in plan.columns:
+        lines += type_differences(name, right)
+    lines = first_lines(lines)
+    if everywhere:
+        raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
+    if lines:
+        raise BadData(lines)
+    return notes
+
+
+def check_schema(plan: Plan, shards: Sequence[Shard], source: str, open_file: OpenFile) -> None:
+    """Checks that all shards have the columns that a schema asks for, of its types.
+
+    Raises:
+        ConfigError: if the schema is malformed.
+        BadData: naming every shard that differs, under what differs.
+    """
+    from pipeline.metadata.schema import features_of, schema_problems
+
+    schema, environment = load_schema(plan.config, source), plan.config.environment
+    names = [feature.name for feature in features_of(schema, environment)]
+    differing: dict[str, list[Alike]] = {}
+    for group in read_footers(shards, names, open_file, plan.reading):
+        for problem in schema_problems(schema, environment, group.types):
+            differing.setdefault(problem, []).append(group)
+    if differing:
+        lines = [f"{line}: {named(_paths(groups))}" for line, groups in differing.items()]
+        raise BadData(first_lines(lines))
 
 
 def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source: str) -> None:
@@ -77,26 +165,96 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
     Raises:
         ConfigError: naming every column that is missing or of the wrong type.
     """
-    problems = []
-    for name in plan.columns:
-        if name not in columns:
-            near = nearest(name, columns)
-            hint = f"did you mean '{near}'? " if near else ""
-            message = f"no column '{name}' in {place}; {hint}it has: {', '.join(columns)}"
-            problems.append(Problem(source, (), message))
+    problems = [
+        Problem(source, (), _missing(name, columns, place))
+        for name in plan.columns
+        if name not in columns
+    ]
     if not problems:
         problems = [Problem(source, path, why) for path, why in _wrong_types(plan, columns)]
     if problems:
         raise ConfigError(problems)
 
 
-def _wrong_types(
-    plan: Plan, columns: dict[str, pa.DataType]
-) -> list[tuple[tuple[str | int, ...], str]]:
+def _missing_everywhere(
+    plan: Plan, groups: Sequence[Alike], shards: Sequence[Shard], source: str, open_file: OpenFile
+) -> dict[str, Problem]:
+    """The columns that no shard has, by name; what the first one has may be what was meant."""
+    names = set(plan.columns).difference(*(group.types for group in groups))
+    if not names:
+        return {}
+    first = next(shard for shard in shards if shard.path == groups[0].paths[0])
+    # Of a TFRecord file, this looks at more records.
+    try:
+        columns = read_columns(first, open_file, _options(plan))
+    except DataFault:
+        columns = dict(groups[0].types)
+    return {
+        name: Problem(source, (), _missing(name, columns, first.path))
+        for name in plan.columns
+        if name in names and name not in columns
+    }
+
+
+def _missing_somewhere(
+    plan: Plan, groups: Sequence[Alike], everywhere: Mapping[str, Problem]
+) -> tuple[list[str], list[str]]:
+    """The columns that some shards do not have: lines where that is a fault, and notes."""
+    lines, notes, needed = [], [], _needed(plan)
+    for name in plan.columns:
+        if name in everywhere:
+            continue
+        lacking = [group for group in groups if name not in group.types]
+        if name not in needed:
+            noted = _paths(group for group in lacking if group.format == "tfrecord")
+            lacking = [group for group in lacking if group.format == "parquet"]
+            if noted:
+                notes.append(f"{have(len(noted))} no '{name}' in the first records: {named(noted)}")
+        if paths := _paths(lacking):
+            lines.append(f"{have(len(paths))} no column '{name}': {named(paths)}")
+    return lines, notes
+
+
+def _missing(name: str, columns: Mapping[str, pa.DataType], place: str) -> str:
+    near = nearest(name, columns)
+    hint = f"did you mean '{near}'? " if near else ""
+    return f"no column '{name}' in {place}; {hint}it has: {', '.join(columns)}"
+
+
+def _options(plan: Plan) -> ReadOptions:
+    config = plan.config
+    return ReadOptions(config.on_corrupt, config.max_record_bytes, config.max_gzip_ratio)
+
+
+def _needed(plan: Plan) -> set[str]:
+    """The columns without which a row is bad; lists of classes may be empty."""
+    needed: set[str] = set()
+    for head in plan.heads.values():
+        own = head.config.columns()
+        if getattr(head.config.label, "form", None) in ("ids", "names"):
+            own.discard(head.config.label.column)
+        needed |= own
+    return needed
+
+
+def _as_read(plan: Plan, group: Alike) -> dict[str, pa.DataType]:
+    """The types of shards, with lists of nothing for what TFRecord files do not have, or nobody."""
+    nothing = pa.list_(pa.null())
+    types = {name: group.types.get(name, nothing) for name in plan.columns}
+    if group.format == "tfrecord":
+        types = {n: nothing if pa.types.is_null(t) else t for n, t in types.items()}
+    return types
+
+
+def _paths(groups: Iterable[Alike]) -> list[str]:
+    return sorted(path for group in groups for path in group.paths)
+
+
+def _wrong_types(plan: Plan, columns: Mapping[str, pa.DataType]) -> list[tuple[Place, str]]:
     arrays = [pa.array([], columns[name]) for name in plan.columns]
     batch = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     rows = Rows(batch, np.zeros(0, np.int64), "", {})
-    wrong: list[tuple[tuple[str | int, ...], str]] = [
+    wrong: list[tuple[Place, str]] = [
         (("heads", name), problem)
         for name, head in plan.heads.items()
         for problem in type_problems(head.config, rows)

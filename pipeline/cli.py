@@ -184,11 +184,12 @@ def _validate(known: argparse.Namespace, _: list[str]) -> int:
         if any("://" in pattern for pattern in inputs):
             from pipeline.beam.files import list_shards, open_file
         try:
-            shards = find_shards(plan, inputs, known.config, list_shards, open_file)
+            listing = find_shards(plan, inputs, known.config, list_shards, open_file)
         except BadData as error:
             print(error, file=sys.stderr)
             return EXIT_DATA
-        print(f"{len(shards):,} files, {sum(shard.bytes for shard in shards):,} bytes")
+        print(*listing.notes, sep="\n", end="\n" * bool(listing.notes))
+        print(f"{len(listing):,} files, {sum(shard.bytes for shard in listing):,} bytes")
     print(f"columns: {', '.join(plan.columns)}")
     for name, head in plan.heads.items():
         size = sum(head.slice_bytes(large=True))

@@ -45,7 +45,8 @@ class CountingPass:
     def add_item(self, item: WorkItem) -> None:
         """Adds the rows of a work item."""
         try:
-            for rows in read_rows(item, self._columns, BATCH_ROWS, self._open_file):
+            read = read_rows(item, self._columns, BATCH_ROWS, self._open_file, self._plan.reading)
+            for rows in read:
                 self.add(rows)
         except DataFault:
             return

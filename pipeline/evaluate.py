@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,13 +19,14 @@ from heads.statistics.accumulator import Accumulator
 from pipeline.check import check_types, find_shards
 from pipeline.columns import ColumnError, Rows
 from pipeline.counting import CountingPass, decide_slices, known_slices
-from pipeline.extract import element_lengths, extract, first_faults
-from pipeline.facts import FIRST, BadData, BadRow, Facts, examine
+from pipeline.extract import Fault, element_lengths, extract, first_faults
+from pipeline.facts import FIRST, BadData, BadRow, Facts, Losses, examine, row_problems
 from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
 from pipeline.readers import WorkItem, read_rows
 from pipeline.readers.faults import DataFault
+from pipeline.readers.options import Lost
 from pipeline.readers.shards import OpenFile, list_local, open_local
 from pipeline.report.model import build_report
 from pipeline.results import Results, compute, histogram_shifts, level
@@ -63,11 +65,17 @@ class Evaluator:
     def add_item(self, item: WorkItem, sink: Sink | None = None) -> Facts:
         """Adds the rows of a work item; what is wrong with it is in the facts."""
         facts = Facts()
+        lost: list[Lost] = []
+        plan = self._plan
         try:
-            for rows in read_rows(item, self._plan.columns, BATCH_ROWS, self._open_file):
+            for rows in read_rows(
+                item, plan.columns, BATCH_ROWS, self._open_file, plan.reading, lost.append
+            ):
                 facts += self.add(rows, sink)
         except DataFault as fault:
             facts += Facts(failures={item.shard.path: str(fault)})
+        for each in lost:
+            facts += Facts(lost={each.path: Losses.of(each)})
         return facts
 
     def add(self, rows: Rows, sink: Sink | None = None) -> Facts:
@@ -87,8 +95,9 @@ class Evaluator:
             hashes = row_hashes(rows.path, rows.numbers) if self._plan.folds > 1 else None
             fold = None if hashes is None else self._fold(rows, hashes)
             self._passes = self._slicer.segments(rows)
+            faults = self._schema_faults(rows)
             for head in self._plan.heads.values():
-                facts += self._add_head(head, rows, fold, hashes, sink)
+                facts += self._add_head(head, rows, faults, fold, hashes, sink)
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return facts
@@ -120,6 +129,14 @@ class Evaluator:
         except ColumnError as error:
             raise ColumnError(f"column '{key}': {error}") from error
 
+    def _schema_faults(self, rows: Rows) -> list[Fault]:
+        """What rows break of the schema; they are bad for every head."""
+        found = [
+            (f"{check.reason}:{check.column}", check.mask(rows.column(check.column)))
+            for check in self._plan.checks
+        ]
+        return [(reason, mask) for reason, mask in found if mask.any()]
+
     def _bad_row(self, head: HeadPlan, rows: Rows, at: int, reason: str) -> BadRow:
         sample = ""
         if self._plan.debug_samples:
@@ -131,6 +148,7 @@ class Evaluator:
         self,
         head: HeadPlan,
         rows: Rows,
+        faults: Sequence[Fault],
         fold: Ints | None,
         hashes: Hashes | None,
         sink: Sink | None,
@@ -138,9 +156,9 @@ class Evaluator:
         columns = extract(head.config, rows)
         facts = Facts(lengths=element_lengths(head.config, rows))
         good: Ints | None = None
-        if columns.faults:
-            bad, faults = first_faults(columns.faults, len(rows))
-            for reason, mask in faults:
+        if every := [*columns.faults, *faults]:
+            bad, each = first_faults(every, len(rows))
+            for reason, mask in each:
                 places = np.flatnonzero(mask)
                 first = [self._bad_row(head, rows, int(at), reason) for at in places[:FIRST]]
                 facts += Facts(bad={(head.name, reason): len(places)}, examples=tuple(first))
@@ -202,17 +220,20 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
         evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
         return _finish(plan, evaluator, {TABLE: _add_table(evaluator, batches)})
     patterns = [source] if isinstance(source, str) else source
-    shards = find_shards(plan, patterns, "plan", list_local, open_local)
+    listing = find_shards(plan, patterns, "plan", list_local, open_local)
     items: list[WorkItem] = []
     facts: dict[str, Facts] = {}
-    for shard in shards:
+    for shard in listing.shards:
         own, facts[shard.path] = examine(shard, open_local)
         items += own
-    return evaluate_items(items, plan, facts)
+    return evaluate_items(items, plan, facts, listing.expected_rows)
 
 
 def evaluate_items(
-    items: Sequence[WorkItem], plan: Plan, facts: Mapping[str, Facts] | None = None
+    items: Sequence[WorkItem],
+    plan: Plan,
+    facts: Mapping[str, Facts] | None = None,
+    expected_rows: Mapping[str, int] = MappingProxyType({}),
 ) -> Evaluation:
     """Evaluates work items of files of this machine, in the order given; raises `BadData`.
 
@@ -220,6 +241,7 @@ def evaluate_items(
         items: what to evaluate.
         plan: how.
         facts: what is known of the files already, by path.
+        expected_rows: the rows that files must have, by path.
     """
     counting = CountingPass(plan, open_local)
     table = _slices(plan, counting, items, counting.add_item)
@@ -228,7 +250,7 @@ def evaluate_items(
     for item in items:
         path = item.shard.path
         known[path] = known.get(path, Facts()) + evaluator.add_item(item)
-    return _finish(plan, evaluator, known)
+    return _finish(plan, evaluator, known, expected_rows)
 
 
 def _slices(
@@ -245,9 +267,15 @@ def _slices(
     return table
 
 
-def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
+def _finish(
+    plan: Plan,
+    evaluator: Evaluator,
+    facts: dict[str, Facts],
+    expected_rows: Mapping[str, int] = MappingProxyType({}),
+) -> Evaluation:
     total = sum(facts.values(), Facts())
-    if problems := total.problems(plan.tolerance):
+    problems = row_problems(facts, expected_rows) + total.problems(plan.tolerance)
+    if problems:
         raise BadData(problems)
     merged = evaluator.states()
     shifts = histogram_shifts(merged.items())

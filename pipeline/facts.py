@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.metadata.reasons import SCHEMA_REASONS
 from pipeline.readers import OpenFile, Shard, WorkItem, has_page_checksums, plan_items
 from pipeline.readers.faults import DataFault
+from pipeline.readers.lines import first_lines
+from pipeline.readers.options import Lost
 
 FIRST = 20
 """How many bad rows are listed, the first by file and row."""
@@ -36,7 +39,7 @@ class BadRow:
         return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[what]}{held}"
 
 
-REASONS = {
+REASONS = SCHEMA_REASONS | {
     "null": "has no value",
     "wrong_length": "is a list of the wrong length",
     "not_finite": "is NaN or infinite",
@@ -72,6 +75,36 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """What was left out of a damaged TFRecord file.
+
+    Attributes:
+        first: the first of it.
+        records: how many records, but for those of a rest.
+        bytes: how many bytes.
+        rest: whether the rest of the file was left out, of which no one knows the records.
+    """
+
+    first: Lost
+    records: int
+    bytes: int
+    rest: bool
+
+    @classmethod
+    def of(cls, lost: Lost) -> Losses:
+        """What was left out at one place."""
+        return cls(lost, lost.records or 0, lost.bytes, lost.records is None)
+
+    def __add__(self, other: Losses) -> Losses:
+        return Losses(
+            min(self.first, other.first, key=lambda lost: lost.row),
+            self.records + other.records,
+            self.bytes + other.bytes,
+            self.rest or other.rest,
+        )
+
+
+@dataclass(frozen=True)
 class Facts:
     """What was found in one shard, or in several.
 
@@ -84,6 +117,7 @@ class Facts:
         failures: by path of a file, what stopped it from being read.
         slices: why rows cannot be sliced as the configuration says.
         unverified: Parquet files whose pages carry no checksums.
+        lost: what was left out of damaged files, by path.
         lengths: for each column an element is picked from, its shortest and longest list.
     """
 
@@ -96,6 +130,7 @@ class Facts:
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     slices: tuple[str, ...] = ()
     unverified: frozenset[str] = frozenset()
+    lost: Mapping[str, Losses] = field(default_factory=dict)
 
     def __add__(self, other: Facts) -> Facts:
         bad = dict(self.bad)
@@ -105,6 +140,9 @@ class Facts:
         for column, (low, high) in other.lengths.items():
             before = lengths.get(column, (low, high))
             lengths[column] = min(low, before[0]), max(high, before[1])
+        lost = dict(self.lost)
+        for path, losses in other.lost.items():
+            lost[path] = lost[path] + losses if path in lost else losses
         failures = dict(self.failures)
         for path, message in other.failures.items():
             failures[path] = min(message, failures.get(path, message))
@@ -118,6 +156,7 @@ class Facts:
             lengths,
             self.slices or other.slices,
             self.unverified | other.unverified,
+            lost,
         )
 
     def bad_rows(self, head: str) -> int:
@@ -165,6 +204,24 @@ def examine(shard: Shard, open_file: OpenFile) -> tuple[list[WorkItem], Facts]:
     except DataFault as fault:
         return [], facts + Facts(failures={shard.path: str(fault)})
     return items, facts
+
+
+def row_problems(facts: Mapping[str, Facts], expected: Mapping[str, int]) -> list[str]:
+    """The files that do not have the rows that a manifest lists, a line each.
+
+    Args:
+        facts: what was found in each file, by path.
+        expected: the rows of files, by path.
+    """
+    problems = []
+    for path, rows in sorted(expected.items()):
+        found = facts.get(path, Facts())
+        losses = found.lost.get(path)
+        read = found.rows + (losses.records if losses else 0)
+        # A file that could not be read is a problem already, and a rest has no known rows.
+        if read != rows and path not in found.failures and not (losses and losses.rest):
+            problems.append(f"{path}: has {read:,} rows, and the manifest lists {rows:,}")
+    return first_lines(problems)
 
 
 class BadData(Exception):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from heads.metrics.base import Metric
 from heads.metrics.registry import ambiguous_names, pair_metrics, report_metrics
@@ -17,7 +18,13 @@ from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import Tolerance
+from pipeline.readers.options import ReadOptions
 from pipeline.slicing import SliceTable
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    from pipeline.metadata.checks import RowCheck
 
 # States are cut into pieces of about so many bytes; none may cross a shuffle with twice as many.
 PIECE_BYTES = 4 << 20
@@ -94,11 +101,13 @@ class Plan:
         config: the configuration.
         heads: the heads, by name.
         debug_samples: whether messages may show what bad rows hold.
+        checks: what the schema says of the rows.
     """
 
     config: Config
     heads: dict[str, HeadPlan]
     debug_samples: bool = False
+    checks: tuple[RowCheck, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -109,6 +118,12 @@ class Plan:
     def folds(self) -> int:
         """How many folds rows are told apart by; 1 without intervals."""
         return max(1, self.config.confidence.folds)
+
+    @cached_property
+    def reading(self) -> ReadOptions:
+        """What is accepted of TFRecord files."""
+        config = self.config
+        return ReadOptions(config.on_corrupt, config.max_record_bytes, config.max_gzip_ratio)
 
     @property
     def tolerance(self) -> Tolerance:
@@ -174,7 +189,7 @@ def make_plan(config: Config, source: str = "config") -> Plan:
         source: its file name, for messages.
 
     Raises:
-        ConfigError: if a metric is named that a head does not have.
+        ConfigError: if a metric is named that a head does not have, or the schema is malformed.
     """
     problems: list[Problem] = []
     folds = max(1, config.confidence.folds)
@@ -183,7 +198,36 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     }
     if problems:
         raise ConfigError(problems)
-    return Plan(config, heads)
+    return Plan(config, heads, checks=_row_checks(config, source))
+
+
+def _row_checks(config: Config, source: str) -> tuple[RowCheck, ...]:
+    if config.schema_file is None:
+        return ()
+    from pipeline.metadata.checks import row_checks
+
+    schema = load_schema(config, source)
+    return tuple(row_checks(schema, config.environment, config.columns()))
+
+
+def load_schema(config: Config, source: str) -> schema_pb2.Schema:
+    """The schema that a configuration names.
+
+    Raises:
+        ConfigError: if it cannot be read, is malformed, or has no such environment.
+    """
+    from pipeline.metadata.schema import parse_schema, schema_problems
+
+    assert config.schema_file is not None
+    try:
+        schema = parse_schema(Path(config.schema_file).read_text(encoding="utf-8"))
+        # Refuses an environment that the schema does not have.
+        schema_problems(schema, config.environment, {})
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else error
+        message = f"{config.schema_file}: {what}"
+        raise ConfigError([Problem(source, ("schema_file",), message)]) from error
+    return schema
 
 
 def _plan_head(

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.base import Metric
 from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
+from heads.statistics.scored import key_text
 from pipeline.details import details_of
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
 from pipeline.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
 from pipeline.slicing import SliceTable
 
+if TYPE_CHECKING:
+    from pipeline.metadata.statistics import SliceStatistics
+
 Views = Mapping[Measured, StateViews]
+
+MAX_SLICES = 1000
+"""Of so many slices of a head, those of most rows, distributions are written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +40,8 @@ class Results:
         pairs: the metrics of both models together, by name.
         details: for overall and the slices that a configuration names, what else there is to show:
             curves, confusion matrix; by slice, a mapping for each model.
+        statistics: distributions of scores, labels and weights, in overall and the slices of most
+            rows.
         score_rounding: for each model float64 `[s]`, how far scores were rounded down, as a share
             of them; 0 where they were not, NaN where no metric is read from a histogram.
     """
@@ -46,6 +55,7 @@ class Results:
     pairs: Mapping[str, Estimates] = field(default_factory=dict)
     details: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
     score_rounding: tuple[npt.NDArray[np.float64], ...] = ()
+    statistics: tuple[SliceStatistics, ...] = ()
 
 
 def histogram_shifts(states: Iterable[tuple[StateKey, State]]) -> dict[tuple[str, int], int]:
@@ -80,6 +90,8 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
         head: name of the head.
         states: its merged states of the partition, by position in what is measured.
     """
+    from pipeline.metadata.slices import slice_statistics  # small commands do without the protos
+
     own = plan.heads[head]
     keys = states[0].keys
     views = slice_views(own, table, keys, states)
@@ -111,7 +123,31 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
     rounding = tuple(
         _rounding(model, number, views, len(keys)) for number, model in enumerate(own.models)
     )
-    return Results(head, keys, examples, models, unweighted, differences, both, details, rounding)
+    wanted = most_rows(table)
+    statistics = slice_statistics(own, states, [key for key in keys if key in wanted])
+    return Results(
+        head,
+        keys,
+        examples,
+        models,
+        unweighted,
+        differences,
+        both,
+        details,
+        rounding,
+        tuple(statistics),
+    )
+
+
+def most_rows(table: SliceTable) -> set[Key]:
+    """Overall, and the slices of most rows, of which distributions are written."""
+    rows: dict[Key, int] = {}
+    for spec in table.specs:
+        for key, count in zip(spec.keys, spec.examples, strict=True):
+            # What is listed was not counted.
+            rows.setdefault(key, 1 << 62 if count is None else count)
+    first = sorted(rows, key=lambda key: (-rows[key], key_text(key)))
+    return {OVERALL, *first[:MAX_SLICES]}
 
 
 def _rounding(model: ModelPlan, number: int, views: Views, slices: int) -> npt.NDArray[np.float64]:

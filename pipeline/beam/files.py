@@ -8,12 +8,14 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.readers.shards import Shard, is_data, list_local, make_shard, open_local
-
-
-def is_local(path: str) -> bool:
-    """Whether a path is on this machine."""
-    return "://" not in path
+from pipeline.readers.shards import (
+    Listing,
+    Match,
+    is_local,
+    make_listing,
+    match_local,
+    open_local,
+)
 
 
 def open_file(path: str) -> BinaryIO:
@@ -24,20 +26,21 @@ def open_file(path: str) -> BinaryIO:
     return cast(BinaryIO, stream)
 
 
-def list_shards(patterns: Sequence[str]) -> list[Shard]:
-    """The shards that match any of the globs, each once, sorted by path.
+def list_shards(patterns: Sequence[str]) -> Listing:
+    """The shards that match any of the globs; see `make_listing`.
 
     Raises:
         ValueError: if the name of a file tells no format.
     """
-    shards = set(list_local([pattern for pattern in patterns if is_local(pattern)]))
+    matches = list(match_local([pattern for pattern in patterns if is_local(pattern)]))
     remote = [pattern for pattern in patterns if not is_local(pattern)]
-    matches = FileSystems.match(remote) if remote else ()
-    for pattern, match in zip(remote, matches, strict=bool(remote)):
-        for found in match.metadata_list:
-            if is_data(found.path, pattern):
-                shards.add(make_shard(found.path, found.size_in_bytes))
-    return sorted(shards)
+    results = FileSystems.match(remote) if remote else ()
+    for pattern, result in zip(remote, results, strict=bool(remote)):
+        for found in result.metadata_list:
+            # Object stores have empty objects in place of directories.
+            if not found.path.endswith("/"):
+                matches.append(Match(pattern, found.path, found.size_in_bytes))
+    return make_listing(patterns, matches)
 
 
 def create_file(path: str) -> BinaryIO:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,8 +16,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList
 
 from pipeline.beam.files import exists, write_file
-from pipeline.facts import Facts
+from pipeline.facts import Facts, Losses, row_problems
 from pipeline.plan import Plan, StateKey
+from pipeline.readers.shards import Listing
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
 from pipeline.results import Results
@@ -26,10 +29,20 @@ REPORT = "report.json"
 METRICS = "metrics.parquet"
 STATES = "states.zip"
 DATA = "data.json"
+ANOMALIES = "anomalies.pbtxt"
+STATISTICS = "statistics.pb"
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
-FILES = (SUCCESS, REPORT, METRICS, STATES, DATA, MANIFEST)
+FILES = (SUCCESS, REPORT, METRICS, STATES, STATISTICS, ANOMALIES, DATA, MANIFEST)
 """What a run leaves, in the order in which an older run is taken away."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is known of all files together: what there is to note, and the rows they must have."""
+
+    notes: tuple[str, ...]
+    expected_rows: dict[str, int]
 
 
 class Publish(beam.PTransform):
@@ -38,12 +51,14 @@ class Publish(beam.PTransform):
     Args:
         plan: the plan of the run.
         output: the directory.
+        listing: the files of the run, as they were found.
     """
 
-    def __init__(self, plan: Plan, output: str) -> None:
+    def __init__(self, plan: Plan, output: str, listing: Listing) -> None:
         super().__init__()
         self._plan = plan
         self._output = output
+        self._listed = Listed(listing.notes, dict(listing.expected_rows))
 
     def expand(
         self,
@@ -57,22 +72,27 @@ class Publish(beam.PTransform):
         return (
             parts[0].pipeline
             | "Once" >> beam.Create([self._output])
-            | "Publish" >> beam.Map(_publish, self._plan, *map(AsList, parts))
+            | "Publish" >> beam.Map(_publish, self._plan, self._listed, *map(AsList, parts))
         )
 
 
 def _publish(
     output: str,
     plan: Plan,
+    listed: Listed,
     results: list[Results],
     states: list[tuple[tuple[str, int, int], bytes]],
     facts: list[tuple[str, Facts]],
     tables: list[SliceTable],
 ) -> bool:
+    from pipeline.metadata.statistics import statistics_bytes
+
     total = sum((found for _, found in facts), Facts())
-    problems = total.problems(plan.tolerance)
-    files = {DATA: _json(_data(dict(facts), total, problems))}
+    problems = row_problems(dict(facts), listed.expected_rows) + total.problems(plan.tolerance)
+    files = {DATA: _json(_data(dict(facts), total, problems, listed.notes))}
+    files[ANOMALIES] = _anomalies(total, problems)
     if not problems:
+        files[STATISTICS] = statistics_bytes([own for each in results for own in each.statistics])
         files[REPORT] = report_bytes(build_report(plan, tables[0], results, total))
         files[METRICS] = parquet_bytes(metrics_table(plan, results))
         files[STATES] = zip_states(tables[0], ((StateKey(*key), state) for key, state in states))
@@ -88,9 +108,20 @@ def _publish(
     return not problems
 
 
-def _data(facts: dict[str, Facts], total: Facts, problems: list[str]) -> dict[str, Any]:
+def _anomalies(total: Facts, problems: Sequence[str]) -> bytes:
+    from pipeline.metadata.anomalies import anomalies_text, column_anomalies
+
+    columns = column_anomalies(total, "ERROR" if problems else "WARNING")
+    text = anomalies_text(columns, total.failures, rows=total.rows, problems=total.slices)
+    return text.encode()
+
+
+def _data(
+    facts: dict[str, Facts], total: Facts, problems: list[str], notes: Sequence[str]
+) -> dict[str, Any]:
     return {
         "problems": problems,
+        "notes": list(notes),
         "rows": {"read": total.rows, "evaluated": total.kept},
         "bad_rows": _bad(total),
         "first_bad_rows": [
@@ -108,6 +139,7 @@ def _data(facts: dict[str, Facts], total: Facts, problems: list[str]) -> dict[st
                 "rows": facts[shard.path].rows,
                 "evaluated": facts[shard.path].kept,
                 "bad_rows": _bad(facts[shard.path]),
+                "lost": _lost(total.lost.get(shard.path)),
                 "failure": facts[shard.path].failures.get(shard.path),
             }
             for shard in sorted(total.shards)
@@ -120,6 +152,18 @@ def _bad(facts: Facts) -> list[dict[str, Any]]:
         {"head": head, "reason": reason, "rows": count}
         for (head, reason), count in sorted(facts.bad.items())
     ]
+
+
+def _lost(losses: Losses | None) -> dict[str, Any] | None:
+    if losses is None:
+        return None
+    first = losses.first
+    return {
+        "records": losses.records,
+        "bytes": losses.bytes,
+        "rest": losses.rest,
+        "first": {"row": first.row, "byte": first.offset, "reason": first.reason},
+    }
 
 
 def _manifest(files: dict[str, bytes]) -> dict[str, Any]:

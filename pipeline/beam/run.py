@@ -62,14 +62,14 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
         RunnerError: if the runner failed.
     """
     check_output(job)
-    shards = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
+    listing = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
     pipeline = beam.Pipeline(options=options)
     evaluated = (
         pipeline
-        | "Shards" >> beam.Create(shards)
+        | "Shards" >> beam.Create(listing.shards)
         | "Evaluate" >> Evaluate(job.plan, job.example_losses)
     )
-    _ = evaluated | "Report" >> Publish(job.plan, job.output)
+    _ = evaluated | "Report" >> Publish(job.plan, job.output, listing)
     try:
         pipeline.run().wait_until_finish()
     except Exception as error:

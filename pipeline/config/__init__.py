@@ -82,7 +82,7 @@ class Config(Model):
     confidence: Confidence = Field(
         Confidence(), description="How sure the numbers are: the intervals beside them."
     )
-    manifest: Text | None = Field(
+    input_manifest: Text | None = Field(
         None,
         description="A list of the files there should be, as CSV with a header: `path`, and any of "
         "`bytes`, `rows` and `crc32c`. What `input` finds must agree with it.",
@@ -128,6 +128,11 @@ class Config(Model):
         ge=0,
         description="So many rows may be bad and left out; past it the run fails. Where both are "
         "given, neither may be passed.",
+    )
+    problem_statement: Text | None = Field(
+        None,
+        description="A tensorflow-metadata `ProblemStatement` as text: its tasks are heads, of "
+        "which type, label, weight and number of classes then need not be said. Scores must be.",
     )
     heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1)] = Field(
         description="One or more heads, each by a name of at most 64 of a-z, 0-9 and _, "
@@ -190,10 +195,27 @@ def config_schema() -> dict[str, Any]:
 def _parse(content: bytes, source: str) -> Config:
     document = read_document(content, source)
     problems = list(document.problems)
+    data = {} if document.data is None else document.data
+    if isinstance(data, dict) and isinstance(data.get("problem_statement"), str):
+        data = {**data, "heads": _stated_heads(data, source)}
     try:
-        config = Config.model_validate({} if document.data is None else document.data)
+        config = Config.model_validate(data)
     except ValidationError as error:
         problems += tell(error, document, Config)
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def _stated_heads(data: dict[str, Any], source: str) -> dict[str, Any]:
+    """The heads of a configuration and of the problem statement that it names."""
+    from pipeline.metadata.problem_statement import heads_from, merge_heads
+
+    path, given = data["problem_statement"], data.get("heads")
+    try:
+        stated = heads_from(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else error
+        problem = Problem(source, ("problem_statement",), f"{path}: {what}")
+        raise ConfigError([problem]) from error
+    return merge_heads(stated, given if isinstance(given, dict) else {}, source)

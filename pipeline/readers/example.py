@@ -19,13 +19,8 @@ from pipeline.readers.crc32c import Int64, UInt8
 from pipeline.readers.example_message import example_class, parse_features
 from pipeline.readers.faults import DataFault
 from pipeline.readers.feature_lists import BYTES, FLOAT, INT64, LIST_TYPES, read_kinds, read_lists
-from pipeline.readers.tfrecord import (
-    BLOCK_BYTES,
-    MAX_RECORD_BYTES,
-    Block,
-    Compression,
-    read_blocks,
-)
+from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
+from pipeline.readers.tfrecord import BLOCK_BYTES, Block, Compression, OnLost, read_blocks
 from pipeline.readers.wire import FeatureScan
 
 BATCH_ROWS = 131_072
@@ -45,7 +40,8 @@ def read_examples(
     compression: Compression = None,
     batch_rows: int = BATCH_ROWS,
     block_bytes: int = BLOCK_BYTES,
-    max_record_bytes: int = MAX_RECORD_BYTES,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    lost: OnLost | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Read features of the `tf.train.Example` records of a TFRecord file as Arrow columns.
 
@@ -63,7 +59,8 @@ def read_examples(
         compression: None or "gzip".
         batch_rows: rows of a batch, at least 1; a block of the file that ends sooner ends it.
         block_bytes: see `read_blocks`.
-        max_record_bytes: see `read_blocks`.
+        options: see `read_blocks`.
+        lost: see `read_blocks`.
 
     Raises:
         DataFault: as `read_blocks`; also "not_an_example" (the protobuf runtime refuses the record)
@@ -80,22 +77,49 @@ def read_examples(
     >>> batch.to_pydict()
     {'id': [None, [7]], 'logit': [[0.5], [-2.0]]}
     """
+    for batch, _ in read_numbered_examples(
+        stream,
+        path,
+        columns,
+        compression=compression,
+        batch_rows=batch_rows,
+        block_bytes=block_bytes,
+        options=options,
+        lost=lost,
+    ):
+        yield batch
+
+
+def read_numbered_examples(
+    stream: BinaryIO,
+    path: str,
+    columns: Sequence[str],
+    *,
+    compression: Compression = None,
+    batch_rows: int = BATCH_ROWS,
+    block_bytes: int = BLOCK_BYTES,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    lost: OnLost | None = None,
+) -> Iterator[tuple[pa.RecordBatch, Int64]]:
+    """Read as `read_examples`, each batch with the numbers of its rows in the file, int64 `[n]`."""
     if len(set(columns)) < len(columns) or batch_rows < 1:
         raise ValueError("name each column once, and let batch_rows be at least 1")
     reader = _Reader(path, columns)
     for block in read_blocks(
-        stream,
-        path,
-        compression=compression,
-        block_bytes=block_bytes,
-        max_record_bytes=max_record_bytes,
+        stream, path, compression=compression, block_bytes=block_bytes, options=options, lost=lost
     ):
         for first in range(0, len(block), batch_rows):
-            yield reader.read(block, range(first, min(first + batch_rows, len(block))))
+            rows = range(first, min(first + batch_rows, len(block)))
+            yield reader.read(block, rows), block.rows[rows.start : rows.stop]
 
 
 def example_columns(
-    stream: BinaryIO, path: str, *, compression: Compression = None, max_records: int = 1000
+    stream: BinaryIO,
+    path: str,
+    *,
+    compression: Compression = None,
+    max_records: int = 1000,
+    options: ReadOptions = DEFAULT_OPTIONS,
 ) -> dict[str, pa.DataType]:
     """Return the features of the first records of a file and their types, sorted by name.
 
@@ -106,13 +130,16 @@ def example_columns(
         path: the name of the file, for errors.
         compression: None or "gzip".
         max_records: how many records to look at.
+        options: see `read_blocks`; records left out are not looked at, and not reported.
 
     Raises:
         DataFault: as `read_examples`.
     """
     names: set[str] = set()
     seen: dict[str, _Seen] = {}
-    blocks = read_blocks(stream, path, compression=compression, block_bytes=_FIRST_BYTES)
+    blocks = read_blocks(
+        stream, path, compression=compression, block_bytes=_FIRST_BYTES, options=options
+    )
     records = ((block, index) for block in blocks for index in range(len(block)))
     for block, index in islice(records, max_records):
         features = parse_features(block.payload(index))
@@ -122,7 +149,7 @@ def example_columns(
         for name in sorted(features):
             kind, _ = _values(features[name])
             if kind:
-                before = seen.setdefault(name, _Seen(kind, block.first_row + index))
+                before = seen.setdefault(name, _Seen(kind, int(block.rows[index])))
                 if before.kind != kind:
                     raise _mixed_kinds(path, name, before, kind, block, index)
     return {
@@ -231,7 +258,7 @@ class _Reader:
             chosen = np.flatnonzero(of_rows)
             if not len(chosen):
                 continue
-            first = _Seen(int(of_rows[chosen[0]]), block.first_row + rows[int(chosen[0])])
+            first = _Seen(int(of_rows[chosen[0]]), int(block.rows[rows[int(chosen[0])]]))
             seen = self._seen.setdefault(name, first)
             others = chosen[of_rows[chosen] != seen.kind]
             if len(others):
@@ -301,7 +328,7 @@ def _not_an_example(path: str, block: Block, index: int) -> DataFault:
         "not_an_example",
         "the record is no serialized tf.train.Example: check what wrote the file",
         offset=int(block.offsets[index]),
-        row=block.first_row + index,
+        row=int(block.rows[index]),
     )
 
 
@@ -314,5 +341,5 @@ def _mixed_kinds(
         f"feature '{name}' is {_FIELDS[kind]} here and {_FIELDS[seen.kind]} in row {seen.row}: "
         "write it with one kind in all records",
         offset=int(block.offsets[index]),
-        row=block.first_row + index,
+        row=int(block.rows[index]),
     )

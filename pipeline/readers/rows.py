@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +11,23 @@ import pyarrow as pa
 from pipeline.columns import Rows, list_lengths
 from pipeline.readers import parquet
 from pipeline.readers.ahead import read_ahead
-from pipeline.readers.example import example_columns, read_examples
+from pipeline.readers.crc32c import Int64
+from pipeline.readers.example import example_columns, read_numbered_examples
 from pipeline.readers.faults import DataFault
+from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
+from pipeline.readers.tfrecord import OnLost
 
 
-def read_columns(shard: Shard, open_file: OpenFile) -> dict[str, pa.DataType]:
+def read_columns(
+    shard: Shard, open_file: OpenFile, options: ReadOptions = DEFAULT_OPTIONS
+) -> dict[str, pa.DataType]:
     """The columns of a shard, those of its directories included; of TFRecord, its first records'.
+
+    Args:
+        shard: the file.
+        open_file: opens it.
+        options: what is accepted of TFRecord; records left out are not looked at.
 
     Raises:
         DataFault: if the shard cannot be read.
@@ -28,7 +38,9 @@ def read_columns(shard: Shard, open_file: OpenFile) -> dict[str, pa.DataType]:
         schema = parquet.read_schema(shard, open_file)
         return columns | {field.name: field.type for field in schema}
     with open_file(shard.path) as stream:
-        return columns | example_columns(stream, shard.path, compression=shard.compression)
+        return columns | example_columns(
+            stream, shard.path, compression=shard.compression, options=options
+        )
 
 
 def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
@@ -43,17 +55,35 @@ def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
 
 
 def read_rows(
-    item: WorkItem, columns: Sequence[str], batch_rows: int, open_file: OpenFile
+    item: WorkItem,
+    columns: Sequence[str],
+    batch_rows: int,
+    open_file: OpenFile,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    lost: OnLost | None = None,
 ) -> Iterator[Rows]:
     """The rows of a work item with the columns asked for, in batches.
 
+    Args:
+        item: what to read.
+        columns: the columns, each once.
+        batch_rows: the most rows of a batch, at least 1.
+        open_file: opens the file.
+        options: what is accepted of TFRecord, and what is left out; rows keep their numbers.
+        lost: is told what is left out, in the order of the file and in the thread that takes the
+            rows: before later rows come or a fault is raised.
+
     Raises:
-        DataFault: if the file is damaged or lacks a column.
+        DataFault: if the file is damaged and `options` do not leave that out, or lacks a column.
     """
     directory = item.shard.directory_columns()
     open_file = _naming_what_is_gone(open_file)
-    first = item.first_row
-    for batch in read_ahead(_read_batches(item, columns, batch_rows, open_file)):
+    for read in read_ahead(_read_batches(item, columns, batch_rows, open_file, options)):
+        if isinstance(read, Lost):
+            if lost:
+                lost(read)
+            continue
+        batch, numbers = read
         names = batch.schema.names
         twice = [name for name in columns if names.count(name) > 1]
         if twice:
@@ -61,32 +91,68 @@ def read_rows(
             raise DataFault(item.shard.path, "repeated_column", detail)
         missing = sorted(set(columns) - set(names) - set(directory))
         if missing:
-            has = ", ".join(sorted({*read_columns(item.shard, open_file)}))
+            has = ", ".join(sorted({*read_columns(item.shard, open_file, options)}))
             raise DataFault(
                 item.shard.path,
                 "missing_column",
                 f"the file has no column '{missing[0]}'; it has: {has}",
             )
-        numbers = np.arange(first, first + batch.num_rows)
-        first += batch.num_rows
         yield Rows(batch, numbers, item.shard.path, directory)
 
 
+class _Numbered(NamedTuple):
+    """Rows, and their numbers in the file."""
+
+    batch: pa.RecordBatch
+    numbers: Int64
+
+
 def _read_batches(
-    item: WorkItem, columns: Sequence[str], batch_rows: int, open_file: OpenFile
-) -> Iterator[pa.RecordBatch]:
-    shard = item.shard
-    if shard.format == "parquet":
-        yield from parquet.read_batches(item, columns, batch_rows, open_file)
+    item: WorkItem,
+    columns: Sequence[str],
+    batch_rows: int,
+    open_file: OpenFile,
+    options: ReadOptions,
+) -> Iterator[_Numbered | Lost]:
+    if item.shard.format == "tfrecord":
+        yield from _read_tfrecord(item.shard, columns, batch_rows, open_file, options)
         return
+    first = item.first_row
+    for batch in parquet.read_batches(item, columns, batch_rows, open_file):
+        yield _Numbered(batch, np.arange(first, first + batch.num_rows))
+        first += batch.num_rows
+
+
+def _read_tfrecord(
+    shard: Shard,
+    columns: Sequence[str],
+    batch_rows: int,
+    open_file: OpenFile,
+    options: ReadOptions,
+) -> Iterator[_Numbered | Lost]:
+    """Batches and what is left out, in one line: it may be read ahead, and be told later."""
     directory = shard.directory_columns()
     wanted = [name for name in columns if name not in directory]
+    losses: list[Lost] = []
     with open_file(shard.path) as stream:
-        for batch in read_examples(
-            stream, shard.path, wanted, compression=shard.compression, batch_rows=batch_rows
-        ):
-            # A batch without columns keeps its rows only as long as it is not built anew.
-            yield _without_absence(batch) if wanted else batch
+        try:
+            for batch, numbers in read_numbered_examples(
+                stream,
+                shard.path,
+                wanted,
+                compression=shard.compression,
+                batch_rows=batch_rows,
+                options=options,
+                lost=losses.append,
+            ):
+                yield from losses
+                losses.clear()
+                # A batch without columns keeps its rows only as long as it is not built anew.
+                yield _Numbered(_without_absence(batch) if wanted else batch, numbers)
+        except DataFault:
+            yield from losses
+            raise
+        yield from losses
 
 
 def _naming_what_is_gone(open_file: OpenFile) -> OpenFile:

@@ -1,14 +1,17 @@
-"""Shards and the work items they are cut into."""
+"""Shards: what globs match, each file once, and the work items they are cut into."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 from urllib.parse import unquote
+
+from pipeline.readers.lines import named
 
 OpenFile = Callable[[str], BinaryIO]
 """Opens a file for reading; the stream can seek."""
@@ -33,6 +36,8 @@ _SUFFIXES: dict[str, tuple[Format, Compression | None]] = {
 _WILDCARD = re.compile(r"[*?\[]")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _SHARD_NUMBER = re.compile(r"-\d+-of-\d+")
+_TEMPORARY = (".tmp", ".temp", ".part", "~")
+_FEW = 5
 
 
 @dataclass(frozen=True, order=True)
@@ -110,41 +115,189 @@ def file_format(path: str) -> tuple[Format, Compression | None]:
     )
 
 
+@dataclass(frozen=True)
+class Match:
+    """A file that a glob matches.
+
+    Attributes:
+        glob: the glob.
+        path: the file, as the glob spells it.
+        bytes: its size.
+    """
+
+    glob: str
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a run, each once.
+
+    Attributes:
+        shards: the files, sorted by path.
+        notes: what should be known of them, a line each.
+        expected_rows: by path, how many rows a manifest says there are.
+    """
+
+    shards: tuple[Shard, ...]
+    notes: tuple[str, ...] = ()
+    expected_rows: Mapping[str, int] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Shard]:
+        return iter(self.shards)
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is on this machine."""
+    return "://" not in path
+
+
 def is_data(path: str, pattern: str) -> bool:
     """Whether a file that matches a glob is data.
 
     What is hidden or begins with `_` is not, be it the file, as `_SUCCESS`, or a directory that the
-    glob did not name, as `_temporary`.
+    glob did not name, as `_temporary`; nor is what somebody is still writing, by its name.
 
     >>> is_data("out/_temporary/part-0.parquet", "out/**/*.parquet")
     False
+    >>> is_data("out/part-0.parquet.tmp", "out/*")
+    False
     """
-    named = _WILDCARD.split(pattern)[0].rpartition("/")[0]
-    found = path[len(named) :] if path.startswith(named) else path
-    return not any(
-        part.startswith((".", "_")) for part in found.split("/") if part not in (".", "..")
+    named_part = _WILDCARD.split(pattern)[0].rpartition("/")[0]
+    found = path[len(named_part) :] if path.startswith(named_part) else path
+    parts = [part for part in found.split("/") if part not in (".", "..")]
+    return not (
+        any(part.startswith((".", "_", "beam-temp-")) for part in parts)
+        or path.lower().endswith(_TEMPORARY)
     )
 
 
-def list_local(patterns: Sequence[str]) -> list[Shard]:
-    """The shards of this machine that match any of the globs, each once, sorted by path.
+def list_local(patterns: Sequence[str]) -> Listing:
+    """The shards of this machine that match any of the globs; see `make_listing`.
 
-    `**` matches directories of any depth. Hidden files and those that begin with `_` are passed
-    over.
+    `**` matches directories of any depth. A `*` does not match hidden files.
 
     Raises:
         ValueError: if the name of a file tells no format.
     """
-    paths = {
-        os.path.normpath(path)
-        for pattern in patterns
-        for path in glob.glob(pattern, recursive=True)
-        if is_data(path, pattern) and os.path.isfile(path)
-    }
-    return [make_shard(path, os.path.getsize(path)) for path in sorted(paths)]
+    return make_listing(patterns, match_local(patterns))
+
+
+def match_local(patterns: Sequence[str]) -> Iterator[Match]:
+    """The files of this machine that match globs, under every name and for every glob.
+
+    A link to nothing is a file: whoever reads it finds that it is missing, and nothing is lost.
+    """
+    for pattern in patterns:
+        for path in glob.glob(pattern, recursive=True):
+            try:
+                found = os.stat(path)
+            except FileNotFoundError:
+                found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
+                yield Match(pattern, path, found.st_size)
+
+
+def make_listing(patterns: Sequence[str], matches: Iterable[Match]) -> Listing:
+    """The shards among the files that globs match, each once.
+
+    Files that are not data (`is_data`) are passed over. A file that several globs match, or one
+    under several names, is one shard; of the names, one that is no link goes first. The notes of
+    the listing say so.
+
+    Args:
+        patterns: the globs.
+        matches: the files that they match.
+
+    Raises:
+        ValueError: if the name of a file tells no format.
+    """
+    names = CanonicalNames()
+    files: dict[str, dict[str, int]] = {}
+    globs: dict[str, set[str]] = {}
+    passed: set[str] = set()
+    for match in matches:
+        if is_data(match.path, match.glob):
+            path = _plain(match.path)
+            name = names.of(path)
+            files.setdefault(name, {})[path] = match.bytes
+            globs.setdefault(name, set()).add(match.glob)
+        else:
+            passed.add(_plain(match.path))
+    shards, several, linked = [], [], []
+    for name, sizes in files.items():
+        path = min(sizes, key=lambda path: (len(sizes) > 1 and _is_link(path, name), path))
+        shards.append(make_shard(path, sizes[path]))
+        if len(globs[name]) > 1:
+            several.append((path, len(globs[name])))
+        elif len(sizes) > 1:
+            linked += [(other, path) for other in sizes if other != path]
+    barren = sorted(set(patterns).difference(*globs.values())) if shards else []
+    notes = [
+        *(f"no file matches {pattern}" for pattern in barren),
+        *_once_notes(sorted(several), sorted(linked)),
+    ]
+    if passed:
+        notes.append(
+            f"passed over, as hidden, temporary or beginning with '_': {len(passed):,}"
+            f" {'file' if len(passed) == 1 else 'files'} ({named(sorted(passed), _FEW)})"
+        )
+    return Listing(tuple(sorted(shards)), tuple(notes))
+
+
+class CanonicalNames:
+    """One name for each file of this machine, whatever links and spellings lead to it."""
+
+    def __init__(self) -> None:
+        self._directories: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """The name of a file; that of a file elsewhere is its path."""
+        if not is_local(path):
+            return path
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        directory, base = os.path.split(path)
+        if directory not in self._directories:
+            self._directories[directory] = os.path.realpath(directory)
+        return os.path.join(self._directories[directory], base)
 
 
 def make_shard(path: str, size: int) -> Shard:
     """The shard of a path and its size; ValueError if the name tells no format."""
     format_, compression = file_format(path)
     return Shard(path, size, format_, compression)
+
+
+def _plain(path: str) -> str:
+    # What `..` means depends on links, so that it stays; names elsewhere are taken as they are.
+    if not is_local(path) or ".." in path.split("/"):
+        return path
+    return os.path.normpath(path)
+
+
+def _is_link(path: str, canonical: str) -> bool:
+    return is_local(path) and os.path.abspath(path) != canonical
+
+
+def _once_notes(several: list[tuple[str, int]], linked: list[tuple[str, str]]) -> Iterator[str]:
+    match several:
+        case []:
+            pass
+        case [(path, count)]:
+            yield f"{path} is matched by {count} globs and read once"
+        case _:
+            paths = named([path for path, _ in several], _FEW)
+            yield f"{len(several):,} files are matched by several globs and read once: {paths}"
+    match linked:
+        case []:
+            pass
+        case [(other, path)]:
+            yield f"{other} is the same file as {path} and read once"
+        case _:
+            pairs = named([f"{other} is {path}" for other, path in linked], _FEW)
+            yield f"{len(linked):,} names are of files read under another name: {pairs}"

@@ -9,10 +9,9 @@ from __future__ import annotations
 import gzip
 import io
 import struct
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -21,11 +20,13 @@ import numpy.typing as npt
 
 from pipeline.readers.crc32c import Int64, UInt8, masked_crc32c_many
 from pipeline.readers.faults import DataFault
+from pipeline.readers.gzip_members import GZIP_MAGIC, decompress
+from pipeline.readers.options import DEFAULT_OPTIONS, Lost, Misread, ReadOptions
 
 Compression = Literal["gzip"] | None
+OnLost = Callable[[Lost], None]
 
 BLOCK_BYTES = 16 << 20
-MAX_RECORD_BYTES = 64 << 20
 SPARE_BYTES = 8  # behind the records of a block: an 8-byte load at any of their bytes is safe
 
 _LENGTH_BYTES = 8
@@ -33,27 +34,25 @@ _CRC_BYTES = 4
 _HEADER_BYTES = _LENGTH_BYTES + _CRC_BYTES
 _FRAME_BYTES = _HEADER_BYTES + _CRC_BYTES
 _LIMIT_BYTES = 1 << 29  # blocks stay below 2^31 bytes, so that Arrow's 32-bit offsets suffice
-_GZIP_READ_BYTES = 4 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
 _WRITE_RECORDS = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Adjacent records of one file, both checksums of each verified.
+    """Records of one file, both checksums of each verified; damaged ones between them left out.
 
     Attributes:
         buffer: uint8 `[size]`, the records with their frames, then `SPARE_BYTES` zeros.
         starts: int64 `[n]`, where each payload starts in `buffer`; ascending.
         lengths: int64 `[n]`, payload sizes in bytes.
-        first_row: number of the first record in the file, from 0.
+        rows: int64 `[n]`, number of each record in the file, from 0; ascending.
         offset: where `buffer` starts in the (decompressed) file, in bytes.
     """
 
     buffer: UInt8
     starts: Int64
     lengths: Int64
-    first_row: int
+    rows: Int64
     offset: int
 
     def __len__(self) -> int:
@@ -76,14 +75,19 @@ def read_blocks(
     *,
     compression: Compression = None,
     block_bytes: int = BLOCK_BYTES,
-    max_record_bytes: int = MAX_RECORD_BYTES,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    lost: OnLost | None = None,
 ) -> Iterator[Block]:
     """Read a TFRecord file in blocks of whole records, every checksum verified.
 
     A block has about `block_bytes` bytes, or one record that is larger; memory does not grow with
     the file. A file of no bytes has no records. Records before a fault are delivered first, so
-    that the first fault in the file is the one reported, however the blocks are cut; only damage
-    to gzip itself may hide records before it.
+    that the first fault in the file is the one reported. Records, their numbers, what is lost and
+    the fault do not depend on how the blocks are cut.
+
+    What `options.on_corrupt` leaves out is reported, never searched for records: a record left
+    out keeps its number, and those behind it theirs. The bytes of a rest left out are counted to
+    the end of the file, of gzip as far as it decompresses: that content is produced, and not used.
 
     Args:
         stream: the bytes as stored. They are decompressed here, where the end of each gzip member
@@ -91,47 +95,62 @@ def read_blocks(
         path: the name of the file, for errors.
         compression: None or "gzip" (one or more members and nothing else).
         block_bytes: 1 to 2^29; how much is read or decompressed at once.
-        max_record_bytes: 0 to 2^29; the largest payload accepted.
+        options: what is accepted, and what to do with damage.
+        lost: is told what is left out, in order, before a block with later records is delivered.
 
     Raises:
-        DataFault: "corrupt_record" (a checksum differs), "record_too_large", "truncated" (the file
-            ends within a record or within a gzip member), "corrupt_gzip".
-        ValueError: a size is out of its range.
+        DataFault: "corrupt_record" (a checksum differs), "truncated" (the file ends within a record
+            or within a gzip member), "corrupt_gzip", unless `options` leave that out; and always
+            "record_too_large", "gzip_ratio", and where the compression is not as stated.
+        ValueError: `block_bytes` is out of its range.
     """
-    if not 1 <= block_bytes <= _LIMIT_BYTES or not 0 <= max_record_bytes <= _LIMIT_BYTES:
-        raise ValueError("block_bytes must be 1 to 2^29, max_record_bytes 0 to 2^29")
+    if not 1 <= block_bytes <= _LIMIT_BYTES:
+        raise ValueError("block_bytes must be 1 to 2^29")
     end = _size(stream) if compression is None else None
+    stopped: list[DataFault] = []
     pieces = (
-        _decompress(stream, path, block_bytes)
+        _until_fault(decompress(stream, path, block_bytes, options.max_gzip_ratio), stopped)
         if compression == "gzip"
         else iter(lambda: stream.read(block_bytes), b"")
     )
     row = offset = size = 0
     held: list[bytes] = []
     needed = _HEADER_BYTES
-    for piece in pieces:
+    fault: DataFault | None = None
+    for piece in chain(pieces, [b""]):  # nothing, at the end: it is time for what is held
         held.append(piece)
         size += len(piece)
-        if size < needed:
+        if size < needed or (piece and size < block_bytes):
             continue
         content = b"".join([*held, bytes(SPARE_BYTES)])
-        block = _frame(content, row, offset, max_record_bytes)
-        verified, fault = _verify(block, path)
+        block = _frame(content, row, offset, options.max_record_bytes)
+        verified, whole, fault = _verify(block, path, options, lost)
         if len(verified):
             yield verified
-        if fault:
-            raise fault
-        used = int(block.starts[-1] + block.lengths[-1]) + _CRC_BYTES if len(block) else 0
-        row, offset, size = row + len(block), offset + used, size - used
+        used = int(block.starts[whole - 1] + block.lengths[whole - 1]) + _CRC_BYTES if whole else 0
+        row, offset, size = row + whole, offset + used, size - used
         held = [content[used : used + size]]
-        if size >= _HEADER_BYTES:
-            needed = _check_header(held[0], path, row, offset, max_record_bytes)
-        else:
+        if fault is None and size >= _HEADER_BYTES:
+            needed, fault = _check_header(held[0], path, row, offset, options.max_record_bytes)
+        elif fault is None:
             needed = _HEADER_BYTES
-        if size and end is not None and needed > end - offset:
-            raise _truncated(path, row, offset, needed, end - offset)
-    if size:
-        raise _truncated(path, row, offset, needed, size)
+        if fault is None and size and end is not None and needed > end - offset:
+            fault = _truncated(path, row, offset, needed, end - offset)
+        if fault:
+            break
+    else:
+        fault = stopped.pop() if stopped else None
+        if size and fault is None:
+            fault = _truncated(path, row, offset, needed, size)
+    if fault is None:
+        return
+    if options.on_corrupt != "skip_rest" or isinstance(fault, Misread):
+        raise fault
+    rest = end - offset if end is not None else size + sum(map(len, pieces))
+    if stopped and isinstance(stopped[0], Misread):
+        raise stopped[0]
+    if lost:
+        lost(Lost(path, row, offset, rest, None, fault.reason))
 
 
 def write_records(
@@ -190,49 +209,72 @@ def _frame(content: bytes, row: int, offset: int, max_record_bytes: int) -> Bloc
         np.frombuffer(content, np.uint8),
         np.array(headers[:whole], np.int64) + _HEADER_BYTES,
         sizes[:whole] - _FRAME_BYTES,
-        row,
+        np.arange(row, row + whole),
         offset,
     )
 
 
-def _verify(block: Block, path: str) -> tuple[Block, DataFault | None]:
-    """Return the records before the first whose checksums differ, and the fault of that one."""
+def _verify(
+    block: Block, path: str, options: ReadOptions, lost: OnLost | None
+) -> tuple[Block, int, DataFault | None]:
+    """Leave out damaged records, up to the first that may not be left out.
+
+    Returns:
+        The records verified, how many the block has before that first one, and its fault.
+    """
     headers = block.starts - _HEADER_BYTES
     length_differs = _differs(block.buffer, headers, np.full(len(block), _LENGTH_BYTES))
     data_differs = _differs(block.buffer, block.starts, block.lengths)
-    wrong = np.flatnonzero(length_differs | data_differs)
-    if not len(wrong):
-        return block, None
-    first = int(wrong[0])
-    good = replace(block, starts=block.starts[:first], lengths=block.lengths[:first])
-    row, offset = block.first_row + first, block.offset + int(headers[first])
-    if length_differs[first]:
-        return good, _corrupt_length(path, row, offset, block.buffer)
-    return good, DataFault(
-        path,
-        "corrupt_record",
-        "the checksum of the record's data does not match: restore the file from its source",
-        row=row,
-        offset=offset,
+    if not (length_differs | data_differs).any():
+        return block, len(block), None
+    stops = length_differs if options.on_corrupt != "fail" else length_differs | data_differs
+    whole = int(np.argmax(np.append(stops, True)))
+    keep = np.flatnonzero(~data_differs[:whole])
+    good = replace(
+        block, starts=block.starts[keep], lengths=block.lengths[keep], rows=block.rows[keep]
+    )
+    rows, offsets = block.rows.tolist(), block.offsets.tolist()
+    if lost:
+        for index in np.flatnonzero(data_differs[:whole]).tolist():
+            size = int(block.lengths[index]) + _FRAME_BYTES
+            lost(Lost(path, rows[index], offsets[index], size, 1, "corrupt_record"))
+    if whole == len(block):
+        return good, whole, None
+    row, offset = rows[whole], offsets[whole]
+    if length_differs[whole]:
+        header = block.buffer[int(headers[whole]) :]
+        return good, whole, _corrupt_length(path, row, offset, header)
+    return (
+        good,
+        whole,
+        DataFault(
+            path,
+            "corrupt_record",
+            "the checksum of the record's data does not match: restore the file from its source",
+            row=row,
+            offset=offset,
+        ),
     )
 
 
-def _check_header(content: bytes, path: str, row: int, offset: int, max_record_bytes: int) -> int:
-    """Return how many bytes the record at the front of `content` takes, its header verified."""
+def _check_header(
+    content: bytes, path: str, row: int, offset: int, max_record_bytes: int
+) -> tuple[int, DataFault | None]:
+    """Return how many bytes the record at the front takes, and what is wrong with its header."""
     header = np.frombuffer(content, np.uint8, _HEADER_BYTES)
     if _differs(header, np.zeros(1, np.int64), np.array([_LENGTH_BYTES]))[0]:
-        raise _corrupt_length(path, row, offset, header)
+        return 0, _corrupt_length(path, row, offset, header)
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
-    if length > max_record_bytes:
-        raise DataFault(
-            path,
-            "record_too_large",
-            f"the record has {length} bytes, more than max_record_bytes ({max_record_bytes}): "
-            "raise it if the file is right",
-            row=row,
-            offset=offset,
-        )
-    return length + _FRAME_BYTES
+    if length <= max_record_bytes:
+        return length + _FRAME_BYTES, None
+    return 0, Misread(
+        path,
+        "record_too_large",
+        f"the record has {length} bytes, more than max_record_bytes ({max_record_bytes}): "
+        "raise it if the file is right",
+        row=row,
+        offset=offset,
+    )
 
 
 def _differs(buffer: UInt8, starts: Int64, lengths: Int64) -> npt.NDArray[np.bool_]:
@@ -246,9 +288,10 @@ def _differs(buffer: UInt8, starts: Int64, lengths: Int64) -> npt.NDArray[np.boo
 
 
 def _corrupt_length(path: str, row: int, offset: int, content: UInt8) -> DataFault:
-    detail = "the checksum of the record's length does not match: restore the file from its source"
-    if not offset and content[: len(_GZIP_MAGIC)].tobytes() == _GZIP_MAGIC:
+    if not offset and content[: len(GZIP_MAGIC)].tobytes() == GZIP_MAGIC:
         detail = "the file is compressed: read it with compression='gzip'"
+        return Misread(path, "corrupt_record", detail, row=row, offset=offset)
+    detail = "the checksum of the record's length does not match: restore the file from its source"
     return DataFault(path, "corrupt_record", detail, row=row, offset=offset)
 
 
@@ -273,36 +316,9 @@ def _size(stream: BinaryIO) -> int | None:
     return size
 
 
-def _decompress(stream: BinaryIO, path: str, piece_bytes: int) -> Iterator[bytes]:
-    """Decompress all gzip members; zlib compares the CRC and the length at the end of each."""
-    produced = 0
-    pending = stream.read(_GZIP_READ_BYTES)
-    at_start = True
-    while pending or at_start:
-        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        while not member.eof:
-            pending = pending or stream.read(_GZIP_READ_BYTES)
-            if not pending:
-                raise DataFault(
-                    path,
-                    "truncated",
-                    "the file ends within a gzip member: copy it again from its source",
-                    offset=produced,
-                )
-            try:
-                piece = member.decompress(pending, piece_bytes)
-            except zlib.error as error:
-                hint = (
-                    "it is not gzip: read it with compression=None"
-                    if at_start and not pending.startswith(_GZIP_MAGIC)
-                    else "restore the file from its source"
-                )
-                raise DataFault(
-                    path, "corrupt_gzip", f"{error}: {hint}", offset=produced
-                ) from error
-            pending = member.unconsumed_tail
-            produced += len(piece)
-            if piece:
-                yield piece
-            at_start = False
-        pending = member.unused_data or stream.read(_GZIP_READ_BYTES)
+def _until_fault(pieces: Iterator[bytes], stopped: list[DataFault]) -> Iterator[bytes]:
+    """End where a fault does, and keep the fault."""
+    try:
+        yield from pieces
+    except DataFault as fault:
+        stopped.append(fault)

@@ -39,7 +39,7 @@ def build_report(
             states were lost.
     """
     config = plan.config.to_dict()
-    for place in ("input", "output", "manifest", "schema_file"):
+    for place in ("input", "output", "input_manifest", "schema_file", "problem_statement"):
         config.pop(place)
     by_head: dict[str, list[Results]] = {name: [] for name in plan.heads}
     for each in results:

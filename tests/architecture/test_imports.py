@@ -20,7 +20,16 @@ LAYERS = (
 )
 FOREIGN = {
     "heads": {"numpy", "scipy"},
-    "pipeline": {"numpy", "pyarrow", "pydantic", "pydantic_core", "yaml", "google", "scipy"},
+    "pipeline": {
+        "numpy",
+        "pyarrow",
+        "pydantic",
+        "pydantic_core",
+        "yaml",
+        "google",
+        "scipy",
+        "tensorflow_metadata",
+    },
     "pipeline.beam": {"numpy", "pyarrow", "apache_beam"},
 }
 

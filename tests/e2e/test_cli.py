@@ -37,6 +37,8 @@ def test_run_prints_and_writes_the_report(
         "report.json",
         "metrics.parquet",
         "data.json",
+        "anomalies.pbtxt",
+        "statistics.pb",
         "states.zip",
         "manifest.json",
         "_SUCCESS",
@@ -76,7 +78,7 @@ def test_bad_rows_publish_the_data_report_alone(
     pq.write_table(rows, tmp_path / "data" / "part-9.parquet")
     assert run(files, tmp_path / "out", config=CONFIG) == 4
     assert re.search(r"part-9\.parquet: row 7: head 'click': 'logit'", capsys.readouterr().err)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json", "anomalies.pbtxt"}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_slices_that_are_too_many_publish_the_data_report_alone(
 ) -> None:
     assert run(files, tmp_path / "out", config=f"{more}\n{CONFIG}") == 4
     assert expected in capsys.readouterr().err
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json", "anomalies.pbtxt"}
 
 
 def test_a_broken_file_is_named(

@@ -143,9 +143,10 @@ def test_shards_in_any_order_through_beam(
     files = write_shards(rows, tmp_path / "elsewhere", CUTS, 80)
     options = PipelineOptions(["--runner=FnApiRunner"])
     with beam.Pipeline(options=options) as pipeline:
-        shards = pipeline | beam.Create(list_local([files])[::-1])
+        listing = list_local([files])
+        shards = pipeline | beam.Create(listing.shards[::-1])
         plan = plan_of(CONFIG)
-        _ = shards | Evaluate(plan, None) | Publish(plan, str(tmp_path / "out"))
+        _ = shards | Evaluate(plan, None) | Publish(plan, str(tmp_path / "out"), listing)
     assert_same(tmp_path / "out", by_row)
 
 

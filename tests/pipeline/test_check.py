@@ -1,4 +1,4 @@
-"""A configuration held against the columns of the first file."""
+"""The files of a run, and a configuration held against their columns, before a row is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pipeline.check import check_columns, check_types, find_shards
 from pipeline.config.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.facts import BadData
-from pipeline.readers.shards import Shard, list_local, open_local
+from pipeline.readers.example import encode_example
+from pipeline.readers.shards import Listing, Shard, list_local, open_local
+from pipeline.readers.tfrecord import write_records
 from tests.pipeline.tables import plan_of, write
 
 TEXT = """
@@ -40,7 +42,7 @@ def told(
     """The problems of a file with these columns, with the place it is in left out."""
     shard = write(tmp_path / path, pa.table(columns))
     try:
-        check_columns(plan_of(text), shard, open_local, "c.yaml")
+        check_columns(plan_of(text), [shard], "c.yaml", open_local)
     except ConfigError as error:
         return str(error).replace(str(tmp_path) + "/", "").split("\n")
     return []
@@ -139,20 +141,235 @@ def test_a_table_is_checked_like_a_file() -> None:
 def test_a_shard_that_cannot_be_read_is_for_the_data_report(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"broken")
-    check_columns(plan_of(TEXT), Shard(str(path), 6, "parquet"), open_local, "c.yaml")
+    check_columns(plan_of(TEXT), [Shard(str(path), 6, "parquet")], "c.yaml", open_local)
     with pytest.raises(BadData, match=r"a\.parquet: corrupt_parquet"):
         evaluate(str(path), plan_of(TEXT))
 
 
-def test_shards_are_found_in_order_and_the_first_is_checked(tmp_path: Path) -> None:
+def found(tmp_path: Path, text: str = TEXT, *patterns: str) -> Listing:
+    globs = [str(tmp_path / pattern) for pattern in patterns or ("*",)]
+    return find_shards(plan_of(text), globs, "c.yaml", list_local, open_local)
+
+
+def bad(tmp_path: Path, text: str = TEXT, *patterns: str) -> list[str]:
+    """The problems of files, with the place they are in left out."""
+    with pytest.raises(BadData) as caught:
+        found(tmp_path, text, *patterns)
+    return [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems]
+
+
+def test_shards_are_found_in_order(tmp_path: Path) -> None:
     write(tmp_path / "b.parquet", pa.table(GOOD))
+    write(tmp_path / "a.parquet", pa.table(GOOD).slice(0, 0))
+    listing = found(tmp_path)
+    assert [Path(shard.path).name for shard in listing] == ["a.parquet", "b.parquet"]
+    assert (len(listing), listing.notes, listing.expected_rows) == (2, (), {})
+
+
+def test_every_shard_that_lacks_a_column_is_told(tmp_path: Path) -> None:
+    lacks = pa.table({name: GOOD[name] for name in GOOD if name != "label"})
+    for i in range(23):
+        write(tmp_path / f"{i:02}.parquet", lacks)
     write(tmp_path / "a.parquet", pa.table(GOOD))
-    pattern = str(tmp_path / "*.parquet")
-    shards = find_shards(plan_of(TEXT), [pattern], "c.yaml", list_local, open_local)
-    assert [Path(shard.path).name for shard in shards] == ["a.parquet", "b.parquet"]
-    write(tmp_path / "a.parquet", pa.table({"x": [1]}))
-    with pytest.raises(ConfigError, match="no column 'score'"):
-        find_shards(plan_of(TEXT), [pattern], "c.yaml", list_local, open_local)
+    write(tmp_path / "b.parquet", lacks.drop(["country"]))
+    names = ", ".join(f"{i:02}.parquet" for i in range(20))
+    assert bad(tmp_path) == [
+        "1 file has no column 'country': b.parquet",
+        f"24 files have no column 'label': {names}, ... and 4 more",
+    ]
+    # Of what nobody has the configuration is wrong; it is held against the first.
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(ConfigError) as caught:
+        found(tmp_path)
+    assert str(caught.value).replace(f"{tmp_path}/", "").split("\n") == [
+        "c.yaml: no column 'label' in 00.parquet; it has: split, country, score, scores, weight",
+        "c.yaml: 1 file has no column 'country': b.parquet",
+    ]
+
+
+def test_every_shard_of_a_wrong_type_is_told(tmp_path: Path) -> None:
+    text = {"score": ["x"], "label": [0.5]}
+    for i, change in enumerate([{}, {}, text, text, {"split": [1]}, {"label": [True]}]):
+        write(tmp_path / f"{i}.parquet", pa.table(GOOD | change))
+    assert bad(tmp_path) == [
+        "2 files have another type: heads.click: column 'score' is string, and numbers are needed:"
+        " 2.parquet, 3.parquet",
+        "1 file has another type: where: column 'split' is int64, and 'where' looks for 'test' in"
+        " it; write the values as the column has them (quote text, do not quote numbers):"
+        " 4.parquet",
+        "1 file has column 'label' as bool, where 2 files have int64: 5.parquet",
+    ]
+    # What is wrong in all is a fault of the configuration.
+    for i in range(6):
+        write(tmp_path / f"{i}.parquet", pa.table(GOOD | {"score": ["x"]}))
+    write(tmp_path / "5.parquet", pa.table(GOOD | {"score": ["x"], "weight": ["x"]}))
+    with pytest.raises(ConfigError) as caught:
+        found(tmp_path)
+    assert str(caught.value).replace(f"{tmp_path}/", "").split("\n") == [
+        "c.yaml: 1 file has another type: heads.click: column 'weight' is string, and numbers are"
+        " needed: 5.parquet",
+        "c.yaml: heads.click: column 'score' is string, and numbers are needed",
+    ]
+
+
+def test_types_of_one_kind_agree(tmp_path: Path) -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"label": pa.array([1], pa.int8()), "score": pa.array([0.5], pa.float32())},
+        {"country": pa.array(["CH"]).dictionary_encode(), "weight": pa.nulls(1)},
+        {"scores": pa.array([[0.1, 0.2, 0.3]], pa.list_(pa.float32(), 3)), "country": pa.nulls(1)},
+    ]
+    for i, change in enumerate(changes):
+        write(tmp_path / f"{i}.parquet", pa.table(GOOD | change))
+    assert found(tmp_path).notes == ()
+
+
+def test_types_that_can_all_be_read_must_agree(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", pa.table(GOOD))
+    write(tmp_path / "b.parquet", pa.table(GOOD | {"country": [41], "weight": [2]}))
+    assert bad(tmp_path) == [
+        "1 file has column 'country' as int64, where 1 file has string: b.parquet",
+        "1 file has column 'weight' as int64, where 1 file has double: b.parquet",
+    ]
+
+
+def examples(path: Path, *rows: dict[str, list[Any]]) -> None:
+    write_records(str(path), [encode_example(row) for row in rows])
+
+
+def test_features_that_may_be_missing_in_a_row(tmp_path: Path) -> None:
+    full: dict[str, list[Any]] = {
+        name: values if name != "scores" else values[0] for name, values in GOOD.items()
+    }
+    lacks = {name: values for name, values in full.items() if name != "country"}
+    examples(tmp_path / "a.tfrecord", lacks)
+    with pytest.raises(ConfigError, match=r"no column 'country' in .*a\.tfrecord; it has: label,"):
+        found(tmp_path)
+    examples(tmp_path / "b.tfrecord", full)
+    (note,) = found(tmp_path).notes
+    assert note == f"1 file has no 'country' in the first records: {tmp_path}/a.tfrecord"
+    # A feature that has no kind is a list of nothing.
+    examples(tmp_path / "a.tfrecord", full | {"scores": [], "country": [], "label": []})
+    assert found(tmp_path).notes == ()
+    # Without a label a row is bad.
+    examples(tmp_path / "a.tfrecord", {n: v for n, v in full.items() if n != "label"})
+    assert bad(tmp_path) == ["1 file has no column 'label': a.tfrecord"]
+    # Parquet files have all columns or are unlike the rest.
+    examples(tmp_path / "a.tfrecord", full)
+    write(tmp_path / "c.parquet", pa.table(GOOD).drop(["country"]))
+    assert bad(tmp_path) == ["1 file has no column 'country': c.parquet"]
+    write(tmp_path / "c.parquet", pa.table(GOOD))
+    assert found(tmp_path).notes == ()
+
+
+@pytest.mark.parametrize("form", ["ids", "names"])
+def test_lists_of_classes_may_be_empty(tmp_path: Path, form: str) -> None:
+    words = ", vocabulary: [a, b]" if form == "names" else ""
+    text = f"""
+heads:
+  h: {{type: multi_label, n_classes: 2, logits: s, label: {{column: y, form: {form}{words}}}}}
+"""
+    examples(tmp_path / "a.tfrecord", {"s": [0.1, 0.2], "y": ["a"] if words else [1]})
+    examples(tmp_path / "b.tfrecord", {"s": [0.1, 0.2]})
+    assert found(tmp_path, text).notes == (
+        f"1 file has no 'y' in the first records: {tmp_path}/b.tfrecord",
+    )
+    assert evaluate(str(tmp_path / "*"), plan_of(text)).report["rows"]["read"] == 2
+
+
+def test_a_rare_feature_is_looked_for_in_more_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.readers.footers._RECORDS", 1)
+    text = "heads: {h: {type: binary, logits: s, label: y}}\nslices: [c]"
+    row: dict[str, list[Any]] = {"s": [0.5], "y": [1]}
+    examples(tmp_path / "a.tfrecord", *[row] * 20, row | {"c": ["x"]})
+    (note,) = found(tmp_path, text).notes
+    assert "no 'c' in the first records" in note
+
+
+def test_damage_that_is_left_out_hides_no_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "heads: {h: {type: binary, logits: s, label: y}}"
+    row: dict[str, list[Any]] = {"s": [0.5]}
+    examples(tmp_path / "a.tfrecord", *[row] * 20)
+    content = bytearray((tmp_path / "a.tfrecord").read_bytes())
+    content[20] ^= 1
+    (tmp_path / "a.tfrecord").write_bytes(content)
+    # As it is, the file cannot be read.
+    assert len(found(tmp_path, text)) == 1
+    with pytest.raises(ConfigError, match=r"no column 'y' in .*a\.tfrecord; it has: s"):
+        found(tmp_path, "on_corrupt: skip_record\n" + text)
+    # Nor can it, if the damage is behind the first records.
+    content[20] ^= 1
+    content[-5] ^= 1
+    (tmp_path / "a.tfrecord").write_bytes(content)
+    monkeypatch.setattr("pipeline.readers.footers._RECORDS", 1)
+    with pytest.raises(ConfigError, match=r"no column 'y' in .*a\.tfrecord; it has: s"):
+        found(tmp_path, text)
+
+
+def test_unreadable_shards_are_for_the_data_report(tmp_path: Path) -> None:
+    write(tmp_path / "b.parquet", pa.table(GOOD))
+    (tmp_path / "a.parquet").write_bytes(b"broken")
+    (tmp_path / "c.parquet").symlink_to("gone")
+    assert len(found(tmp_path)) == 3
+    write(tmp_path / "b.parquet", pa.table(GOOD).drop(["label"]))
+    with pytest.raises(ConfigError, match=r"no column 'label' in .*b\.parquet"):
+        found(tmp_path)
+
+
+def test_problems_of_names_sizes_and_the_manifest_are_told_together(tmp_path: Path) -> None:
+    write(tmp_path / "d/a-00000-of-00002.parquet", pa.table(GOOD))
+    (tmp_path / "d/b.parquet").write_bytes(b"")
+    (tmp_path / "m.csv").write_text("path,rows\nd/a-00000-of-00002.parquet,7\nd/b.parquet,0\n")
+    text = f"input_manifest: {tmp_path}/m.csv" + TEXT
+    assert [problem.split("; ")[0] for problem in bad(tmp_path, text, "d/*")] == [
+        "1 file has no bytes: d/b.parquet",
+        "d/a-*-of-2.parquet: 1 of 2 files is missing: 1",
+        "d/a-00000-of-00002.parquet has 1 row",
+    ]
+    (tmp_path / "m.csv").write_text("path,rows\nd/a-00000-of-00002.parquet,1\nd/b.parquet,0\n")
+    allowed = "allow_empty_shards: true\nallow_missing_shards: true\n" + text
+    (tmp_path / "d/.c.parquet").write_bytes(b"")
+    listing = found(tmp_path, allowed, "d/*", "d/.*")
+    (shard,) = listing
+    assert listing.expected_rows == {shard.path: 1}
+    assert [note.replace(f"{tmp_path}/", "") for note in listing.notes] == [
+        "no file matches d/.*",
+        "passed over, as hidden, temporary or beginning with '_': 1 file (d/.c.parquet)",
+        "1 file has no bytes, passed over: d/b.parquet",
+        "d/a-*-of-2.parquet: 1 of 2 files is missing: 1",
+    ]
+    # The manifest is read first.
+    (tmp_path / "m.csv").write_text("path,row\n")
+    with pytest.raises(ConfigError, match=r"m\.csv:1: unknown column 'row'; did you mean 'rows'"):
+        found(tmp_path, text, "d/*")
+
+
+def test_problems_are_bounded(tmp_path: Path) -> None:
+    for i in range(30):
+        (tmp_path / f"a{i}-00001-of-00002.parquet").write_bytes(b"x")
+    problems = bad(tmp_path)
+    assert len(problems) == 21
+    assert problems[-1] == "... and 10 more"
+
+
+def test_nothing_but_files_of_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"")
+    assert bad(tmp_path, "allow_empty_shards: true" + TEXT) == [
+        "there are no files with bytes",
+        "1 file has no bytes, passed over: a.parquet",
+    ]
+
+
+def test_nothing_but_files_that_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet.tmp").write_bytes(b"x")
+    assert bad(tmp_path) == [
+        "no file matches *",
+        "passed over, as hidden, temporary or beginning with '_': 1 file (a.parquet.tmp)",
+    ]
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:

@@ -8,7 +8,17 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.facts import FIRST, REASONS, BadData, BadRow, Facts, Tolerance
+from pipeline.facts import (
+    FIRST,
+    REASONS,
+    BadData,
+    BadRow,
+    Facts,
+    Losses,
+    Tolerance,
+    row_problems,
+)
+from pipeline.readers.options import Lost
 from pipeline.readers.shards import Shard
 from tests.pipeline.tables import law
 
@@ -138,6 +148,29 @@ def test_a_share_is_what_it_is_written_as() -> None:
     for bad in range(1, 99):
         assert Tolerance(fraction=bad / 100).passed(bad, 100) is None
         assert Tolerance(fraction=bad / 100).passed(bad + 1, 101) is not None
+
+
+def test_losses_of_a_file_add_up() -> None:
+    first, second = Lost("a", 3, 90, 40, 1, "corrupt_record"), Lost("a", 7, 300, 9, None, "cut")
+    total = sum((Facts(lost={"a": Losses.of(each)}) for each in (second, first)), Facts())
+    assert total.lost == {"a": Losses(first, records=1, bytes=49, rest=True)}
+
+
+def test_the_rows_of_a_manifest_have_to_be_there() -> None:
+    one = Losses.of(Lost("b", 3, 90, 40, 1, "corrupt_record"))
+    rest = Losses.of(Lost("c", 7, 300, 9, None, "truncated"))
+    facts = {
+        "a": Facts(rows=5),
+        "b": Facts(rows=4, lost={"b": one}),
+        "c": Facts(rows=7, lost={"c": rest}),
+        "d": Facts(rows=1, failures={"d": "broken"}),
+    }
+    assert row_problems(facts, {"a": 5, "b": 5, "c": 9, "d": 8}) == []
+    assert row_problems(facts, {"a": 6, "b": 4, "e": 1}) == [
+        "a: has 5 rows, and the manifest lists 6",
+        "b: has 5 rows, and the manifest lists 4",
+        "e: has 0 rows, and the manifest lists 1",
+    ]
 
 
 def test_files_that_are_not_listed_are_counted() -> None:

@@ -55,7 +55,7 @@ heads:
         "max_distinct": 1_000_000,
         "max_state_mb": 500,
         "confidence": {"level": 0.95, "folds": 20, "key": None, "max_slices": 200},
-        "manifest": None,
+        "input_manifest": None,
         "allow_empty_shards": False,
         "allow_missing_shards": False,
         "schema_file": None,
@@ -65,6 +65,7 @@ heads:
         "max_gzip_ratio": 200,
         "max_bad_fraction": None,
         "max_bad_rows": None,
+        "problem_statement": None,
         "heads": {
             "cancer": {
                 "type": "binary",

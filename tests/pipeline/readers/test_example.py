@@ -257,11 +257,6 @@ def test_a_record_refused_comes_before_kinds_mixed_later(shard: MakeShard) -> No
     assert (fault.reason, fault.row) == ("not_an_example", 20)
 
 
-def test_the_limit_of_a_record(shard: MakeShard) -> None:
-    _, fault = shard([bytes(100)]).fault(max_record_bytes=99)
-    assert fault.reason == "record_too_large"
-
-
 @settings(deadline=None, max_examples=40)
 @given(st.permutations(range(1, 30)), st.integers(1, 40), st.integers(1, 2000))
 def test_the_first_fault_is_reported_however_the_file_is_cut(

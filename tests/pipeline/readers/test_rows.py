@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 from pipeline.readers import plan_items, read_columns, read_rows
 from pipeline.readers.example import encode_example
 from pipeline.readers.faults import DataFault
+from pipeline.readers.options import Lost, ReadOptions
 from pipeline.readers.shards import WorkItem, list_local, make_shard, open_local
 from pipeline.readers.tfrecord import write_records
 from tests.pipeline.tables import write
@@ -116,3 +119,76 @@ def test_a_file_that_is_gone_is_a_fault(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(DataFault, match=rf"{name}: missing_file: .* run again"):
         read()
+
+
+RECORDS = [encode_example({"x": [number]}) for number in range(9)]
+SIZE = 16 + len(RECORDS[0])
+
+
+def write_damaged(path: Path, *places: int) -> WorkItem:
+    """Write nine records of one size, and flip a bit here and there."""
+    plain = path.parent / "plain"
+    write_records(plain, RECORDS)
+    content = bytearray(plain.read_bytes())
+    for place in places:
+        content[place] ^= 1
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    (shard,) = list_local([str(path)])
+    return WorkItem(shard)
+
+
+@pytest.mark.parametrize("columns", [["x"], ["site"]])
+@pytest.mark.parametrize("batch_rows", [1, 2, 99])
+@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord.gz"])
+def test_rows_keep_their_numbers_and_losses_are_told_in_order(
+    tmp_path: Path, name: str, batch_rows: int, columns: list[str]
+) -> None:
+    folder = tmp_path / "site=A"
+    folder.mkdir()
+    item = write_damaged(folder / name, SIZE + 12, 4 * SIZE - 1, 5 * SIZE - 1, 7 * SIZE)
+    path = item.shard.path
+    told: list[Lost] = []
+
+    def lost(loss: Lost) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        told.append(loss)
+
+    found = []
+    for rows in read_rows(item, columns, batch_rows, open_local, ReadOptions("skip_rest"), lost):
+        found += rows.numbers.tolist()
+        assert len(rows) == rows.batch.num_rows <= batch_rows
+        assert {loss.row for loss in told} >= {row for row in (1, 3, 4) if row < found[-1]}
+        if "x" in columns:
+            assert rows.scalars("x")[0].to_pylist() == rows.numbers.tolist()
+    assert found == [0, 2, 5, 6]
+    records = [Lost(path, row, row * SIZE, SIZE, 1, "corrupt_record") for row in (1, 3, 4)]
+    assert told == [*records, Lost(path, 7, 7 * SIZE, 2 * SIZE, None, "corrupt_record")]
+
+
+def test_losses_before_a_fault_are_told(tmp_path: Path) -> None:
+    item = write_damaged(tmp_path / "a.tfrecord", 12, 4 * SIZE + 12, 5 * SIZE)
+    told: list[Lost] = []
+    rows = read_rows(item, ["x"], 99, open_local, ReadOptions("skip_record"), told.append)
+    assert next(rows).numbers.tolist() == [1, 2, 3]
+    with pytest.raises(DataFault, match="row 5"):
+        next(rows)
+    assert [loss.row for loss in told] == [0, 4]
+
+
+def test_losses_behind_the_last_row_are_told_before_a_fault(tmp_path: Path) -> None:
+    item = write_damaged(tmp_path / "a.tfrecord", 12, SIZE + 12, 2 * SIZE)
+    told: list[Lost] = []
+    with pytest.raises(DataFault, match="row 2"):
+        list(read_rows(item, ["x"], 9, open_local, ReadOptions("skip_record"), told.append))
+    assert [loss.row for loss in told] == [0, 1]
+
+
+def test_nothing_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
+    item = write_damaged(tmp_path / "a.tfrecord", 2 * SIZE + 12)
+    with pytest.raises(DataFault, match=r"row 2.*corrupt_record"):
+        list(read_rows(item, ["x"], 99, open_local))
+    with pytest.raises(DataFault, match=r"row 2.*corrupt_record"):
+        list(read_columns(item.shard, open_local))
+    assert read_columns(item.shard, open_local, ReadOptions("skip_record"))["x"].value_type == (
+        pa.int64()
+    )

@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.readers.shards import (
+    CanonicalNames,
+    Listing,
+    Match,
     Shard,
     WorkItem,
     file_format,
     is_data,
     list_local,
+    make_listing,
     make_shard,
     open_local,
 )
@@ -76,7 +80,7 @@ def test_files_are_listed_once_and_in_order(tmp_path: Path) -> None:
         "c/d.tfrecord",
     ]
     assert listed(tmp_path, "nothing*", "no.parquet") == []
-    assert list_local([]) == []
+    assert list_local([]) == Listing(())
     (shard,) = list_local([str(tmp_path / "b.parquet")])
     assert shard == Shard(str(tmp_path / "b.parquet"), 2, "parquet")
 
@@ -88,6 +92,105 @@ def test_a_file_spelled_in_two_ways_is_listed_once(
     monkeypatch.chdir(tmp_path)
     assert len(list_local(["d/*.parquet", "./d/*.parquet"])) == 1
     assert len(list_local(["d/*.parquet", "d//a.parquet"])) == 1
+
+
+def notes(directory: Path, *patterns: str) -> list[str]:
+    found = list_local([str(directory / pattern) for pattern in patterns]).notes
+    return [note.replace(f"{directory}/", "") for note in found]
+
+
+def test_a_file_of_several_globs_is_noted(tmp_path: Path) -> None:
+    touch(tmp_path, "a.parquet", "b.parquet", "d/c.parquet")
+    assert notes(tmp_path, "*.parquet", "d/*") == []
+    assert notes(tmp_path, "*.parquet", "a*", "a.parquet") == [
+        "a.parquet is matched by 3 globs and read once"
+    ]
+    assert notes(tmp_path, "**", "*.parquet") == [
+        "2 files are matched by several globs and read once: a.parquet, b.parquet"
+    ]
+    # Twice the same glob is one glob.
+    assert notes(tmp_path, "*.parquet", "*.parquet") == []
+
+
+def test_a_glob_without_files_is_noted_beside_others(tmp_path: Path) -> None:
+    touch(tmp_path, "a.parquet", "_b.parquet")
+    assert notes(tmp_path, "a*", "day2/*") == ["no file matches day2/*"]
+    assert notes(tmp_path, "a*", "_b*") == [
+        "no file matches _b*",
+        "passed over, as hidden, temporary or beginning with '_': 1 file (_b.parquet)",
+    ]
+    assert notes(tmp_path, "day2/*") == []
+
+
+def test_a_file_under_several_names_is_listed_once(tmp_path: Path) -> None:
+    touch(tmp_path, "real/z.parquet", "real/other.parquet")
+    (tmp_path / "a.parquet").symlink_to(tmp_path / "real/z.parquet")
+    (tmp_path / "latest").symlink_to("real")
+    assert listed(tmp_path, "*.parquet", "real/z*") == ["real/z.parquet"]
+    assert notes(tmp_path, "*.parquet", "real/z*") == [
+        "real/z.parquet is matched by 2 globs and read once"
+    ]
+    assert listed(tmp_path, "*/*") == ["real/other.parquet", "real/z.parquet"]
+    assert notes(tmp_path, "*/z*") == [
+        "latest/z.parquet is the same file as real/z.parquet and read once"
+    ]
+    assert notes(tmp_path, "*/*") == [
+        "2 names are of files read under another name: latest/other.parquet is"
+        " real/other.parquet, latest/z.parquet is real/z.parquet"
+    ]
+    # A link alone is read under its own name, which may tell the format where the file does not.
+    (tmp_path / "real/3f5a").write_bytes(b"x")
+    (tmp_path / "b.parquet").symlink_to("real/3f5a")
+    assert listed(tmp_path, "b*") == ["b.parquet"]
+    # Two links to one file, none of which is the file itself.
+    (tmp_path / "c.parquet").symlink_to("real/3f5a")
+    assert listed(tmp_path, "[bc]*") == ["b.parquet"]
+
+
+def test_a_link_to_nothing_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").symlink_to("gone.parquet")
+    (shard,) = list_local([str(tmp_path / "*")])
+    assert shard.path == str(tmp_path / "a.parquet")
+    assert shard.bytes > 0
+    with pytest.raises(FileNotFoundError):
+        open_local(shard.path)
+
+
+def test_what_two_dots_mean_depends_on_links(tmp_path: Path) -> None:
+    touch(tmp_path, "x/y/a.parquet", "x/b.parquet", "b.parquet")
+    (tmp_path / "l").symlink_to("x/y")
+    (shard,) = list_local([str(tmp_path / "l/../b.parquet")])
+    assert os.path.realpath(shard.path) == str(tmp_path / "x/b.parquet")
+    names = CanonicalNames()
+    assert names.of(shard.path) == names.of(str(tmp_path / "x//./b.parquet"))
+    assert names.of(shard.path) != names.of(str(tmp_path / "b.parquet"))
+
+
+def test_names_elsewhere_are_taken_as_they_are() -> None:
+    globs = ["gs://b/*", "gs://b/x*"]
+    matches = [Match(globs[0], f"gs://b/{name}", 3) for name in ("x//a.pq", "x/a.pq", "_t/a.pq")]
+    listing = make_listing(globs, [*matches, Match(globs[1], "gs://b/x/a.pq", 3)])
+    assert [shard.path for shard in listing] == ["gs://b/x//a.pq", "gs://b/x/a.pq"]
+    assert listing.notes == (
+        "gs://b/x/a.pq is matched by 2 globs and read once",
+        "passed over, as hidden, temporary or beginning with '_': 1 file (gs://b/_t/a.pq)",
+    )
+
+
+def test_temporary_files_are_passed_over_and_noted(tmp_path: Path) -> None:
+    kept = ["a.tmp.parquet", "part.parquet", "x.tmp/b.parquet", "k=a~/c.parquet"]
+    left = ["a.parquet.tmp", "a.parquet.TEMP", "b.parquet~", "c.parquet.part"]
+    inside = ["beam-temp-out-1/d.parquet", "x/_temporary/0/e.parquet", "beam-temp-f.parquet"]
+    touch(tmp_path, *kept, *left, *inside)
+    assert listed(tmp_path, "**") == sorted(kept)
+    (note,) = notes(tmp_path, "**")
+    assert note == (
+        "passed over, as hidden, temporary or beginning with '_': 7 files (a.parquet.TEMP,"
+        " a.parquet.tmp, b.parquet~, beam-temp-f.parquet, beam-temp-out-1/d.parquet, ... and 2"
+        " more)"
+    )
+    # A directory that the glob names may be of any name.
+    assert listed(tmp_path, "beam-temp-out-1/*") == ["beam-temp-out-1/d.parquet"]
 
 
 def test_hidden_files_and_files_about_the_data_are_passed_over(tmp_path: Path) -> None:

@@ -1,0 +1,166 @@
+"""What was wrong with the data, as tensorflow-metadata `Anomalies`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from pipeline.facts import FIRST, REASONS, Facts
+from pipeline.metadata.reasons import SCHEMA_REASONS
+
+Severity = Literal["WARNING", "ERROR"]
+
+ANOMALY_TYPES = {
+    "null": "FEATURE_TYPE_LOW_FRACTION_PRESENT",
+    "wrong_length": "INVALID_FEATURE_SHAPE",
+    "not_finite": "FLOAT_TYPE_HAS_NAN",
+    "not_a_probability": "FLOAT_TYPE_BIG_FLOAT",
+    "out_of_range": "INT_TYPE_BIG_INT",
+    "not_a_class_id": "INT_TYPE_INT_EXPECTED",
+    "not_in_vocabulary": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
+    "negative": "FLOAT_TYPE_SMALL_FLOAT",
+    "below_domain": "FLOAT_TYPE_SMALL_FLOAT",
+    "above_domain": "FLOAT_TYPE_BIG_FLOAT",
+    "not_in_domain": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
+}
+"""The nearest type of tensorflow-metadata to each reason.
+
+It tells NaN from infinity and too high from too low, and reasons do not: the type is that of the
+commoner case, and the description says what the reason does. A reason that is not here has
+`CUSTOM_VALIDATION`.
+"""
+
+_TEXTS = SCHEMA_REASONS | REASONS
+
+
+@dataclass(frozen=True, order=True)
+class ColumnAnomaly:
+    """Rows that one reason left out.
+
+    Attributes:
+        column: the column that is at fault.
+        reason: the reason, a key of `ANOMALY_TYPES`.
+        head: the head they were left out of.
+        rows: how many.
+        share: of the rows that were to be evaluated.
+        first: the first of them, each as `file: row N`.
+        severity: `ERROR` if the run fails for them.
+    """
+
+    column: str
+    reason: str
+    head: str
+    rows: int
+    share: float
+    first: tuple[str, ...] = ()
+    severity: Severity = "ERROR"
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in words."""
+        return f"'{self.column}' {_TEXTS.get(self.reason, self.reason)}"
+
+
+def column_anomalies(facts: Facts, severity: Severity) -> list[ColumnAnomaly]:
+    """The bad rows of a run, by column, reason and head.
+
+    Args:
+        facts: of the whole run.
+        severity: `WARNING` where so many bad rows are allowed, else `ERROR`.
+    """
+    found = []
+    for (head, code), rows in sorted(facts.bad.items()):
+        reason, _, column = code.partition(":")
+        first = tuple(
+            f"{row.path}: row {row.row}"
+            for row in facts.examples
+            if row.head == head and row.reason == code
+        )
+        share = rows / facts.kept if facts.kept else 0.0
+        found.append(ColumnAnomaly(column, reason, head, rows, share, first, severity))
+    return found
+
+
+def anomalies_text(
+    columns: Sequence[ColumnAnomaly],
+    failures: Mapping[str, str],
+    *,
+    rows: int,
+    problems: Sequence[str] = (),
+) -> str:
+    """The text of `Anomalies` (`anomalies.pbtxt`), the same bytes in whatever order things come.
+
+    Args:
+        columns: what is wrong with rows, by column in `anomaly_info`: a reason for each reason and
+            head.
+        failures: by path, what stopped a file from being read: reasons of type
+            `STATS_NOT_AVAILABLE` in `dataset_anomaly_info`, of which the first 20 are listed.
+        rows: rows read; `data_missing` is set where there are none.
+        problems: what else is wrong with the data as a whole, a line each.
+    """
+    anomalies = anomalies_pb2.Anomalies()
+    if not rows:
+        anomalies.data_missing = True
+    for column, group in groupby(sorted(columns), key=lambda each: each.column):
+        own = list(group)
+        info = anomalies.anomaly_info[_utf8(column)]
+        info.path.step.append(_utf8(column))
+        for each in own:
+            type_ = ANOMALY_TYPES.get(each.reason, "CUSTOM_VALIDATION")
+            _add(info, type_, each.text, _describe(each))
+        errors = any(each.severity == "ERROR" for each in own)
+        info.severity = anomalies_pb2.AnomalyInfo.Severity.Value("ERROR" if errors else "WARNING")
+        _sum_up(info)
+    if failures or problems:
+        _dataset(anomalies.dataset_anomaly_info, failures, problems)
+    text: str = text_format.MessageToString(anomalies, as_utf8=True)
+    return text
+
+
+def _dataset(
+    info: anomalies_pb2.AnomalyInfo, failures: Mapping[str, str], problems: Sequence[str]
+) -> None:
+    info.severity = anomalies_pb2.AnomalyInfo.ERROR
+    for path in sorted(failures)[:FIRST]:
+        _add(info, "STATS_NOT_AVAILABLE", f"{path} cannot be read", failures[path])
+    if len(failures) > FIRST:
+        more = f"{len(failures) - FIRST:,} more files cannot be read"
+        _add(info, "STATS_NOT_AVAILABLE", more, more)
+    for problem in sorted(problems):
+        _add(info, "CUSTOM_VALIDATION", problem, problem)
+    _sum_up(info)
+
+
+def _add(info: anomalies_pb2.AnomalyInfo, type_: str, short: str, description: str) -> None:
+    info.reason.add(
+        type=anomalies_pb2.AnomalyInfo.Type.Value(type_),
+        short_description=_utf8(short),
+        description=_utf8(description),
+    )
+
+
+def _sum_up(info: anomalies_pb2.AnomalyInfo) -> None:
+    """The descriptions of the whole from those of the reasons."""
+    short = list(dict.fromkeys(reason.short_description for reason in info.reason))
+    info.short_description = short[0] if len(short) == 1 else f"{len(short)} things are wrong"
+    info.description = "; ".join(reason.description for reason in info.reason)
+
+
+def _describe(each: ColumnAnomaly) -> str:
+    rows = "1 row" if each.rows == 1 else f"{each.rows:,} rows"
+    said = f"{each.text} in {rows} (a share of {each.share:.4g}) of head '{each.head}'"
+    if not each.first:
+        return said
+    more = each.rows - len(each.first)
+    rest = f", and {more:,} more" if more > 0 else ""
+    return f"{said}: {', '.join(each.first)}{rest}"
+
+
+def _utf8(text: str) -> str:
+    """A text that protobuf takes; the names of files need not be UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

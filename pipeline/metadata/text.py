@@ -1,0 +1,35 @@
+"""Messages in protobuf's text format."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+M = TypeVar("M", bound=Message)
+
+
+def parse_text(text: str, message: M) -> M:
+    """Fills a message from its text.
+
+    Args:
+        text: the text (`.pbtxt`).
+        message: an empty message of the wanted type, which is filled and returned.
+
+    Raises:
+        ValueError: if the text is not such a message; it names the line.
+    """
+    kind = message.DESCRIPTOR.name
+    try:
+        text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        what = str(error)
+        line = error.GetLine()
+        if line is None:
+            raise ValueError(f"not the text of a {kind}: {what}") from error
+        what = what.removeprefix(f"{line}:{error.GetColumn()} : ")
+        raise ValueError(f"line {line}: not the text of a {kind}: {what}") from error
+    except RecursionError as error:
+        raise ValueError(f"not the text of a {kind}: it is nested too deeply") from error
+    return message

@@ -1,0 +1,33 @@
+"""Lines about many files: bounded, however many files there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MOST = 20
+"""How many names, or lines, are shown of more."""
+
+
+def named(names: Sequence[str], most: int = MOST) -> str:
+    """The first names, and how many more there are.
+
+    >>> named(["a", "b", "c"], 2)
+    'a, b, ... and 1 more'
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ... and {len(names) - most:,} more"
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """The first lines, and one that says how many more there are."""
+    more = len(lines) - MOST
+    return [*lines[:MOST], *([f"... and {more:,} more"] if more > 0 else [])]
+
+
+def have(count: int) -> str:
+    """So many files, as the beginning of a sentence.
+
+    >>> have(1), have(1200)
+    ('1 file has', '1,200 files have')
+    """
+    return "1 file has" if count == 1 else f"{count:,} files have"

@@ -1,0 +1,299 @@
+"""The manifest of an input: a CSV file of the files that there should be."""
+
+from __future__ import annotations
+
+import csv
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.config.names import did_you_mean
+from pipeline.config.problems import ConfigError, Problem, quote
+from pipeline.readers.crc32c import crc32c_many
+from pipeline.readers.lines import named
+from pipeline.readers.shards import CanonicalNames, OpenFile, Shard, is_local
+from pipeline.readers.threads import in_threads
+
+COLUMNS = ("path", "bytes", "rows", "crc32c")
+_LONGEST_LINE = 1 << 16
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_CRC = re.compile(r"[0-9a-fA-F]{8}")
+_BLOCK = 4 << 20
+# Few for checksums, each of which holds a block and several copies of it.
+_FOOTERS, _CHECKSUMS = 16, 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a manifest says of a file; None where it says nothing.
+
+    Attributes:
+        line: where it says so, from 1.
+        path: the file, with the directory of the manifest.
+        bytes: its size.
+        rows: how many rows it has.
+        crc32c: the CRC32C of its stored bytes.
+    """
+
+    line: int
+    path: str
+    bytes: int | None = None
+    rows: int | None = None
+    crc32c: int | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files that there should be.
+
+    Attributes:
+        source: the path of the manifest.
+        entries: what it says, by the canonical name of the file.
+    """
+
+    source: str
+    entries: Mapping[str, Entry]
+
+
+def read_manifest(source: str, open_file: OpenFile) -> Manifest:
+    """Reads a manifest: CSV as UTF-8 with a header, one line a file.
+
+    The columns are `path`, and any of `bytes`, `rows` and `crc32c` (8 hexadecimal digits). Paths
+    are absolute, URLs, or relative to the directory of the manifest.
+
+    Args:
+        source: its path.
+        open_file: opens a file.
+
+    Raises:
+        ConfigError: naming file and line of what cannot be read as that.
+    """
+    try:
+        with open_file(source) as stream:
+            return Manifest(source, _entries(source, stream))
+    except OSError as error:
+        message = f"the manifest cannot be read: {error.strerror or error}"
+        raise ConfigError([Problem(source, (), message)]) from error
+
+
+def check_manifest(
+    manifest: Manifest, shards: Sequence[Shard], open_file: OpenFile
+) -> tuple[list[str], dict[str, int]]:
+    """Holds the files of a run against a manifest.
+
+    Names and sizes come from the listing, the rows of Parquet files from their footers. For a
+    checksum the whole file is read, in blocks, and then read again for its rows.
+
+    Args:
+        manifest: the files that there should be.
+        shards: the files that there are, those of no bytes too.
+        open_file: opens a file.
+
+    Returns:
+        What does not agree, a line each; and by path how many rows each file should have, which
+        cannot be known of TFRecord files before they are read.
+    """
+    source, names = manifest.source, CanonicalNames()
+    known = {names.of(shard.path): shard for shard in shards}
+    missing = sorted(e.path for name, e in manifest.entries.items() if name not in known)
+    extra = sorted(shard.path for name, shard in known.items() if name not in manifest.entries)
+    problems = []
+    if missing:
+        are = _files(len(missing))
+        problems.append(f"{are} in the manifest {source} and not in the input: {named(missing)}")
+    if extra:
+        are = _files(len(extra))
+        problems.append(f"{are} in the input and not in the manifest {source}: {named(extra)}")
+    pairs = sorted(
+        ((known[name], entry) for name, entry in manifest.entries.items() if name in known),
+        key=lambda pair: pair[0],
+    )
+    for shard, entry in pairs:
+        if entry.bytes is not None and entry.bytes != shard.bytes:
+            found = f"has {_count(shard.bytes, 'byte')}"
+            problems.append(_differs(manifest, shard, found, entry, f"{entry.bytes:,}"))
+    counted = [(shard, entry) for shard, entry in pairs if entry.rows is not None]
+    rows = in_threads(partial(_rows, open_file), [shard for shard, _ in counted], _FOOTERS)
+    for (shard, entry), count in zip(counted, rows, strict=True):
+        if count is not None and count != entry.rows:
+            found = f"has {_count(count, 'row')}"
+            problems.append(_differs(manifest, shard, found, entry, f"{entry.rows:,}"))
+    summed = [
+        (shard, entry)
+        for shard, entry in pairs
+        if entry.crc32c is not None and entry.bytes in (None, shard.bytes)
+    ]
+    sums = in_threads(partial(_checksum, open_file), [shard for shard, _ in summed], _CHECKSUMS)
+    for (shard, entry), crc in zip(summed, sums, strict=True):
+        if crc != entry.crc32c:
+            found = "cannot be read" if crc is None else f"has the CRC32C {crc:08x}"
+            problems.append(_differs(manifest, shard, found, entry, f"{entry.crc32c:08x}"))
+    expected = {shard.path: entry.rows for shard, entry in counted if entry.rows is not None}
+    return problems, expected
+
+
+def crc32c_of(stream: BinaryIO, block_bytes: int = _BLOCK) -> int:
+    """The CRC32C of the rest of a stream, read in blocks of at least 4 bytes.
+
+    >>> import io
+    >>> hex(crc32c_of(io.BytesIO(b"123456789"), 4))
+    '0xe3069283'
+    """
+    crc = 0
+    block = stream.read(block_bytes)
+    while block:
+        following = stream.read(block_bytes)
+        while following and len(following) < 4:
+            block += following
+            following = stream.read(block_bytes)
+        data = np.frombuffer(block, np.uint8)
+        if crc:
+            # The register is XORed with the next bytes, so what it was may as well be in them.
+            data = data.copy()
+            data[:4] ^= np.frombuffer(crc.to_bytes(4, "little"), np.uint8)
+        crc = int(crc32c_many(data, np.array([0]), np.array([len(data)]))[0])
+        block = following
+    return crc
+
+
+def _entries(source: str, stream: BinaryIO) -> dict[str, Entry]:
+    rows = _records(source, stream)
+    line, header = next(rows, (1, []))
+    for column in header:
+        if column not in COLUMNS:
+            hint = did_you_mean(column, COLUMNS)
+            raise _broken(source, line, f"unknown column {quote(column)}{hint}")
+        if header.count(column) > 1:
+            raise _broken(source, line, f"the column '{column}' comes twice")
+    if "path" not in header:
+        message = "there is no column 'path'; begin with a header such as path,bytes,rows,crc32c"
+        raise _broken(source, line, message)
+    names = CanonicalNames()
+    entries: dict[str, Entry] = {}
+    for line, cells in rows:
+        if len(cells) != len(header):
+            message = f"there must be {len(header)} values, as in the header, not {len(cells)}"
+            raise _broken(source, line, message)
+        entry = _entry(source, line, dict(zip(header, cells, strict=True)))
+        name = names.of(entry.path)
+        if name in entries:
+            message = f"{entry.path} is the file of line {entries[name].line} again; list it once"
+            raise _broken(source, line, message)
+        entries[name] = entry
+    return entries
+
+
+def _entry(source: str, line: int, cells: dict[str, str]) -> Entry:
+    path = cells["path"]
+    if not path or "\0" in path:
+        raise _broken(source, line, "a path is missing")
+    numbers: dict[str, int | None] = dict.fromkeys(COLUMNS[1:])
+    for column, form, base, kind in (
+        ("bytes", _NUMBER, 10, "a whole number"),
+        ("rows", _NUMBER, 10, "a whole number"),
+        ("crc32c", _CRC, 16, "8 hexadecimal digits"),
+    ):
+        cell = cells.get(column)
+        if cell is not None:
+            if not form.fullmatch(cell):
+                message = f"'{column}' must be {kind}, not {quote(cell)}"
+                raise _broken(source, line, message)
+            numbers[column] = int(cell, base)
+    return Entry(line, _beside(source, path), **numbers)
+
+
+def _beside(source: str, path: str) -> str:
+    """A path of a manifest, with the directory of the manifest if it is relative."""
+    if not is_local(path) or os.path.isabs(path):
+        return path
+    scheme, mark, place = source.rpartition("://")
+    directory = posixpath.dirname(place)
+    joined = posixpath.join(directory, path)
+    return scheme + mark + (posixpath.normpath(joined) if mark else joined)
+
+
+def _records(source: str, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV file and the lines they begin on; blank lines are none."""
+    lines = _Lines(source, stream)
+    reader = csv.reader(lines, strict=True)
+    while True:
+        line = lines.number + 1
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            raise _broken(source, line, f"this is no CSV: {error}") from error
+        if record is None:
+            return
+        if record:
+            yield line, record
+
+
+class _Lines:
+    """The lines of a file as text, of which no more than one is held."""
+
+    def __init__(self, source: str, stream: BinaryIO) -> None:
+        self.number = 0
+        self._source = source
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._stream.readline(_LONGEST_LINE):
+            self.number += 1
+            if len(line) == _LONGEST_LINE:
+                raise _broken(self._source, self.number, "the line is too long for a manifest")
+            try:
+                # Spreadsheets begin UTF-8 with a mark.
+                text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                message = "this is not UTF-8; write the manifest as CSV in UTF-8"
+                raise _broken(self._source, self.number, message) from error
+            yield text
+
+
+def _broken(source: str, line: int, message: str) -> ConfigError:
+    return ConfigError([Problem(source, (), message, line)])
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"
+
+
+def _count(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _differs(manifest: Manifest, shard: Shard, found: str, entry: Entry, said: str) -> str:
+    return f"{shard.path} {found}; line {entry.line} of {manifest.source} says {said}"
+
+
+def _rows(open_file: OpenFile, shard: Shard) -> int | None:
+    """The rows of a Parquet file; None if they are not known yet, or the file cannot be read.
+
+    What cannot be read is for the data report, which names it.
+    """
+    if not shard.bytes:
+        return 0
+    if shard.format != "parquet":
+        return None
+    return _if_there(open_file, shard, lambda stream: int(pq.read_metadata(stream).num_rows))
+
+
+def _checksum(open_file: OpenFile, shard: Shard) -> int | None:
+    """The CRC32C of a file; None if it cannot be read."""
+    return _if_there(open_file, shard, crc32c_of)
+
+
+def _if_there(open_file: OpenFile, shard: Shard, read: Callable[[BinaryIO], int]) -> int | None:
+    try:
+        with open_file(shard.path) as stream:
+            return read(stream)
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,77 @@
+"""Every kind of broken input is told with file and row, and nothing is published of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import cli
+from tests.faults.corpus import DATA, FAULTS, OK, Fault
+
+# Runs the command with so many bytes more of memory than importing takes.
+_LIMITED = """
+import resource, sys
+from pipeline import cli
+import pipeline.beam.run, pipeline.evaluate, scipy.special
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limit = used + int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+def run(fault: Fault, place: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code of a run, and its messages."""
+    (place / "in").mkdir()
+    fault.make(place / "in", np.random.default_rng(zlib.crc32(fault.name.encode())))
+    config = place / "config.yaml"
+    config.write_text(fault.config.replace("{place}", str(place / "in")))
+    arguments = ["run", "--config", str(config), "--output", str(place / "out")]
+    for pattern in fault.inputs:
+        arguments += ["--input", str(place / "in" / pattern)]
+    if fault.limit_mb is None:
+        code = cli.main(arguments)
+        return code, capfd.readouterr().err
+    command = [sys.executable, "-c", _LIMITED, str(fault.limit_mb << 20), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def at(data: Any, path: str) -> Any:
+    for step in path.split("."):
+        data = data[int(step) if step.isdigit() else step]
+    return data
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+def test_what_is_wrong_is_said(
+    fault: Fault, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, messages = run(fault, tmp_path, capfd)
+    assert code == fault.exit, messages
+    for expected in fault.said:
+        assert re.search(expected, messages), messages
+    assert "Traceback" not in messages
+    left = {path.name for path in (tmp_path / "out").glob("*")}
+    if fault.exit == OK:
+        assert "_SUCCESS" in left
+        data = json.loads((tmp_path / "out" / "data.json").read_text())
+        for path, value in fault.report.items():
+            assert at(data, path) == value
+    else:
+        assert left <= ({"data.json", "anomalies.pbtxt"} if fault.exit == DATA else set())
+
+
+def test_there_are_faults_enough() -> None:
+    assert len(FAULTS) >= 30
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert resource.RLIMIT_AS
