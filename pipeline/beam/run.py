@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from argparse import ArgumentError
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import BadData
 from pipeline.plan import Plan
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
     """
     check_output(job)
     listing = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
+    for note in listing.notes:
+        _LOGGER.warning("%s", note)
     pipeline = beam.Pipeline(options=options)
     evaluated = (
         pipeline

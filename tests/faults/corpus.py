@@ -40,7 +40,8 @@ class Fault:
         said: regular expressions, all of which the messages hold.
         inputs: globs below the directory.
         limit_mb: how much more memory than Python and its libraries the run may take, or None.
-        report: what a run that goes on reports, by path of keys in data.json.
+        report: what a run that goes on reports, by path of keys in data.json; texts are regular
+            expressions.
     """
 
     name: str
@@ -268,7 +269,7 @@ fault(
     "flipped bit in the data of a record, left out",
     config=f"on_corrupt: skip_record\n{HEAD}",
     exit=OK,
-    report={"rows.read": ROWS - 1},
+    report={"rows.read": ROWS - 1, "shards.0.lost.records": 1, "shards.0.lost.first.row": 7},
 )(damaged(7, 20))
 fault(
     "flipped bit in the length of a record, though data may be left out",
@@ -279,7 +280,7 @@ fault(
     "flipped bit in the length of a record, the rest left out",
     config=f"on_corrupt: skip_rest\n{HEAD}",
     exit=OK,
-    report={"rows.read": 7},
+    report={"rows.read": 7, "shards.0.lost.rest": True},
 )(damaged(7, 2))
 
 
@@ -320,7 +321,7 @@ def _(place: Path, rng: np.random.Generator) -> None:
     "one file by two globs",
     exit=OK,
     inputs=("*.parquet", "b*"),
-    report={"rows.read": ROWS},
+    report={"rows.read": ROWS, "notes.0": r"b\.parquet is matched by 2 globs"},
 )
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "b.parquet", columns(rng))

@@ -199,6 +199,8 @@ def without_others(content: bytes) -> bytes:
         return sum((content[at + k] & 0x7F) << 7 * k for k in range(width)), at + width
 
     kept = b""
+    if content[:1] != b"\n":
+        return content
     try:
         _, at = number_at(1)
         while at < len(content):
