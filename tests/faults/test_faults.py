@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import subprocess
@@ -42,7 +43,11 @@ def run(fault: Fault, place: Path, capfd: pytest.CaptureFixture[str]) -> tuple[i
         code = cli.main(arguments)
         return code, capfd.readouterr().err
     command = [sys.executable, "-c", _LIMITED, str(fault.limit_mb << 20), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Each thread reserves memory that it may never use.
+    few = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | few
+    )
     return done.returncode, done.stderr
 
 
