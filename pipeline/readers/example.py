@@ -42,8 +42,10 @@ def read_examples(
     block_bytes: int = BLOCK_BYTES,
     options: ReadOptions = DEFAULT_OPTIONS,
     lost: OnLost | None = None,
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[tuple[pa.RecordBatch, Int64]]:
     """Read features of the `tf.train.Example` records of a TFRecord file as Arrow columns.
+
+    Each batch comes with the numbers of its rows in the file, int64 `[n]`.
 
     Each column is a `list<float>`, `list<int64>` or `list<binary>` with one list a row. A row whose
     record lacks the feature, or has it with no kind set, is null; a list that is set and empty is
@@ -73,35 +75,10 @@ def read_examples(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_records(f"{folder}/a.tfrecord", records)
     ...     with open(f"{folder}/a.tfrecord", "rb") as stream:
-    ...         [batch] = read_examples(stream, "a.tfrecord", ["id", "logit"])
+    ...         [(batch, rows)] = read_examples(stream, "a.tfrecord", ["id", "logit"])
     >>> batch.to_pydict()
     {'id': [None, [7]], 'logit': [[0.5], [-2.0]]}
     """
-    for batch, _ in read_numbered_examples(
-        stream,
-        path,
-        columns,
-        compression=compression,
-        batch_rows=batch_rows,
-        block_bytes=block_bytes,
-        options=options,
-        lost=lost,
-    ):
-        yield batch
-
-
-def read_numbered_examples(
-    stream: BinaryIO,
-    path: str,
-    columns: Sequence[str],
-    *,
-    compression: Compression = None,
-    batch_rows: int = BATCH_ROWS,
-    block_bytes: int = BLOCK_BYTES,
-    options: ReadOptions = DEFAULT_OPTIONS,
-    lost: OnLost | None = None,
-) -> Iterator[tuple[pa.RecordBatch, Int64]]:
-    """Read as `read_examples`, each batch with the numbers of its rows in the file, int64 `[n]`."""
     if len(set(columns)) < len(columns) or batch_rows < 1:
         raise ValueError("name each column once, and let batch_rows be at least 1")
     reader = _Reader(path, columns)

@@ -12,7 +12,7 @@ from pipeline.columns import Rows, list_lengths
 from pipeline.readers import parquet
 from pipeline.readers.ahead import read_ahead
 from pipeline.readers.crc32c import Int64
-from pipeline.readers.example import example_columns, read_numbered_examples
+from pipeline.readers.example import example_columns, read_examples
 from pipeline.readers.faults import DataFault
 from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
@@ -136,7 +136,7 @@ def _read_tfrecord(
     losses: list[Lost] = []
     with open_file(shard.path) as stream:
         try:
-            for batch, numbers in read_numbered_examples(
+            for batch, numbers in read_examples(
                 stream,
                 shard.path,
                 wanted,

@@ -88,9 +88,8 @@ def compression_of(path: Path) -> Literal["gzip"] | None:
 
 def read_records(path: Path, columns: list[str]) -> pa.Table:
     with path.open("rb") as stream:
-        return pa.Table.from_batches(
-            list(read_examples(stream, str(path), columns, compression=compression_of(path)))
-        )
+        read = read_examples(stream, str(path), columns, compression=compression_of(path))
+        return pa.Table.from_batches([batch for batch, _ in read])
 
 
 def matrix(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:

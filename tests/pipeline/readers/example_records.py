@@ -230,7 +230,8 @@ class Shard:
 
     def batches(self, columns: Sequence[str] = COLUMNS, **options: int) -> Iterator[pa.RecordBatch]:
         with self._path.open("rb") as stream:
-            yield from read_examples(stream, "shard", columns, **options)
+            for batch, _ in read_examples(stream, "shard", columns, **options):
+                yield batch
 
     def fault(self, columns: Sequence[str] = COLUMNS, **options: int) -> tuple[int, DataFault]:
         """Return how many rows come before the fault, and the fault."""

@@ -295,7 +295,8 @@ def test_rows_do_not_depend_on_batches_and_blocks(
     write_records(path, records, form)
     sizes = {"batch_rows": batch_rows, "block_bytes": block_bytes}
     with path.open("rb") as stream:
-        batches = list(read_examples(stream, "shard", COLUMNS, compression=form, **sizes))
+        read = read_examples(stream, "shard", COLUMNS, compression=form, **sizes)
+        batches = [batch for batch, _ in read]
     assert all(0 < batch.num_rows <= batch_rows for batch in batches)
     assert_equal(batches, COLUMNS, [by_runtime(content) for content in records])
 
