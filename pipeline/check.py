@@ -21,7 +21,6 @@ from pipeline.readers.footers import Alike, read_footers, type_differences
 from pipeline.readers.lines import first_lines, have, named
 from pipeline.readers.listing import check_listing
 from pipeline.readers.manifest import check_manifest, read_manifest
-from pipeline.readers.options import ReadOptions
 from pipeline.readers.shards import Listing
 from pipeline.slicing import check_slice_type
 from pipeline.where import keep_mask
@@ -104,7 +103,7 @@ def check_columns(
         ConfigError: if all shards lack a column, or have it of a type that cannot be read.
         BadData: if some do, or if types differ among shards.
     """
-    groups = read_footers(shards, plan.columns, open_file, _options(plan))
+    groups = read_footers(shards, plan.columns, open_file, plan.reading)
     missing = _missing_everywhere(plan, groups, shards, source, open_file) if groups else {}
     lines, notes = _missing_somewhere(plan, groups, missing)
     everywhere = list(missing.values())
@@ -186,7 +185,7 @@ def _missing_everywhere(
     first = next(shard for shard in shards if shard.path == groups[0].paths[0])
     # Of a TFRecord file, this looks at more records.
     try:
-        columns = read_columns(first, open_file, _options(plan))
+        columns = read_columns(first, open_file, plan.reading)
     except DataFault:
         columns = dict(groups[0].types)
     return {
@@ -219,11 +218,6 @@ def _missing(name: str, columns: Mapping[str, pa.DataType], place: str) -> str:
     near = nearest(name, columns)
     hint = f"did you mean '{near}'? " if near else ""
     return f"no column '{name}' in {place}; {hint}it has: {', '.join(columns)}"
-
-
-def _options(plan: Plan) -> ReadOptions:
-    config = plan.config
-    return ReadOptions(config.on_corrupt, config.max_record_bytes, config.max_gzip_ratio)
 
 
 def _needed(plan: Plan) -> set[str]:

@@ -157,8 +157,8 @@ def _evaluate(
         report = run(job, options)
     except BadData as error:
         print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
-        hint = "Mend the data or the configuration ('where' leaves rows out), and run again."
-        print(hint, file=sys.stderr)
+        ways = "'where' and 'max_bad_rows' leave rows out"
+        print(f"Mend the data or the configuration ({ways}), and run again.", file=sys.stderr)
         return EXIT_DATA
     except RunnerError as error:
         print(error, file=sys.stderr)

@@ -18,6 +18,10 @@ class ColumnError(TypeError):
     """A column holds values of a type that cannot be read as the configuration says."""
 
 
+# So many characters of a cell are shown.
+_SHOWN = 200
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Some rows of one shard.
@@ -75,6 +79,16 @@ class Rows:
         taken = pa.array(starts, mask=lengths != 1)
         several = lengths > 1
         return values.take(taken), several if several.any() else None
+
+
+def shown(cell: pa.Scalar) -> str:
+    """A cell in words for people, at most 200 characters."""
+    try:
+        text = repr(cell.as_py())
+    except UnicodeDecodeError:
+        # Nothing checks the text of a Parquet file.
+        text = "text that is not UTF-8"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def is_list(type_: pa.DataType) -> bool:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from pipeline.check import check_types, find_shards
-from pipeline.columns import ColumnError, Rows
+from pipeline.columns import ColumnError, Rows, shown
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.extract import Fault, element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadData, BadRow, Facts, Losses, examine, row_problems
@@ -140,8 +140,8 @@ class Evaluator:
     def _bad_row(self, head: HeadPlan, rows: Rows, at: int, reason: str) -> BadRow:
         sample = ""
         if self._plan.debug_samples:
-            held = {name: rows.column(name)[at].as_py() for name in sorted(head.config.columns())}
-            sample = ", ".join(f"{name}={value!r}" for name, value in held.items())
+            names = sorted(head.config.columns())
+            sample = ", ".join(f"{name}={shown(rows.column(name)[at])}" for name in names)
         return BadRow(rows.path, int(rows.numbers[at]), head.name, reason, sample)
 
     def _add_head(

@@ -165,32 +165,40 @@ class Facts:
 
     def problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
         """Why a report of these rows must not be published; empty if it may."""
-        problems = list(self.slices)
-        problems += [self.failures[path] for path in sorted(self.failures)[:FIRST]]
+        problems = [self.failures[path] for path in sorted(self.failures)[:FIRST]]
         if len(self.failures) > FIRST:
             problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
         problems += self._bad_problems(tolerance)
+        return [*problems, *self.run_problems()]
+
+    def run_problems(self) -> list[str]:
+        """The problems that are not of single files or rows."""
+        problems = list(self.slices)
         problems += [
             f"column '{column}': lists have from {low} to {high} values, and one length is needed"
             for column, (low, high) in sorted(self.lengths.items())
             if low != high
         ]
-        if not problems and not self.kept:
+        if not (problems or self.failures or self.kept):
             problems.append(
                 f"none of {self.rows:,} rows matches 'where'" if self.rows else "there are no rows"
             )
         return problems
 
+    def failing(self, tolerance: Tolerance) -> dict[str, str]:
+        """The heads that left out too many rows, and why that is too many."""
+        heads = sorted({head for head, _ in self.bad})
+        why = {head: tolerance.passed(self.bad_rows(head), self.kept) for head in heads}
+        return {head: reason for head, reason in why.items() if reason is not None}
+
     def _bad_problems(self, tolerance: Tolerance) -> list[str]:
-        counts = {name: self.bad_rows(name) for name in sorted({name for name, _ in self.bad})}
-        why = {name: tolerance.passed(bad, self.kept) for name, bad in counts.items()}
-        over = [name for name, limit in why.items() if limit is not None]
+        failing = self.failing(tolerance)
         problems = [
-            f"head '{name}': {counts[name]:,} of {self.kept:,} rows are bad, {why[name]}"
-            for name in over
+            f"head '{head}': {self.bad_rows(head):,} of {self.kept:,} rows are bad, {why}"
+            for head, why in failing.items()
         ]
-        rows = [str(row) for row in self.examples if row.head in over]
-        more = sum(counts[name] for name in over) - len(rows)
+        rows = [str(row) for row in self.examples if row.head in failing]
+        more = sum(map(self.bad_rows, failing)) - len(rows)
         return problems + rows + ([f"... and {more:,} more bad rows"] if more else [])
 
 
@@ -199,7 +207,7 @@ def examine(shard: Shard, open_file: OpenFile) -> tuple[list[WorkItem], Facts]:
     facts = Facts(frozenset([shard]))
     try:
         items = plan_items(shard, open_file)
-        if shard.format == "parquet" and not has_page_checksums(shard, open_file):
+        if has_page_checksums(shard, open_file) is False:
             facts += Facts(unverified=frozenset([shard.path]))
     except DataFault as fault:
         return [], facts + Facts(failures={shard.path: str(fault)})

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from heads.metrics.base import Metric
 from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
-from heads.statistics.scored import key_text
 from pipeline.details import details_of
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
 from pipeline.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 Views = Mapping[Measured, StateViews]
 
 MAX_SLICES = 1000
-"""Of so many slices of a head, those of most rows, distributions are written."""
+"""So many slices of a head, those of most rows, are in report.json and have their distributions
+written; metrics.parquet has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
     rounding = tuple(
         _rounding(model, number, views, len(keys)) for number, model in enumerate(own.models)
     )
-    wanted = most_rows(table)
+    wanted = {OVERALL, *table.by_rows[:MAX_SLICES]}
     statistics = slice_statistics(own, states, [key for key in keys if key in wanted])
     return Results(
         head,
@@ -137,17 +137,6 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
         rounding,
         tuple(statistics),
     )
-
-
-def most_rows(table: SliceTable) -> set[Key]:
-    """Overall, and the slices of most rows, of which distributions are written."""
-    rows: dict[Key, int] = {}
-    for spec in table.specs:
-        for key, count in zip(spec.keys, spec.examples, strict=True):
-            # What is listed was not counted.
-            rows.setdefault(key, 1 << 62 if count is None else count)
-    first = sorted(rows, key=lambda key: (-rows[key], key_text(key)))
-    return {OVERALL, *first[:MAX_SLICES]}
 
 
 def _rounding(model: ModelPlan, number: int, views: Views, slices: int) -> npt.NDArray[np.float64]:

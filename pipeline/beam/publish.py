@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList
 
 from pipeline.beam.files import exists, write_file
-from pipeline.facts import Facts, Losses, row_problems
+from pipeline.facts import Facts, Losses, Tolerance, row_problems
 from pipeline.plan import Plan, StateKey
 from pipeline.readers.shards import Listing
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
@@ -33,8 +33,10 @@ ANOMALIES = "anomalies.pbtxt"
 STATISTICS = "statistics.pb"
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
-FILES = (SUCCESS, REPORT, METRICS, STATES, STATISTICS, ANOMALIES, DATA, MANIFEST)
+FILES = (SUCCESS, REPORT, METRICS, STATES, STATISTICS, MANIFEST, ANOMALIES, DATA)
 """What a run leaves, in the order in which an older run is taken away."""
+FAILED = (ANOMALIES, DATA)
+"""What a run leaves whose data must not be reported on."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,12 @@ def _publish(
     from pipeline.metadata.statistics import statistics_bytes
 
     total = sum((found for _, found in facts), Facts())
-    problems = row_problems(dict(facts), listed.expected_rows) + total.problems(plan.tolerance)
-    files = {DATA: _json(_data(dict(facts), total, problems, listed.notes))}
-    files[ANOMALIES] = _anomalies(total, problems)
+    missing = row_problems(dict(facts), listed.expected_rows)
+    problems = missing + total.problems(plan.tolerance)
+    files = {
+        DATA: _json(_data(dict(facts), total, problems, listed.notes)),
+        ANOMALIES: _anomalies(total, plan.tolerance, [*missing, *total.run_problems()]),
+    }
     if not problems:
         files[STATISTICS] = statistics_bytes([own for each in results for own in each.statistics])
         files[REPORT] = report_bytes(build_report(plan, tables[0], results, total))
@@ -98,6 +103,22 @@ def _publish(
         files[STATES] = zip_states(tables[0], ((StateKey(*key), state) for key, state in states))
         files[MANIFEST] = _json(_manifest(files))
         files[SUCCESS] = b""
+    _replace(output, files)
+    return not problems
+
+
+def publish_problems(output: str, problems: Sequence[str]) -> None:
+    """Writes the data report of a run that ends before a row is read."""
+    nothing = Facts()
+    files = {
+        DATA: _json(_data({}, nothing, list(problems), ())),
+        ANOMALIES: _anomalies(nothing, Tolerance(), problems),
+    }
+    _replace(output, files)
+
+
+def _replace(output: str, files: Mapping[str, bytes]) -> None:
+    """Writes files in place of what an older run left."""
     # An older run goes whole, its mark of success first, so that no reader takes a mixture for a
     # run.
     for name in FILES:
@@ -105,14 +126,25 @@ def _publish(
             FileSystems.delete([FileSystems.join(output, name)])
     for name, content in files.items():
         write_file(FileSystems.join(output, name), content)
-    return not problems
 
 
-def _anomalies(total: Facts, problems: Sequence[str]) -> bytes:
+def _anomalies(total: Facts, tolerance: Tolerance, problems: Sequence[str]) -> bytes:
+    """What was wrong; of files and rows the facts tell, of the run as a whole the problems."""
     from pipeline.metadata.anomalies import anomalies_text, column_anomalies
 
-    columns = column_anomalies(total, "ERROR" if problems else "WARNING")
-    text = anomalies_text(columns, total.failures, rows=total.rows, problems=total.slices)
+    failing = total.failing(tolerance)
+    columns = [
+        replace(each, severity="ERROR") if each.head in failing else each
+        for each in column_anomalies(total, "WARNING")
+    ]
+    warnings = [
+        f"{path}: {losses.bytes:,} bytes are left out from row {losses.first.row} on,"
+        f" {losses.first.reason}"
+        for path, losses in sorted(total.lost.items())
+    ]
+    text = anomalies_text(
+        columns, total.failures, rows=total.rows, problems=problems, warnings=warnings
+    )
     return text.encode()
 
 

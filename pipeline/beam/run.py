@@ -20,7 +20,7 @@ from apache_beam.options.pipeline_options import (
 
 from pipeline.beam.files import exists, list_shards, open_file, read_file
 from pipeline.beam.losses import list_losses
-from pipeline.beam.publish import DATA, FILES, REPORT, Publish
+from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
 from pipeline.beam.transforms import Evaluate
 from pipeline.check import find_shards
 from pipeline.config.names import nearest
@@ -65,7 +65,11 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
         RunnerError: if the runner failed.
     """
     check_output(job)
-    listing = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
+    try:
+        listing = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
+    except BadData as error:
+        publish_problems(job.output, error.problems)
+        raise
     for note in listing.notes:
         _LOGGER.warning("%s", note)
     pipeline = beam.Pipeline(options=options)
@@ -92,7 +96,10 @@ def check_output(job: Job) -> None:
     Raises:
         ConfigError: if the output holds files of a run, or the other directory losses of one.
     """
-    found = [name for name in FILES if exists(FileSystems.join(job.output, name))]
+    # What a failed run left is no loss.
+    found = [
+        name for name in FILES if name not in FAILED and exists(FileSystems.join(job.output, name))
+    ]
     losses = [] if job.example_losses is None else list_losses(job.example_losses)
     problems = [
         Problem(

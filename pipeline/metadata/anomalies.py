@@ -92,6 +92,7 @@ def anomalies_text(
     *,
     rows: int,
     problems: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> str:
     """The text of `Anomalies` (`anomalies.pbtxt`), the same bytes in whatever order things come.
 
@@ -102,6 +103,7 @@ def anomalies_text(
             `STATS_NOT_AVAILABLE` in `dataset_anomaly_info`, of which the first 20 are listed.
         rows: rows read; `data_missing` is set where there are none.
         problems: what else is wrong with the data as a whole, a line each.
+        warnings: what is to be known of it, though the run does not fail for that.
     """
     anomalies = anomalies_pb2.Anomalies()
     if not rows:
@@ -116,8 +118,11 @@ def anomalies_text(
         errors = any(each.severity == "ERROR" for each in own)
         info.severity = anomalies_pb2.AnomalyInfo.Severity.Value("ERROR" if errors else "WARNING")
         _sum_up(info)
-    if failures or problems:
-        _dataset(anomalies.dataset_anomaly_info, failures, problems)
+    if failures or problems or warnings:
+        info = anomalies.dataset_anomaly_info
+        _dataset(info, failures, [*problems, *warnings])
+        fails = "ERROR" if failures or problems else "WARNING"
+        info.severity = anomalies_pb2.AnomalyInfo.Severity.Value(fails)
     text: str = text_format.MessageToString(anomalies, as_utf8=True)
     return text
 
@@ -125,7 +130,6 @@ def anomalies_text(
 def _dataset(
     info: anomalies_pb2.AnomalyInfo, failures: Mapping[str, str], problems: Sequence[str]
 ) -> None:
-    info.severity = anomalies_pb2.AnomalyInfo.ERROR
     for path in sorted(failures)[:FIRST]:
         _add(info, "STATS_NOT_AVAILABLE", f"{path} cannot be read", failures[path])
     if len(failures) > FIRST:

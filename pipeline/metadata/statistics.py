@@ -12,8 +12,9 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from heads.statistics import OVERALL, Key
 from heads.statistics.scored import key_text
-from pipeline.report.model import MAX_SLICES, slice_data
+from pipeline.report.model import slice_data
 from pipeline.report.table import slice_name
+from pipeline.results import MAX_SLICES
 
 ALL_EXAMPLES = "All Examples"
 """The name of the dataset of all rows, where TFDV looks for it."""

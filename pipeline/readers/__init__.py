@@ -1,7 +1,6 @@
 """From shards to rows: Parquet and TFRecord files as batches of Arrow columns. No Beam here."""
 
-from pipeline.readers.parquet import has_page_checksums
-from pipeline.readers.rows import plan_items, read_columns, read_rows
+from pipeline.readers.rows import has_page_checksums, plan_items, read_columns, read_rows
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
 
 __all__ = [

@@ -54,6 +54,17 @@ def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
     return parquet.plan_items(shard, _naming_what_is_gone(open_file))
 
 
+def has_page_checksums(shard: Shard, open_file: OpenFile) -> bool | None:
+    """Whether the pages of a Parquet file carry checksums; None for other formats.
+
+    Raises:
+        DataFault: if the footer cannot be read.
+    """
+    if shard.format != "parquet":
+        return None
+    return parquet.has_page_checksums(shard, _naming_what_is_gone(open_file))
+
+
 def read_rows(
     item: WorkItem,
     columns: Sequence[str],

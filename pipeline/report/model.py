@@ -17,16 +17,13 @@ from pipeline.estimates import Estimates
 from pipeline.facts import Facts
 from pipeline.plan import BASELINE, CANDIDATE, HeadPlan, Plan
 from pipeline.report.comparison import Worse, worse_slices
-from pipeline.results import Results
+from pipeline.results import MAX_SLICES, Results
 from pipeline.slicing import SliceTable
 
 SCHEMA_VERSION = 2
 
 # heads, a head, its slices, a slice, its fields.
 _FIELD_DEPTH = 5
-
-MAX_SLICES = 1000
-"""So many slices of a head, those of most rows, are in the report; metrics.parquet has all."""
 
 
 def build_report(

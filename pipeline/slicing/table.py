@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 from heads.statistics import Key
@@ -13,6 +14,9 @@ from pipeline.config.slices import Slice
 from pipeline.slicing.codes import make_codes
 from pipeline.slicing.conditions import other_key, report_order
 from pipeline.slicing.counting import SliceCounts
+
+# More rows than any slice has.
+_UNCOUNTED = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,15 @@ class SliceTable:
     specs: tuple[SpecSlices, ...]
     largest: frozenset[Key]
     problems: tuple[str, ...] = ()
+
+    @cached_property
+    def by_rows(self) -> tuple[Key, ...]:
+        """All slices: those that were not counted, then those of most rows; ties by key text."""
+        rows: dict[Key, int] = {}
+        for spec in self.specs:
+            for key, count in zip(spec.keys, spec.examples, strict=True):
+                rows.setdefault(key, _UNCOUNTED if count is None else count)
+        return tuple(sorted(rows, key=lambda key: (-rows[key], key_text(key))))
 
 
 def decide(

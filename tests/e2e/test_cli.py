@@ -254,3 +254,17 @@ def test_every_config_validates_as_it_is(
 ) -> None:
     monkeypatch.chdir(CONFIGS.parent)
     assert cli.main(["validate", "--config", str(path)]) == 0
+
+
+def test_a_run_that_finds_no_data_leaves_the_data_report_and_may_be_run_again(
+    files: str, tmp_path: Path, run: Run
+) -> None:
+    out = tmp_path / "out"
+    assert run(files, out, config=CONFIG) == 0
+    # Nothing of an older run may be taken for one of these files.
+    assert run(str(tmp_path / "none" / "*"), out, "--overwrite", config=CONFIG) == 4
+    assert {path.name for path in out.iterdir()} == {"data.json", "anomalies.pbtxt"}
+    (problem,) = json.loads((out / "data.json").read_text())["problems"]
+    assert problem.startswith("no file matches")
+    assert run(files, out, config=CONFIG) == 0
+    assert run(files, out, config=CONFIG) == 2

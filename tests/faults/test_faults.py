@@ -73,8 +73,18 @@ def test_what_is_wrong_is_said(
         for path, value in fault.report.items():
             found = at(data, path)
             assert re.search(value, found) if isinstance(value, str) else found == value
+        lost = any(shard["lost"] for shard in data["shards"])
+        bad = any(shard["bad_rows"] for shard in data["shards"])
+        assert bool((tmp_path / "out" / "anomalies.pbtxt").read_text()) == (lost or bad)
+    elif fault.exit == DATA:
+        assert left == {"data.json", "anomalies.pbtxt"}
+        problems = json.loads((tmp_path / "out" / "data.json").read_text())["problems"]
+        assert all(problem in messages for problem in problems)
+        assert problems
+        anomalies = (tmp_path / "out" / "anomalies.pbtxt").read_text()
+        assert "severity: ERROR" in anomalies
     else:
-        assert left <= ({"data.json", "anomalies.pbtxt"} if fault.exit == DATA else set())
+        assert not left
 
 
 def test_there_are_faults_enough() -> None:

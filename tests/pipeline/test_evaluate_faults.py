@@ -283,3 +283,11 @@ def test_what_a_bad_row_holds_is_shown_on_demand_alone() -> None:
         text = str(caught.value)
         assert ("y=7" in text) == shown
         assert "secret" not in text
+
+
+def test_what_cannot_be_shown_of_a_bad_row_is_said() -> None:
+    broken = pa.array([b"\xff", b"\xff" * 2]).view(pa.string())
+    table = pa.table({"s": [1.0, 0.5], "y": broken})
+    text = "heads: {h: {type: binary, logits: s, label: {column: y, vocabulary: [a, b]}}}"
+    with pytest.raises(BadData, match=r"y=text that is not UTF-8"):
+        evaluate(table, replace(plan_of(text), debug_samples=True))
