@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +15,39 @@ from pipeline.config.problems import Path as Place
 from pipeline.extract import type_problems
 from pipeline.facts import BadData
 from pipeline.folds import folds_by_key
-from pipeline.plan import Plan, load_schema
+from pipeline.plan import Plan
 from pipeline.readers import OpenFile, Shard, read_columns
 from pipeline.readers.faults import DataFault
-from pipeline.readers.footers import Alike, read_footers, type_differences
-from pipeline.readers.lines import first_lines, have, named
+from pipeline.readers.footers import (
+    Alike,
+    Footers,
+    count_of,
+    named_in,
+    read_footers,
+    type_differences,
+)
+from pipeline.readers.lines import first_lines, have
 from pipeline.readers.listing import check_listing
 from pipeline.readers.manifest import check_manifest, read_manifest
-from pipeline.readers.shards import Listing
+from pipeline.readers.shards import Listing, make_shard
 from pipeline.slicing import check_slice_type
 from pipeline.where import keep_mask
+
+# So many files are looked at before a run starts; all of them are when it has.
+_SOME = 200
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of all shards before a row is read.
+
+    Attributes:
+        problems: why no row may be read, a line each.
+        notes: what should be known, a line each.
+    """
+
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def find_shards(
@@ -33,10 +57,9 @@ def find_shards(
     list_shards: Callable[[Sequence[str]], Listing],
     open_file: OpenFile,
 ) -> Listing:
-    """The files of a run, checked before a row is read.
+    """The files of a run, checked before a row is read: their names, and all of their footers.
 
-    Their names, numbers and sizes are checked, and all of their columns; a manifest is followed if
-    the configuration names one.
+    A manifest is followed if the configuration names one.
 
     Args:
         plan: what is evaluated.
@@ -51,6 +74,23 @@ def find_shards(
         BadData: if there is no file, files are missing or not as the manifest says, or some have
             other columns than the rest.
     """
+    listing = list_files(plan, inputs, source, list_shards, open_file)
+    footers = read_footers(listing.shards, names_looked_for(plan), open_file, plan.reading)
+    notes = check_footers(plan, footers, source, open_file)
+    return Listing(listing.shards, (*listing.notes, *notes))
+
+
+def list_files(
+    plan: Plan,
+    inputs: Sequence[str],
+    source: str,
+    list_shards: Callable[[Sequence[str]], Listing],
+    open_file: OpenFile,
+) -> Listing:
+    """The files of a run, none of them opened: their names, numbers and sizes are checked.
+
+    Takes the arguments of `find_shards`, and raises what it does.
+    """
     config = plan.config
     source_list = config.input_manifest
     manifest = None if source_list is None else read_manifest(source_list, open_file)
@@ -60,51 +100,80 @@ def find_shards(
         raise ConfigError([Problem(source, ("input",), str(error))]) from error
     if not len(listing):
         raise BadData([f"no file matches {', '.join(inputs)}", *listing.notes])
+    shards = listing.shards
     problems, notes = check_listing(
-        listing.shards,
+        shards,
         allow_missing=config.allow_missing_shards,
         allow_empty=config.allow_empty_shards,
     )
-    expected: dict[str, int] = {}
     if manifest is not None:
-        more, expected = check_manifest(manifest, listing.shards, open_file)
+        more, shards = check_manifest(manifest, shards)
         problems += more
     if problems:
         raise BadData(first_lines(problems))
-    shards = tuple(shard for shard in listing.shards if shard.bytes)
     notes = [*listing.notes, *notes]
+    shards = tuple(shard for shard in shards if shard.bytes)
     if not shards:
         raise BadData(["there are no files with bytes", *notes])
-    notes += check_columns(plan, shards, source, open_file)
-    if config.schema_file is not None:
-        check_schema(plan, shards, source, open_file)
-    expected = {shard.path: expected[shard.path] for shard in shards if shard.path in expected}
-    return Listing(shards, tuple(notes), expected)
+    return Listing(shards, tuple(notes))
 
 
-def check_columns(
-    plan: Plan, shards: Sequence[Shard], source: str, open_file: OpenFile
-) -> list[str]:
-    """Checks that all shards have the columns of a configuration, of types that agree.
+def check_some(plan: Plan, shards: Sequence[Shard], source: str, open_file: OpenFile) -> None:
+    """Checks the columns of some shards, evenly spread, so that a mistake is told at once.
 
-    A shard that cannot be read at all passes: that is for the data report. So does a TFRecord file
-    whose first records lack a column that may be missing in any row, if other shards have it.
+    Raises:
+        ConfigError: if none of them has what the configuration reads.
+        BadData: if some of them have other columns than the rest.
+    """
+    spread = range(0, len(shards), -(-len(shards) // _SOME))
+    # What a manifest lists is looked at when all are.
+    some = [replace(shards[place], rows=None, crc32c=None) for place in spread]
+    footers = read_footers(some, names_looked_for(plan), open_file, plan.reading)
+    check_footers(plan, footers, source, open_file)
+
+
+def judge(plan: Plan, footers: Footers, source: str, open_file: OpenFile) -> Verdict:
+    """What `check_footers` says, as data."""
+    try:
+        return Verdict(notes=tuple(check_footers(plan, footers, source, open_file)))
+    except ConfigError as error:
+        return Verdict(tuple(map(str, error.problems)))
+    except BadData as error:
+        return Verdict(tuple(error.problems))
+
+
+def names_looked_for(plan: Plan) -> list[str]:
+    """The columns whose types are looked at: those that are read, and those of the schema."""
+    names = list(plan.columns)
+    if plan.schema is not None:
+        from pipeline.metadata.schema import features_of
+
+        names += [feature.name for feature in features_of(plan.schema, plan.config.environment)]
+    return list(dict.fromkeys(names))
+
+
+def check_footers(plan: Plan, footers: Footers, source: str, open_file: OpenFile) -> list[str]:
+    """Checks that shards have the columns of a configuration, of types that agree.
+
+    A TFRecord file whose first records lack a column that may be missing in any row passes, if
+    other shards have it.
 
     Args:
         plan: what is evaluated.
-        shards: the shards.
+        footers: what is known of the shards.
         source: the name of the configuration file, for messages.
-        open_file: opens a shard; several threads do.
+        open_file: opens a shard.
 
     Returns:
         Notes, a line each.
 
     Raises:
         ConfigError: if all shards lack a column, or have it of a type that cannot be read.
-        BadData: if some do, or if types differ among shards.
+        BadData: if some do, if types differ among shards, or they are not what a manifest or the
+            schema says.
     """
-    groups = read_footers(shards, plan.columns, open_file, plan.reading)
-    missing = _missing_everywhere(plan, groups, shards, source, open_file) if groups else {}
+    groups = footers.groups
+    missing = _missing_everywhere(plan, groups, source, open_file) if groups else {}
     lines, notes = _missing_somewhere(plan, groups, missing)
     everywhere = list(missing.values())
     wrong: dict[tuple[Place, str], list[Alike]] = {}
@@ -119,37 +188,35 @@ def check_columns(
         if len(own) == len(groups):
             everywhere.append(Problem(source, place, why))
         else:
-            paths = _paths(own)
-            head = f"{have(len(paths))} another type: {show_path(place)}: {why}"
-            lines.append(f"{head}: {named(paths)}")
+            head = f"{have(count_of(own))} another type: {show_path(place)}: {why}"
+            lines.append(f"{head}: {named_in(own)}")
     for name in plan.columns:
         lines += type_differences(name, right)
-    lines = first_lines(lines)
+    lines = [*_listed_otherwise(footers), *first_lines(lines)]
     if everywhere:
         raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
+    lines += first_lines(_against_schema(plan, groups))
     if lines:
         raise BadData(lines)
     return notes
 
 
-def check_schema(plan: Plan, shards: Sequence[Shard], source: str, open_file: OpenFile) -> None:
-    """Checks that all shards have the columns that a schema asks for, of its types.
+def _listed_otherwise(footers: Footers) -> list[str]:
+    more = footers.differences - len(footers.differing)
+    return [*footers.differing, *([f"... and {more:,} more"] if more else [])]
 
-    Raises:
-        ConfigError: if the schema is malformed.
-        BadData: naming every shard that differs, under what differs.
-    """
-    from pipeline.metadata.schema import features_of, schema_problems
 
-    schema, environment = load_schema(plan.config, source), plan.config.environment
-    names = [feature.name for feature in features_of(schema, environment)]
+def _against_schema(plan: Plan, groups: Sequence[Alike]) -> list[str]:
+    """Where shards do not have the columns of the schema, of its types."""
+    if plan.schema is None:
+        return []
+    from pipeline.metadata.schema import schema_problems
+
     differing: dict[str, list[Alike]] = {}
-    for group in read_footers(shards, names, open_file, plan.reading):
-        for problem in schema_problems(schema, environment, group.types):
+    for group in groups:
+        for problem in schema_problems(plan.schema, plan.config.environment, group.types):
             differing.setdefault(problem, []).append(group)
-    if differing:
-        lines = [f"{line}: {named(_paths(groups))}" for line, groups in differing.items()]
-        raise BadData(first_lines(lines))
+    return [f"{line}: {named_in(own)}" for line, own in differing.items()]
 
 
 def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source: str) -> None:
@@ -176,13 +243,13 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
 
 
 def _missing_everywhere(
-    plan: Plan, groups: Sequence[Alike], shards: Sequence[Shard], source: str, open_file: OpenFile
+    plan: Plan, groups: Sequence[Alike], source: str, open_file: OpenFile
 ) -> dict[str, Problem]:
     """The columns that no shard has, by name; what the first one has may be what was meant."""
     names = set(plan.columns).difference(*(group.types for group in groups))
     if not names:
         return {}
-    first = next(shard for shard in shards if shard.path == groups[0].paths[0])
+    first = make_shard(groups[0].paths[0], 0)
     # Of a TFRecord file, this looks at more records.
     try:
         columns = read_columns(first, open_file, plan.reading)
@@ -205,12 +272,13 @@ def _missing_somewhere(
             continue
         lacking = [group for group in groups if name not in group.types]
         if name not in needed:
-            noted = _paths(group for group in lacking if group.format == "tfrecord")
+            noted = [group for group in lacking if group.format == "tfrecord"]
             lacking = [group for group in lacking if group.format == "parquet"]
             if noted:
-                notes.append(f"{have(len(noted))} no '{name}' in the first records: {named(noted)}")
-        if paths := _paths(lacking):
-            lines.append(f"{have(len(paths))} no column '{name}': {named(paths)}")
+                which = f"no '{name}' in the first records: {named_in(noted)}"
+                notes.append(f"{have(count_of(noted))} {which}")
+        if lacking:
+            lines.append(f"{have(count_of(lacking))} no column '{name}': {named_in(lacking)}")
     return lines, notes
 
 
@@ -238,10 +306,6 @@ def _as_read(plan: Plan, group: Alike) -> dict[str, pa.DataType]:
     if group.format == "tfrecord":
         types = {n: nothing if pa.types.is_null(t) else t for n, t in types.items()}
     return types
-
-
-def _paths(groups: Iterable[Alike]) -> list[str]:
-    return sorted(path for group in groups for path in group.paths)
 
 
 def _wrong_types(plan: Plan, columns: Mapping[str, pa.DataType]) -> list[tuple[Place, str]]:

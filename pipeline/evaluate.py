@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
-from pipeline.check import check_types, find_shards
+from pipeline.check import check_footers, check_types, list_files, names_looked_for
 from pipeline.columns import ColumnError, Rows, shown
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.extract import Fault, element_lengths, extract, first_faults
@@ -26,6 +25,7 @@ from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
 from pipeline.readers import WorkItem, read_rows
 from pipeline.readers.faults import DataFault
+from pipeline.readers.footers import Footers, merge_footers, records_looked_at
 from pipeline.readers.options import Lost
 from pipeline.readers.shards import OpenFile, list_local, open_local
 from pipeline.report.model import build_report
@@ -220,20 +220,21 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
         evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
         return _finish(plan, evaluator, {TABLE: _add_table(evaluator, batches)})
     patterns = [source] if isinstance(source, str) else source
-    listing = find_shards(plan, patterns, "plan", list_local, open_local)
+    listing = list_files(plan, patterns, "plan", list_local, open_local)
+    names, records = names_looked_for(plan), records_looked_at(listing)
     items: list[WorkItem] = []
     facts: dict[str, Facts] = {}
-    for shard in listing.shards:
-        own, facts[shard.path] = examine(shard, open_local)
+    footers: list[Footers] = []
+    for shard in listing:
+        own, facts[shard.path], known = examine(shard, names, open_local, plan.reading, records)
         items += own
-    return evaluate_items(items, plan, facts, listing.expected_rows)
+        footers.append(known)
+    check_footers(plan, merge_footers(footers), "plan", open_local)
+    return evaluate_items(items, plan, facts)
 
 
 def evaluate_items(
-    items: Sequence[WorkItem],
-    plan: Plan,
-    facts: Mapping[str, Facts] | None = None,
-    expected_rows: Mapping[str, int] = MappingProxyType({}),
+    items: Sequence[WorkItem], plan: Plan, facts: Mapping[str, Facts] | None = None
 ) -> Evaluation:
     """Evaluates work items of files of this machine, in the order given; raises `BadData`.
 
@@ -241,7 +242,6 @@ def evaluate_items(
         items: what to evaluate.
         plan: how.
         facts: what is known of the files already, by path.
-        expected_rows: the rows that files must have, by path.
     """
     counting = CountingPass(plan, open_local)
     table = _slices(plan, counting, items, counting.add_item)
@@ -250,7 +250,7 @@ def evaluate_items(
     for item in items:
         path = item.shard.path
         known[path] = known.get(path, Facts()) + evaluator.add_item(item)
-    return _finish(plan, evaluator, known, expected_rows)
+    return _finish(plan, evaluator, known)
 
 
 def _slices(
@@ -267,14 +267,9 @@ def _slices(
     return table
 
 
-def _finish(
-    plan: Plan,
-    evaluator: Evaluator,
-    facts: dict[str, Facts],
-    expected_rows: Mapping[str, int] = MappingProxyType({}),
-) -> Evaluation:
-    total = sum(facts.values(), Facts())
-    problems = row_problems(facts, expected_rows) + total.problems(plan.tolerance)
+def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
+    total = Facts.total(facts.values())
+    problems = row_problems(facts) + total.problems(plan.tolerance)
     if problems:
         raise BadData(problems)
     merged = evaluator.states()

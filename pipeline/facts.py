@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.metadata.reasons import SCHEMA_REASONS
-from pipeline.readers import OpenFile, Shard, WorkItem, has_page_checksums, plan_items
+from pipeline.readers import OpenFile, Shard, WorkItem, inspect
 from pipeline.readers.faults import DataFault
+from pipeline.readers.footers import Footers, footers_of
 from pipeline.readers.lines import first_lines
-from pipeline.readers.options import Lost
+from pipeline.readers.manifest import wrong_rows
+from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
+from pipeline.readers.rows import RECORDS
 
 FIRST = 20
 """How many bad rows are listed, the first by file and row."""
@@ -115,7 +118,6 @@ class Facts:
         bad: rows left out, by head and reason.
         examples: the first of them.
         failures: by path of a file, what stopped it from being read.
-        slices: why rows cannot be sliced as the configuration says.
         unverified: Parquet files whose pages carry no checksums.
         lost: what was left out of damaged files, by path.
         lengths: for each column an element is picked from, its shortest and longest list.
@@ -128,34 +130,48 @@ class Facts:
     examples: tuple[BadRow, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    slices: tuple[str, ...] = ()
     unverified: frozenset[str] = frozenset()
     lost: Mapping[str, Losses] = field(default_factory=dict)
 
     def __add__(self, other: Facts) -> Facts:
-        bad = dict(self.bad)
-        for key, count in other.bad.items():
-            bad[key] = bad.get(key, 0) + count
-        lengths = dict(self.lengths)
-        for column, (low, high) in other.lengths.items():
-            before = lengths.get(column, (low, high))
-            lengths[column] = min(low, before[0]), max(high, before[1])
-        lost = dict(self.lost)
-        for path, losses in other.lost.items():
-            lost[path] = lost[path] + losses if path in lost else losses
-        failures = dict(self.failures)
-        for path, message in other.failures.items():
-            failures[path] = min(message, failures.get(path, message))
-        return Facts(
-            self.shards | other.shards,
-            self.rows + other.rows,
-            self.kept + other.kept,
+        return Facts.total((self, other))
+
+    @classmethod
+    def total(cls, parts: Iterable[Facts]) -> Facts:
+        """What was found in all of several; its cost grows with their number, not its square."""
+        shards: set[Shard] = set()
+        unverified: set[str] = set()
+        bad: dict[tuple[str, str], int] = {}
+        lengths: dict[str, tuple[int, int]] = {}
+        lost: dict[str, Losses] = {}
+        failures: dict[str, str] = {}
+        examples: tuple[BadRow, ...] = ()
+        rows = kept = 0
+        for part in parts:
+            shards |= part.shards
+            unverified |= part.unverified
+            rows += part.rows
+            kept += part.kept
+            for key, count in part.bad.items():
+                bad[key] = bad.get(key, 0) + count
+            for column, (low, high) in part.lengths.items():
+                before = lengths.get(column, (low, high))
+                lengths[column] = min(low, before[0]), max(high, before[1])
+            for path, losses in part.lost.items():
+                lost[path] = lost[path] + losses if path in lost else losses
+            for path, message in part.failures.items():
+                failures[path] = min(message, failures.get(path, message))
+            if part.examples:
+                examples = tuple(sorted({*examples, *part.examples})[:FIRST])
+        return cls(
+            frozenset(shards),
+            rows,
+            kept,
             bad,
-            tuple(sorted({*self.examples, *other.examples})[:FIRST]),
+            examples,
             failures,
             lengths,
-            self.slices or other.slices,
-            self.unverified | other.unverified,
+            frozenset(unverified),
             lost,
         )
 
@@ -165,16 +181,18 @@ class Facts:
 
     def problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
         """Why a report of these rows must not be published; empty if it may."""
+        return self.data_problems(tolerance) + self.run_problems()
+
+    def data_problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
+        """The problems of single files and rows."""
         problems = [self.failures[path] for path in sorted(self.failures)[:FIRST]]
         if len(self.failures) > FIRST:
             problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
-        problems += self._bad_problems(tolerance)
-        return [*problems, *self.run_problems()]
+        return problems + self._bad_problems(tolerance)
 
     def run_problems(self) -> list[str]:
         """The problems that are not of single files or rows."""
-        problems = list(self.slices)
-        problems += [
+        problems = [
             f"column '{column}': lists have from {low} to {high} values, and one length is needed"
             for column, (low, high) in sorted(self.lengths.items())
             if low != high
@@ -202,33 +220,43 @@ class Facts:
         return problems + rows + ([f"... and {more:,} more bad rows"] if more else [])
 
 
-def examine(shard: Shard, open_file: OpenFile) -> tuple[list[WorkItem], Facts]:
-    """The work items of a shard, and what is known of it before its rows are read."""
+def examine(
+    shard: Shard,
+    names: Sequence[str],
+    open_file: OpenFile,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    records: int = RECORDS,
+) -> tuple[Sequence[WorkItem], Facts, Footers]:
+    """The work items of a shard, and what is known of it before its rows are read.
+
+    Takes the arguments of `inspect` and of `footers_of`.
+    """
     facts = Facts(frozenset([shard]))
     try:
-        items = plan_items(shard, open_file)
-        if has_page_checksums(shard, open_file) is False:
-            facts += Facts(unverified=frozenset([shard.path]))
+        found = inspect(shard, open_file, options, records)
     except DataFault as fault:
-        return [], facts + Facts(failures={shard.path: str(fault)})
-    return items, facts
+        return [], facts + Facts(failures={shard.path: str(fault)}), Footers()
+    if found.page_checksums is False:
+        facts += Facts(unverified=frozenset([shard.path]))
+    return found.items, facts, footers_of(shard, found, names, open_file)
 
 
-def row_problems(facts: Mapping[str, Facts], expected: Mapping[str, int]) -> list[str]:
+def row_problems(facts: Mapping[str, Facts]) -> list[str]:
     """The files that do not have the rows that a manifest lists, a line each.
 
     Args:
         facts: what was found in each file, by path.
-        expected: the rows of files, by path.
     """
     problems = []
-    for path, rows in sorted(expected.items()):
-        found = facts.get(path, Facts())
+    for path, found in sorted(facts.items()):
         losses = found.lost.get(path)
         read = found.rows + (losses.records if losses else 0)
         # A file that could not be read is a problem already, and a rest has no known rows.
-        if read != rows and path not in found.failures and not (losses and losses.rest):
-            problems.append(f"{path}: has {read:,} rows, and the manifest lists {rows:,}")
+        if path in found.failures or (losses and losses.rest):
+            continue
+        problems += [
+            wrong_rows(shard, read) for shard in found.shards if shard.rows not in (None, read)
+        ]
     return first_lines(problems)
 
 

@@ -101,12 +101,14 @@ class Plan:
         config: the configuration.
         heads: the heads, by name.
         debug_samples: whether messages may show what bad rows hold.
+        schema: what the configuration says columns must be, if it names a schema.
         checks: what the schema says of the rows.
     """
 
     config: Config
     heads: dict[str, HeadPlan]
     debug_samples: bool = False
+    schema: schema_pb2.Schema | None = None
     checks: tuple[RowCheck, ...] = ()
 
     @property
@@ -198,34 +200,25 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     }
     if problems:
         raise ConfigError(problems)
-    return Plan(config, heads, checks=_row_checks(config, source))
-
-
-def _row_checks(config: Config, source: str) -> tuple[RowCheck, ...]:
     if config.schema_file is None:
-        return ()
+        return Plan(config, heads)
     from pipeline.metadata.checks import row_checks
 
-    schema = load_schema(config, source)
-    return tuple(row_checks(schema, config.environment, config.columns()))
+    schema = _load_schema(config, config.schema_file, source)
+    checks = row_checks(schema, config.environment, config.columns())
+    return Plan(config, heads, schema=schema, checks=tuple(checks))
 
 
-def load_schema(config: Config, source: str) -> schema_pb2.Schema:
-    """The schema that a configuration names.
-
-    Raises:
-        ConfigError: if it cannot be read, is malformed, or has no such environment.
-    """
+def _load_schema(config: Config, path: str, source: str) -> schema_pb2.Schema:
     from pipeline.metadata.schema import parse_schema, schema_problems
 
-    assert config.schema_file is not None
     try:
-        schema = parse_schema(Path(config.schema_file).read_text(encoding="utf-8"))
+        schema = parse_schema(Path(path).read_text(encoding="utf-8"))
         # Refuses an environment that the schema does not have.
         schema_problems(schema, config.environment, {})
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else error
-        message = f"{config.schema_file}: {what}"
+        message = f"{path}: {what}"
         raise ConfigError([Problem(source, ("schema_file",), message)]) from error
     return schema
 

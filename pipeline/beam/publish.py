@@ -6,19 +6,20 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.pvalue import AsList
+from apache_beam.pvalue import AsList, AsSingleton
 
 from pipeline.beam.files import exists, write_file
+from pipeline.beam.transforms import Evaluated
+from pipeline.check import Verdict
 from pipeline.facts import Facts, Losses, Tolerance, row_problems
 from pipeline.plan import Plan, StateKey
-from pipeline.readers.shards import Listing
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
 from pipeline.results import Results
@@ -39,68 +40,66 @@ FAILED = (ANOMALIES, DATA)
 """What a run leaves whose data must not be reported on."""
 
 
-@dataclass(frozen=True)
-class Listed:
-    """What is known of all files together: what there is to note, and the rows they must have."""
-
-    notes: tuple[str, ...]
-    expected_rows: dict[str, int]
-
-
 class Publish(beam.PTransform):
     """Writes the outputs of a run, or the data report alone if the data must not be reported on.
 
     Args:
         plan: the plan of the run.
         output: the directory.
-        listing: the files of the run, as they were found.
+        notes: what is known of all files together, a line each.
     """
 
-    def __init__(self, plan: Plan, output: str, listing: Listing) -> None:
+    def __init__(self, plan: Plan, output: str, notes: Sequence[str]) -> None:
         super().__init__()
         self._plan = plan
         self._output = output
-        self._listed = Listed(listing.notes, dict(listing.expected_rows))
+        self._notes = tuple(notes)
 
-    def expand(
-        self,
-        parts: tuple[
-            beam.PCollection[Results],
-            beam.PCollection[tuple[tuple[str, int, int], bytes]],
-            beam.PCollection[tuple[str, Facts]],
-            beam.PCollection[SliceTable],
-        ],
-    ) -> beam.PCollection[bool]:
+    def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
         return (
-            parts[0].pipeline
+            evaluated.slices.pipeline
             | "Once" >> beam.Create([self._output])
-            | "Publish" >> beam.Map(_publish, self._plan, self._listed, *map(AsList, parts))
+            | "Publish"
+            >> beam.Map(
+                _publish,
+                self._plan,
+                self._notes,
+                AsList(evaluated.results),
+                AsList(evaluated.states),
+                AsList(evaluated.facts),
+                AsSingleton(evaluated.slices),
+                AsSingleton(evaluated.verdict),
+            )
         )
 
 
 def _publish(
     output: str,
     plan: Plan,
-    listed: Listed,
+    notes: Sequence[str],
     results: list[Results],
     states: list[tuple[tuple[str, int, int], bytes]],
     facts: list[tuple[str, Facts]],
-    tables: list[SliceTable],
+    table: SliceTable,
+    verdict: Verdict,
 ) -> bool:
     from pipeline.metadata.statistics import statistics_bytes
 
-    total = sum((found for _, found in facts), Facts())
-    missing = row_problems(dict(facts), listed.expected_rows)
-    problems = missing + total.problems(plan.tolerance)
+    found = dict(facts)
+    total = Facts.total(found.values())
+    # Where no row was measured, it is no wonder that there are none.
+    missing = list(table.problems) or row_problems(found)
+    of_run = [] if table.problems else total.run_problems()
+    problems = missing + total.data_problems(plan.tolerance) + of_run
     files = {
-        DATA: _json(_data(dict(facts), total, problems, listed.notes)),
-        ANOMALIES: _anomalies(total, plan.tolerance, [*missing, *total.run_problems()]),
+        DATA: _json(_data(found, total, problems, (*notes, *verdict.notes))),
+        ANOMALIES: _anomalies(total, plan.tolerance, [*missing, *of_run]),
     }
     if not problems:
         files[STATISTICS] = statistics_bytes([own for each in results for own in each.statistics])
-        files[REPORT] = report_bytes(build_report(plan, tables[0], results, total))
+        files[REPORT] = report_bytes(build_report(plan, table, results, total))
         files[METRICS] = parquet_bytes(metrics_table(plan, results))
-        files[STATES] = zip_states(tables[0], ((StateKey(*key), state) for key, state in states))
+        files[STATES] = zip_states(table, ((StateKey(*key), state) for key, state in states))
         files[MANIFEST] = _json(_manifest(files))
         files[SUCCESS] = b""
     _replace(output, files)

@@ -18,15 +18,18 @@ from apache_beam.options.pipeline_options import (
     _BeamArgumentParser,
 )
 
-from pipeline.beam.files import exists, list_shards, open_file, read_file
+from pipeline.beam.files import exists, list_shards, open_file, read_file, write_file
 from pipeline.beam.losses import list_losses
 from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
 from pipeline.beam.transforms import Evaluate
-from pipeline.check import find_shards
+from pipeline.check import check_some, list_files
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import BadData
 from pipeline.plan import Plan
+from pipeline.readers.footers import records_looked_at
+from pipeline.readers.shard_list import write_shards
+from pipeline.readers.shards import Listing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,30 +67,56 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
         BadData: if rows or files are bad, or there are none; the data report is in the output.
         RunnerError: if the runner failed.
     """
+    # Files are looked for before there is a pipeline, which would do this.
+    FileSystems.set_options(options)
     check_output(job)
     try:
-        listing = find_shards(job.plan, job.inputs, job.source, list_shards, open_file)
+        listing = list_files(job.plan, job.inputs, job.source, list_shards, open_file)
+        check_some(job.plan, listing.shards, job.source, open_file)
     except BadData as error:
         publish_problems(job.output, error.problems)
         raise
-    for note in listing.notes:
-        _LOGGER.warning("%s", note)
-    pipeline = beam.Pipeline(options=options)
-    evaluated = (
-        pipeline
-        | "Shards" >> beam.Create(listing.shards)
-        | "Evaluate" >> Evaluate(job.plan, job.example_losses)
-    )
-    _ = evaluated | "Report" >> Publish(job.plan, job.output, listing)
+    pipeline = build(job, listing, options)
     try:
         pipeline.run().wait_until_finish()
     except Exception as error:
         raise RunnerError(f"the runner failed: {error}") from error
+    finally:
+        FileSystems.delete([_shard_list(job)])
     data = json.loads(read_file(FileSystems.join(job.output, DATA)))
+    for note in data["notes"]:
+        _LOGGER.warning("%s", note)
     if data["problems"]:
         raise BadData(data["problems"])
     report: dict[str, Any] = json.loads(read_file(FileSystems.join(job.output, REPORT)))
     return report
+
+
+def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline:
+    """The pipeline of a job; its size does not depend on how many shards there are.
+
+    The list of shards is written to the output, for a worker to read it.
+    """
+    write_file(_shard_list(job), write_shards(listing.shards))
+    pipeline = beam.Pipeline(options=options)
+    evaluated = (
+        pipeline
+        | "ShardList" >> beam.Create([_shard_list(job)])
+        | "ReadShardList" >> beam.FlatMap(_lines).with_output_types(bytes)
+        | "SpreadShards" >> beam.Reshuffle()
+        | "Evaluate"
+        >> Evaluate(job.plan, job.source, records_looked_at(listing), job.example_losses)
+    )
+    _ = evaluated | "Report" >> Publish(job.plan, job.output, listing.notes)
+    return pipeline
+
+
+def _shard_list(job: Job) -> str:
+    return str(FileSystems.join(job.output, ".shards.jsonl"))
+
+
+def _lines(path: str) -> list[bytes]:
+    return read_file(path).splitlines()
 
 
 def check_output(job: Job) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
 
 import apache_beam as beam
-from apache_beam.pvalue import AsDict, AsList, AsSingleton, TaggedOutput
+from apache_beam.pvalue import AsDict, AsIter, AsList, AsSingleton, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -13,27 +15,56 @@ from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeStates
 from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
+from pipeline.check import Verdict, judge, names_looked_for
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
 from pipeline.facts import Facts, examine
 from pipeline.plan import Plan, StateKey
-from pipeline.readers import Shard, WorkItem
+from pipeline.readers import WorkItem
+from pipeline.readers.footers import Footers, merge_footers
+from pipeline.readers.rows import RECORDS
+from pipeline.readers.shard_list import parse_shards
+from pipeline.readers.threads import in_threads
 from pipeline.results import Results, compute, level
 from pipeline.slicing import SliceCounts, SliceTable, merge_counts
 
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
 
-FACTS, STATES = "facts", "states"
+FACTS, FOOTERS, STATES = "facts", "footers", "states"
+
+_THREADS = 16
 
 
 class PlanItems(beam.DoFn):
-    """Cuts a shard into work items. A shard that cannot be read is a fact, not an exception."""
+    """Looks at shards, and cuts them into work items.
 
-    def process(self, shard: Shard) -> Iterator[WorkItem | TaggedOutput]:
-        items, facts = examine(shard, open_file)
-        yield from items
-        yield TaggedOutput(FACTS, (shard.path, facts))
+    A shard that cannot be read is a fact, not an exception.
+
+    Args:
+        plan: what to evaluate.
+        records: how many records of a TFRecord file to look at.
+    """
+
+    def __init__(self, plan: Plan, records: int) -> None:
+        self._plan = plan
+        self._records = records
+
+    def process(self, line: bytes) -> Iterator[WorkItem | TaggedOutput]:
+        shards = parse_shards(line)
+        names, options = names_looked_for(self._plan), self._plan.reading
+        look = partial(
+            examine, names=names, open_file=open_file, options=options, records=self._records
+        )
+        known = []
+        # Looking at a file is waiting for it, most of all in an object store.
+        for shard, (items, facts, footers) in zip(
+            shards, in_threads(look, shards, min(_THREADS, len(shards))), strict=True
+        ):
+            yield from items
+            yield TaggedOutput(FACTS, (shard.path, facts))
+            known.append(footers)
+        yield TaggedOutput(FOOTERS, merge_footers(known))
 
 
 class CountSlices(beam.DoFn):
@@ -45,8 +76,9 @@ class CountSlices(beam.DoFn):
     def start_bundle(self) -> None:
         self._counting = CountingPass(self._plan, open_file)
 
-    def process(self, item: WorkItem) -> None:
-        self._counting.add_item(item)
+    def process(self, item: WorkItem, verdict: Verdict) -> None:
+        if not verdict.problems:
+            self._counting.add_item(item)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for key, counts in self._counting.counts().items():
@@ -68,7 +100,6 @@ class Measure(beam.DoFn):
 
     def process(self, item: WorkItem, table: SliceTable) -> Iterator[TaggedOutput]:
         if table.problems:
-            yield TaggedOutput(FACTS, (item.shard.path, Facts(slices=table.problems)))
             return
         if self._evaluator is None:
             self._evaluator = Evaluator(self._plan, table, open_file)
@@ -101,51 +132,80 @@ class Slices(beam.PTransform):
         super().__init__()
         self._plan = plan
 
-    def expand(self, items: beam.PCollection[WorkItem]) -> beam.PCollection[SliceTable]:
+    def expand(
+        self, parts: tuple[beam.PCollection[WorkItem], beam.PCollection[Verdict]]
+    ) -> beam.PCollection[SliceTable]:
         plan = self._plan
-        known = known_slices(plan)
-        if known is not None:
-            return items.pipeline | "KnownSlices" >> beam.Create([known])
+        items, verdict = parts
+        if (known := known_slices(plan)) is not None:
+            return verdict | "KnownSlices" >> beam.Map(_unless_problems, known)
         counts = (
             items
-            | "CountSlices" >> beam.ParDo(CountSlices(plan))
+            | "CountSlices" >> beam.ParDo(CountSlices(plan), AsSingleton(verdict))
             | "AddCounts" >> beam.CombinePerKey(_add_counts, plan)
         )
-        return (
-            items.pipeline
-            | "OnceForSlices" >> beam.Create([plan])
-            | "DecideSlices" >> beam.Map(_decide, AsList(counts))
-        )
+        return verdict | "DecideSlices" >> beam.Map(_decide, plan, AsList(counts))
+
+
+class Evaluated(NamedTuple):
+    """What becomes of shards.
+
+    Attributes:
+        results: the results of the report, by partition of the slices.
+        states: the merged states.
+        facts: what was found in each file, by path.
+        slices: the one table of slices; its problems say why no row was measured.
+        verdict: the one verdict on all files.
+    """
+
+    results: beam.PCollection[Results]
+    states: beam.PCollection[tuple[Key, bytes]]
+    facts: beam.PCollection[tuple[str, Facts]]
+    slices: beam.PCollection[SliceTable]
+    verdict: beam.PCollection[Verdict]
 
 
 class Evaluate(beam.PTransform):
-    """From shards to the results of the report, the merged states, the facts of each file, and
-    the slices.
+    """From lines of a list of shards to all that a run leaves.
+
+    No row is read before all shards have been looked at and found to agree.
 
     Args:
         plan: what to evaluate.
+        source: the name of the configuration file, for messages.
+        records: how many records of a TFRecord file are looked at for its columns.
         example_losses: a directory for the loss of every row, or None.
     """
 
-    def __init__(self, plan: Plan, example_losses: str | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        source: str = "config",
+        records: int = RECORDS,
+        example_losses: str | None = None,
+    ) -> None:
         super().__init__()
         self._plan = plan
+        self._source = source
+        self._records = records
         self._example_losses = example_losses
 
-    def expand(
-        self, shards: beam.PCollection[Shard]
-    ) -> tuple[
-        beam.PCollection[Results],
-        beam.PCollection[tuple[Key, bytes]],
-        beam.PCollection[tuple[str, Facts]],
-        beam.PCollection[SliceTable],
-    ]:
+    def expand(self, lines: beam.PCollection[bytes]) -> Evaluated:
         plan = self._plan
-        planned = shards | "PlanWorkItems" >> beam.ParDo(PlanItems()).with_outputs(
-            FACTS, main="items"
+        planned = lines | "PlanWorkItems" >> beam.ParDo(
+            PlanItems(plan, self._records)
+        ).with_outputs(FACTS, FOOTERS, main="items")
+        footers = (
+            planned[FOOTERS]
+            | "AllFooters" >> beam.CombineGlobally(merge_footers).without_defaults()
+        )
+        verdict = (
+            lines.pipeline
+            | "Source" >> beam.Create([self._source])
+            | "Judge" >> beam.Map(_judge, plan, AsIter(footers))
         )
         items = planned["items"] | "SpreadWorkItems" >> beam.Reshuffle()
-        slices = items | "Slices" >> Slices(plan)
+        slices = (items, verdict) | "Slices" >> Slices(plan)
         table = AsSingleton(slices)
         measured = items | "Measure" >> beam.ParDo(
             Measure(plan, self._example_losses), table
@@ -165,17 +225,28 @@ class Evaluate(beam.PTransform):
         facts = (
             (planned[FACTS], measured[FACTS])
             | "AllFacts" >> beam.Flatten()
-            | "FactsOfFiles" >> beam.CombinePerKey(_add_facts)
+            | "FactsOfFiles" >> beam.CombinePerKey(Facts.total)
         )
-        return results, states, facts, slices
+        return Evaluated(results, states, facts, slices, verdict)
+
+
+def _judge(source: str, plan: Plan, footers: Iterable[Footers]) -> Verdict:
+    return judge(plan, merge_footers(footers), source, open_file)
 
 
 def _add_counts(counts: Iterable[SliceCounts], plan: Plan) -> SliceCounts:
     return merge_counts(counts, plan.config.max_distinct)
 
 
-def _decide(plan: Plan, counts: list[tuple[tuple[int, int], SliceCounts]]) -> SliceTable:
-    return decide_slices(plan, dict(counts))
+def _unless_problems(verdict: Verdict, table: SliceTable) -> SliceTable:
+    return SliceTable((), frozenset(), verdict.problems) if verdict.problems else table
+
+
+def _decide(
+    verdict: Verdict, plan: Plan, counts: list[tuple[tuple[int, int], SliceCounts]]
+) -> SliceTable:
+    table = SliceTable((), frozenset()) if verdict.problems else decide_slices(plan, dict(counts))
+    return _unless_problems(verdict, table)
 
 
 def _shift(element: tuple[Key, bytes]) -> Iterable[tuple[tuple[str, int], int]]:
@@ -202,7 +273,3 @@ def _compute(
     (head, _), states = element
     decoded = {statistic: decode(state) for statistic, state in states}
     return compute(plan, table, head, decoded)
-
-
-def _add_facts(facts: Iterable[Facts]) -> Facts:
-    return sum(facts, Facts())

@@ -1,13 +1,13 @@
 """From shards to rows: Parquet and TFRecord files as batches of Arrow columns. No Beam here."""
 
-from pipeline.readers.rows import has_page_checksums, plan_items, read_columns, read_rows
+from pipeline.readers.rows import inspect, plan_items, read_columns, read_rows
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
 
 __all__ = [
     "OpenFile",
     "Shard",
     "WorkItem",
-    "has_page_checksums",
+    "inspect",
     "plan_items",
     "read_columns",
     "read_rows",

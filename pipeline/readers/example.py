@@ -26,7 +26,8 @@ from pipeline.readers.wire import FeatureScan
 BATCH_ROWS = 131_072
 
 _STEP_ROWS = 16_384  # records in lock step: their cursors stay in cache
-_FIRST_BYTES = 1 << 20
+# So much is read and verified for a record that is only looked at, and at most so much in one go.
+_LOOK_BYTES, _MOST_LOOK_BYTES = 1 << 11, 1 << 20
 
 _FIELDS = {BYTES: "bytes_list", FLOAT: "float_list", INT64: "int64_list"}
 _KINDS = {field: kind for kind, field in _FIELDS.items()} | {None: 0}
@@ -114,9 +115,8 @@ def example_columns(
     """
     names: set[str] = set()
     seen: dict[str, _Seen] = {}
-    blocks = read_blocks(
-        stream, path, compression=compression, block_bytes=_FIRST_BYTES, options=options
-    )
+    size = min(max(1, max_records) * _LOOK_BYTES, _MOST_LOOK_BYTES)
+    blocks = read_blocks(stream, path, compression=compression, block_bytes=size, options=options)
     records = ((block, index) for block in blocks for index in range(len(block)))
     for block, index in islice(records, max_records):
         features = parse_features(block.payload(index))

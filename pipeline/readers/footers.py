@@ -1,7 +1,8 @@
-"""The types of the columns of all shards, and where shards differ in them."""
+"""What is known of shards before their rows are read, and where they differ."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,17 +10,19 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pipeline.columns import is_list, is_text
-from pipeline.readers.example import example_columns
 from pipeline.readers.faults import DataFault
-from pipeline.readers.lines import have, named
+from pipeline.readers.lines import MOST, have, named
+from pipeline.readers.manifest import listed_otherwise
 from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
-from pipeline.readers.rows import read_columns
+from pipeline.readers.rows import RECORDS, Inspected, inspect
 from pipeline.readers.shards import Format, OpenFile, Shard
 from pipeline.readers.threads import in_threads
 
 _THREADS = 16
-# Records looked at, in all files together and in each.
-_RECORDS, _FEWEST, _MOST = 20_000, 10, 1000
+# Few for checksums, each of which holds a block and several copies of it.
+_CHECKSUM_THREADS = 4
+# Records looked at, in all TFRecord files together, and in each at least.
+_RECORDS, _FEWEST = 20_000, 10
 
 Types = tuple[pa.DataType | None, ...]
 Kind = TypeVar("Kind", int, str)
@@ -32,12 +35,68 @@ class Alike:
     Attributes:
         format: their format.
         types: by name of a column, its type; columns that are not there are not in it.
-        paths: the shards, in order.
+        paths: the first of them, in order.
+        count: how many they are.
     """
 
     format: Format
     types: Mapping[str, pa.DataType]
-    paths: Sequence[str]
+    paths: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True)
+class Footers:
+    """What is known of some shards, however many they are.
+
+    Attributes:
+        groups: shards that are alike together, in the order of the first of each. A TFRecord file
+            without features is in none, nor is a shard that cannot be read: that is for the data
+            report.
+        differing: what of them is not as a manifest lists it, the first lines in order.
+        differences: how many such lines there are.
+    """
+
+    groups: tuple[Alike, ...] = ()
+    differing: tuple[str, ...] = ()
+    differences: int = 0
+
+
+def footers_of(
+    shard: Shard, found: Inspected, names: Sequence[str], open_file: OpenFile
+) -> Footers:
+    """What is known of one shard.
+
+    Args:
+        shard: the shard.
+        found: what looking at it gave.
+        names: the columns to look for.
+        open_file: opens it; it is read whole if a manifest lists its checksum.
+    """
+    groups: tuple[Alike, ...] = ()
+    if found.columns is not None:
+        types = {name: found.columns[name] for name in names if name in found.columns}
+        groups = (Alike(shard.format, types, (shard.path,), 1),)
+    lines = listed_otherwise(shard, found.rows, open_file)
+    return Footers(groups, tuple(lines), len(lines))
+
+
+def merge_footers(parts: Iterable[Footers]) -> Footers:
+    """What is known of the shards of all parts, in whatever order they come."""
+    alike: dict[tuple[Format, tuple[tuple[str, pa.DataType], ...]], list[Alike]] = {}
+    lines: list[str] = []
+    count = 0
+    for part in parts:
+        for group in part.groups:
+            key = group.format, tuple(sorted(group.types.items(), key=lambda item: item[0]))
+            alike.setdefault(key, []).append(group)
+        lines = heapq.nsmallest(MOST, [*lines, *part.differing])
+        count += part.differences
+    groups = [
+        Alike(own[0].format, own[0].types, _first_paths(own), sum(group.count for group in own))
+        for own in alike.values()
+    ]
+    return Footers(tuple(sorted(groups, key=lambda group: group.paths)), tuple(lines), count)
 
 
 def read_footers(
@@ -45,40 +104,46 @@ def read_footers(
     names: Sequence[str],
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
-) -> list[Alike]:
-    """The types of some columns in all shards.
-
-    Of a TFRecord file it is those in its first records, the fewer the more files there are; one
-    without features has nothing to say and is left out. So is a shard that cannot be read: that is
-    for the data report.
+) -> Footers:
+    """What is known of shards, looked at by several threads.
 
     Args:
         shards: the shards.
         names: the columns to look for.
         open_file: opens a shard; several threads do.
         options: what is accepted of TFRecord.
-
-    Returns:
-        Shards that are alike together, in the order of the first of each.
     """
-    tfrecords = sum(shard.format == "tfrecord" for shard in shards)
-    records = max(_FEWEST, min(_MOST, _RECORDS // max(1, tfrecords)))
+    records = records_looked_at(shards)
 
-    def read(shard: Shard) -> Types | None:
+    def look(shard: Shard) -> Footers:
         try:
-            types = _types(shard, open_file, options, records)
-        except (DataFault, FileNotFoundError):
-            return None
-        return None if types is None else tuple(types.get(name) for name in names)
+            found = inspect(shard, open_file, options, records)
+        except DataFault:
+            return Footers()
+        return footers_of(shard, found, names, open_file)
 
-    found: dict[tuple[Format, Types], list[str]] = {}
-    for shard, types in zip(shards, in_threads(read, shards, _THREADS), strict=True):
-        if types is not None:
-            found.setdefault((shard.format, types), []).append(shard.path)
-    return [
-        Alike(format_, {n: t for n, t in zip(names, types, strict=True) if t is not None}, paths)
-        for (format_, types), paths in found.items()
-    ]
+    summed = any(shard.crc32c is not None for shard in shards)
+    return merge_footers(in_threads(look, shards, _CHECKSUM_THREADS if summed else _THREADS))
+
+
+def records_looked_at(shards: Iterable[Shard]) -> int:
+    """How many of the first records of each TFRecord file to look at: the more files, the fewer."""
+    files = sum(shard.format == "tfrecord" for shard in shards)
+    return max(_FEWEST, min(RECORDS, _RECORDS // max(1, files)))
+
+
+def count_of(groups: Iterable[Alike]) -> int:
+    """How many shards are in some groups."""
+    return sum(group.count for group in groups)
+
+
+def named_in(groups: Sequence[Alike]) -> str:
+    """The first shards of some groups by name, and how many more there are."""
+    return named(_first_paths(groups), of=count_of(groups))
+
+
+def _first_paths(groups: Iterable[Alike]) -> tuple[str, ...]:
+    return tuple(heapq.nsmallest(MOST, (path for group in groups for path in group.paths)))
 
 
 def type_differences(column: str, groups: Iterable[Alike]) -> list[str]:
@@ -107,18 +172,15 @@ def _unlike(column: str, groups: Sequence[tuple[Kind, Alike]]) -> tuple[Kind | N
     by_kind: dict[Kind, list[Alike]] = {}
     for kind, group in groups:
         by_kind.setdefault(kind, []).append(group)
-    paths = {
-        kind: sorted(path for group in own for path in group.paths) for kind, own in by_kind.items()
-    }
-    if not paths:
+    if not by_kind:
         return None, []
-    most = max(paths, key=lambda kind: len(paths[kind]))
+    most = max(by_kind, key=lambda kind: count_of(by_kind[kind]))
     lines = []
-    for kind in sorted(paths.keys() - {most}, key=lambda kind: paths[kind]):
+    for kind in sorted(by_kind.keys() - {most}, key=lambda kind: _first_paths(by_kind[kind])):
         own, other = _type_names(column, by_kind[kind]), _type_names(column, by_kind[most])
         lines.append(
-            f"{have(len(paths[kind]))} column '{column}' as {own}, where"
-            f" {have(len(paths[most]))} {other}: {named(paths[kind])}"
+            f"{have(count_of(by_kind[kind]))} column '{column}' as {own}, where"
+            f" {have(count_of(by_kind[most]))} {other}: {named_in(by_kind[kind])}"
         )
     return most, lines
 
@@ -145,21 +207,3 @@ def _leaf(type_: pa.DataType) -> str:
     if pa.types.is_floating(type_):
         return "float"
     return "text" if is_text(type_) else str(type_)
-
-
-def _types(
-    shard: Shard, open_file: OpenFile, options: ReadOptions, records: int
-) -> dict[str, pa.DataType] | None:
-    if shard.format == "parquet":
-        return read_columns(shard, open_file)
-    with open_file(shard.path) as stream:
-        features = example_columns(
-            stream,
-            shard.path,
-            compression=shard.compression,
-            max_records=records,
-            options=options,
-        )
-    return (
-        {name: pa.string() for name in shard.directory_columns()} | features if features else None
-    )

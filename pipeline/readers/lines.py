@@ -8,14 +8,15 @@ MOST = 20
 """How many names, or lines, are shown of more."""
 
 
-def named(names: Sequence[str], most: int = MOST) -> str:
-    """The first names, and how many more there are.
+def named(names: Sequence[str], most: int = MOST, of: int = 0) -> str:
+    """The first names, and how many more there are, of so many or of those given.
 
     >>> named(["a", "b", "c"], 2)
     'a, b, ... and 1 more'
     """
     shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, ... and {len(names) - most:,} more"
+    more = max(of, len(names)) - len(names[:most])
+    return f"{shown}, ... and {more:,} more" if more else shown
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:

@@ -6,29 +6,23 @@ import csv
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.config.names import did_you_mean
 from pipeline.config.problems import ConfigError, Problem, quote
 from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.lines import named
 from pipeline.readers.shards import CanonicalNames, OpenFile, Shard, is_local
-from pipeline.readers.threads import in_threads
 
 COLUMNS = ("path", "bytes", "rows", "crc32c")
 _LONGEST_LINE = 1 << 16
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _CRC = re.compile(r"[0-9a-fA-F]{8}")
 _BLOCK = 4 << 20
-# Few for checksums, each of which holds a block and several copies of it.
-_FOOTERS, _CHECKSUMS = 16, 4
 
 
 @dataclass(frozen=True)
@@ -85,21 +79,17 @@ def read_manifest(source: str, open_file: OpenFile) -> Manifest:
 
 
 def check_manifest(
-    manifest: Manifest, shards: Sequence[Shard], open_file: OpenFile
-) -> tuple[list[str], dict[str, int]]:
-    """Holds the files of a run against a manifest.
-
-    Names and sizes come from the listing, the rows of Parquet files from their footers. For a
-    checksum the whole file is read, in blocks, and then read again for its rows.
+    manifest: Manifest, shards: Sequence[Shard]
+) -> tuple[list[str], tuple[Shard, ...]]:
+    """Holds the names and sizes of files against a manifest.
 
     Args:
         manifest: the files that there should be.
         shards: the files that there are, those of no bytes too.
-        open_file: opens a file.
 
     Returns:
-        What does not agree, a line each; and by path how many rows each file should have, which
-        cannot be known of TFRecord files before they are read.
+        What does not agree, a line each; and the shards, with the rows and checksums that the
+        manifest lists.
     """
     source, names = manifest.source, CanonicalNames()
     known = {names.of(shard.path): shard for shard in shards}
@@ -112,32 +102,57 @@ def check_manifest(
     if extra:
         are = _files(len(extra))
         problems.append(f"{are} in the input and not in the manifest {source}: {named(extra)}")
-    pairs = sorted(
-        ((known[name], entry) for name, entry in manifest.entries.items() if name in known),
-        key=lambda pair: pair[0],
-    )
-    for shard, entry in pairs:
+    listed = []
+    for shard in shards:
+        entry = manifest.entries.get(names.of(shard.path))
+        if entry is None:
+            listed.append(shard)
+            continue
         if entry.bytes is not None and entry.bytes != shard.bytes:
-            found = f"has {_count(shard.bytes, 'byte')}"
-            problems.append(_differs(manifest, shard, found, entry, f"{entry.bytes:,}"))
-    counted = [(shard, entry) for shard, entry in pairs if entry.rows is not None]
-    rows = in_threads(partial(_rows, open_file), [shard for shard, _ in counted], _FOOTERS)
-    for (shard, entry), count in zip(counted, rows, strict=True):
-        if count is not None and count != entry.rows:
-            found = f"has {_count(count, 'row')}"
-            problems.append(_differs(manifest, shard, found, entry, f"{entry.rows:,}"))
-    summed = [
-        (shard, entry)
-        for shard, entry in pairs
-        if entry.crc32c is not None and entry.bytes in (None, shard.bytes)
-    ]
-    sums = in_threads(partial(_checksum, open_file), [shard for shard, _ in summed], _CHECKSUMS)
-    for (shard, entry), crc in zip(summed, sums, strict=True):
-        if crc != entry.crc32c:
-            found = "cannot be read" if crc is None else f"has the CRC32C {crc:08x}"
-            problems.append(_differs(manifest, shard, found, entry, f"{entry.crc32c:08x}"))
-    expected = {shard.path: entry.rows for shard, entry in counted if entry.rows is not None}
-    return problems, expected
+            problems.append(
+                f"{shard.path}: has {_count(shard.bytes, 'byte')}, and the manifest lists"
+                f" {entry.bytes:,}"
+            )
+        shard = replace(shard, rows=entry.rows, crc32c=entry.crc32c)
+        if not shard.bytes:
+            problems += _otherwise(shard, rows=0, crc=0)
+        listed.append(shard)
+    return problems, tuple(listed)
+
+
+def listed_otherwise(shard: Shard, rows: int | None, open_file: OpenFile) -> list[str]:
+    """What of a shard is not as a manifest lists it, a line each.
+
+    For a checksum the whole file is read, in blocks. What cannot be read is for the data report.
+
+    Args:
+        shard: the shard, with what the manifest lists.
+        rows: how many rows it has; None if they are not known yet.
+        open_file: opens it.
+    """
+    crc = None
+    if shard.crc32c is not None:
+        try:
+            with open_file(shard.path) as stream:
+                crc = crc32c_of(stream)
+        except OSError:
+            pass
+    return _otherwise(shard, rows, crc)
+
+
+def _otherwise(shard: Shard, rows: int | None, crc: int | None) -> list[str]:
+    lines = []
+    if rows is not None and shard.rows is not None and rows != shard.rows:
+        lines.append(wrong_rows(shard, rows))
+    if crc is not None and shard.crc32c is not None and crc != shard.crc32c:
+        found = f"has the CRC32C {crc:08x}"
+        lines.append(f"{shard.path}: {found}, and the manifest lists {shard.crc32c:08x}")
+    return lines
+
+
+def wrong_rows(shard: Shard, rows: int) -> str:
+    """The line that says that a shard has other rows than a manifest lists."""
+    return f"{shard.path}: has {_count(rows, 'row')}, and the manifest lists {shard.rows:,}"
 
 
 def crc32c_of(stream: BinaryIO, block_bytes: int = _BLOCK) -> int:
@@ -268,32 +283,3 @@ def _files(count: int) -> str:
 
 def _count(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def _differs(manifest: Manifest, shard: Shard, found: str, entry: Entry, said: str) -> str:
-    return f"{shard.path} {found}; line {entry.line} of {manifest.source} says {said}"
-
-
-def _rows(open_file: OpenFile, shard: Shard) -> int | None:
-    """The rows of a Parquet file; None if they are not known yet, or the file cannot be read.
-
-    What cannot be read is for the data report, which names it.
-    """
-    if not shard.bytes:
-        return 0
-    if shard.format != "parquet":
-        return None
-    return _if_there(open_file, shard, lambda stream: int(pq.read_metadata(stream).num_rows))
-
-
-def _checksum(open_file: OpenFile, shard: Shard) -> int | None:
-    """The CRC32C of a file; None if it cannot be read."""
-    return _if_there(open_file, shard, crc32c_of)
-
-
-def _if_there(open_file: OpenFile, shard: Shard, read: Callable[[BinaryIO], int]) -> int | None:
-    try:
-        with open_file(shard.path) as stream:
-            return read(stream)
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
-        return None

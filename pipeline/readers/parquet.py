@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -23,26 +24,43 @@ _PAGE_HEADER_BYTES = 19
 _NEXT_INT32 = b"\x15"
 
 
-def read_schema(shard: Shard, open_file: OpenFile) -> pa.Schema:
-    """The columns of a shard, from its footer.
+@dataclass(frozen=True)
+class Footer:
+    """What is known of a shard without its rows.
+
+    Attributes:
+        schema: its columns.
+        rows: how many rows it has.
+        items: its work items: runs of adjacent row groups, in order.
+        page_checksums: whether its pages carry checksums, told by the first; True without rows.
+    """
+
+    schema: pa.Schema
+    rows: int
+    items: tuple[WorkItem, ...]
+    page_checksums: bool
+
+
+def read_footer(shard: Shard, open_file: OpenFile) -> Footer:
+    """Reads the footer of a shard.
 
     Raises:
-        DataFault: if the footer cannot be read.
+        DataFault: if it cannot be read.
     """
     with open_file(shard.path) as stream:
-        return _open(stream, shard).schema_arrow
+        file = _open(stream, shard)
+        footer = file.metadata
+        return Footer(
+            file.schema_arrow,
+            footer.num_rows,
+            tuple(_items(shard, footer)),
+            _has_page_checksums(stream, footer),
+        )
 
 
-def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
-    """The work items of a shard: runs of adjacent row groups, in order.
-
-    Raises:
-        DataFault: if the footer cannot be read.
-    """
-    with open_file(shard.path) as stream:
-        footer = _open(stream, shard).metadata
-        sizes = [footer.row_group(i) for i in range(footer.num_row_groups)]
-        groups = [(group.num_rows, group.total_byte_size) for group in sizes]
+def _items(shard: Shard, footer: pq.FileMetaData) -> list[WorkItem]:
+    sizes = [footer.row_group(i) for i in range(footer.num_row_groups)]
+    groups = [(group.num_rows, group.total_byte_size) for group in sizes]
     items = []
     first = row = rows = size = 0
     for number, (group_rows, group_bytes) in enumerate(groups):
@@ -56,24 +74,17 @@ def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
     return items
 
 
-def has_page_checksums(shard: Shard, open_file: OpenFile) -> bool:
-    """Whether the pages of a shard carry checksums, told by its first page; True without rows.
-
-    A page begins with its header in Thrift's compact form (`PageHeader` of parquet.thrift): type,
-    sizes before and after compression, then, if there is one, the checksum as field 4.
-
-    Raises:
-        DataFault: if the footer cannot be read.
-    """
-    with open_file(shard.path) as stream:
-        footer = _open(stream, shard).metadata
-        if not footer.num_rows or not footer.num_columns:
-            return True
-        groups = (footer.row_group(i) for i in range(footer.num_row_groups))
-        column = next(group for group in groups if group.num_rows).column(0)
-        first = column.dictionary_page_offset
-        stream.seek(column.data_page_offset if first is None else first)
-        header = stream.read(_PAGE_HEADER_BYTES)
+def _has_page_checksums(stream: BinaryIO, footer: pq.FileMetaData) -> bool:
+    # A page begins with its header in Thrift's compact form (`PageHeader` of parquet.thrift): type,
+    # sizes before and after compression, then, if there is one, the checksum as field 4.
+    if not footer.num_rows or not footer.num_columns:
+        return True
+    groups = (footer.row_group(i) for i in range(footer.num_row_groups))
+    column = next(group for group in groups if group.num_rows).column(0)
+    first = column.dictionary_page_offset
+    # A damaged footer may give any number.
+    stream.seek(max(0, column.data_page_offset if first is None else first))
+    header = stream.read(_PAGE_HEADER_BYTES)
     at = 0
     for _ in range(3):
         # A byte for the field, then a number whose bytes but the last have their highest bit set.

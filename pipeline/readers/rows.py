@@ -18,51 +18,86 @@ from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 from pipeline.readers.shards import OpenFile, Shard, WorkItem
 from pipeline.readers.tfrecord import OnLost
 
+RECORDS = 1000
+"""So many records of a TFRecord file are looked at for its columns, where there are few files."""
 
-def read_columns(
-    shard: Shard, open_file: OpenFile, options: ReadOptions = DEFAULT_OPTIONS
-) -> dict[str, pa.DataType]:
-    """The columns of a shard, those of its directories included; of TFRecord, its first records'.
+
+class Inspected(NamedTuple):
+    """What is known of a shard before its rows are read.
+
+    Attributes:
+        items: its work items, in order; a TFRecord file is one.
+        columns: its columns, those of its directories included; of TFRecord, its first records'.
+            None for a TFRecord file without features there, or with damage.
+        rows: how many rows it has; None for TFRecord.
+        page_checksums: whether the pages of a Parquet file carry checksums; None for TFRecord.
+    """
+
+    items: tuple[WorkItem, ...]
+    columns: dict[str, pa.DataType] | None
+    rows: int | None
+    page_checksums: bool | None
+
+
+def inspect(
+    shard: Shard,
+    open_file: OpenFile,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    records: int = RECORDS,
+) -> Inspected:
+    """Looks at the footer of a Parquet file, or at the first records of a TFRecord file.
 
     Args:
         shard: the file.
         open_file: opens it.
         options: what is accepted of TFRecord; records left out are not looked at.
-
-    Raises:
-        DataFault: if the shard cannot be read.
-    """
-    columns = {name: pa.string() for name in shard.directory_columns()}
-    open_file = _naming_what_is_gone(open_file)
-    if shard.format == "parquet":
-        schema = parquet.read_schema(shard, open_file)
-        return columns | {field.name: field.type for field in schema}
-    with open_file(shard.path) as stream:
-        return columns | example_columns(
-            stream, shard.path, compression=shard.compression, options=options
-        )
-
-
-def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
-    """The work items of a shard, in order; a TFRecord file is one.
+        records: how many records are.
 
     Raises:
         DataFault: if the footer of a Parquet file cannot be read.
     """
-    if shard.format == "tfrecord":
-        return [WorkItem(shard)]
-    return parquet.plan_items(shard, _naming_what_is_gone(open_file))
+    directory = {name: pa.string() for name in shard.directory_columns()}
+    open_file = _naming_what_is_gone(open_file)
+    if shard.format == "parquet":
+        footer = parquet.read_footer(shard, open_file)
+        columns = directory | {field.name: field.type for field in footer.schema}
+        return Inspected(footer.items, columns, footer.rows, footer.page_checksums)
+    try:
+        features = _features(shard, open_file, options, records)
+    except DataFault:
+        # Whoever reads its rows will say so, or be allowed to leave them out.
+        features = {}
+    return Inspected((WorkItem(shard),), directory | features if features else None, None, None)
 
 
-def has_page_checksums(shard: Shard, open_file: OpenFile) -> bool | None:
-    """Whether the pages of a Parquet file carry checksums; None for other formats.
+def read_columns(
+    shard: Shard, open_file: OpenFile, options: ReadOptions = DEFAULT_OPTIONS
+) -> dict[str, pa.DataType]:
+    """The columns of a shard, as `inspect` finds them, but that a fault is raised."""
+    open_file = _naming_what_is_gone(open_file)
+    columns = {name: pa.string() for name in shard.directory_columns()}
+    if shard.format == "parquet":
+        schema = parquet.read_footer(shard, open_file).schema
+        return columns | {field.name: field.type for field in schema}
+    return columns | _features(shard, open_file, options, RECORDS)
 
-    Raises:
-        DataFault: if the footer cannot be read.
-    """
-    if shard.format != "parquet":
-        return None
-    return parquet.has_page_checksums(shard, _naming_what_is_gone(open_file))
+
+def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
+    """The work items of a shard; raises `DataFault`, see `inspect`."""
+    return list(inspect(shard, open_file, records=0).items)
+
+
+def _features(
+    shard: Shard, open_file: OpenFile, options: ReadOptions, records: int
+) -> dict[str, pa.DataType]:
+    with open_file(shard.path) as stream:
+        return example_columns(
+            stream,
+            shard.path,
+            compression=shard.compression,
+            max_records=records,
+            options=options,
+        )
 
 
 def read_rows(

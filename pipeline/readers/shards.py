@@ -6,8 +6,8 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO, Literal
 from urllib.parse import unquote
 
@@ -49,12 +49,16 @@ class Shard:
         bytes: its size.
         format: what it holds.
         compression: "gzip" for a compressed TFRecord file, else None.
+        rows: how many rows a manifest says it has; None where none does.
+        crc32c: the CRC32C that a manifest says its stored bytes have; None where none does.
     """
 
     path: str
     bytes: int
     format: Format
     compression: Compression | None = None
+    rows: int | None = None
+    crc32c: int | None = None
 
     def directory_columns(self) -> dict[str, str | None]:
         """The columns that directories of its path state, as in `day=2026-11-01/part-0.parquet`.
@@ -137,12 +141,10 @@ class Listing:
     Attributes:
         shards: the files, sorted by path.
         notes: what should be known of them, a line each.
-        expected_rows: by path, how many rows a manifest says there are.
     """
 
     shards: tuple[Shard, ...]
     notes: tuple[str, ...] = ()
-    expected_rows: Mapping[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Shard]:
         return iter(self.shards)
@@ -267,10 +269,10 @@ class CanonicalNames:
         return os.path.join(self._directories[directory], base)
 
 
-def make_shard(path: str, size: int) -> Shard:
+def make_shard(path: str, size: int, rows: int | None = None, crc32c: int | None = None) -> Shard:
     """The shard of a path and its size; ValueError if the name tells no format."""
     format_, compression = file_format(path)
-    return Shard(path, size, format_, compression)
+    return Shard(path, size, format_, compression, rows, crc32c)
 
 
 def _plain(path: str) -> str:

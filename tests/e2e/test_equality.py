@@ -21,6 +21,7 @@ from pipeline.evaluate import Evaluation, evaluate, evaluate_items
 from pipeline.plan import Plan, StateKey, make_plan
 from pipeline.readers import plan_items
 from pipeline.readers.example import encode_example
+from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import list_local, open_local
 from pipeline.readers.tfrecord import write_records
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
@@ -144,9 +145,10 @@ def test_shards_in_any_order_through_beam(
     options = PipelineOptions(["--runner=FnApiRunner"])
     with beam.Pipeline(options=options) as pipeline:
         listing = list_local([files])
-        shards = pipeline | beam.Create(listing.shards[::-1])
+        lines = [shard_line([shard]) for shard in listing.shards[::-1]]
         plan = plan_of(CONFIG)
-        _ = shards | Evaluate(plan, None) | Publish(plan, str(tmp_path / "out"), listing)
+        evaluated = pipeline | beam.Create(lines) | Evaluate(plan)
+        _ = evaluated | Publish(plan, str(tmp_path / "out"), listing.notes)
     assert_same(tmp_path / "out", by_row)
 
 

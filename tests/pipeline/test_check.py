@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pytest
 
-from pipeline.check import check_columns, check_types, find_shards
+from pipeline.check import (
+    Verdict,
+    check_footers,
+    check_some,
+    check_types,
+    find_shards,
+    judge,
+    names_looked_for,
+)
 from pipeline.config.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.facts import BadData
+from pipeline.plan import Plan
 from pipeline.readers.example import encode_example
+from pipeline.readers.footers import read_footers
+from pipeline.readers.manifest import crc32c_of
 from pipeline.readers.shards import Listing, Shard, list_local, open_local
 from pipeline.readers.tfrecord import write_records
 from tests.pipeline.tables import plan_of, write
@@ -42,10 +55,15 @@ def told(
     """The problems of a file with these columns, with the place it is in left out."""
     shard = write(tmp_path / path, pa.table(columns))
     try:
-        check_columns(plan_of(text), [shard], "c.yaml", open_local)
+        check_columns(plan_of(text), [shard])
     except ConfigError as error:
         return str(error).replace(str(tmp_path) + "/", "").split("\n")
     return []
+
+
+def check_columns(plan: Plan, shards: list[Shard]) -> None:
+    footers = read_footers(shards, names_looked_for(plan), open_local, plan.reading)
+    check_footers(plan, footers, "c.yaml", open_local)
 
 
 def test_columns_that_fit(tmp_path: Path) -> None:
@@ -141,7 +159,7 @@ def test_a_table_is_checked_like_a_file() -> None:
 def test_a_shard_that_cannot_be_read_is_for_the_data_report(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"broken")
-    check_columns(plan_of(TEXT), [Shard(str(path), 6, "parquet")], "c.yaml", open_local)
+    check_columns(plan_of(TEXT), [Shard(str(path), 6, "parquet")])
     with pytest.raises(BadData, match=r"a\.parquet: corrupt_parquet"):
         evaluate(str(path), plan_of(TEXT))
 
@@ -163,7 +181,7 @@ def test_shards_are_found_in_order(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", pa.table(GOOD).slice(0, 0))
     listing = found(tmp_path)
     assert [Path(shard.path).name for shard in listing] == ["a.parquet", "b.parquet"]
-    assert (len(listing), listing.notes, listing.expected_rows) == (2, (), {})
+    assert (len(listing), listing.notes) == (2, ())
 
 
 def test_every_shard_that_lacks_a_column_is_told(tmp_path: Path) -> None:
@@ -321,21 +339,21 @@ def test_unreadable_shards_are_for_the_data_report(tmp_path: Path) -> None:
 
 
 def test_problems_of_names_sizes_and_the_manifest_are_told_together(tmp_path: Path) -> None:
-    write(tmp_path / "d/a-00000-of-00002.parquet", pa.table(GOOD))
+    size = write(tmp_path / "d/a-00000-of-00002.parquet", pa.table(GOOD)).bytes
     (tmp_path / "d/b.parquet").write_bytes(b"")
-    (tmp_path / "m.csv").write_text("path,rows\nd/a-00000-of-00002.parquet,7\nd/b.parquet,0\n")
+    (tmp_path / "m.csv").write_text("path,bytes\nd/a-00000-of-00002.parquet,7\nd/b.parquet,0\n")
     text = f"input_manifest: {tmp_path}/m.csv" + TEXT
     assert [problem.split("; ")[0] for problem in bad(tmp_path, text, "d/*")] == [
         "1 file has no bytes: d/b.parquet",
         "d/a-*-of-2.parquet: 1 of 2 files is missing: 1",
-        "d/a-00000-of-00002.parquet has 1 row",
+        f"d/a-00000-of-00002.parquet: has {size:,} bytes, and the manifest lists 7",
     ]
     (tmp_path / "m.csv").write_text("path,rows\nd/a-00000-of-00002.parquet,1\nd/b.parquet,0\n")
     allowed = "allow_empty_shards: true\nallow_missing_shards: true\n" + text
     (tmp_path / "d/.c.parquet").write_bytes(b"")
     listing = found(tmp_path, allowed, "d/*", "d/.*")
     (shard,) = listing
-    assert listing.expected_rows == {shard.path: 1}
+    assert shard.rows == 1
     assert [note.replace(f"{tmp_path}/", "") for note in listing.notes] == [
         "no file matches d/.*",
         "passed over, as hidden, temporary or beginning with '_': 1 file (d/.c.parquet)",
@@ -346,6 +364,99 @@ def test_problems_of_names_sizes_and_the_manifest_are_told_together(tmp_path: Pa
     (tmp_path / "m.csv").write_text("path,row\n")
     with pytest.raises(ConfigError, match=r"m\.csv:1: unknown column 'row'; did you mean 'rows'"):
         found(tmp_path, text, "d/*")
+
+
+def test_rows_and_checksums_that_a_manifest_lists_are_held_against_the_files(
+    tmp_path: Path,
+) -> None:
+    for name in "abc":
+        write(tmp_path / f"{name}.parquet", pa.table(GOOD))
+    write(tmp_path / "d.parquet", pa.table(GOOD).drop(["label"]))
+    lines = ["a.parquet,1,00000000", "b.parquet,2,00000000", "c.parquet,3,00000001"]
+    text = f"input_manifest: {tmp_path}/m.csv" + TEXT
+    (tmp_path / "m.csv").write_text("\n".join(["path,rows,crc32c", *lines, "d.parquet,1,00000002"]))
+    crc = {
+        name: f"{tmp_path}/{name}.parquet: has the CRC32C {crc_of(tmp_path, name)}"
+        for name in "abcd"
+    }
+    assert bad(tmp_path, text, "*.parquet") == [
+        line.replace(f"{tmp_path}/", "")
+        for line in (
+            f"{crc['a']}, and the manifest lists 00000000",
+            "b.parquet: has 1 row, and the manifest lists 2",
+            f"{crc['b']}, and the manifest lists 00000000",
+            "c.parquet: has 1 row, and the manifest lists 3",
+            f"{crc['c']}, and the manifest lists 00000001",
+            f"{crc['d']}, and the manifest lists 00000002",
+            "1 file has no column 'label': d.parquet",
+        )
+    ]
+
+
+def crc_of(tmp_path: Path, name: str) -> str:
+    with open_local(str(tmp_path / f"{name}.parquet")) as stream:
+        return f"{crc32c_of(stream):08x}"
+
+
+def opened_by(
+    tmp_path: Path, text: str, shards: Sequence[Shard]
+) -> tuple[set[str], ConfigError | BadData | None]:
+    """The files that the check of some opens, and what it says."""
+    opened: set[str] = set()
+
+    def open_file(path: str) -> BinaryIO:
+        opened.add(path)
+        return open_local(path)
+
+    try:
+        check_some(plan_of(text), shards, "c.yaml", open_file)
+    except (ConfigError, BadData) as error:
+        return opened, error
+    return opened, None
+
+
+def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.check._SOME", 7)
+    for i in range(30):
+        write(tmp_path / f"{i:02}.parquet", pa.table(GOOD))
+    # What is listed of a file is for all of them to be held against.
+    shards = [replace(shard, rows=9, crc32c=1) for shard in found(tmp_path)]
+    for count in (1, 6, 7, 8, 13, 14, 15, 29, 30):
+        opened, error = opened_by(tmp_path, TEXT, shards[:count])
+        assert error is None
+        # Evenly spread, the first among them, and all if they are few.
+        places = sorted(int(Path(path).stem) for path in opened)
+        assert len({b - a for a, b in pairwise(places)}) <= 1
+        assert places[0] == 0
+        assert min(count, 4) <= len(places) <= 7
+        assert len(places) == count or count > 7
+    _, error = opened_by(tmp_path, TEXT.replace("country", "county"), shards)
+    assert "no column 'county'" in str(error)
+
+
+def test_a_verdict_says_what_the_check_says(tmp_path: Path) -> None:
+    def verdict(text: str) -> Verdict:
+        plan = plan_of(text)
+        footers = read_footers(found_names(tmp_path), names_looked_for(plan), open_local)
+        return judge(plan, footers, "c.yaml", open_local)
+
+    write(tmp_path / "a.parquet", pa.table(GOOD))
+    assert verdict(TEXT) == Verdict()
+    with pytest.raises(ConfigError) as caught:
+        found(tmp_path, TEXT.replace("country", "county"))
+    assert verdict(TEXT.replace("country", "county")) == Verdict((str(caught.value),))
+    write(tmp_path / "b.parquet", pa.table(GOOD).drop(["label"]))
+    assert [p.replace(f"{tmp_path}/", "") for p in verdict(TEXT).problems] == bad(tmp_path)
+    (tmp_path / "b.parquet").unlink()
+    examples(
+        tmp_path / "b.tfrecord",
+        {n: v for n, v in GOOD.items() if n != "country"} | {"scores": GOOD["scores"][0]},
+    )
+    assert verdict(TEXT) == Verdict(notes=found(tmp_path).notes) != Verdict()
+
+
+def found_names(tmp_path: Path) -> tuple[Shard, ...]:
+    return list_local([str(tmp_path / "*")]).shards
 
 
 def test_problems_are_bounded(tmp_path: Path) -> None:

@@ -165,8 +165,14 @@ def test_the_rows_of_a_manifest_have_to_be_there() -> None:
         "c": Facts(rows=7, lost={"c": rest}),
         "d": Facts(rows=1, failures={"d": "broken"}),
     }
-    assert row_problems(facts, {"a": 5, "b": 5, "c": 9, "d": 8}) == []
-    assert row_problems(facts, {"a": 6, "b": 4, "e": 1}) == [
+
+    def listed(**rows: int) -> list[str]:
+        shards = {path: Shard(path, 1, "parquet", rows=count) for path, count in rows.items()}
+        own = {path: Facts(frozenset([shard])) for path, shard in shards.items()}
+        return row_problems({path: facts.get(path, Facts()) + own[path] for path in own})
+
+    assert listed(a=5, b=5, c=9, d=8) == []
+    assert listed(a=6, b=4, e=1) == [
         "a: has 5 rows, and the manifest lists 6",
         "b: has 5 rows, and the manifest lists 4",
         "e: has 0 rows, and the manifest lists 1",

@@ -20,6 +20,7 @@ from heads.statistics.codec import decode, encode
 from pipeline.beam.combine import FAN_IN, MergeStates
 from pipeline.beam.transforms import (
     FACTS,
+    FOOTERS,
     CountSlices,
     Evaluate,
     Measure,
@@ -28,11 +29,14 @@ from pipeline.beam.transforms import (
     _level,
     _shift,
 )
+from pipeline.check import Verdict, names_looked_for
 from pipeline.counting import CountingPass, add_counts, decide_slices
 from pipeline.evaluate import Evaluator, evaluate
 from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
 from pipeline.readers import WorkItem, plan_items
+from pipeline.readers.footers import Footers, read_footers
+from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, list_local, open_local
 from pipeline.slicing import SliceTable
 from tests.pipeline.tables import plan_of, write
@@ -89,7 +93,8 @@ def test_slices_are_those_of_all_rows(shards: list[Shard]) -> None:
     expected = table_of(plan, items)
     assert expected.specs[0].folded == 1
     with pipeline() as p:
-        found = p | beam.Create(items[::-1]) | beam.Reshuffle() | Slices(plan)
+        shuffled = p | beam.Create(items[::-1]) | beam.Reshuffle()
+        found = (shuffled, p | "Verdict" >> beam.Create([Verdict()])) | Slices(plan)
         assert_that(found, equal_to([expected]))
 
 
@@ -97,7 +102,10 @@ def test_known_slices_are_not_counted(shards: list[Shard], monkeypatch: Any) -> 
     plan = plan_of(KNOWN.replace("max_slices: 1", "max_slices: 2"))
     monkeypatch.setattr(CountSlices, "process", lambda *_: pytest.fail("counted"))
     with pipeline() as p:
-        found = p | beam.Create(items_of(shards)) | Slices(plan)
+        found = (
+            p | beam.Create(items_of(shards)),
+            p | "Verdict" >> beam.Create([Verdict()]),
+        ) | Slices(plan)
         assert_that(found | beam.Map(lambda table: len(table.specs[0].keys)), equal_to([2]))
 
 
@@ -108,7 +116,7 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
     for item in items:
         # One bundle an item; a step is used for bundle after bundle.
         step.start_bundle()
-        step.process(item)
+        step.process(item, Verdict())
         bundles.append(dict(element.value for element in step.finish_bundle()))
     assert len(bundles) == len(items) > 3
     assert decide_slices(plan, add_counts(plan, bundles)) == table_of(plan, items)
@@ -118,7 +126,7 @@ def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[li
     """What a bundle of items gives: facts, and states."""
     step.start_bundle()
     tagged = [one for item in items for one in step.process(item, table)]
-    assert {one.tag for one in tagged} == {FACTS}
+    assert {one.tag for one in tagged} <= {FACTS}
     return [one.value for one in tagged], [one.value for one in step.finish_bundle()]
 
 
@@ -138,45 +146,72 @@ def test_a_bundle_gives_the_states_of_its_rows(shards: list[Shard]) -> None:
     assert list(step.finish_bundle()) == []
 
 
-def test_a_table_with_problems_is_a_fact_and_no_state(shards: list[Shard]) -> None:
+def test_nothing_is_measured_with_a_table_of_problems(shards: list[Shard]) -> None:
     plan, items = plan_of(CONFIG), items_of(shards)
     table = table_of(plan, items)
     broken = SliceTable(table.specs, table.largest, ("too many", "and other"))
-    facts, states = outputs(Measure(plan, None), items[:2], broken)
-    wanted = Facts(slices=broken.problems)
-    assert facts == [(item.shard.path, wanted) for item in items[:2]]
-    assert states == []
+    assert outputs(Measure(plan, None), items[:2], broken) == ([], [])
 
 
 def test_a_run_with_too_many_slices_has_facts_alone(shards: list[Shard]) -> None:
     plan = plan_of("max_distinct: 2\n" + CONFIG)
     with pipeline() as p:
-        results, states, facts, tables = p | beam.Create(shards) | Evaluate(plan, None)
-        assert_that(results, equal_to([]), "results")
-        assert_that(states, equal_to([]), "states")
-        problems = facts | beam.FlatMap(lambda found: found[1].slices) | beam.Distinct()
+        evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan)
+        assert_that(evaluated.results, equal_to([]), "results")
+        assert_that(evaluated.states, equal_to([]), "states")
 
-        def check(found: list[str]) -> None:
-            assert len(found) == 2
-            assert all("more than 2 distinct" in text for text in found)
+        def check(found: list[SliceTable]) -> None:
+            (table,) = found
+            assert len(table.problems) == 2
+            assert all("more than 2 distinct" in text for text in table.problems)
 
-        assert_that(problems, check, "problems")
-        assert_that(tables | beam.combiners.Count.Globally(), equal_to([1]), "tables")
+        assert_that(evaluated.slices, check, "problems")
+
+
+@pytest.mark.parametrize("text", [CONFIG, KNOWN])
+def test_no_row_is_read_where_shards_do_not_agree(
+    tmp_path: Path, shards: list[Shard], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        pytest.fail("a row was read")
+
+    monkeypatch.setattr("pipeline.counting.read_rows", fail)
+    monkeypatch.setattr("pipeline.evaluate.read_rows", fail)
+    odd = write(tmp_path / "odd.parquet", pa.table({"s": ["1"], "y": [0], "n": [1]}))
+    with pipeline() as p:
+        lines = p | beam.Create([shard_line(shards), shard_line([odd])])
+        evaluated = lines | Evaluate(plan_of(text))
+        for empty in ("results", "states"):
+            assert_that(getattr(evaluated, empty), equal_to([]), empty)
+        problems = [f"1 file has no column 'g': {odd.path}"]
+        why = "1 file has another type: heads.h: column 's' is string, and numbers are needed"
+        problems.append(f"{why}: {odd.path}")
+        verdict = Verdict(tuple(problems))
+        assert_that(evaluated.verdict, equal_to([verdict]), "verdict")
+        table = SliceTable((), frozenset(), verdict.problems)
+        assert_that(evaluated.slices, equal_to([table]), "table")
+        paths = evaluated.facts | beam.Keys()
+        assert_that(paths, equal_to([odd.path, *(shard.path for shard in shards)]), "facts")
 
 
 def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shard]) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     (broken,) = list_local([str(tmp_path / "broken.parquet")])
-    found = list(PlanItems().process(broken))
-    assert [one.tag for one in found] == [FACTS]
-    total = sum((one.value[1] for one in found), Facts())
+    plan = plan_of(CONFIG)
+    found = list(PlanItems(plan, 9).process(shard_line([broken])))
+    assert [one.tag for one in found] == [FACTS, FOOTERS]
+    total = found[0].value[1]
     assert total.shards == {broken}
     assert broken.path in total.failures
-    items = list(PlanItems().process(shards[0]))
-    assert items[:-1] == items_of(shards[:1])
-    unverified = frozenset([shards[0].path])
-    expected = Facts(frozenset([shards[0]]), unverified=unverified)
-    assert items[-1].value == (shards[0].path, expected)
+    assert found[1].value == Footers()
+    items = list(PlanItems(plan, 9).process(shard_line(shards)))
+    assert [one for one in items if isinstance(one, WorkItem)] == items_of(shards)
+    facts = [one.value for one in items if getattr(one, "tag", "") == FACTS]
+    assert facts == [
+        (shard.path, Facts(frozenset([shard]), unverified=frozenset([shard.path])))
+        for shard in shards
+    ]
+    assert items[-1].value == read_footers(shards, names_looked_for(plan), open_local)
 
 
 def histogram(segment: str, rows: int, cells: int = 64) -> State:
@@ -237,8 +272,8 @@ def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
 
     a_bundle_an_item(monkeypatch)
     with pipeline() as p:
-        _, states, _, _ = p | beam.Create(shards) | Evaluate(plan, None)
-        assert_that(states, check)
+        evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan)
+        assert_that(evaluated.states, check)
 
 
 def states_of(count: int) -> list[State]:
@@ -290,8 +325,8 @@ def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
     # A key that is pickled need not be the same bytes each time, and runners group by its bytes.
     steps = _Collections("Measure", "LevelHistograms", "ByPiece", "Pieces")
     p = pipeline()
-    _, states, _, _ = p | beam.Create(shards) | Evaluate(plan_of(CONFIG), None)
+    evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan_of(CONFIG))
     p.visit(steps)
     assert len(steps.found) >= 3
-    for collection in [states, *steps.found]:
+    for collection in [evaluated.states, *steps.found]:
         assert registry.get_coder(collection.element_type).is_deterministic(), collection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.problems import ConfigError
+from pipeline.readers import inspect
 from pipeline.readers.crc32c import crc32c_many
-from pipeline.readers.manifest import check_manifest, crc32c_of, read_manifest
+from pipeline.readers.faults import DataFault
+from pipeline.readers.manifest import (
+    check_manifest,
+    crc32c_of,
+    listed_otherwise,
+    read_manifest,
+)
 from pipeline.readers.shards import Shard, list_local, open_local
 from pipeline.readers.tfrecord import write_records
 from tests.pipeline.tables import law, write
@@ -35,15 +43,27 @@ def files(tmp_path: Path) -> list[Shard]:
 
 def compared(
     tmp_path: Path, shards: list[Shard], text: str, name: str = "m.csv"
-) -> tuple[list[str], dict[str, int]]:
+) -> tuple[list[str], dict[str, int | None]]:
+    """What does not agree, names and sizes first; and the rows that are listed of each file."""
     source = tmp_path / name
     source.write_bytes(text.encode("utf-8"))
-    problems, expected = check_manifest(read_manifest(str(source), open_local), shards, open_local)
+    problems, listed = check_manifest(read_manifest(str(source), open_local), shards)
+    assert [replace(shard, rows=None, crc32c=None) for shard in listed] == shards
+    for shard in listed:
+        if shard.bytes:
+            problems += listed_otherwise(shard, rows_of(shard), open_local)
     place = f"{tmp_path}/"
     return (
         [problem.replace(place, "") for problem in problems],
-        {path.removeprefix(place): rows for path, rows in expected.items()},
+        {shard.path.removeprefix(place): shard.rows for shard in listed},
     )
+
+
+def rows_of(shard: Shard) -> int | None:
+    try:
+        return inspect(shard, open_local).rows
+    except DataFault:
+        return None
 
 
 def full(files: list[Shard], tmp_path: Path) -> str:
@@ -74,7 +94,10 @@ def test_files_that_agree(tmp_path: Path, files: list[Shard]) -> None:
 
 def test_any_columns_in_any_order(tmp_path: Path, files: list[Shard]) -> None:
     paths = ["a.parquet", "b.parquet", "c.tfrecord"]
-    assert compared(tmp_path, files, "path\n" + "\n".join(paths), "d/m.csv") == ([], {})
+    assert compared(tmp_path, files, "path\n" + "\n".join(paths), "d/m.csv") == (
+        [],
+        dict.fromkeys(["d/a.parquet", "d/b.parquet", "d/c.tfrecord"]),
+    )
     text = "rows,path\n3,a.parquet\n2,b.parquet\n9,c.tfrecord\n"
     problems, expected = compared(tmp_path, files, text, "d/m.csv")
     # The records of a TFRecord file are not known before they are read.
@@ -101,16 +124,17 @@ def test_every_mismatch_is_told(tmp_path: Path, files: list[Shard]) -> None:
         f"d/b.parquet,{files[1].bytes},1200,00000001\n"
         "d/z.parquet,1,1,00000000\n"
     )
-    crc = whole_crc(Path(files[1].path).read_bytes())
+    crcs = [whole_crc(Path(shard.path).read_bytes()) for shard in files[:2]]
     problems, expected = compared(tmp_path, files, text)
     assert problems == [
         "1 file is in the manifest m.csv and not in the input: d/z.parquet",
         "1 file is in the input and not in the manifest m.csv: d/c.tfrecord",
-        f"d/a.parquet has {files[0].bytes:,} bytes; line 2 of m.csv says 7",
-        "d/b.parquet has 2 rows; line 3 of m.csv says 1,200",
-        f"d/b.parquet has the CRC32C {crc:08x}; line 3 of m.csv says 00000001",
+        f"d/a.parquet: has {files[0].bytes:,} bytes, and the manifest lists 7",
+        f"d/a.parquet: has the CRC32C {crcs[0]:08x}, and the manifest lists 00000000",
+        "d/b.parquet: has 2 rows, and the manifest lists 1,200",
+        f"d/b.parquet: has the CRC32C {crcs[1]:08x}, and the manifest lists 00000001",
     ]
-    assert expected == {"d/a.parquet": 3, "d/b.parquet": 1200}
+    assert expected == {"d/a.parquet": 3, "d/b.parquet": 1200, "d/c.tfrecord": None}
 
 
 def test_a_flipped_bit_is_found(tmp_path: Path, files: list[Shard]) -> None:
@@ -120,7 +144,7 @@ def test_a_flipped_bit_is_found(tmp_path: Path, files: list[Shard]) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     (problem,), _ = compared(tmp_path, files, text)
-    assert problem.startswith("d/c.tfrecord has the CRC32C ")
+    assert problem.startswith("d/c.tfrecord: has the CRC32C ")
     # The size need not be given for that.
     only = "\n".join(",".join(line.split(",")[::3]) for line in text.split())
     assert compared(tmp_path, files, only)[0] == [problem]
@@ -131,10 +155,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, files: list[Shard]) -> None:
     size = files[0].bytes
     Path(files[0].path).write_bytes(b"x" * size)
     Path(files[2].path).unlink()
-    a, c = compared(tmp_path, files, text)[0]
-    # Its rows are for the data report.
-    assert a.startswith("d/a.parquet has the CRC32C ")
-    assert c.startswith("d/c.tfrecord cannot be read; line 4 of m.csv says ")
+    # That they cannot be read is for the data report.
+    (a,) = compared(tmp_path, files, text)[0]
+    assert a.startswith("d/a.parquet: has the CRC32C ")
 
 
 def test_files_of_no_bytes_have_no_rows(tmp_path: Path) -> None:
@@ -144,7 +167,7 @@ def test_files_of_no_bytes_have_no_rows(tmp_path: Path) -> None:
     text = "path,bytes,rows,crc32c\na.parquet,0,0,00000000\nb.tfrecord,0,{},00000000"
     assert compared(tmp_path, shards, text.format(0), "m.csv")[0] == []
     assert compared(tmp_path, shards, text.format(5), "m.csv")[0] == [
-        "b.tfrecord has 0 rows; line 3 of m.csv says 5"
+        "b.tfrecord: has 0 rows, and the manifest lists 5"
     ]
 
 

@@ -19,10 +19,8 @@ from pipeline.columns import Rows
 from pipeline.readers import parquet
 from pipeline.readers.faults import DataFault
 from pipeline.readers.parquet import (
-    has_page_checksums,
-    plan_items,
     read_batches,
-    read_schema,
+    read_footer,
 )
 from pipeline.readers.rows import read_columns, read_rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard, open_local
@@ -67,7 +65,7 @@ def test_row_groups_run_together_by_rows(
 ) -> None:
     shard = write(tmp_path / "a.parquet", table(10), row_group_size=3)
     monkeypatch.setattr(parquet, "ITEM_ROWS", item_rows)
-    items = plan_items(shard, open_local)
+    items = read_footer(shard, open_local).items
     assert groups_of(items) == expected
     assert [item.first_row for item in items] == [3 * first for first, _ in expected]
     assert {item.shard for item in items} == {shard}
@@ -78,16 +76,16 @@ def test_row_groups_run_together_by_bytes(tmp_path: Path, monkeypatch: pytest.Mo
     footer = pq.read_metadata(shard.path)
     sizes = [footer.row_group(i).total_byte_size for i in range(4)]
     monkeypatch.setattr(parquet, "ITEM_BYTES", sizes[0] + sizes[1])
-    assert groups_of(plan_items(shard, open_local))[0] == (0, 2)
+    assert groups_of(read_footer(shard, open_local).items)[0] == (0, 2)
     monkeypatch.setattr(parquet, "ITEM_BYTES", sizes[0] + sizes[1] - 1)
-    assert groups_of(plan_items(shard, open_local))[0] == (0, 1)
+    assert groups_of(read_footer(shard, open_local).items)[0] == (0, 1)
     monkeypatch.setattr(parquet, "ITEM_BYTES", 0)
-    assert groups_of(plan_items(shard, open_local)) == [(i, i + 1) for i in range(4)]
+    assert groups_of(read_footer(shard, open_local).items) == [(i, i + 1) for i in range(4)]
 
 
 def test_small_row_groups_are_one_item(tmp_path: Path) -> None:
     shard = write(tmp_path / "a.parquet", table(500), row_group_size=5)
-    assert plan_items(shard, open_local) == [WorkItem(shard, 0, (0, 100))]
+    assert read_footer(shard, open_local).items == (WorkItem(shard, 0, (0, 100)),)
 
 
 @law
@@ -110,7 +108,7 @@ def test_every_row_is_read_once_with_its_number(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "ITEM_ROWS", item_rows)
         patch.setattr(parquet, "ITEM_BYTES", item_bytes)
-        items = plan_items(shard, lambda path: io.BytesIO(content))
+        items = read_footer(shard, lambda path: io.BytesIO(content)).items
     found: list[Rows] = []
     for item in items:
         found += read_rows(item, ["n"], batch_rows, lambda path: io.BytesIO(content))
@@ -130,9 +128,9 @@ def test_a_whole_file_is_an_item_too(tmp_path: Path) -> None:
 
 def test_a_file_without_rows(tmp_path: Path) -> None:
     shard = write(tmp_path / "a.parquet", table(0))
-    items = plan_items(shard, open_local)
+    items = read_footer(shard, open_local).items
     assert [n for item in items for n in numbers_of(item)] == []
-    assert read_schema(shard, open_local).names == ["n", "word", "list"]
+    assert read_footer(shard, open_local).schema.names == ["n", "word", "list"]
 
 
 def test_only_the_columns_asked_for_are_read_and_text_stays_coded(tmp_path: Path) -> None:
@@ -167,7 +165,7 @@ def content() -> bytes:
 def read(content: bytes, columns: list[str]) -> Iterator[pa.RecordBatch]:
     shard = make_shard("d/a.parquet", len(content))
     read_columns(shard, lambda path: io.BytesIO(content))
-    for item in plan_items(shard, lambda path: io.BytesIO(content)):
+    for item in read_footer(shard, lambda path: io.BytesIO(content)).items:
         for rows in read_rows(item, columns, 50, lambda path: io.BytesIO(content)):
             yield rows.batch
 
@@ -271,9 +269,8 @@ def test_a_column_given_twice_is_a_fault_of_the_data(tmp_path: Path) -> None:
 def test_a_shard_is_read_as_what_its_name_says(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"no Parquet at all")
-    for call in (read_schema, plan_items):
-        with pytest.raises(DataFault, match="corrupt_parquet"):
-            call(Shard(str(path), 17, "parquet"), open_local)
+    with pytest.raises(DataFault, match="corrupt_parquet"):
+        read_footer(Shard(str(path), 17, "parquet"), open_local)
 
 
 @pytest.mark.parametrize("checksums", [False, True])
@@ -292,10 +289,11 @@ def test_whether_pages_carry_checksums_is_told(
         data_page_version=version,
         compression="zstd" if rows == 300 else "none",
     )
-    assert has_page_checksums(make_shard(str(path), 1), open_local) == checksums
+    footer = read_footer(make_shard(str(path), 1), open_local)
+    assert (footer.page_checksums, footer.rows) == (checksums, rows)
 
 
 def test_a_file_without_rows_lacks_no_checksum(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(table(0).slice(0, 0), path)
-    assert has_page_checksums(make_shard(str(path), 1), open_local)
+    assert read_footer(make_shard(str(path), 1), open_local).page_checksums
