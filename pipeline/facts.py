@@ -241,6 +241,15 @@ def examine(
     return found.items, facts, footers_of(shard, found, names, open_file)
 
 
+def facts_by_path(parts: Iterable[Mapping[str, Facts]]) -> dict[str, Facts]:
+    """What was found in each file, from several parts."""
+    found: dict[str, list[Facts]] = {}
+    for part in parts:
+        for path, facts in part.items():
+            found.setdefault(path, []).append(facts)
+    return {path: own[0] if len(own) == 1 else Facts.total(own) for path, own in found.items()}
+
+
 def row_problems(facts: Mapping[str, Facts]) -> list[str]:
     """The files that do not have the rows that a manifest lists, a line each.
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from pipeline.metadata.checks import RowCheck
 
-# States are cut into pieces of about so many bytes; none may cross a shuffle with twice as many.
-PIECE_BYTES = 4 << 20
+# States are cut into pieces of at most so many bytes, but for a slice that has more. Bundles have
+# a state of the same piece each, and some runners hand those to a worker as one element.
+PIECE_BYTES = 1 << 20
 
 CANDIDATE, BASELINE = 0, 1
 
@@ -149,6 +150,12 @@ class Plan:
                     for key, rows in zip(spec.keys, spec.examples, strict=True)
                 )
         return total
+
+    @property
+    def piece_bytes(self) -> int:
+        """About how many bytes a piece of states takes at most."""
+        heads = self.heads.values()
+        return max(PIECE_BYTES, *(max(head.slice_bytes(large=True)) for head in heads))
 
     def partitions(self, table: SliceTable) -> dict[Key, int]:
         """The piece of states that each segment belongs to; that of overall is 0."""

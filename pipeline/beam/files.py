@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import uuid
 from collections.abc import Sequence
 from typing import BinaryIO, cast
 
@@ -59,6 +62,27 @@ def write_file(path: str, content: bytes) -> None:
     """Writes a file in one go."""
     with create_file(path) as stream:
         stream.write(content)
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Writes a file that is there whole or not at all, whoever else writes it."""
+    if not is_local(path):
+        # Object stores show what is written when it is whole.
+        write_file(path, content)
+        return
+    unfinished = f"{path}.{uuid.uuid4().hex}"
+    write_file(unfinished, content)
+    os.replace(unfinished, path)
+
+
+def delete_directory(path: str) -> None:
+    """Deletes a directory with all that is in it, if there is one."""
+    if is_local(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    (match,) = FileSystems.match([FileSystems.join(path, "**")])
+    if match.metadata_list:
+        FileSystems.delete([found.path for found in match.metadata_list])
 
 
 def exists(path: str) -> bool:

@@ -16,13 +16,13 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList, AsSingleton
 
 from pipeline.beam.files import exists, write_file
-from pipeline.beam.transforms import Evaluated
+from pipeline.beam.transforms import Evaluated, Piece
+from pipeline.beam.work import Work, load
 from pipeline.check import Verdict
-from pipeline.facts import Facts, Losses, Tolerance, row_problems
+from pipeline.facts import Facts, Losses, Tolerance, facts_by_path, row_problems
 from pipeline.plan import Plan, StateKey
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
-from pipeline.results import Results
 from pipeline.slicing import SliceTable
 from pipeline.states import zip_states
 
@@ -56,6 +56,9 @@ class Publish(beam.PTransform):
         self._notes = tuple(notes)
 
     def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
+        work = Work(self._output)
+        pieces = evaluated.pieces | "KeepPieces" >> beam.Map(_keep_piece, work)
+        facts = evaluated.facts | "KeepFacts" >> beam.Map(_keep_facts, work)
         return (
             evaluated.slices.pipeline
             | "Once" >> beam.Create([self._output])
@@ -64,28 +67,34 @@ class Publish(beam.PTransform):
                 _publish,
                 self._plan,
                 self._notes,
-                AsList(evaluated.results),
-                AsList(evaluated.states),
-                AsList(evaluated.facts),
+                AsList(pieces),
+                AsList(facts),
                 AsSingleton(evaluated.slices),
                 AsSingleton(evaluated.verdict),
             )
         )
 
 
+def _keep_piece(piece: Piece, work: Work) -> str:
+    return work.keep(f"{piece.head}-{piece.partition}.piece", piece)
+
+
+def _keep_facts(part: tuple[int, dict[str, Facts]], work: Work) -> str:
+    return work.keep(f"{part[0]}.facts", part[1])
+
+
 def _publish(
     output: str,
     plan: Plan,
     notes: Sequence[str],
-    results: list[Results],
-    states: list[tuple[tuple[str, int, int], bytes]],
-    facts: list[tuple[str, Facts]],
+    pieces: list[str],
+    facts: list[str],
     table: SliceTable,
     verdict: Verdict,
 ) -> bool:
     from pipeline.metadata.statistics import statistics_bytes
 
-    found = dict(facts)
+    found = facts_by_path(load(facts))
     total = Facts.total(found.values())
     # Where no row was measured, it is no wonder that there are none.
     missing = list(table.problems) or row_problems(found)
@@ -96,10 +105,17 @@ def _publish(
         ANOMALIES: _anomalies(total, plan.tolerance, [*missing, *of_run]),
     }
     if not problems:
+        kept: list[Piece] = list(load(pieces))
+        results = [piece.results for piece in kept]
+        states = (
+            (StateKey(piece.head, number, piece.partition), state)
+            for piece in kept
+            for number, state in piece.states.items()
+        )
         files[STATISTICS] = statistics_bytes([own for each in results for own in each.statistics])
         files[REPORT] = report_bytes(build_report(plan, table, results, total))
         files[METRICS] = parquet_bytes(metrics_table(plan, results))
-        files[STATES] = zip_states(table, ((StateKey(*key), state) for key, state in states))
+        files[STATES] = zip_states(table, states)
         files[MANIFEST] = _json(_manifest(files))
         files[SUCCESS] = b""
     _replace(output, files)

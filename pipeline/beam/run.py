@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from argparse import ArgumentError
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    FlinkRunnerOptions,
     PipelineOptions,
     StandardOptions,
     _BeamArgumentParser,
@@ -22,6 +24,7 @@ from pipeline.beam.files import exists, list_shards, open_file, read_file, write
 from pipeline.beam.losses import list_losses
 from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
 from pipeline.beam.transforms import Evaluate
+from pipeline.beam.work import Work
 from pipeline.check import check_some, list_files
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
@@ -32,6 +35,10 @@ from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing
 
 _LOGGER = logging.getLogger(__name__)
+
+_IN_PROCESS = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
+# Bundles of a cluster whose size is not known.
+_MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
     except Exception as error:
         raise RunnerError(f"the runner failed: {error}") from error
     finally:
-        FileSystems.delete([_shard_list(job)])
+        Work(job.output).remove()
     data = json.loads(read_file(FileSystems.join(job.output, DATA)))
     for note in data["notes"]:
         _LOGGER.warning("%s", note)
@@ -95,24 +102,34 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
 def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline:
     """The pipeline of a job; its size does not depend on how many shards there are.
 
-    The list of shards is written to the output, for a worker to read it.
+    The list of shards is written below the output, for a worker to read it.
     """
-    write_file(_shard_list(job), write_shards(listing.shards))
+    shards = Work(job.output).path("shards.jsonl")
+    write_file(shards, write_shards(listing.shards))
     pipeline = beam.Pipeline(options=options)
     evaluated = (
         pipeline
-        | "ShardList" >> beam.Create([_shard_list(job)])
+        | "ShardList" >> beam.Create([shards])
         | "ReadShardList" >> beam.FlatMap(_lines).with_output_types(bytes)
         | "SpreadShards" >> beam.Reshuffle()
         | "Evaluate"
-        >> Evaluate(job.plan, job.source, records_looked_at(listing), job.example_losses)
+        >> Evaluate(
+            job.plan,
+            job.source,
+            records_looked_at(listing),
+            job.example_losses,
+            _bundles(options),
+        )
     )
     _ = evaluated | "Report" >> Publish(job.plan, job.output, listing.notes)
     return pipeline
 
 
-def _shard_list(job: Job) -> str:
-    return str(FileSystems.join(job.output, ".shards.jsonl"))
+def _bundles(options: PipelineOptions) -> int:
+    """From how many bundles states may come: as many as slots or workers, where that is known."""
+    if options.view_as(StandardOptions).runner in _IN_PROCESS:
+        return int(options.view_as(DirectOptions).direct_num_workers) or os.cpu_count() or 1
+    return max(0, int(options.view_as(FlinkRunnerOptions).parallelism)) or _MANY
 
 
 def _lines(path: str) -> list[bytes]:

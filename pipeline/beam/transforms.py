@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -12,13 +13,13 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from heads.statistics.codec import decode, encode, encoded_shift
-from pipeline.beam.combine import MergeStates
+from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
 from pipeline.check import Verdict, judge, names_looked_for
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
-from pipeline.facts import Facts, examine
+from pipeline.facts import Facts, examine, facts_by_path
 from pipeline.plan import Plan, StateKey
 from pipeline.readers import WorkItem
 from pipeline.readers.footers import Footers, merge_footers
@@ -26,10 +27,23 @@ from pipeline.readers.rows import RECORDS
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.threads import in_threads
 from pipeline.results import Results, compute, level
-from pipeline.slicing import SliceCounts, SliceTable, merge_counts
+from pipeline.slicing import PARTS, SliceCounts, SliceTable, merge_counts
 
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
+
+Group = tuple[int, Iterable[WorkItem]]
+"""Work items that are measured one after the other, by one worker."""
+
+GROUPS = 4096
+"""Into so many groups work items fall: no more states are shuffled, however many items there are,
+for a bundle has a group at least."""
+
+FACT_PARTS = 256
+"""In so many parts facts of files are, lest one grow too large."""
+
+# Roughly: of one distinct value that is counted, and of a part of the facts of a million files.
+_COUNT_BYTES, _FACT_BYTES = 64, 2 << 20
 
 FACTS, FOOTERS, STATES = "facts", "footers", "states"
 
@@ -67,6 +81,7 @@ class PlanItems(beam.DoFn):
         yield TaggedOutput(FOOTERS, merge_footers(known))
 
 
+@beam.typehints.with_output_types(tuple[tuple[int, int], SliceCounts])
 class CountSlices(beam.DoFn):
     """Counts the rows of every slice in work items, and emits the counts when a bundle ends."""
 
@@ -76,9 +91,10 @@ class CountSlices(beam.DoFn):
     def start_bundle(self) -> None:
         self._counting = CountingPass(self._plan, open_file)
 
-    def process(self, item: WorkItem, verdict: Verdict) -> None:
+    def process(self, group: Group, verdict: Verdict) -> None:
         if not verdict.problems:
-            self._counting.add_item(item)
+            for item in group[1]:
+                self._counting.add_item(item)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for key, counts in self._counting.counts().items():
@@ -98,17 +114,18 @@ class Measure(beam.DoFn):
     def start_bundle(self) -> None:
         self._evaluator: Evaluator | None = None
 
-    def process(self, item: WorkItem, table: SliceTable) -> Iterator[TaggedOutput]:
+    def process(self, group: Group, table: SliceTable) -> Iterator[TaggedOutput]:
         if table.problems:
             return
         if self._evaluator is None:
             self._evaluator = Evaluator(self._plan, table, open_file)
-        if self._example_losses is None:
-            facts = self._evaluator.add_item(item)
-        else:
-            with LossWriter(self._example_losses, item) as writer:
-                facts = self._evaluator.add_item(item, writer.write)
-        yield TaggedOutput(FACTS, (item.shard.path, facts))
+        for item in group[1]:
+            if self._example_losses is None:
+                facts = self._evaluator.add_item(item)
+            else:
+                with LossWriter(self._example_losses, item) as writer:
+                    facts = self._evaluator.add_item(item, writer.write)
+            yield TaggedOutput(FACTS, (item.shard.path, facts))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._evaluator is not None:
@@ -126,41 +143,59 @@ class Slices(beam.PTransform):
 
     Args:
         plan: what to evaluate.
+        bundles: how many bundles there may be.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, bundles: int = 1) -> None:
         super().__init__()
         self._plan = plan
+        self._bundles = bundles
 
     def expand(
-        self, parts: tuple[beam.PCollection[WorkItem], beam.PCollection[Verdict]]
+        self, parts: tuple[beam.PCollection[Group], beam.PCollection[Verdict]]
     ) -> beam.PCollection[SliceTable]:
         plan = self._plan
-        items, verdict = parts
+        groups, verdict = parts
         if (known := known_slices(plan)) is not None:
             return verdict | "KnownSlices" >> beam.Map(_unless_problems, known)
+        widths = tree_widths(self._bundles, plan.config.max_distinct * _COUNT_BYTES // PARTS)
         counts = (
-            items
+            groups
             | "CountSlices" >> beam.ParDo(CountSlices(plan), AsSingleton(verdict))
-            | "AddCounts" >> beam.CombinePerKey(_add_counts, plan)
+            | "AddCounts" >> MergeInTree(partial(_add_counts, plan=plan), widths)
+            | "KeepCounts" >> beam.Map(_keep, plan)
         )
         return verdict | "DecideSlices" >> beam.Map(_decide, plan, AsList(counts))
+
+
+class Piece(NamedTuple):
+    """What becomes of the slices of one partition.
+
+    Attributes:
+        head: name of the head.
+        partition: which partition.
+        results: the results of the report.
+        states: the merged states, encoded, by position in what is measured for the head.
+    """
+
+    head: str
+    partition: int
+    results: Results
+    states: dict[int, bytes]
 
 
 class Evaluated(NamedTuple):
     """What becomes of shards.
 
     Attributes:
-        results: the results of the report, by partition of the slices.
-        states: the merged states.
-        facts: what was found in each file, by path.
+        pieces: the results of the report and the merged states, by head and partition.
+        facts: what was found in each file, by path, in several parts.
         slices: the one table of slices; its problems say why no row was measured.
         verdict: the one verdict on all files.
     """
 
-    results: beam.PCollection[Results]
-    states: beam.PCollection[tuple[Key, bytes]]
-    facts: beam.PCollection[tuple[str, Facts]]
+    pieces: beam.PCollection[Piece]
+    facts: beam.PCollection[tuple[int, dict[str, Facts]]]
     slices: beam.PCollection[SliceTable]
     verdict: beam.PCollection[Verdict]
 
@@ -175,6 +210,7 @@ class Evaluate(beam.PTransform):
         source: the name of the configuration file, for messages.
         records: how many records of a TFRecord file are looked at for its columns.
         example_losses: a directory for the loss of every row, or None.
+        bundles: how many bundles of rows there may be; states of more are merged step by step.
     """
 
     def __init__(
@@ -183,12 +219,14 @@ class Evaluate(beam.PTransform):
         source: str = "config",
         records: int = RECORDS,
         example_losses: str | None = None,
+        bundles: int = 1,
     ) -> None:
         super().__init__()
         self._plan = plan
         self._source = source
         self._records = records
         self._example_losses = example_losses
+        self._bundles = bundles
 
     def expand(self, lines: beam.PCollection[bytes]) -> Evaluated:
         plan = self._plan
@@ -204,18 +242,24 @@ class Evaluate(beam.PTransform):
             | "Source" >> beam.Create([self._source])
             | "Judge" >> beam.Map(_judge, plan, AsIter(footers))
         )
-        items = planned["items"] | "SpreadWorkItems" >> beam.Reshuffle()
-        slices = (items, verdict) | "Slices" >> Slices(plan)
+        groups = (
+            planned["items"]
+            | "Number" >> beam.Map(_in_group).with_output_types(tuple[int, WorkItem])
+            | "SpreadWorkItems" >> beam.GroupByKey()
+        )
+        slices = (groups, verdict) | "Slices" >> Slices(plan, self._bundles)
         table = AsSingleton(slices)
-        measured = items | "Measure" >> beam.ParDo(
+        measured = groups | "Measure" >> beam.ParDo(
             Measure(plan, self._example_losses), table
         ).with_outputs(FACTS, main=STATES)
-        merged = measured[STATES] | "MergeStates" >> beam.CombinePerKey(MergeStates())
+        merged = measured[STATES] | "MergeStates" >> MergeInTree(
+            MergeStates(), tree_widths(self._bundles, plan.piece_bytes)
+        )
         shifts = merged | "HistogramShifts" >> beam.FlatMap(_shift)
         states = merged | "LevelHistograms" >> beam.Map(_level, AsDict(shifts)).with_output_types(
             tuple[Key, bytes]
         )
-        results = (
+        pieces = (
             states
             | "ByPiece"
             >> beam.Map(_by_piece).with_output_types(tuple[tuple[str, int], tuple[int, bytes]])
@@ -225,13 +269,34 @@ class Evaluate(beam.PTransform):
         facts = (
             (planned[FACTS], measured[FACTS])
             | "AllFacts" >> beam.Flatten()
-            | "FactsOfFiles" >> beam.CombinePerKey(Facts.total)
+            | "InParts" >> beam.Map(_in_part).with_output_types(tuple[int, dict[str, Facts]])
+            | "FactsOfFiles" >> MergeInTree(facts_by_path, tree_widths(self._bundles, _FACT_BYTES))
         )
-        return Evaluated(results, states, facts, slices, verdict)
+        return Evaluated(pieces, facts, slices, verdict)
 
 
 def _judge(source: str, plan: Plan, footers: Iterable[Footers]) -> Verdict:
     return judge(plan, merge_footers(footers), source, open_file)
+
+
+def _number(name: str, of: int) -> int:
+    """A number below `of`, the same for a name in every run."""
+    return zlib.crc32(name.encode(errors="surrogateescape")) % of
+
+
+def _in_group(item: WorkItem) -> tuple[int, WorkItem]:
+    return _number(item.name, GROUPS), item
+
+
+def _in_part(element: tuple[str, Facts]) -> tuple[int, dict[str, Facts]]:
+    return _number(element[0], FACT_PARTS), dict([element])
+
+
+def _keep(
+    element: tuple[tuple[int, int], SliceCounts], plan: Plan
+) -> tuple[tuple[int, int], SliceCounts]:
+    (spec, part), counts = element
+    return (spec, part), counts.keep(plan.config.slices[spec].max_slices)
 
 
 def _add_counts(counts: Iterable[SliceCounts], plan: Plan) -> SliceCounts:
@@ -269,7 +334,8 @@ def _by_piece(element: tuple[Key, bytes]) -> tuple[tuple[str, int], tuple[int, b
 
 def _compute(
     element: tuple[tuple[str, int], Iterable[tuple[int, bytes]]], plan: Plan, table: SliceTable
-) -> Results:
-    (head, _), states = element
-    decoded = {statistic: decode(state) for statistic, state in states}
-    return compute(plan, table, head, decoded)
+) -> Piece:
+    (head, partition), states = element
+    encoded = dict(states)
+    decoded = {statistic: decode(state) for statistic, state in encoded.items()}
+    return Piece(head, partition, compute(plan, table, head, decoded), encoded)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,20 @@ from apache_beam.coders import registry
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heads.statistics import Scored, ScoreHistogram, Segments, State, merge, same
 from heads.statistics.codec import decode, encode
-from pipeline.beam.combine import FAN_IN, MergeStates
+from pipeline.beam.combine import FAN_IN, MergeInTree, MergeStates, tree_widths
 from pipeline.beam.transforms import (
     FACTS,
     FOOTERS,
     CountSlices,
     Evaluate,
+    Group,
     Measure,
+    Piece,
     PlanItems,
     Slices,
     _level,
@@ -39,7 +45,7 @@ from pipeline.readers.footers import Footers, read_footers
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, list_local, open_local
 from pipeline.slicing import SliceTable
-from tests.pipeline.tables import plan_of, write
+from tests.pipeline.tables import law, plan_of, write
 
 CONFIG = """
 slices: [{column: g, max_slices: 3}, {columns: [g, {column: n, edges: [40]}]}]
@@ -93,8 +99,8 @@ def test_slices_are_those_of_all_rows(shards: list[Shard]) -> None:
     expected = table_of(plan, items)
     assert expected.specs[0].folded == 1
     with pipeline() as p:
-        shuffled = p | beam.Create(items[::-1]) | beam.Reshuffle()
-        found = (shuffled, p | "Verdict" >> beam.Create([Verdict()])) | Slices(plan)
+        groups = p | beam.Create([(0, items[:1:-1]), (1, items[:2])]) | beam.Reshuffle()
+        found = (groups, p | "Verdict" >> beam.Create([Verdict()])) | Slices(plan)
         assert_that(found, equal_to([expected]))
 
 
@@ -103,7 +109,7 @@ def test_known_slices_are_not_counted(shards: list[Shard], monkeypatch: Any) -> 
     monkeypatch.setattr(CountSlices, "process", lambda *_: pytest.fail("counted"))
     with pipeline() as p:
         found = (
-            p | beam.Create(items_of(shards)),
+            p | beam.Create([(0, items_of(shards))]),
             p | "Verdict" >> beam.Create([Verdict()]),
         ) | Slices(plan)
         assert_that(found | beam.Map(lambda table: len(table.specs[0].keys)), equal_to([2]))
@@ -116,7 +122,7 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
     for item in items:
         # One bundle an item; a step is used for bundle after bundle.
         step.start_bundle()
-        step.process(item, Verdict())
+        step.process((0, [item]), Verdict())
         bundles.append(dict(element.value for element in step.finish_bundle()))
     assert len(bundles) == len(items) > 3
     assert decide_slices(plan, add_counts(plan, bundles)) == table_of(plan, items)
@@ -125,7 +131,8 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
 def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[list[Any], list[Any]]:
     """What a bundle of items gives: facts, and states."""
     step.start_bundle()
-    tagged = [one for item in items for one in step.process(item, table)]
+    groups = [(0, items[:1]), (7, items[1:])]
+    tagged = [one for group in groups for one in step.process(group, table)]
     assert {one.tag for one in tagged} <= {FACTS}
     return [one.value for one in tagged], [one.value for one in step.finish_bundle()]
 
@@ -157,8 +164,7 @@ def test_a_run_with_too_many_slices_has_facts_alone(shards: list[Shard]) -> None
     plan = plan_of("max_distinct: 2\n" + CONFIG)
     with pipeline() as p:
         evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan)
-        assert_that(evaluated.results, equal_to([]), "results")
-        assert_that(evaluated.states, equal_to([]), "states")
+        assert_that(evaluated.pieces, equal_to([]), "pieces")
 
         def check(found: list[SliceTable]) -> None:
             (table,) = found
@@ -181,8 +187,7 @@ def test_no_row_is_read_where_shards_do_not_agree(
     with pipeline() as p:
         lines = p | beam.Create([shard_line(shards), shard_line([odd])])
         evaluated = lines | Evaluate(plan_of(text))
-        for empty in ("results", "states"):
-            assert_that(getattr(evaluated, empty), equal_to([]), empty)
+        assert_that(evaluated.pieces, equal_to([]), "pieces")
         problems = [f"1 file has no column 'g': {odd.path}"]
         why = "1 file has another type: heads.h: column 's' is string, and numbers are needed"
         problems.append(f"{why}: {odd.path}")
@@ -190,7 +195,7 @@ def test_no_row_is_read_where_shards_do_not_agree(
         assert_that(evaluated.verdict, equal_to([verdict]), "verdict")
         table = SliceTable((), frozenset(), verdict.problems)
         assert_that(evaluated.slices, equal_to([table]), "table")
-        paths = evaluated.facts | beam.Keys()
+        paths = evaluated.facts | beam.FlatMap(lambda part: part[1])
         assert_that(paths, equal_to([odd.path, *(shard.path for shard in shards)]), "facts")
 
 
@@ -244,17 +249,19 @@ def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has states emitted after each item, as where every bundle has one."""
     plain = Measure.process
 
-    def process(self: Measure, item: WorkItem, table: SliceTable) -> Iterator[Any]:
-        yield from plain(self, item, table)
-        for element in Measure.finish_bundle(self):
-            yield element.value
-        self.start_bundle()
+    def process(self: Measure, group: Group, table: SliceTable) -> Iterator[Any]:
+        for item in group[1]:
+            yield from plain(self, (group[0], [item]), table)
+            for element in Measure.finish_bundle(self):
+                yield element.value
+            self.start_bundle()
 
     monkeypatch.setattr(Measure, "process", process)
 
 
+@pytest.mark.parametrize("bundles", [1, 100])
 def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
-    shards: list[Shard], monkeypatch: pytest.MonkeyPatch
+    shards: list[Shard], bundles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(CONFIG.replace(", {columns: [g, {column: n, edges: [40]}]}", ""))
     items = items_of(shards)
@@ -265,15 +272,19 @@ def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
     finer = [k for k, state in alone if decode(state).shift < expected[StateKey(*k)].shift]
     assert any(key[2] > 0 for key in finer)
 
-    def check(found: list[tuple[tuple[str, int, int], bytes]]) -> None:
-        states = {StateKey(*key): decode(state) for key, state in found}
+    def check(found: list[Piece]) -> None:
+        states = {
+            StateKey(piece.head, number, piece.partition): decode(state)
+            for piece in found
+            for number, state in piece.states.items()
+        }
         assert states.keys() == expected.keys()
         assert all(same(state, states[key]) for key, state in expected.items())
 
     a_bundle_an_item(monkeypatch)
     with pipeline() as p:
-        evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan)
-        assert_that(evaluated.states, check)
+        evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan, bundles=bundles)
+        assert_that(evaluated.pieces, check)
 
 
 def states_of(count: int) -> list[State]:
@@ -309,24 +320,76 @@ def test_the_runner_merges_them() -> None:
         assert_that(found, equal_to([encode(merge(states))]))
 
 
-class _Collections(PipelineVisitor):
-    """The collections that steps of some names produce."""
+class _Most(beam.CombineFn):
+    """The most values that were merged in one go, and their sum."""
 
-    def __init__(self, *names: str) -> None:
-        self._names = names
-        self.found: list[beam.PCollection[Any]] = []
+    def create_accumulator(self) -> list[tuple[int, int]]:
+        return []
+
+    def add_input(self, accumulator: list[Any], value: tuple[int, int]) -> list[Any]:
+        return [*accumulator, value]
+
+    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
+        return [value for own in accumulators for value in own]
+
+    def extract_output(self, values: list[tuple[int, int]]) -> tuple[int, int]:
+        most = max([len(values), *(most for most, _ in values)])
+        return most, sum(total for _, total in values)
+
+
+@pytest.mark.parametrize("count", [1, 16, 17, 100, 1000])
+def test_a_tree_merges_few_values_at_a_time(count: int) -> None:
+    widths = tree_widths(count, 1 << 20)
+    with pipeline() as p:
+        values = [("k", (0, 1 << place % 30)) for place in range(count)] + [("other", (0, 5))]
+        # Without the combiner's lifting, so that every value arrives at the merge.
+        spread = p | beam.Create(values) | beam.Reshuffle()
+        found = spread | MergeInTree(_Most(), widths)
+
+        def check(merged: list[tuple[str, tuple[int, int]]]) -> None:
+            sums = {key: total for key, (_, total) in merged}
+            assert sums == {"k": sum(1 << place % 30 for place in range(count)), "other": 5}
+            # Groups at random: 8 on average.
+            assert dict(merged)["k"][0] <= max(16, 3 * 8)
+
+        assert_that(found, check)
+
+
+@law
+@given(st.integers(1, 10**5), st.integers(1, 64 << 20))
+def test_no_step_of_a_tree_has_many_values_for_a_key(bundles: int, size: int) -> None:
+    widths = tree_widths(bundles, size)
+    steps = [bundles, *widths, 1]
+    assert all(before / after <= 16 for before, after in pairwise(steps))
+    # On average, what meets in one place is bounded; two must, to merge at all.
+    assert all(b / a * size <= 32 << 20 or b / a <= 4 for b, a in pairwise(steps))
+    assert len(widths) <= math.log2(bundles) + 1
+
+
+class _Collections(PipelineVisitor):
+    """The collections that steps produce, by the name of the step."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, beam.PCollection[Any]] = {}
 
     def visit_transform(self, node: AppliedPTransform) -> None:
-        if node.full_label.rsplit("/", 1)[-1] in self._names:
-            self.found += [out for tag, out in node.outputs.items() if tag != FACTS]
+        for tag, out in node.outputs.items():
+            if tag not in (FACTS, FOOTERS):
+                self.found[node.full_label.removeprefix("Evaluate/")] = out
 
 
 def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
     # A key that is pickled need not be the same bytes each time, and runners group by its bytes.
-    steps = _Collections("Measure", "LevelHistograms", "ByPiece", "Pieces")
+    steps = _Collections()
     p = pipeline()
-    evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan_of(CONFIG))
+    _ = p | beam.Create([shard_line(shards)]) | Evaluate(plan_of(CONFIG), bundles=100)
     p.visit(steps)
-    assert len(steps.found) >= 3
-    for collection in [evaluated.states, *steps.found]:
-        assert registry.get_coder(collection.element_type).is_deterministic(), collection
+    tree = ["Among13", "MergeIn13/GroupByKey", "From13", "Merge/GroupByKey"]
+    states = ["Measure/ParDo(Measure)", *(f"MergeStates/{step}" for step in tree)]
+    for step in [*states, "LevelHistograms", "ByPiece", "Pieces"]:
+        coder = registry.get_coder(steps.found[step].element_type)
+        assert coder.is_deterministic(), step
+    others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FactsOfFiles") for step in tree]
+    for step in [*others, "SpreadWorkItems"]:
+        key, _ = steps.found[step].element_type.tuple_types
+        assert registry.get_coder(key).is_deterministic(), step
