@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt $(BIN)/pip
 
-.PHONY: demo test lint test-packaging docs clean
+.PHONY: demo test lint test-packaging test-engines dist docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/headcount demo --output out/demo
@@ -16,8 +16,14 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-test-packaging: $(VENV)/installed-dev
+test-packaging: $(VENV)/installed-engines
 	$(BIN)/python -m pytest -m packaging tests/packaging
+
+test-engines: $(VENV)/installed-engines
+	$(BIN)/python -m pytest -m engines tests/engines
+
+dist: $(VENV)/installed-dev
+	$(BIN)/python -m build
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m pipeline.config.page > docs/config.md
@@ -36,3 +42,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/installed
+
+$(VENV)/installed-engines: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --editable '.[dev,engines]'
+	touch $@ $(VENV)/installed-dev $(VENV)/installed

@@ -9,12 +9,15 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipeline.config import Config, config_schema, load_config
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.finished import read_run
+from pipeline.storage import OpenFile, StorageError, is_elsewhere, open_here
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
@@ -27,17 +30,15 @@ DEMO = ("binary", "binary_tfrecord", "multi_class", "multi_label")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
-    0 all is well, 1 a crash, 2 the command line or the configuration is wrong, 4 the data is bad,
-    5 the runner failed, 130 interrupted.
+    0 all is well, 1 a crash, 2 the command line or the configuration is wrong or names files that
+    cannot be reached, 4 the data is bad, 5 the runner failed, 130 interrupted.
     """
     known, rest = _parser().parse_known_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger().handlers[0].addFilter(_worth_saying)
     try:
-        if rest and known.command != "run":
-            _refuse_unknown(rest, known.command)
         return _COMMANDS[known.command](known, rest)
-    except ConfigError as error:
+    except (ConfigError, StorageError) as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
     except KeyboardInterrupt:
@@ -102,7 +103,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(known: argparse.Namespace, rest: list[str]) -> int:
-    config = load_config(known.config)
+    config = load_config(known.config, _opener("run", rest))
     inputs = known.input or config.input
     output = known.output or config.output
     problems = [
@@ -139,19 +140,17 @@ def _evaluate(
     debug_samples: bool = False,
 ) -> dict[str, Any] | int:
     """The report, which is printed; or the exit code of a failure, which is explained."""
-    # Beam takes longer to import than everything else to answer. Looking through what it loads for
-    # garbage takes a tenth of that, and there is none.
-    gc.disable()
-    from pipeline.beam.run import Job, RunnerError, beam_options, run
+    _import_beam()
+    from pipeline.beam.access import connect
+    from pipeline.beam.run import Job, NotRun, RunnerError, beam_options, run
     from pipeline.facts import BadData
     from pipeline.plan import make_plan
     from pipeline.report.table import render
 
-    gc.freeze()
-    gc.enable()
-
     options = beam_options(rest, _options("run"))
-    plan = replace(make_plan(config, source), debug_samples=debug_samples)
+    plan = replace(make_plan(config, source, _opener("run", rest)), debug_samples=debug_samples)
+    written = [f"{path}/_SUCCESS" for path in (output, example_losses) if path]
+    connect([*inputs, *written], options)
     job = Job(plan, source, inputs, output, example_losses, overwrite)
     try:
         report = run(job, options)
@@ -163,25 +162,68 @@ def _evaluate(
     except RunnerError as error:
         print(error, file=sys.stderr)
         return EXIT_RUNNER
+    if isinstance(report, NotRun):
+        print(report.message)
+        return EXIT_OK
     print(render(report), end="")
     print(f"\nwritten to {output}/report.json")
     return report
 
 
-def _validate(known: argparse.Namespace, _: list[str]) -> int:
+def _import_beam() -> None:
+    """Beam takes longer to import than everything else to answer.
+
+    Looking through what it loads for garbage takes a tenth of that, and there is none.
+    """
+    gc.disable()
+    import_module("pipeline.beam.run")
+    gc.freeze()
+    gc.enable()
+
+
+def _opener(command: str, rest: Sequence[str]) -> OpenFile:
+    """Opens files wherever they are; only for those elsewhere, Beam is imported."""
+
+    def open_file(path: str) -> BinaryIO:
+        if not is_elsewhere(path):
+            return open_here(path)
+        _connect(command, rest, [path])
+        from pipeline.beam import files
+
+        return files.open_file(path)
+
+    return open_file
+
+
+def _connect(command: str, rest: Sequence[str], paths: Sequence[str]) -> None:
+    """Lets Beam reach files; without any that are elsewhere, the command takes no option of it."""
+    if any(map(is_elsewhere, paths)):
+        _import_beam()
+        from pipeline.beam.access import connect
+        from pipeline.beam.run import beam_options
+
+        connect(paths, beam_options(rest, _options(command)))
+    elif rest:
+        _refuse_unknown(rest, command)
+
+
+def _validate(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.counting import known_slices
     from pipeline.plan import make_plan
 
-    config = load_config(known.config)
-    plan = make_plan(config, known.config)
-    inputs = known.input or config.input
+    open_any = _opener("validate", rest)
+    config = load_config(known.config, open_any)
+    inputs = known.input or config.input or ()
+    named = (known.config, config.input_manifest, config.schema_file, config.problem_statement)
+    _connect("validate", rest, [*inputs, *(path for path in named if path)])
+    plan = make_plan(config, known.config, open_any)
     if inputs:
         from pipeline.check import find_shards
         from pipeline.facts import BadData
         from pipeline.readers.shards import list_local, open_local
 
         list_shards, open_file = list_local, open_local
-        if any("://" in pattern for pattern in inputs):
+        if any(map(is_elsewhere, (*inputs, config.input_manifest or ""))):
             from pipeline.beam.files import list_shards, open_file
         try:
             listing = find_shards(plan, inputs, known.config, list_shards, open_file)
@@ -204,35 +246,46 @@ def _validate(known: argparse.Namespace, _: list[str]) -> int:
     return EXIT_OK
 
 
-def _show(known: argparse.Namespace, _: list[str]) -> int:
+def _show(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.report.table import render
 
-    path = Path(known.directory)
-    if not (path / "_SUCCESS").exists():
-        message = "holds no finished run: there is no _SUCCESS in it"
-        raise ConfigError([Problem(known.directory, (), message)])
-    print(render(json.loads((path / "report.json").read_text(encoding="utf-8"))), end="")
+    _connect("show", rest, [f"{known.directory}/_SUCCESS"])
+    (report,) = read_run(known.directory, ["report.json"], _opener("show", rest))
+    print(render(json.loads(report)), end="")
     return EXIT_OK
 
 
-def _diff(known: argparse.Namespace, _: list[str]) -> int:
+def _diff(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.diff import diff, load_run
     from pipeline.report.model import report_bytes
     from pipeline.report.table import render_diff
 
-    found = diff(load_run(known.baseline), load_run(known.candidate))
+    runs = (known.baseline, known.candidate)
+    written = [known.output] if known.output else []
+    _connect("diff", rest, [*(f"{path}/_SUCCESS" for path in runs), *written])
+    found = diff(*(load_run(path, _opener("diff", rest)) for path in runs))
     print(render_diff(found), end="")
     if known.output:
-        try:
-            Path(known.output).write_bytes(report_bytes(found))
-        except OSError as error:
-            message = f"cannot be written: {error.strerror}"
-            raise ConfigError([Problem(known.output, (), message)]) from error
+        _write(known.output, report_bytes(found))
         print(f"\nwritten to {known.output}")
     return EXIT_OK
 
 
-def _demo(known: argparse.Namespace, _: list[str]) -> int:
+def _write(path: str, content: bytes) -> None:
+    if is_elsewhere(path):
+        from pipeline.beam.files import write_file
+
+        write_file(path, content)
+        return
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        message = f"cannot be written: {error.strerror}"
+        raise ConfigError([Problem(path, (), message)]) from error
+
+
+def _demo(known: argparse.Namespace, rest: list[str]) -> int:
+    _connect("demo", rest, [])
     for name in DEMO:
         source = CONFIGS / f"{name}.yaml"
         config = load_config(source)
@@ -245,7 +298,8 @@ def _demo(known: argparse.Namespace, _: list[str]) -> int:
     return EXIT_OK
 
 
-def _schema(_: argparse.Namespace, __: list[str]) -> int:
+def _schema(_: argparse.Namespace, rest: list[str]) -> int:
+    _connect("schema", rest, [])
     print(json.dumps(config_schema(), indent=2))
     return EXIT_OK
 
@@ -260,7 +314,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
 }
 
 
-def _refuse_unknown(rest: list[str], command: str) -> None:
+def _refuse_unknown(rest: Sequence[str], command: str) -> None:
     near = nearest(rest[0].partition("=")[0], _options(command))
     hint = f"; did you mean {near}?" if near else ""
     raise ConfigError([Problem("command line", (), f"unknown argument {rest[0]}{hint}")])
@@ -274,8 +328,9 @@ def _options(command: str) -> list[str]:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    # Beam says this at every import without Google's clients, whether or not one needs them.
-    return not record.getMessage().startswith("apitools not found")
+    # Beam says this at every import without Google's clients, whether or not one needs them. What
+    # its S3 logs, with a traceback, is raised too.
+    return record.module != "s3io" and not record.getMessage().startswith("apitools not found")
 
 
 if __name__ == "__main__":

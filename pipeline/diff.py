@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,14 @@ from heads.statistics import Key, State, merge, same
 from pipeline.config import Config
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.estimates import Readings, difference
+from pipeline.finished import read_run
 from pipeline.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
 from pipeline.report.comparison import worse_slices
 from pipeline.report.model import headline, report_order, slice_data, values_data, worse_data
 from pipeline.results import Results, read_model, slice_views
 from pipeline.slicing import SliceTable
 from pipeline.states import unzip_states
+from pipeline.storage import OpenFile, open_here
 
 # Slices that are compared at a time.
 _TOGETHER = 64
@@ -43,27 +44,27 @@ class Run:
     states: Mapping[tuple[str, int], State]
 
 
-def load_run(directory: str) -> Run:
+def load_run(directory: str, open_file: OpenFile = open_here) -> Run:
     """Reads a finished run.
+
+    Args:
+        directory: where it is.
+        open_file: opens a file.
 
     Raises:
         ConfigError: if there is none in the directory, or if it is damaged.
     """
-    path = Path(directory)
-    if not (path / "_SUCCESS").exists():
-        message = "holds no finished run: there is no _SUCCESS in it"
-        raise ConfigError([Problem(directory, (), message)])
+    report_json, states_zip = read_run(directory, ("report.json", "states.zip"), open_file)
     try:
-        report = json.loads((path / "report.json").read_text(encoding="utf-8"))
-        config = Config.model_validate(report["config"])
-        table, parts = unzip_states((path / "states.zip").read_bytes())
+        config = Config.model_validate(json.loads(report_json)["config"])
+        table, parts = unzip_states(states_zip)
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"the run cannot be read, run it again with this release: {error}"
         raise ConfigError([Problem(directory, (), message)]) from error
     pieces: dict[tuple[str, int], list[State]] = {}
     for key, state in sorted(parts.items()):
         pieces.setdefault((key.head, key.statistic), []).append(state)
-    plan = make_plan(config, directory)
+    plan = make_plan(config, directory, open_file)
     if not _fit(plan, pieces):
         message = "holds states that do not fit its report; run it again with this release"
         raise ConfigError([Problem(directory, (), message)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from heads.metrics.base import Metric
@@ -20,6 +19,7 @@ from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import Tolerance
 from pipeline.readers.options import ReadOptions
 from pipeline.slicing import SliceTable
+from pipeline.storage import OpenFile, open_here
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # States are cut into pieces of at most so many bytes, but for a slice that has more. Bundles have
 # a state of the same piece each, and some runners hand those to a worker as one element.
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 2 << 20
 
 CANDIDATE, BASELINE = 0, 1
 
@@ -190,12 +190,13 @@ class StateKey(NamedTuple):
         return f"{self.head}/{self.statistic}/{self.partition}"
 
 
-def make_plan(config: Config, source: str = "config") -> Plan:
+def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_here) -> Plan:
     """The plan of a configuration.
 
     Args:
         config: a checked configuration.
         source: its file name, for messages.
+        open_file: opens the schema that it may name.
 
     Raises:
         ConfigError: if a metric is named that a head does not have, or the schema is malformed.
@@ -211,18 +212,21 @@ def make_plan(config: Config, source: str = "config") -> Plan:
         return Plan(config, heads)
     from pipeline.metadata.checks import row_checks
 
-    schema = _load_schema(config, config.schema_file, source)
+    schema = _load_schema(config.schema_file, config.environment, source, open_file)
     checks = row_checks(schema, config.environment, config.columns())
     return Plan(config, heads, schema=schema, checks=tuple(checks))
 
 
-def _load_schema(config: Config, path: str, source: str) -> schema_pb2.Schema:
+def _load_schema(
+    path: str, environment: str | None, source: str, open_file: OpenFile
+) -> schema_pb2.Schema:
     from pipeline.metadata.schema import parse_schema, schema_problems
 
     try:
-        schema = parse_schema(Path(path).read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            schema = parse_schema(file.read().decode("utf-8"))
         # Refuses an environment that the schema does not have.
-        schema_problems(schema, config.environment, {})
+        schema_problems(schema, environment, {})
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else error
         message = f"{path}: {what}"

@@ -52,7 +52,11 @@ class MergeStates(beam.CombineFn):
 
 def merge_encoded(states: Sequence[bytes]) -> bytes:
     """Encoded states as one; raises as `merge`, `decode` and `encode` do."""
-    return states[0] if len(states) == 1 else encode(merge([decode(state) for state in states]))
+    return (
+        states[0]
+        if len(states) == 1
+        else encode(merge([decode(state, own=True) for state in states]))
+    )
 
 
 class MergeInTree(beam.PTransform):

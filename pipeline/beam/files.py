@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
-from typing import BinaryIO, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from errno import ENOENT
+from functools import lru_cache
+from os import strerror
+from typing import Any, BinaryIO, cast
 
+from apache_beam.io.aws.clients.s3.boto3_client import Client
+from apache_beam.io.aws.s3io import S3IO
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.readers.shards import (
     Listing,
@@ -19,14 +28,32 @@ from pipeline.readers.shards import (
     match_local,
     open_local,
 )
+from pipeline.storage import StorageError
+
+# What is read at a time from an object store, and all of a file that is no larger. Beam's own 16 MB
+# would be fetched for the few bytes of a page's header too.
+BUFFER_BYTES = 1 << 20
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading, as it is stored."""
+    """Opens a file for reading, as it is stored.
+
+    Elsewhere than on this machine, a small file is read at once, and a large one through a buffer.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        StorageError: if it cannot be reached; reading may raise it, too.
+    """
     if is_local(path):
         return open_local(path)
-    stream = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return cast(BinaryIO, stream)
+    with explained(path, reading=True):
+        stream = io.BufferedReader(_Raw(path), BUFFER_BYTES)
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if size > BUFFER_BYTES:
+            return stream
+        with stream:
+            return io.BytesIO(stream.read(size))
 
 
 def list_shards(patterns: Sequence[str]) -> Listing:
@@ -34,33 +61,48 @@ def list_shards(patterns: Sequence[str]) -> Listing:
 
     Raises:
         ValueError: if the name of a file tells no format.
+        StorageError: if files elsewhere cannot be listed.
     """
     matches = list(match_local([pattern for pattern in patterns if is_local(pattern)]))
-    remote = [pattern for pattern in patterns if not is_local(pattern)]
-    results = FileSystems.match(remote) if remote else ()
-    for pattern, result in zip(remote, results, strict=bool(remote)):
-        for found in result.metadata_list:
+    for pattern in patterns:
+        if not is_local(pattern):
+            with explained(pattern):
+                (result,) = FileSystems.match([pattern])
             # Object stores have empty objects in place of directories.
-            if not found.path.endswith("/"):
-                matches.append(Match(pattern, found.path, found.size_in_bytes))
+            matches += [
+                Match(pattern, found.path, found.size_in_bytes)
+                for found in result.metadata_list
+                if not found.path.endswith("/")
+            ]
     return make_listing(patterns, matches)
 
 
 def create_file(path: str) -> BinaryIO:
     """Creates a file, and on this machine the directories above it; it is written as given."""
-    stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return cast(BinaryIO, stream)
+    with explained(path):
+        s3 = _s3(path)
+        if s3 is not None:
+            return cast(BinaryIO, s3.open(path, "wb"))
+        stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return cast(BinaryIO, stream)
 
 
 def read_file(path: str) -> bytes:
-    """The whole content of a file."""
+    """The whole content of a file; raises what `open_file` does."""
     with open_file(path) as stream:
         return stream.read()
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Writes a file in one go."""
-    with create_file(path) as stream:
+    """Writes a file in one go.
+
+    Raises:
+        ValueError: if there is nothing to write: S3 takes no upload in parts that has none.
+        StorageError: if it cannot be written.
+    """
+    if not content:
+        raise ValueError(f"{path}: a file of no bytes cannot be written everywhere")
+    with explained(path), create_file(path) as stream:
         stream.write(content)
 
 
@@ -75,16 +117,120 @@ def replace_file(path: str, content: bytes) -> None:
     os.replace(unfinished, path)
 
 
+def absolute(path: str) -> str:
+    """The path from the root of this machine; that of a file elsewhere is whole."""
+    return os.path.abspath(path) if is_local(path) else path
+
+
 def delete_directory(path: str) -> None:
-    """Deletes a directory with all that is in it, if there is one."""
+    """Deletes a directory with all that is in it, if there is one.
+
+    Raises:
+        StorageError: if files elsewhere cannot be deleted.
+    """
     if is_local(path):
         shutil.rmtree(path, ignore_errors=True)
         return
-    (match,) = FileSystems.match([FileSystems.join(path, "**")])
-    if match.metadata_list:
-        FileSystems.delete([found.path for found in match.metadata_list])
+    with explained(path):
+        (match,) = FileSystems.match([FileSystems.join(path, "**")])
+        if match.metadata_list:
+            FileSystems.delete([found.path for found in match.metadata_list])
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file of this path."""
-    return bool(FileSystems.exists(path))
+    """Whether there is a file of this path.
+
+    Raises:
+        StorageError: if that cannot be found out.
+    """
+    with explained(path):
+        s3 = _s3(path)
+        return bool(FileSystems.exists(path) if s3 is None else s3.exists(path))
+
+
+@contextmanager
+def explained(path: str, *, reading: bool = False) -> Iterator[None]:
+    """Raises what goes wrong with a file as `StorageError`, with its path and the cause.
+
+    Args:
+        path: the file.
+        reading: whether a missing file is `FileNotFoundError`; else it is its bucket that is.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        cause = _cause(error)
+        if reading and (isinstance(cause, FileNotFoundError) or getattr(cause, "code", 0) == 404):
+            raise FileNotFoundError(ENOENT, strerror(ENOENT), path) from error
+        said = getattr(cause, "message", None) or str(cause) or repr(cause)
+        raise StorageError(f"{path}: {said}") from error
+
+
+def _cause(error: Exception) -> Exception:
+    """What Beam wraps: the error of the storage's own client."""
+    details = getattr(error, "exception_details", None)
+    return _cause(next(iter(details.values()))) if details else error
+
+
+def _open_raw(path: str) -> Any:
+    s3 = _s3(path)
+    stream = (
+        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        if s3 is None
+        else s3.open(path, "rb")
+    )
+    # Not through Beam's buffer.
+    return stream.detach() if isinstance(stream, io.BufferedReader) else stream
+
+
+def _s3(path: str) -> S3IO | None:
+    """S3 with the client of this process; None for a path elsewhere.
+
+    Beam makes a client for each call, which takes as long as reading 100,000 rows. A client
+    remembers where it reads, so that this is a copy, on the same connections.
+    """
+    if is_local(path):
+        return None
+    system = FileSystems.get_filesystem(path)
+    return S3IO(copy(_s3_client(system._options))) if system.scheme() == "s3" else None
+
+
+@lru_cache(maxsize=4)
+def _s3_client(options: PipelineOptions) -> Client:
+    return Client(options)
+
+
+class _Raw(io.RawIOBase):
+    """Reads a stream of one of Beam's filesystems, and explains what goes wrong.
+
+    Several clients raise what is an `OSError`, which in a file of this machine means that it is
+    damaged.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stream: Any = _open_raw(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with explained(self._path, reading=True):
+            size: int = self._stream.readinto(buffer)
+        return size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._stream.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._stream.tell())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()

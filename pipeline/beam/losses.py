@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from contextlib import ExitStack
 from types import TracebackType
 
@@ -16,18 +17,30 @@ from pipeline.example_losses import loss_table
 from pipeline.plan import HeadPlan
 from pipeline.readers import WorkItem
 
+_UNFINISHED = ".unfinished-"
+
 
 def list_losses(directory: str) -> list[str]:
     """The files of losses in a directory."""
-    pattern = FileSystems.join(directory, "*", "part-*.parquet")
-    return [found.path for match in FileSystems.match([pattern]) for found in match.metadata_list]
+    return _matching(directory, "part-*.parquet")
+
+
+def remove_unfinished(directory: str) -> None:
+    """Removes what workers that died have left in a directory of losses."""
+    if left := _matching(directory, f"{_UNFINISHED}*"):
+        FileSystems.delete(left)
+
+
+def _matching(directory: str, pattern: str) -> list[str]:
+    matches = FileSystems.match([FileSystems.join(directory, "*", pattern)])
+    return [found.path for match in matches for found in match.metadata_list]
 
 
 class LossWriter:
     """Writes the scored rows of one work item, `DIRECTORY/HEAD/part-NAME.parquet` for each head.
 
     Files are named after the work item, so that a second attempt at it writes the same ones, and
-    they appear when they are whole.
+    they appear when they are whole: several attempts may write at once.
 
     Args:
         directory: where to write.
@@ -37,6 +50,7 @@ class LossWriter:
     def __init__(self, directory: str, item: WorkItem) -> None:
         self._directory = directory
         self._name = f"part-{hashlib.sha256(item.name.encode()).hexdigest()[:16]}.parquet"
+        self._attempt = uuid.uuid4().hex
         self._stack = ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
 
@@ -47,7 +61,7 @@ class LossWriter:
         """Adds a batch."""
         table = loss_table(head, rows, scored)
         if head.name not in self._writers:
-            stream = self._stack.enter_context(create_file(self._path(head.name, ".unfinished-")))
+            stream = self._stack.enter_context(create_file(self._unfinished(head.name)))
             writer = pq.ParquetWriter(stream, table.schema)
             self._writers[head.name] = self._stack.enter_context(writer)
         self._writers[head.name].write_table(table)
@@ -60,11 +74,14 @@ class LossWriter:
     ) -> None:
         self._stack.close()
         for head in self._writers:
-            unfinished = self._path(head, ".unfinished-")
+            unfinished = self._unfinished(head)
             if error is None:
                 FileSystems.rename([unfinished], [self._path(head)])
             else:
                 FileSystems.delete([unfinished])
 
-    def _path(self, head: str, prefix: str = "") -> str:
-        return str(FileSystems.join(self._directory, head, prefix + self._name))
+    def _path(self, head: str) -> str:
+        return str(FileSystems.join(self._directory, head, self._name))
+
+    def _unfinished(self, head: str) -> str:
+        return str(FileSystems.join(self._directory, head, f"{_UNFINISHED}{self._attempt}"))

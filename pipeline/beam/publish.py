@@ -117,7 +117,7 @@ def _publish(
         files[METRICS] = parquet_bytes(metrics_table(plan, results))
         files[STATES] = zip_states(table, states)
         files[MANIFEST] = _json(_manifest(files))
-        files[SUCCESS] = b""
+        files[SUCCESS] = b"\n"
     _replace(output, files)
     return not problems
 
@@ -160,7 +160,7 @@ def _anomalies(total: Facts, tolerance: Tolerance, problems: Sequence[str]) -> b
     text = anomalies_text(
         columns, total.failures, rows=total.rows, problems=problems, warnings=warnings
     )
-    return text.encode()
+    return text.encode() or b"\n"
 
 
 def _data(

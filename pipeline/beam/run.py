@@ -7,7 +7,7 @@ import logging
 import os
 from argparse import ArgumentError
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
@@ -15,13 +15,23 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     DirectOptions,
     FlinkRunnerOptions,
+    GoogleCloudOptions,
     PipelineOptions,
+    PortableOptions,
     StandardOptions,
+    TestOptions,
     _BeamArgumentParser,
 )
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner.fn_runner import (
+    ExtendedProvisionInfo,
+    FnApiRunner,
+)
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
-from pipeline.beam.files import exists, list_shards, open_file, read_file, write_file
-from pipeline.beam.losses import list_losses
+from pipeline.beam.files import absolute, exists, list_shards, open_file, read_file, write_file
+from pipeline.beam.losses import list_losses, remove_unfinished
 from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
 from pipeline.beam.transforms import Evaluate
 from pipeline.beam.work import Work
@@ -36,6 +46,7 @@ from pipeline.readers.shards import Listing
 
 _LOGGER = logging.getLogger(__name__)
 
+_JOB_SERVERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 _IN_PROCESS = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
 # Bundles of a cluster whose size is not known.
 _MANY = 1000
@@ -66,8 +77,21 @@ class RunnerError(Exception):
     """The runner failed; the data and the configuration are not known to be at fault."""
 
 
-def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
-    """Runs a job to its end and returns its report.
+@dataclass(frozen=True)
+class NotRun:
+    """What there is in place of a report, where Beam's options ask for no run, or not to wait.
+
+    Attributes:
+        message: what that is, and where.
+        later: whether there may be a run yet, which needs the work directory.
+    """
+
+    message: str
+    later: bool = True
+
+
+def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
+    """Runs a job to its end and returns its report, or what there is instead.
 
     Raises:
         ConfigError: if the configuration does not fit the files, or the output must not be written.
@@ -76,6 +100,8 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
     """
     # Files are looked for before there is a pipeline, which would do this.
     FileSystems.set_options(options)
+    if options.view_as(StandardOptions).runner not in _IN_PROCESS:
+        job = _from_the_root(job)
     check_output(job)
     try:
         listing = list_files(job.plan, job.inputs, job.source, list_shards, open_file)
@@ -84,13 +110,30 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any]:
         publish_problems(job.output, error.problems)
         raise
     pipeline = build(job, listing, options)
+    instead = _instead_of_a_run(pipeline, options)
+    work = Work(job.output)
+    result = None
     try:
-        pipeline.run().wait_until_finish()
+        result = pipeline.run()
+        if instead is not None:
+            return instead
+        if options.view_as(StandardOptions).no_wait_until_finish and not _ended(result):
+            return NotRun(f"submitted; the report will be in {job.output}")
+        result.wait_until_finish()
     except Exception as error:
         raise RunnerError(f"the runner failed: {error}") from error
     finally:
-        Work(job.output).remove()
-    data = json.loads(read_file(FileSystems.join(job.output, DATA)))
+        # A job that still runs, or is launched later, needs its work directory.
+        later = instead is not None and instead.later
+        if result is None or (not later and _ended(result)):
+            work.remove()
+            if job.example_losses is not None:
+                remove_unfinished(job.example_losses)
+    try:
+        data = json.loads(read_file(FileSystems.join(job.output, DATA)))
+    except FileNotFoundError as error:
+        message = f"the job left no {DATA} in {job.output}; its workers write there by the same path"
+        raise RunnerError(message) from error
     for note in data["notes"]:
         _LOGGER.warning("%s", note)
     if data["problems"]:
@@ -106,7 +149,7 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
     """
     shards = Work(job.output).path("shards.jsonl")
     write_file(shards, write_shards(listing.shards))
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(_runner(options), options)
     evaluated = (
         pipeline
         | "ShardList" >> beam.Create([shards])
@@ -123,6 +166,57 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
     )
     _ = evaluated | "Report" >> Publish(job.plan, job.output, listing.notes)
     return pipeline
+
+
+def _runner(options: PipelineOptions) -> PipelineRunner | None:
+    """The in-process runner, with the options that its worker processes need; None for others.
+
+    Made by name, it gives them none, so that they would not find credentials or endpoints.
+    """
+    if options.view_as(StandardOptions).runner != "FnApiRunner":
+        return None
+    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    return FnApiRunner(
+        provision_info=ExtendedProvisionInfo(
+            beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
+        )
+    )
+
+
+def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> NotRun | None:
+    """What the runner leaves where the options ask for no run; other runners do not heed them."""
+    runner = type(pipeline.runner).__name__
+    template = options.view_as(GoogleCloudOptions).template_location
+    program = options.view_as(PortableOptions).output_executable_path
+    later = "nothing is evaluated before it is launched"
+    if runner == "DataflowRunner" and options.view_as(TestOptions).dry_run:
+        message = "the job is valid; this was a dry run, and nothing was submitted"
+        return NotRun(message, later=False)
+    if runner == "DataflowRunner" and template:
+        return NotRun(f"template written to {template}; {later}")
+    if runner in _JOB_SERVERS and program:
+        return NotRun(f"program written to {program}; {later}")
+    return None
+
+
+def _ended(result: PipelineResult) -> bool:
+    """Whether a job is known to have ended."""
+    try:
+        return bool(PipelineState.is_terminal(result.state))
+    except Exception:
+        # The runner cannot be reached; the job may run on.
+        return False
+
+
+def _from_the_root(job: Job) -> Job:
+    """The job with paths that mean the same to workers, which start in directories of their own."""
+    losses = job.example_losses
+    return replace(
+        job,
+        inputs=[absolute(path) for path in job.inputs],
+        output=absolute(job.output),
+        example_losses=None if losses is None else absolute(losses),
+    )
 
 
 def _bundles(options: PipelineOptions) -> int:

@@ -324,7 +324,7 @@ def _level(element: tuple[Key, bytes], shifts: Mapping[tuple[str, int], int]) ->
     key, state = StateKey(*element[0]), element[1]
     if encoded_shift(state) >= shifts.get((key.head, key.statistic), 0):
         return element
-    return element[0], encode(level(key, decode(state), shifts))
+    return element[0], encode(level(key, decode(state, own=True), shifts))
 
 
 def _by_piece(element: tuple[Key, bytes]) -> tuple[tuple[str, int], tuple[int, bytes]]:
@@ -337,5 +337,5 @@ def _compute(
 ) -> Piece:
     (head, partition), states = element
     encoded = dict(states)
-    decoded = {statistic: decode(state) for statistic, state in encoded.items()}
+    decoded = {number: decode(state, own=True) for number, state in encoded.items()}
     return Piece(head, partition, compute(plan, table, head, decoded), encoded)

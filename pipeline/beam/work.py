@@ -6,6 +6,7 @@ large; and what a driver knows of all shards must not be in the graph.
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +15,9 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipeline.beam.files import delete_directory, read_file, replace_file
 from pipeline.readers.threads import in_threads
+from pipeline.storage import StorageError
 
+_LOGGER = logging.getLogger(__name__)
 _THREADS = 8
 
 
@@ -43,8 +46,11 @@ class Work:
         return path
 
     def remove(self) -> None:
-        """Removes the directory, if there is one."""
-        delete_directory(self.directory)
+        """Removes the directory, if there is one; that it cannot be is no failure of the run."""
+        try:
+            delete_directory(self.directory)
+        except StorageError as error:
+            _LOGGER.warning("%s; delete what is left in %s", error, self.directory)
 
 
 def load(paths: Sequence[str]) -> Iterator[Any]:

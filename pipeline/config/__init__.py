@@ -5,7 +5,6 @@ of them.
 """
 
 import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -25,6 +24,7 @@ from pipeline.config.heads import HeadConfig
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.config.slices import Confidence, Slices, slice_columns
 from pipeline.config.yaml_loader import MAX_BYTES, read_document
+from pipeline.storage import OpenFile, open_here
 
 Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
 HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -159,22 +159,26 @@ class Config(Model):
         return self.model_dump(mode="json")
 
 
-def load_config(path: str | os.PathLike[str]) -> Config:
+def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_here) -> Config:
     """Read a configuration from a YAML file.
+
+    `open_file` opens it, and the problem statement that it may name.
 
     Raises `ConfigError` with every problem that the file has.
     """
     source = os.fspath(path)
     try:
-        with Path(source).open("rb") as file:
+        with open_file(source) as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
-    return _parse(content, source)
+    return _parse(content, source, open_file)
 
 
-def parse_config(text: str, source: str) -> Config:
+def parse_config(text: str, source: str, open_file: OpenFile = open_here) -> Config:
     """Read a configuration from YAML text; `source` names it in errors.
+
+    `open_file` opens the problem statement that it may name.
 
     Raises `ConfigError` with every problem that the text has.
 
@@ -184,7 +188,7 @@ def parse_config(text: str, source: str) -> Config:
     ...     print(error)
     c.yaml:1:30: heads.spam.logit: unknown key 'logit'; did you mean 'logits'?
     """
-    return _parse(text.encode("utf-8", "surrogatepass"), source)
+    return _parse(text.encode("utf-8", "surrogatepass"), source, open_file)
 
 
 def config_schema() -> dict[str, Any]:
@@ -192,12 +196,12 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
 
 
-def _parse(content: bytes, source: str) -> Config:
+def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
     document = read_document(content, source)
     problems = list(document.problems)
     data = {} if document.data is None else document.data
     if isinstance(data, dict) and isinstance(data.get("problem_statement"), str):
-        data = {**data, "heads": _stated_heads(data, source)}
+        data = {**data, "heads": _stated_heads(data, source, open_file)}
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
@@ -207,13 +211,14 @@ def _parse(content: bytes, source: str) -> Config:
     return config
 
 
-def _stated_heads(data: dict[str, Any], source: str) -> dict[str, Any]:
+def _stated_heads(data: dict[str, Any], source: str, open_file: OpenFile) -> dict[str, Any]:
     """The heads of a configuration and of the problem statement that it names."""
     from pipeline.metadata.problem_statement import heads_from, merge_heads
 
     path, given = data["problem_statement"], data.get("heads")
     try:
-        stated = heads_from(Path(path).read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            stated = heads_from(file.read().decode("utf-8"))
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else error
         problem = Problem(source, ("problem_statement",), f"{path}: {what}")

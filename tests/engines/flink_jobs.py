@@ -1,0 +1,67 @@
+"""What Flink's REST API tells of the jobs of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.engines.flink_cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Task:
+    """One part of a stage, at its latest attempt.
+
+    Attributes:
+        task_manager: which TaskManager runs or ran it.
+        status: `RUNNING`, `FINISHED`, ...
+        attempt: 0, or how often it was started again.
+        records: how many elements it has read.
+    """
+
+    task_manager: str
+    status: str
+    attempt: int
+    records: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a cluster."""
+
+    cluster: Cluster
+    id: str
+
+    def tasks(self, step: str) -> list[Task]:
+        """The tasks of the stages that a step of the pipeline is part of."""
+        found = []
+        for vertex in self._ask()["vertices"]:
+            if step in vertex["name"]:
+                told = self._ask(f"/vertices/{vertex['id']}")["subtasks"]
+                found += [_task(own) for own in told]
+        return found
+
+    def attempts(self) -> int:
+        """The most often that any task of the job was started again."""
+        vertices = [own["id"] for own in self._ask()["vertices"]]
+        subtasks = [own for v in vertices for own in self._ask(f"/vertices/{v}")["subtasks"]]
+        return max(own["attempt"] for own in subtasks)
+
+    def failures(self) -> list[str]:
+        """What tasks failed with, the latest first."""
+        history = self._ask("/exceptions")["exceptionHistory"]["entries"]
+        return [entry["exceptionName"] for entry in history]
+
+    def _ask(self, path: str = "") -> Any:
+        return self.cluster.ask(f"/jobs/{self.id}{path}")
+
+
+def jobs(cluster: Cluster) -> list[Job]:
+    """The jobs that the cluster knows, the latest last."""
+    told = cluster.ask("/jobs/overview")["jobs"]
+    return [Job(cluster, own["jid"]) for own in sorted(told, key=lambda own: own["start-time"])]
+
+
+def _task(told: dict[str, Any]) -> Task:
+    records = told["metrics"]["read-records"]
+    return Task(told["taskmanager-id"], told["status"], told["attempt"], records)
