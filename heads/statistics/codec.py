@@ -252,11 +252,10 @@ class _Reader:
         self._at = end
         if width in _NATIVE:
             return stored.view(_NATIVE[width]).ravel().astype(np.int64)
-        whole = np.empty((rows, 8), np.uint8)
-        whole[:, :width] = stored
-        # Sign extension: the highest stored bit fills the bytes above.
-        whole[:, width:] = np.where(stored[:, -1:] >= 128, 255, 0)
-        return whole.view("<i8").ravel().astype(np.int64, copy=False)
+        whole = np.zeros((rows, 8), np.uint8)
+        whole[:, 8 - width :] = stored
+        # A shift to the right fills the bytes above with the sign.
+        return whole.view("<i8").ravel().astype(np.int64, copy=False) >> 8 * (8 - width)
 
     def take_all(self, name: str) -> list[Ints]:
         columns = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from argparse import ArgumentError
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,11 +22,15 @@ from apache_beam.options.pipeline_options import (
     TestOptions,
     _BeamArgumentParser,
 )
-from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.portability.api import (
+    beam_job_api_pb2,
+    beam_provision_api_pb2,
+)
 from apache_beam.runners.portability.fn_api_runner.fn_runner import (
     ExtendedProvisionInfo,
     FnApiRunner,
 )
+from apache_beam.runners.portability.job_server import ExternalJobServer
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
@@ -132,7 +136,7 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
     try:
         data = json.loads(read_file(FileSystems.join(job.output, DATA)))
     except FileNotFoundError as error:
-        message = f"the job left no {DATA} in {job.output}; its workers write there by the same path"
+        message = f"the job left no {DATA} in {job.output}; do workers know it by that path?"
         raise RunnerError(message) from error
     for note in data["notes"]:
         _LOGGER.warning("%s", note)
@@ -219,6 +223,27 @@ def _from_the_root(job: Job) -> Job:
     )
 
 
+def add_server_options(parser: ArgumentParser, given: PortableOptions) -> None:
+    """Adds what only a job server knows, such as the options of Flink; Beam asks it in this way.
+
+    Raises:
+        ConfigError: if there is no job server.
+    """
+    endpoint, patience = given.job_endpoint, given.job_server_timeout
+    request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+    try:
+        jobs = ExternalJobServer(endpoint, patience).start()
+        described = jobs.DescribePipelineOptions(request, timeout=patience)
+    except Exception as error:
+        message = f"no job server answered at {endpoint} within {patience} s: {error!r}"
+        raise ConfigError([Problem("--job_endpoint", (), message)]) from error
+    known = {text for action in parser._actions for text in action.option_strings}
+    for option in described.options:
+        if f"--{option.name}" not in known:
+            flag = option.type == beam_job_api_pb2.PipelineOptionType.BOOLEAN
+            parser.add_argument(f"--{option.name}", action="store_true" if flag else "append")
+
+
 def _bundles(options: PipelineOptions) -> int:
     """From how many bundles states may come: as many as slots or workers, where that is known."""
     if options.view_as(StandardOptions).runner in _IN_PROCESS:
@@ -276,7 +301,12 @@ def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineO
         options._add_argparse_args(parser)
     try:
         _, unknown = parser.parse_known_args(list(arguments))
-    except ArgumentError as error:
+        given = PipelineOptions(list(arguments)).view_as(PortableOptions)
+        if unknown and given.job_endpoint not in (None, "embed"):
+            add_server_options(parser, given)
+            _, unknown = parser.parse_known_args(list(arguments))
+    except (ArgumentError, AttributeError, TypeError, ValueError) as error:
+        # Some of Beam's options parse their values after the parser has checked them.
         raise ConfigError([Problem("command line", (), str(error))]) from error
     known = [*own, *(text for action in parser._actions for text in action.option_strings)]
     problems = []

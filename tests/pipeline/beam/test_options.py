@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 from apache_beam.options.value_provider import ValueProvider
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,3 +192,77 @@ def test_options_given_are_not_changed() -> None:
     arguments = ["--experiments=a", "--parallelism", "4"]
     beam_options(arguments)
     assert arguments == ["--experiments=a", "--parallelism", "4"]
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--sdk_harness_log_level_overrides=true",
+        "--gcs_custom_audit_entries=x",
+        "--gcs_custom_audit_entries=3",
+    ],
+)
+def test_values_that_beam_parses_late_are_refused(argument: str) -> None:
+    with pytest.raises(ConfigError):
+        beam_options([argument])
+
+
+KINDS = beam_job_api_pb2.PipelineOptionType
+SERVED = {
+    "checkpointing_interval": KINDS.INTEGER,
+    "object_reuse": KINDS.BOOLEAN,
+    "files": KINDS.ARRAY,
+    "parallelism": KINDS.INTEGER,
+}
+
+
+def describe(server: object, request: object, context: object) -> object:
+    return beam_job_api_pb2.DescribePipelineOptionsResponse(
+        options=[
+            beam_job_api_pb2.PipelineOptionDescriptor(name=name, type=kind)
+            for name, kind in SERVED.items()
+        ]
+    )
+
+
+class JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
+    """Knows options of a runner that is not of Python."""
+
+    DescribePipelineOptions = describe
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(JobServer(), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    yield f"localhost:{port}"
+    server.stop(None).wait()
+
+
+OF_THE_SERVER = ["--checkpointing_interval=1000", "--object_reuse", "--files=a", "--files=b"]
+
+
+def test_options_of_a_job_server_reach_it(endpoint: str) -> None:
+    where = [f"--job_endpoint={endpoint}", "--runner=PortableRunner", "--parallelism=3"]
+    options = beam_options([*where, *OF_THE_SERVER])
+    with grpc.insecure_channel(endpoint) as channel:
+        jobs = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        sent = JobServiceHandle(jobs, options).get_pipeline_options()
+    assert sent["beam:option:checkpointing_interval:v1"] == "1000"
+    assert sent["beam:option:object_reuse:v1"] is True
+    assert list(sent["beam:option:files:v1"]) == ["a", "b"]
+    assert sent["beam:option:parallelism:v1"] == "3"
+
+
+def test_misspelt_options_of_a_job_server_are_refused(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match="did you mean --checkpointing_interval"):
+        beam_options([f"--job_endpoint={endpoint}", "--checkpoint_interval=1"])
+
+
+def test_options_of_a_job_server_need_one() -> None:
+    with pytest.raises(ConfigError, match="unknown argument --checkpointing_interval"):
+        beam_options(OF_THE_SERVER[:1])
+    with pytest.raises(ConfigError, match="no job server answered at localhost:1 within 1 s"):
+        beam_options(["--job_endpoint=localhost:1", "--job_server_timeout=1", *OF_THE_SERVER])

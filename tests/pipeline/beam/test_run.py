@@ -1,0 +1,93 @@
+"""The pipeline of a job: how large it is, and what reaches the workers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.beam.losses import list_losses, remove_unfinished
+from pipeline.beam.run import Job, _bundles, _from_the_root, build
+from pipeline.beam.work import Work, load
+from pipeline.readers.shard_list import parse_shards
+from pipeline.readers.shards import Listing, make_shard
+from tests.pipeline.tables import PLAIN, plan_of
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(plan_of(PLAIN), "c.yaml", ["in/*"], str(tmp_path / "out"))
+
+
+def listing_of(count: int) -> Listing:
+    paths = (
+        f"in/{number:06}.{'parquet' if number % 3 else 'tfrecord.gz'}" for number in range(count)
+    )
+    return Listing(tuple(make_shard(path, 7, rows=number) for number, path in enumerate(paths)))
+
+
+def test_the_graph_does_not_grow_with_the_shards(job: Job) -> None:
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    graphs = []
+    for count in (3, 100_000):
+        listing = listing_of(count)
+        graph = build(job, listing, options).to_runner_api().SerializeToString()
+        graphs.append(len(graph))
+        # They are in the list, a few in each line.
+        lines = Path(Work(job.output).path("shards.jsonl")).read_bytes().splitlines()
+        found = [parse_shards(line) for line in lines]
+        assert tuple(shard for own in found for shard in own) == listing.shards
+        assert max(map(len, found)) <= 32
+        assert len(found) >= min(count, 64)
+    assert abs(graphs[1] - graphs[0]) < 100
+
+
+def test_paths_are_told_from_the_root(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = replace(job, inputs=["a/*", "s3://b/*"], output="out", example_losses="gs://b/losses")
+    found = _from_the_root(own)
+    assert found.inputs == [f"{tmp_path}/a/*", "s3://b/*"]
+    assert (found.output, found.example_losses) == (f"{tmp_path}/out", "gs://b/losses")
+    assert _from_the_root(replace(own, example_losses=None)).example_losses is None
+
+
+@pytest.mark.parametrize(
+    ("options", "bundles"),
+    [
+        (["--runner=FnApiRunner"], 1),
+        (["--runner=FnApiRunner", "--direct_num_workers=3"], 3),
+        (["--runner=FlinkRunner", "--parallelism=8"], 8),
+        (["--runner=FlinkRunner"], 1000),
+        (["--runner=DataflowRunner"], 1000),
+    ],
+)
+def test_states_come_from_so_many_bundles(options: list[str], bundles: int) -> None:
+    assert _bundles(PipelineOptions(options)) == bundles
+
+
+def test_what_is_kept_is_loaded_in_order(tmp_path: Path) -> None:
+    work = Work(str(tmp_path))
+    paths = [work.keep(f"{number}.facts", {number: "x"}) for number in range(20)]
+    # A second attempt.
+    assert work.keep("3.facts", {3: "x"}) == paths[3]
+    assert list(load(paths[::-1])) == [{number: "x"} for number in range(19, -1, -1)]
+    assert len(list(Path(work.directory).iterdir())) == 20
+    work.remove()
+    work.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_dead_workers_left_of_losses_goes(tmp_path: Path) -> None:
+    for name in ("h/part-1.parquet", "h/.unfinished-a", "k/.unfinished-b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    remove_unfinished(str(tmp_path))
+    remove_unfinished(str(tmp_path))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [
+        tmp_path / "h/part-1.parquet"
+    ]
+    assert list_losses(str(tmp_path)) == [str(tmp_path / "h/part-1.parquet")]
