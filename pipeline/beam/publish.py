@@ -117,6 +117,7 @@ def _publish(
         files[METRICS] = parquet_bytes(metrics_table(plan, results))
         files[STATES] = zip_states(table, states)
         files[MANIFEST] = _json(_manifest(files))
+        # Not empty: S3 takes no upload in parts that is.
         files[SUCCESS] = b"\n"
     _replace(output, files)
     return not problems

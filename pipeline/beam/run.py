@@ -113,11 +113,10 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
     except BadData as error:
         publish_problems(job.output, error.problems)
         raise
-    pipeline = build(job, listing, options)
-    instead = _instead_of_a_run(pipeline, options)
-    work = Work(job.output)
-    result = None
+    instead = result = None
     try:
+        pipeline = build(job, listing, options)
+        instead = _instead_of_a_run(pipeline, options)
         result = pipeline.run()
         if instead is not None:
             return instead
@@ -130,7 +129,7 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
         # A job that still runs, or is launched later, needs its work directory.
         later = instead is not None and instead.later
         if result is None or (not later and _ended(result)):
-            work.remove()
+            Work(job.output).remove()
             if job.example_losses is not None:
                 remove_unfinished(job.example_losses)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import cli
+from pipeline.beam import access
 from tests.e2e.conftest import Run, make_rows
+from tests.pipeline.beam import memory_files
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 CONFIG = "heads: {click: {type: binary, logits: logit, label: label, weight: weight}}"
@@ -268,3 +271,80 @@ def test_a_run_that_finds_no_data_leaves_the_data_report_and_may_be_run_again(
     assert problem.startswith("no file matches")
     assert run(files, out, config=CONFIG) == 0
     assert run(files, out, config=CONFIG) == 2
+
+
+@pytest.fixture
+def elsewhere(files: str, tmp_path: Path) -> Iterator[dict[str, bytes]]:
+    """Files of another filesystem by path: those of `files`, and a configuration."""
+    memory_files.FILES.clear()
+    for path in (tmp_path / "data").iterdir():
+        memory_files.FILES[f"mem://b/data/{path.name}"] = path.read_bytes()
+    memory_files.FILES["mem://b/config.yaml"] = DIFF.replace("SCORE", "logits: logit").encode()
+    yield memory_files.FILES
+    memory_files.FILES.clear()
+
+
+def test_everything_may_be_elsewhere(
+    files: str,
+    tmp_path: Path,
+    run: Run,
+    elsewhere: dict[str, bytes],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert run(files, out, config=elsewhere["mem://b/config.yaml"].decode()) == 0
+    printed = capsys.readouterr().out
+    places = ["--config", "mem://b/config.yaml", "--input", "mem://b/data/*.parquet"]
+    assert cli.main(["validate", *places]) == 0
+    assert "3 files" in capsys.readouterr().out
+    command = ["run", *places, "--output", "mem://b/out"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == printed.replace(str(out), "mem://b/out")
+    written = {path for path in elsewhere if path.startswith("mem://b/out/")}
+    assert written == {f"mem://b/out/{path.name}" for path in out.iterdir()}
+    for name in ("report.json", "metrics.parquet", "states.zip", "statistics.pb"):
+        assert elsewhere[f"mem://b/out/{name}"] == (out / name).read_bytes()
+    assert cli.main(["show", "mem://b/out/"]) == 0
+    assert capsys.readouterr().out in printed
+    assert cli.main(["diff", "mem://b/out", str(out), "--output", "mem://b/diff.json"]) == 0
+    assert "written to mem://b/diff.json" in capsys.readouterr().out
+    assert json.loads(elsewhere["mem://b/diff.json"])["headcount_diff"] == 1
+    assert cli.main(command) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "expected"),
+    [
+        ("show mem://b/none", 2, "there is no _SUCCESS"),
+        ("show mem://closed/out", 2, "is not yours; check the address"),
+        ("show mem://b/none --derect_num_workers=1", 2, "did you mean --direct_num_workers"),
+        ("validate --config mem://b/none.yaml", 2, "cannot be read: No such file"),
+        ("run --config mem://b/config.yaml --input mem://b/none* --output OUT", 4, "no file match"),
+        (
+            "run --config mem://b/config.yaml --input FILES --output mem://closed/out",
+            2,
+            "not yours",
+        ),
+    ],
+)
+def test_what_is_not_to_be_had_elsewhere(
+    command: str,
+    code: int,
+    expected: str,
+    files: str,
+    tmp_path: Path,
+    elsewhere: dict[str, bytes],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = command.replace("FILES", files).replace("OUT", str(tmp_path / "out"))
+    assert cli.main(command.split()) == code
+    assert expected in capsys.readouterr().err
+
+
+def test_a_filesystem_that_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(access, "find_spec", lambda name: None)
+    assert cli.main(["show", "s3://bucket/out"]) == 2
+    assert "pip install 'headcount[aws]'" in capsys.readouterr().err

@@ -1,56 +1,41 @@
-"""The built package, installed into an empty environment away from the source tree."""
+"""The built packages, installed into an empty environment away from the source tree."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import shutil
 import sys
-import venv
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-    "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-}
+from tests.packaging.programs import ROOT, call, install
 
 pytestmark = pytest.mark.packaging
 
-
-def call(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist as `build` does."""
-    out = tmp_path_factory.mktemp("dist")
-    call(sys.executable, "-m", "build", "--outdir", out, ROOT, cwd=out)
-    return next(out.glob("*.whl"))
+PACKAGES = ("heads", "pipeline", "configs")
+# What a build adds: `.gitignore` tells the builder what to leave out.
+ADDED = {"PKG-INFO", "pyproject.toml", ".gitignore"}
+SUITE = ("tests/golden", "tests/e2e/test_cli.py", "tests/e2e/test_real_data.py")
+"""What runs against the wheel: figures and whole runs. The rest takes minutes, and some of it is of
+the tree itself (architecture, benchmarks, docs, packaging)."""
 
 
-@pytest.fixture(scope="module")
-def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with nothing but the wheel and what it asks for."""
-    directory = tmp_path_factory.mktemp("installed")
-    venv.create(directory, with_pip=True)
-    call(directory / "bin" / "pip", "install", "--quiet", wheel, cwd=directory)
-    return directory / "bin"
+def tracked(*names: str) -> set[str]:
+    return set(call("git", "ls-files", *names, cwd=ROOT).split("\n")) - {""}
 
 
 def test_wheel_is_complete_and_has_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    tracked = call("git", "ls-files", "heads", "pipeline", "configs", cwd=ROOT).split("\n")
-    assert names == {name for name in tracked if name}
+    assert names == tracked(*PACKAGES)
+
+
+def test_sdist_is_complete_and_has_nothing_else(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names == tracked(*PACKAGES, "README.md", "CHANGELOG.md") | ADDED
 
 
 def test_demo_runs_from_the_installed_wheel(programs: Path, tmp_path: Path) -> None:
@@ -66,3 +51,22 @@ def test_dependencies_are_declared(programs: Path, tmp_path: Path) -> None:
     assert "No broken requirements" in call(programs / "pip", "check", cwd=tmp_path)
     code = "import heads, pipeline.beam.run; print(heads.__file__)"
     assert str(ROOT) not in call(programs / "python", "-c", code, cwd=tmp_path)
+
+
+def test_suite_passes_against_the_installed_wheel(programs: Path, tmp_path: Path) -> None:
+    """The tests run where there are no sources; those of the sources themselves are left out."""
+    tools = install(
+        tmp_path / "tools", "pytest", "hypothesis", "scikit-learn", upon=programs.parent
+    )
+    away = tmp_path / "away"
+    away.mkdir()
+    for name in tracked("tests", "configs", "pyproject.toml"):
+        (away / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, away / name)
+    code = "import heads, pipeline; print(heads.__file__, pipeline.__file__)"
+    for place in call(tools / "python", "-c", code, cwd=away).split():
+        assert Path(place).is_relative_to(programs.parent)
+    options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib")
+    printed = call(tools / "python", "-m", "pytest", *options, *SUITE, cwd=away)
+    assert " passed" in printed
+    assert "skipped" not in printed

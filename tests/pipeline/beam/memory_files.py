@@ -1,0 +1,121 @@
+"""A filesystem of Beam that keeps files in memory, under mem://, as object stores keep theirs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from apache_beam.io.filesystem import (
+    BeamIOError,
+    CompressionTypes,
+    FileMetadata,
+    FileSystem,
+)
+
+FILES: dict[str, bytes] = {}
+
+
+class Refused(Exception):
+    """What the client of a store raises."""
+
+
+class _Upload(io.BytesIO):
+    """A file that is there when it is closed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def close(self) -> None:
+        if not self.closed:
+            FILES[self._path] = self.getvalue()
+        super().close()
+
+
+class MemoryFiles(FileSystem):
+    """Files in memory; those of the bucket `closed` are refused.
+
+    `on_exists` is called with every path that is asked for.
+    """
+
+    on_exists: Callable[[str], object] = staticmethod(lambda path: None)
+
+    @classmethod
+    def scheme(cls) -> str:
+        return "mem"
+
+    def join(self, basepath: str, *paths: str) -> str:
+        return "/".join([basepath.rstrip("/"), *paths])
+
+    def split(self, path: str) -> tuple[str, str]:
+        head, _, tail = path.rpartition("/")
+        return head, tail
+
+    def mkdirs(self, path: str) -> None:
+        raise NotImplementedError
+
+    def has_dirs(self) -> bool:
+        return False
+
+    def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
+        _check(dir_or_prefix)
+        for path in sorted(FILES):
+            if path.startswith(dir_or_prefix):
+                yield FileMetadata(path, len(FILES[path]))
+
+    def create(
+        self,
+        path: str,
+        mime_type: str = "",
+        compression_type: str = CompressionTypes.AUTO,
+    ) -> BinaryIO:
+        _check(path)
+        assert compression_type == CompressionTypes.UNCOMPRESSED
+        return _Upload(path)
+
+    def open(
+        self,
+        path: str,
+        mime_type: str = "",
+        compression_type: str = CompressionTypes.AUTO,
+    ) -> BinaryIO:
+        _check(path)
+        assert compression_type == CompressionTypes.UNCOMPRESSED
+        if path not in FILES:
+            raise FileNotFoundError(2, f"Not found: {path}")
+        return io.BytesIO(FILES[path])
+
+    def copy(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
+        raise NotImplementedError
+
+    def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
+        for source, destination in zip(source_file_names, destination_file_names, strict=True):
+            FILES[destination] = FILES.pop(source)
+
+    def exists(self, path: str) -> bool:
+        _check(path)
+        self.on_exists(path)
+        return path in FILES
+
+    def size(self, path: str) -> int:
+        return len(FILES[path])
+
+    def last_updated(self, path: str) -> float:
+        raise NotImplementedError
+
+    def metadata(self, path: str) -> FileMetadata:
+        raise NotImplementedError
+
+    def checksum(self, path: str) -> str:
+        raise NotImplementedError
+
+    def delete(self, paths: list[str]) -> None:
+        for path in paths:
+            _check(path)
+            del FILES[path]
+
+
+def _check(path: str) -> None:
+    if path.startswith("mem://closed/"):
+        raise BeamIOError("Operation failed", {path: Refused(f"{path} is not yours")})

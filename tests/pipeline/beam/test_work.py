@@ -1,0 +1,41 @@
+"""The work directory of a run."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from pipeline.beam import work
+from pipeline.beam.files import exists
+from pipeline.beam.work import Work, load
+from pipeline.storage import StorageError
+
+
+@pytest.mark.parametrize("store", ["here", "elsewhere"])
+def test_what_is_kept_is_loaded_and_removed(
+    store: str, tmp_path: Path, memory: dict[str, bytes]
+) -> None:
+    own = Work(str(tmp_path / "out") if store == "here" else "mem://b/out")
+    values = [{"number": number} for number in range(20)]
+    paths = [own.keep(f"{value['number']}.facts", value) for value in values]
+    assert own.keep("0.facts", values[0]) == paths[0]
+    assert list(load(paths[::-1])) == values[::-1]
+    own.remove()
+    assert not any(map(exists, paths))
+    own.remove()
+
+
+def test_what_cannot_be_removed_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: str) -> None:
+        raise StorageError(f"{path}: Forbidden")
+
+    monkeypatch.setattr(work, "delete_directory", refuse)
+    with caplog.at_level(logging.WARNING):
+        Work("mem://b/out").remove()
+    assert caplog.messages == [
+        "mem://b/out/.work: Forbidden; delete what is left in mem://b/out/.work"
+    ]
