@@ -23,6 +23,7 @@ test-engines: $(VENV)/installed-engines
 	$(BIN)/python -m pytest -m engines tests/engines
 
 dist: $(VENV)/installed-dev
+	rm -rf dist
 	$(BIN)/python -m build
 
 docs: $(VENV)/installed-dev

@@ -47,6 +47,7 @@ from pipeline.plan import Plan
 from pipeline.readers.footers import records_looked_at
 from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing
+from pipeline.storage import StorageError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -123,6 +124,8 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
         if options.view_as(StandardOptions).no_wait_until_finish and not _ended(result):
             return NotRun(f"submitted; the report will be in {job.output}")
         result.wait_until_finish()
+    except StorageError:
+        raise
     except Exception as error:
         raise RunnerError(f"the runner failed: {error}") from error
     finally:

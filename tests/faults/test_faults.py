@@ -75,7 +75,7 @@ def test_what_is_wrong_is_said(
             assert re.search(value, found) if isinstance(value, str) else found == value
         lost = any(shard["lost"] for shard in data["shards"])
         bad = any(shard["bad_rows"] for shard in data["shards"])
-        assert bool((tmp_path / "out" / "anomalies.pbtxt").read_text()) == (lost or bad)
+        assert bool((tmp_path / "out" / "anomalies.pbtxt").read_text().strip()) == (lost or bad)
     elif fault.exit == DATA:
         assert left == {"data.json", "anomalies.pbtxt"}
         problems = json.loads((tmp_path / "out" / "data.json").read_text())["problems"]
