@@ -1,4 +1,9 @@
-"""The engines that the suite runs on, brought once from the registries into a directory of ours."""
+"""The engines that the suite runs on, brought once from the registries into a directory of ours.
+
+    python -m tests.engines.installing
+
+brings them before they are needed.
+"""
 
 from __future__ import annotations
 
@@ -143,3 +148,9 @@ def _manifest_lines(attributes: dict[str, str]) -> Iterable[str]:
         yield line[:70] + "\r\n"
         for start in range(70, len(line), 69):
             yield " " + line[start : start + 69] + "\r\n"
+
+
+if __name__ == "__main__":
+    job_server()
+    for module in (BOOT, PRISM):
+        go_program(module)
