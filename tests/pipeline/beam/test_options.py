@@ -156,8 +156,12 @@ def test_options_of_a_cluster_reach_beam_unchanged(arguments: list[str]) -> None
     same_but_for_the_runner(arguments)
 
 
+# A job server is asked for what it knows of a misspelt option; there is none, and waiting is long.
+OF_NO_SERVER = option().filter(lambda given: not given[0].startswith("--job_endpoint"))
+
+
 @law
-@given(lists(option()), st.sampled_from(ACTIONS), st.integers(0, 60), st.sampled_from("xq9"))
+@given(lists(OF_NO_SERVER), st.sampled_from(ACTIONS), st.integers(0, 60), st.sampled_from("xq9"))
 def test_misspelt_options_are_refused(
     arguments: list[str], action: argparse.Action, place: int, letter: str
 ) -> None:
