@@ -29,7 +29,7 @@ from pipeline.config import parse_config
 from pipeline.counting import CountingPass, decide_slices
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan, StateKey, make_plan
-from pipeline.readers.shards import open_local
+from pipeline.storage import open_local
 
 ROWS = 50_000
 DISTINCT = 8

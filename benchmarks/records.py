@@ -32,7 +32,8 @@ KINDS = ("fixed", "ragged")
 OURS = """
 import sys, time
 from pipeline.readers import read_rows, WorkItem
-from pipeline.readers.shards import make_shard, open_local
+from pipeline.readers.shards import make_shard
+from pipeline.storage import open_local
 item = WorkItem(make_shard(sys.argv[1], 0))
 columns = ["country", "label", "logits", "user_age", "weight"]
 for _ in range(2):
@@ -62,7 +63,8 @@ print(rows / seconds / 1000)
 PEAK = """
 import resource, sys
 from pipeline.readers import read_rows, WorkItem
-from pipeline.readers.shards import make_shard, open_local
+from pipeline.readers.shards import make_shard
+from pipeline.storage import open_local
 item = WorkItem(make_shard(sys.argv[1], 0))
 rows = sum(len(rows) for rows in read_rows(item, ["label", "weight"], 1 << 17, open_local))
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -16,7 +16,7 @@ from pipeline.extract import type_problems
 from pipeline.facts import BadData
 from pipeline.folds import folds_by_key
 from pipeline.plan import Plan
-from pipeline.readers import OpenFile, Shard, read_columns
+from pipeline.readers import Shard, read_columns
 from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import (
     Alike,
@@ -31,6 +31,7 @@ from pipeline.readers.listing import check_listing
 from pipeline.readers.manifest import check_manifest, read_manifest
 from pipeline.readers.shards import Listing, make_shard
 from pipeline.slicing import check_slice_type
+from pipeline.storage import OpenFile
 from pipeline.where import keep_mask
 
 # So many files are looked at before a run starts; all of them are when it has.

@@ -17,7 +17,7 @@ from pipeline.config import Config, config_schema, load_config
 from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.finished import read_run
-from pipeline.storage import OpenFile, StorageError, is_elsewhere, open_here
+from pipeline.storage import OpenFile, StorageError, is_local, open_local
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="show what bad rows hold, which may be personal data",
     )
-    validate = command("validate", "Check a configuration, and the first file against it.")
+    validate = command("validate", "Check a configuration, and all files against it.")
     _add_job(validate)
     show = command("show", "Print the report of a finished run.")
     show.add_argument("directory", metavar="DIR", help="the output of a run")
@@ -142,7 +142,8 @@ def _evaluate(
     """The report, which is printed; or the exit code of a failure, which is explained."""
     _import_beam()
     from pipeline.beam.access import connect
-    from pipeline.beam.run import Job, NotRun, RunnerError, beam_options, run
+    from pipeline.beam.options import beam_options
+    from pipeline.beam.run import Job, NotRun, RunnerError, run
     from pipeline.facts import BadData
     from pipeline.plan import make_plan
     from pipeline.report.table import render
@@ -185,8 +186,8 @@ def _opener(command: str, rest: Sequence[str]) -> OpenFile:
     """Opens files wherever they are; only for those elsewhere, Beam is imported."""
 
     def open_file(path: str) -> BinaryIO:
-        if not is_elsewhere(path):
-            return open_here(path)
+        if is_local(path):
+            return open_local(path)
         _connect(command, rest, [path])
         from pipeline.beam import files
 
@@ -197,10 +198,10 @@ def _opener(command: str, rest: Sequence[str]) -> OpenFile:
 
 def _connect(command: str, rest: Sequence[str], paths: Sequence[str]) -> None:
     """Lets Beam reach files; without any that are elsewhere, the command takes no option of it."""
-    if any(map(is_elsewhere, paths)):
+    if not all(map(is_local, paths)):
         _import_beam()
         from pipeline.beam.access import connect
-        from pipeline.beam.run import beam_options
+        from pipeline.beam.options import beam_options
 
         connect(paths, beam_options(rest, _options(command)))
     elif rest:
@@ -220,10 +221,10 @@ def _validate(known: argparse.Namespace, rest: list[str]) -> int:
     if inputs:
         from pipeline.check import find_shards
         from pipeline.facts import BadData
-        from pipeline.readers.shards import list_local, open_local
+        from pipeline.readers.shards import list_local
 
         list_shards, open_file = list_local, open_local
-        if any(map(is_elsewhere, (*inputs, config.input_manifest or ""))):
+        if not all(map(is_local, (*inputs, config.input_manifest or ""))):
             from pipeline.beam.files import list_shards, open_file
         try:
             listing = find_shards(plan, inputs, known.config, list_shards, open_file)
@@ -272,7 +273,7 @@ def _diff(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _write(path: str, content: bytes) -> None:
-    if is_elsewhere(path):
+    if not is_local(path):
         from pipeline.beam.files import write_file
 
         write_file(path, content)

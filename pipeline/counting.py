@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pipeline.columns import ColumnError, Rows
 from pipeline.config.slices import slice_columns
 from pipeline.plan import Plan
-from pipeline.readers import OpenFile, WorkItem, read_rows
+from pipeline.readers import WorkItem, read_rows
 from pipeline.readers.faults import DataFault
 from pipeline.slicing import (
     SliceCounter,
@@ -17,6 +17,7 @@ from pipeline.slicing import (
     fixed_table,
     merge_counts,
 )
+from pipeline.storage import OpenFile
 from pipeline.where import keep_mask
 
 Counts = dict[tuple[int, int], SliceCounts]

@@ -21,7 +21,7 @@ from pipeline.report.model import headline, report_order, slice_data, values_dat
 from pipeline.results import Results, read_model, slice_views
 from pipeline.slicing import SliceTable
 from pipeline.states import unzip_states
-from pipeline.storage import OpenFile, open_here
+from pipeline.storage import OpenFile, open_local
 
 # Slices that are compared at a time.
 _TOGETHER = 64
@@ -44,7 +44,7 @@ class Run:
     states: Mapping[tuple[str, int], State]
 
 
-def load_run(directory: str, open_file: OpenFile = open_here) -> Run:
+def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
     """Reads a finished run.
 
     Args:

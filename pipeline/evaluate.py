@@ -27,10 +27,11 @@ from pipeline.readers import WorkItem, read_rows
 from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import Footers, merge_footers, records_looked_at
 from pipeline.readers.options import Lost
-from pipeline.readers.shards import OpenFile, list_local, open_local
+from pipeline.readers.shards import list_local
 from pipeline.report.model import build_report
 from pipeline.results import Results, compute, histogram_shifts, level
 from pipeline.slicing import Pass, Slicer, SliceTable
+from pipeline.storage import OpenFile, open_local
 from pipeline.where import keep_mask
 
 Ints = npt.NDArray[np.int64]

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.metadata.reasons import SCHEMA_REASONS
-from pipeline.readers import OpenFile, Shard, WorkItem, inspect
+from pipeline.readers import Shard, WorkItem, inspect
 from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import Footers, footers_of
 from pipeline.readers.lines import first_lines
 from pipeline.readers.manifest import wrong_rows
 from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 from pipeline.readers.rows import RECORDS
+from pipeline.storage import OpenFile
 
 FIRST = 20
 """How many bad rows are listed, the first by file and row."""

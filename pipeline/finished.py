@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.config.problems import ConfigError, Problem
-from pipeline.storage import OpenFile, open_here
+from pipeline.storage import OpenFile, open_local
 
 
-def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_here) -> list[bytes]:
+def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_local) -> list[bytes]:
     """Files of a finished run.
 
     Args:

@@ -19,7 +19,7 @@ from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import Tolerance
 from pipeline.readers.options import ReadOptions
 from pipeline.slicing import SliceTable
-from pipeline.storage import OpenFile, open_here
+from pipeline.storage import OpenFile, open_local
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -190,7 +190,7 @@ class StateKey(NamedTuple):
         return f"{self.head}/{self.statistic}/{self.partition}"
 
 
-def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_here) -> Plan:
+def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_local) -> Plan:
     """The plan of a configuration.
 
     Args:

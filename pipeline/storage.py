@@ -6,22 +6,22 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 OpenFile = Callable[[str], BinaryIO]
-"""Opens a file for reading."""
+"""Opens a file for reading; the stream can seek."""
 
 
 class StorageError(Exception):
     """Files elsewhere cannot be reached, read or written; it is not their content that is bad."""
 
 
-def is_elsewhere(path: str) -> bool:
-    """Whether a path is not of this machine.
+def is_local(path: str) -> bool:
+    """Whether a path is on this machine.
 
-    >>> is_elsewhere("s3://bucket/out"), is_elsewhere("out/day=1")
+    >>> is_local("out/day=1"), is_local("s3://bucket/out")
     (True, False)
     """
-    return "://" in path
+    return "://" not in path
 
 
-def open_here(path: str) -> BinaryIO:
-    """Opens a file of this machine for reading."""
+def open_local(path: str) -> BinaryIO:
+    """Opens a file of this machine."""
     return open(path, "rb")

@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.beam.files import exists
-from pipeline.storage import StorageError, is_elsewhere
+from pipeline.storage import StorageError, is_local
 
 # Clients try again for minutes: that is right for a worker, and too long for a mistake.
 ANSWER_SECONDS = 60
@@ -36,7 +36,7 @@ def connect(paths: Sequence[str], options: PipelineOptions) -> None:
         StorageError: if the first request to a bucket fails or takes long.
     """
     FileSystems.set_options(options)
-    remote = sorted(path for path in paths if is_elsewhere(path))
+    remote = sorted(path for path in paths if not is_local(path))
     for _, (path, *_) in groupby(remote, _bucket):
         _check_installed(path)
         _ask(path)

@@ -20,15 +20,8 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.readers.shards import (
-    Listing,
-    Match,
-    is_local,
-    make_listing,
-    match_local,
-    open_local,
-)
-from pipeline.storage import StorageError
+from pipeline.readers.shards import Listing, Match, make_listing, match_local
+from pipeline.storage import StorageError, is_local, open_local
 
 # What is read at a time from an object store, and all of a file that is no larger. Beam's own 16 MB
 # would be fetched for the few bytes of a page's header too.
@@ -131,10 +124,25 @@ def delete_directory(path: str) -> None:
     if is_local(path):
         shutil.rmtree(path, ignore_errors=True)
         return
-    with explained(path):
-        (match,) = FileSystems.match([FileSystems.join(path, "**")])
-        if match.metadata_list:
-            FileSystems.delete([found.path for found in match.metadata_list])
+    delete_files(match_files(path, "**"))
+
+
+def match_files(directory: str, *pattern: str) -> list[str]:
+    """The files of a directory that match a glob below it, which is given part by part.
+
+    Raises:
+        StorageError: if they cannot be listed.
+    """
+    with explained(directory):
+        (match,) = FileSystems.match([FileSystems.join(directory, *pattern)])
+        return [found.path for found in match.metadata_list]
+
+
+def delete_files(paths: Sequence[str]) -> None:
+    """Deletes files; raises `StorageError` if one cannot be deleted."""
+    if paths:
+        with explained(paths[0]):
+            FileSystems.delete(list(paths))
 
 
 def exists(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from contextlib import ExitStack
 from types import TracebackType
@@ -11,12 +12,14 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from heads.statistics import Scored
-from pipeline.beam.files import create_file
+from pipeline.beam.files import create_file, delete_files, match_files
 from pipeline.columns import Rows
 from pipeline.example_losses import loss_table
 from pipeline.plan import HeadPlan
 from pipeline.readers import WorkItem
+from pipeline.storage import StorageError
 
+_LOGGER = logging.getLogger(__name__)
 _UNFINISHED = ".unfinished-"
 
 
@@ -26,14 +29,18 @@ def list_losses(directory: str) -> list[str]:
 
 
 def remove_unfinished(directory: str) -> None:
-    """Removes what workers that died have left in a directory of losses."""
-    if left := _matching(directory, f"{_UNFINISHED}*"):
-        FileSystems.delete(left)
+    """Removes what workers that died have left in a directory of losses.
+
+    That it cannot be removed is no failure of the run.
+    """
+    try:
+        delete_files(_matching(directory, f"{_UNFINISHED}*"))
+    except StorageError as error:
+        _LOGGER.warning("%s; delete what is left in %s", error, directory)
 
 
 def _matching(directory: str, pattern: str) -> list[str]:
-    matches = FileSystems.match([FileSystems.join(directory, "*", pattern)])
-    return [found.path for match in matches for found in match.metadata_list]
+    return match_files(directory, "*", pattern)
 
 
 class LossWriter:

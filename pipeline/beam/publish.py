@@ -15,7 +15,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList, AsSingleton
 
-from pipeline.beam.files import exists, write_file
+from pipeline.beam.files import delete_files, exists, write_file
 from pipeline.beam.transforms import Evaluated, Piece
 from pipeline.beam.work import Work, load
 from pipeline.check import Verdict
@@ -138,8 +138,9 @@ def _replace(output: str, files: Mapping[str, bytes]) -> None:
     # An older run goes whole, its mark of success first, so that no reader takes a mixture for a
     # run.
     for name in FILES:
-        if exists(FileSystems.join(output, name)):
-            FileSystems.delete([FileSystems.join(output, name)])
+        path = FileSystems.join(output, name)
+        if exists(path):
+            delete_files([path])
     for name, content in files.items():
         write_file(FileSystems.join(output, name), content)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,27 +19,29 @@ from apache_beam.options.pipeline_options import (
     PortableOptions,
     StandardOptions,
     TestOptions,
-    _BeamArgumentParser,
 )
-from apache_beam.portability.api import (
-    beam_job_api_pb2,
-    beam_provision_api_pb2,
-)
+from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import (
     ExtendedProvisionInfo,
     FnApiRunner,
 )
-from apache_beam.runners.portability.job_server import ExternalJobServer
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
-from pipeline.beam.files import absolute, exists, list_shards, open_file, read_file, write_file
+from pipeline.beam.files import (
+    absolute,
+    delete_files,
+    exists,
+    list_shards,
+    open_file,
+    read_file,
+    write_file,
+)
 from pipeline.beam.losses import list_losses, remove_unfinished
 from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
 from pipeline.beam.transforms import Evaluate
 from pipeline.beam.work import Work
 from pipeline.check import check_some, list_files
-from pipeline.config.names import nearest
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.facts import BadData
 from pipeline.plan import Plan
@@ -225,27 +226,6 @@ def _from_the_root(job: Job) -> Job:
     )
 
 
-def add_server_options(parser: ArgumentParser, given: PortableOptions) -> None:
-    """Adds what only a job server knows, such as the options of Flink; Beam asks it in this way.
-
-    Raises:
-        ConfigError: if there is no job server.
-    """
-    endpoint, patience = given.job_endpoint, given.job_server_timeout
-    request = beam_job_api_pb2.DescribePipelineOptionsRequest()
-    try:
-        jobs = ExternalJobServer(endpoint, patience).start()
-        described = jobs.DescribePipelineOptions(request, timeout=patience)
-    except Exception as error:
-        message = f"no job server answered at {endpoint} within {patience} s: {error!r}"
-        raise ConfigError([Problem("--job_endpoint", (), message)]) from error
-    known = {text for action in parser._actions for text in action.option_strings}
-    for option in described.options:
-        if f"--{option.name}" not in known:
-            flag = option.type == beam_job_api_pb2.PipelineOptionType.BOOLEAN
-            parser.add_argument(f"--{option.name}", action="store_true" if flag else "append")
-
-
 def _bundles(options: PipelineOptions) -> int:
     """From how many bundles states may come: as many as slots or workers, where that is known."""
     if options.view_as(StandardOptions).runner in _IN_PROCESS:
@@ -280,53 +260,4 @@ def check_output(job: Job) -> None:
     ]
     if problems and not job.overwrite:
         raise ConfigError(problems)
-    if losses:
-        FileSystems.delete(losses)
-
-
-def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:
-    """Beam's options, checked: Beam itself only warns of those it does not know.
-
-    Without a runner it is the in-process one; Beam's DirectRunner would first try to download
-    Prism.
-
-    Args:
-        arguments: what is left of the command line.
-        own: the options of the command itself, for the hint at what was meant.
-
-    Raises:
-        ConfigError: for an option nobody knows or of a wrong value, and for a running mode known
-            to corrupt elements.
-    """
-    parser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
-    try:
-        _, unknown = parser.parse_known_args(list(arguments))
-        given = PipelineOptions(list(arguments)).view_as(PortableOptions)
-        if unknown and given.job_endpoint not in (None, "embed"):
-            add_server_options(parser, given)
-            _, unknown = parser.parse_known_args(list(arguments))
-    except (ArgumentError, AttributeError, TypeError, ValueError) as error:
-        # Some of Beam's options parse their values after the parser has checked them.
-        raise ConfigError([Problem("command line", (), str(error))]) from error
-    known = [*own, *(text for action in parser._actions for text in action.option_strings)]
-    problems = []
-    for argument in unknown:
-        near = nearest(argument.partition("=")[0], known)
-        hint = f"; did you mean {near}?" if near else ""
-        problems.append(Problem("command line", (), f"unknown argument {argument}{hint}"))
-    parsed = PipelineOptions(list(arguments))
-    if parsed.view_as(DirectOptions).direct_running_mode == "multi_threading":
-        message = (
-            "--direct_running_mode=multi_threading corrupts elements; use multi_processing with"
-            " --direct_num_workers, or leave it out"
-        )
-        problems.append(Problem("command line", (), message))
-    if problems:
-        raise ConfigError(problems)
-    # The graph is the same in every run, and tests check its types; Beam takes a while to.
-    standard = parsed.view_as(StandardOptions)
-    if standard.runner is None:
-        standard.runner = "FnApiRunner"
-    return parsed
+    delete_files(losses)

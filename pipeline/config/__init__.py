@@ -24,7 +24,7 @@ from pipeline.config.heads import HeadConfig
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.config.slices import Confidence, Slices, slice_columns
 from pipeline.config.yaml_loader import MAX_BYTES, read_document
-from pipeline.storage import OpenFile, open_here
+from pipeline.storage import OpenFile, open_local
 
 Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
 HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -159,7 +159,7 @@ class Config(Model):
         return self.model_dump(mode="json")
 
 
-def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_here) -> Config:
+def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
     """Read a configuration from a YAML file.
 
     `open_file` opens it, and the problem statement that it may name.
@@ -175,7 +175,7 @@ def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_here) -
     return _parse(content, source, open_file)
 
 
-def parse_config(text: str, source: str, open_file: OpenFile = open_here) -> Config:
+def parse_config(text: str, source: str, open_file: OpenFile = open_local) -> Config:
     """Read a configuration from YAML text; `source` names it in errors.
 
     `open_file` opens the problem statement that it may name.

@@ -15,8 +15,9 @@ from pipeline.readers.lines import MOST, have, named
 from pipeline.readers.manifest import listed_otherwise
 from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
 from pipeline.readers.rows import RECORDS, Inspected, inspect
-from pipeline.readers.shards import Format, OpenFile, Shard
+from pipeline.readers.shards import Format, Shard
 from pipeline.readers.threads import in_threads
+from pipeline.storage import OpenFile
 
 _THREADS = 16
 # Few for checksums, each of which holds a block and several copies of it.

@@ -16,7 +16,8 @@ from pipeline.config.names import did_you_mean
 from pipeline.config.problems import ConfigError, Problem, quote
 from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.lines import named
-from pipeline.readers.shards import CanonicalNames, OpenFile, Shard, is_local
+from pipeline.readers.shards import CanonicalNames, Shard
+from pipeline.storage import OpenFile, is_local
 
 COLUMNS = ("path", "bytes", "rows", "crc32c")
 _LONGEST_LINE = 1 << 16

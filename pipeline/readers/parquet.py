@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from pipeline.columns import is_text
 from pipeline.readers.faults import DataFault
-from pipeline.readers.shards import OpenFile, Shard, WorkItem
+from pipeline.readers.shards import Shard, WorkItem
+from pipeline.storage import OpenFile
 
 # A work item is about this large: enough rows that its overhead does not show, few enough that one
 # large file spreads over workers.

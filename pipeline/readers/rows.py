@@ -15,8 +15,9 @@ from pipeline.readers.crc32c import Int64
 from pipeline.readers.example import example_columns, read_examples
 from pipeline.readers.faults import DataFault
 from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
-from pipeline.readers.shards import OpenFile, Shard, WorkItem
+from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.tfrecord import OnLost
+from pipeline.storage import OpenFile
 
 RECORDS = 1000
 """So many records of a TFRecord file are looked at for its columns, where there are few files."""

@@ -6,21 +6,13 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 from pipeline.readers.lines import named
-
-OpenFile = Callable[[str], BinaryIO]
-"""Opens a file for reading; the stream can seek."""
-
-
-def open_local(path: str) -> BinaryIO:
-    """Opens a file of this machine."""
-    return open(path, "rb")
-
+from pipeline.storage import is_local
 
 Format = Literal["parquet", "tfrecord"]
 Compression = Literal["gzip"]
@@ -151,11 +143,6 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.shards)
-
-
-def is_local(path: str) -> bool:
-    """Whether a path is on this machine."""
-    return "://" not in path
 
 
 def is_data(path: str, pattern: str) -> bool:

@@ -22,10 +22,11 @@ from pipeline.plan import Plan, StateKey, make_plan
 from pipeline.readers import plan_items
 from pipeline.readers.example import encode_example
 from pipeline.readers.shard_list import shard_line
-from pipeline.readers.shards import list_local, open_local
+from pipeline.readers.shards import list_local
 from pipeline.readers.tfrecord import write_records
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import report_bytes
+from pipeline.storage import open_local
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
 from tests.pipeline.tables import own_states
 

@@ -32,6 +32,7 @@ JOB_SERVER = "2.62.0"
 BEAM = version("apache-beam")
 BOOT = "github.com/apache/beam/sdks/v2/python/container"
 PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism"
+FAKE_GCS, FAKE_GCS_VERSION = "github.com/fsouza/fake-gcs-server", "1.56.1"
 
 ADD_OPENS = (
     "java.base/java.lang",
@@ -101,14 +102,14 @@ def job_server() -> Path:
     return _once(f"job-server-{JOB_SERVER}", install) / "job-server.jar"
 
 
-def go_program(module: str) -> Path:
-    """A program of Beam's Go module, of the version of Beam that is installed: `BOOT`, `PRISM`."""
+def go_program(module: str, version: str = BEAM) -> Path:
+    """A program of a Go module: `BOOT` and `PRISM`, of the version of Beam here, or another."""
     name = module.rpartition("/")[2]
 
     def install(directory: Path) -> None:
-        _call(["go", "install", f"{module}@v{BEAM}"], GOBIN=str(directory))
+        _call(["go", "install", f"{module}@v{version}"], GOBIN=str(directory))
 
-    return _once(f"{name}-{BEAM}", install) / name
+    return _once(f"{name}-{version}", install) / name
 
 
 def _once(name: str, install: Callable[[Path], None]) -> Path:
@@ -154,3 +155,4 @@ if __name__ == "__main__":
     job_server()
     for module in (BOOT, PRISM):
         go_program(module)
+    go_program(FAKE_GCS, FAKE_GCS_VERSION)

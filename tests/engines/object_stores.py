@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +17,9 @@ from pathlib import Path
 from typing import Protocol
 from urllib.request import Request, urlopen
 
+from tests.engines.installing import FAKE_GCS, FAKE_GCS_VERSION, go_program
+
 ROOT = Path(__file__).resolve().parents[2]
-FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 
 _SECONDS = 60
 _REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/1\.1\\?" (?P<status>\d+)')
@@ -120,7 +118,15 @@ def gcs_store(folder: Path) -> Iterator[Store]:
     emulator = f"http://127.0.0.1:{port}"
     log = folder / "gcs.log"
     with _front(emulator, folder / "denied") as url:
-        command = [str(_fake_gcs()), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"]
+        command = [
+            str(go_program(FAKE_GCS, FAKE_GCS_VERSION)),
+            "-backend",
+            "memory",
+            "-scheme",
+            "http",
+            "-host",
+            "127.0.0.1",
+        ]
         command += ["-port", str(port), "-external-url", url]
         with _server(command, log, "server started at"):
             environment = {
@@ -152,18 +158,6 @@ class _GcsBucket:
 
     def keys(self) -> list[str]:
         return sorted(blob.name for blob in self._bucket.list_blobs())
-
-
-def _fake_gcs() -> Path:
-    """The emulator, built once."""
-    program = ROOT / ".engines" / FAKE_GCS.rpartition("/")[2] / "fake-gcs-server"
-    if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=program.parent) as place:
-            environment = {**os.environ, "GOBIN": place}
-            subprocess.run(["go", "install", FAKE_GCS], env=environment, check=True)
-            shutil.move(Path(place) / program.name, program)
-    return program
 
 
 def _credentials(folder: Path, url: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline import cli
-from pipeline.beam.run import beam_options
+from pipeline.beam.options import beam_options
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "configs" / "dataflow"

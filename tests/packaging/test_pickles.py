@@ -99,6 +99,6 @@ def test_the_command_imports_no_beam() -> None:
 
 
 def test_the_session_is_not_saved() -> None:
-    from pipeline.beam.run import beam_options
+    from pipeline.beam.options import beam_options
 
     assert not beam_options([]).get_all_options()["save_main_session"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from apache_beam.runners.portability.stager import Stager
 
-from pipeline.beam.run import beam_options
+from pipeline.beam.options import beam_options
 from tests.packaging.programs import ROOT, call, install
 
 pytestmark = pytest.mark.packaging

@@ -18,8 +18,9 @@ from pipeline.config.heads import HeadConfig
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluation, Evaluator
 from pipeline.plan import Plan, StateKey, make_plan, row_hashes
-from pipeline.readers.shards import Shard, make_shard, open_local
+from pipeline.readers.shards import Shard, make_shard
 from pipeline.report.model import report_bytes
+from pipeline.storage import open_local
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
 

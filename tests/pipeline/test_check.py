@@ -28,8 +28,9 @@ from pipeline.plan import Plan
 from pipeline.readers.example import encode_example
 from pipeline.readers.footers import read_footers
 from pipeline.readers.manifest import crc32c_of
-from pipeline.readers.shards import Listing, Shard, list_local, open_local
+from pipeline.readers.shards import Listing, Shard, list_local
 from pipeline.readers.tfrecord import write_records
+from pipeline.storage import open_local
 from tests.pipeline.tables import plan_of, write
 
 TEXT = """

@@ -21,9 +21,9 @@ from pipeline.evaluate import evaluate
 from pipeline.facts import BadData
 from pipeline.plan import Plan
 from pipeline.readers import WorkItem
-from pipeline.readers.shards import open_local
 from pipeline.report.model import report_bytes
 from pipeline.slicing import SliceTable
+from pipeline.storage import open_local
 from tests.pipeline.tables import PLAIN, law, plan_of, rows_of, slices_of, write
 
 SLICES = """

@@ -17,8 +17,8 @@ from pipeline import evaluate as evaluation
 from pipeline.evaluate import evaluate, evaluate_items
 from pipeline.facts import BadData
 from pipeline.readers import parquet, plan_items
-from pipeline.readers.shards import open_local
 from pipeline.slicing import grouping
+from pipeline.storage import open_local
 from tests.pipeline.tables import (
     PLAIN,
     assert_equal,

@@ -16,6 +16,7 @@ from pipeline.beam.files import (
     absolute,
     create_file,
     delete_directory,
+    delete_files,
     exists,
     explained,
     list_shards,
@@ -24,6 +25,7 @@ from pipeline.beam.files import (
     replace_file,
     write_file,
 )
+from pipeline.beam.losses import list_losses, remove_unfinished
 from pipeline.readers.shards import list_local
 from pipeline.storage import StorageError
 
@@ -108,13 +110,22 @@ def test_no_such_file(place: str) -> None:
 
 def test_what_the_store_refuses_is_told_with_the_path(memory: dict[str, bytes]) -> None:
     path = "mem://closed/file"
-    for step in (open_file, exists, create_file, delete_directory):
+    for step in (open_file, exists, create_file, delete_directory, list_losses):
         with pytest.raises(StorageError, match=r"mem://closed/file: mem://.* is not yours$"):
             step(path)
     with pytest.raises(StorageError, match="is not yours"):
         list_shards(["mem://closed/*.parquet"])
     with pytest.raises(StorageError, match="is not yours"):
         write_file(path, b"x")
+    with pytest.raises(StorageError, match=r"^mem://closed/file: mem://closed/file is not yours$"):
+        delete_files([path])
+
+
+def test_losses_that_cannot_be_removed_fail_no_run(
+    memory: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    remove_unfinished("mem://closed/losses")
+    assert "is not yours; delete what is left in mem://closed/losses" in caplog.text
 
 
 class Missing(Exception):

@@ -16,7 +16,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.beam.run import beam_options
+from pipeline.beam.options import beam_options
 from pipeline.config.problems import ConfigError
 from tests.pipeline.tables import law
 

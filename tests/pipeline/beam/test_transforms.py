@@ -43,8 +43,9 @@ from pipeline.plan import Plan, StateKey
 from pipeline.readers import WorkItem, plan_items
 from pipeline.readers.footers import Footers, read_footers
 from pipeline.readers.shard_list import shard_line
-from pipeline.readers.shards import Shard, list_local, open_local
+from pipeline.readers.shards import Shard, list_local
 from pipeline.slicing import SliceTable
+from pipeline.storage import open_local
 from tests.pipeline.tables import law, plan_of, write
 
 CONFIG = """

@@ -22,8 +22,9 @@ from pipeline.readers.footers import (
     type_differences,
 )
 from pipeline.readers.lines import MOST
-from pipeline.readers.shards import Shard, list_local, open_local
+from pipeline.readers.shards import Shard, list_local
 from pipeline.readers.tfrecord import write_records
+from pipeline.storage import open_local
 from tests.pipeline.tables import law, write
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint64()]

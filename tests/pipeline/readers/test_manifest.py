@@ -22,8 +22,9 @@ from pipeline.readers.manifest import (
     listed_otherwise,
     read_manifest,
 )
-from pipeline.readers.shards import Shard, list_local, open_local
+from pipeline.readers.shards import Shard, list_local
 from pipeline.readers.tfrecord import write_records
+from pipeline.storage import open_local
 from tests.pipeline.tables import law, write
 
 

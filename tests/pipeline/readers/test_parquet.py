@@ -23,7 +23,8 @@ from pipeline.readers.parquet import (
     read_footer,
 )
 from pipeline.readers.rows import read_columns, read_rows
-from pipeline.readers.shards import Shard, WorkItem, make_shard, open_local
+from pipeline.readers.shards import Shard, WorkItem, make_shard
+from pipeline.storage import open_local
 from tests.pipeline.tables import law, write
 
 

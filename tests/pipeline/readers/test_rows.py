@@ -13,8 +13,9 @@ from pipeline.readers import plan_items, read_columns, read_rows
 from pipeline.readers.example import encode_example
 from pipeline.readers.faults import DataFault
 from pipeline.readers.options import Lost, ReadOptions
-from pipeline.readers.shards import WorkItem, list_local, make_shard, open_local
+from pipeline.readers.shards import WorkItem, list_local, make_shard
 from pipeline.readers.tfrecord import write_records
+from pipeline.storage import open_local
 from tests.pipeline.tables import write
 
 

@@ -21,8 +21,8 @@ from pipeline.readers.shards import (
     list_local,
     make_listing,
     make_shard,
-    open_local,
 )
+from pipeline.storage import open_local
 from tests.pipeline.tables import law
 
 

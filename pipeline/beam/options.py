@@ -1,0 +1,87 @@
+"""Beam's options as they stand on a command line, checked."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError, ArgumentParser
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+    _BeamArgumentParser,
+)
+from apache_beam.portability.api import beam_job_api_pb2
+from apache_beam.runners.portability.job_server import ExternalJobServer
+
+from pipeline.config.names import nearest
+from pipeline.config.problems import ConfigError, Problem
+
+
+def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:
+    """Beam's options, checked: Beam itself only warns of those it does not know.
+
+    Without a runner it is the in-process one; Beam's DirectRunner would first try to download
+    Prism.
+
+    Args:
+        arguments: what is left of the command line.
+        own: the options of the command itself, for the hint at what was meant.
+
+    Raises:
+        ConfigError: for an option nobody knows or of a wrong value, and for a running mode known
+            to corrupt elements.
+    """
+    parser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    try:
+        _, unknown = parser.parse_known_args(list(arguments))
+        parsed = PipelineOptions(list(arguments))
+        given = parsed.view_as(PortableOptions)
+        if unknown and given.job_endpoint not in (None, "embed"):
+            _add_server_options(parser, given)
+            _, unknown = parser.parse_known_args(list(arguments))
+    except (ArgumentError, AttributeError, TypeError, ValueError) as error:
+        # Some of Beam's options parse their values after the parser has checked them.
+        raise ConfigError([Problem("command line", (), str(error))]) from error
+    known = [*own, *(text for action in parser._actions for text in action.option_strings)]
+    problems = []
+    for argument in unknown:
+        near = nearest(argument.partition("=")[0], known)
+        hint = f"; did you mean {near}?" if near else ""
+        problems.append(Problem("command line", (), f"unknown argument {argument}{hint}"))
+    if parsed.view_as(DirectOptions).direct_running_mode == "multi_threading":
+        message = (
+            "--direct_running_mode=multi_threading corrupts elements; use multi_processing with"
+            " --direct_num_workers, or leave it out"
+        )
+        problems.append(Problem("command line", (), message))
+    if problems:
+        raise ConfigError(problems)
+    standard = parsed.view_as(StandardOptions)
+    if standard.runner is None:
+        standard.runner = "FnApiRunner"
+    return parsed
+
+
+def _add_server_options(parser: ArgumentParser, given: PortableOptions) -> None:
+    """Adds what only a job server knows, such as the options of Flink; Beam asks it in this way.
+
+    Raises:
+        ConfigError: if there is no job server.
+    """
+    endpoint, patience = given.job_endpoint, given.job_server_timeout
+    request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+    try:
+        jobs = ExternalJobServer(endpoint, patience).start()
+        described = jobs.DescribePipelineOptions(request, timeout=patience)
+    except Exception as error:
+        message = f"no job server answered at {endpoint} within {patience} s: {error!r}"
+        raise ConfigError([Problem("--job_endpoint", (), message)]) from error
+    known = {text for action in parser._actions for text in action.option_strings}
+    for option in described.options:
+        if f"--{option.name}" not in known:
+            flag = option.type == beam_job_api_pb2.PipelineOptionType.BOOLEAN
+            parser.add_argument(f"--{option.name}", action="store_true" if flag else "append")
