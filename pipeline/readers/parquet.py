@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -60,19 +63,34 @@ def read_footer(shard: Shard, open_file: OpenFile) -> Footer:
 
 
 def _items(shard: Shard, footer: pq.FileMetaData) -> list[WorkItem]:
-    sizes = [footer.row_group(i) for i in range(footer.num_row_groups)]
-    groups = [(group.num_rows, group.total_byte_size) for group in sizes]
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    costs = [max(g.num_rows / ITEM_ROWS, g.total_byte_size / ITEM_BYTES) for g in groups]
     items = []
-    first = row = rows = size = 0
-    for number, (group_rows, group_bytes) in enumerate(groups):
-        full = rows + group_rows > ITEM_ROWS or size + group_bytes > ITEM_BYTES
-        if number > first and full:
-            items.append(WorkItem(shard, row, (first, number)))
-            first, row, rows, size = number, row + rows, 0, 0
-        rows, size = rows + group_rows, size + group_bytes
-    if len(groups) > first:
-        items.append(WorkItem(shard, row, (first, len(groups))))
+    first = row = 0
+    for _, part in itertools.groupby(zip(_even_parts(costs), groups, strict=True), itemgetter(0)):
+        rows = [group.num_rows for _, group in part]
+        items.append(WorkItem(shard, row, (first, first + len(rows))))
+        first, row = first + len(rows), row + sum(rows)
     return items
+
+
+def _even_parts(costs: Sequence[float]) -> list[int]:
+    """Which part each cost falls into, of as many parts as are needed for a cost of about 1 each.
+
+    Parts cost about the same. Full ones and what is left of each file, in turn, would leave half
+    of the workers idle on runners that deal them out in turn.
+
+    >>> _even_parts([0.2] * 6), _even_parts([3, 0.5, 0.5])
+    ([0, 0, 0, 1, 1, 1], [1, 3, 3])
+    """
+    total = math.fsum(costs)
+    parts = math.ceil(total)
+    ends = itertools.accumulate(costs)
+    # A cost falls where its middle does; one of nothing at the end has no middle before it.
+    return [
+        min(parts - 1, int(parts * (end - cost / 2) / total)) if total else 0
+        for end, cost in zip(ends, costs, strict=True)
+    ]
 
 
 def _has_page_checksums(stream: BinaryIO, footer: pq.FileMetaData) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,7 @@ from hypothesis import strategies as st
 from pipeline.columns import Rows
 from pipeline.readers import parquet
 from pipeline.readers.faults import DataFault
-from pipeline.readers.parquet import (
-    read_batches,
-    read_footer,
-)
+from pipeline.readers.parquet import _even_parts, read_batches, read_footer
 from pipeline.readers.rows import read_columns, read_rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard
 from pipeline.storage import open_local
@@ -51,10 +49,11 @@ def groups_of(items: list[WorkItem]) -> list[tuple[int, int] | None]:
     ("item_rows", "expected"),
     [
         (1, [(0, 1), (1, 2), (2, 3), (3, 4)]),
-        (3, [(0, 1), (1, 2), (2, 3), (3, 4)]),
+        # The last row group has one row.
+        (3, [(0, 1), (1, 2), (2, 4)]),
         (6, [(0, 2), (2, 4)]),
         (8, [(0, 2), (2, 4)]),
-        (9, [(0, 3), (3, 4)]),
+        (9, [(0, 2), (2, 4)]),
         (10, [(0, 4)]),
     ],
 )
@@ -76,12 +75,33 @@ def test_row_groups_run_together_by_bytes(tmp_path: Path, monkeypatch: pytest.Mo
     shard = write(tmp_path / "a.parquet", table(12), row_group_size=3)
     footer = pq.read_metadata(shard.path)
     sizes = [footer.row_group(i).total_byte_size for i in range(4)]
-    monkeypatch.setattr(parquet, "ITEM_BYTES", sizes[0] + sizes[1])
-    assert groups_of(read_footer(shard, open_local).items)[0] == (0, 2)
-    monkeypatch.setattr(parquet, "ITEM_BYTES", sizes[0] + sizes[1] - 1)
-    assert groups_of(read_footer(shard, open_local).items)[0] == (0, 1)
-    monkeypatch.setattr(parquet, "ITEM_BYTES", 0)
+    monkeypatch.setattr(parquet, "ITEM_BYTES", sum(sizes))
+    assert groups_of(read_footer(shard, open_local).items) == [(0, 4)]
+    monkeypatch.setattr(parquet, "ITEM_BYTES", sum(sizes) - 1)
+    assert groups_of(read_footer(shard, open_local).items) == [(0, 2), (2, 4)]
+    monkeypatch.setattr(parquet, "ITEM_BYTES", 1)
     assert groups_of(read_footer(shard, open_local).items) == [(i, i + 1) for i in range(4)]
+
+
+def test_what_is_left_of_a_file_is_no_small_item(tmp_path: Path) -> None:
+    # 1,250,000 rows in row groups of 131,072, as eight and a remainder of two they were not even.
+    rows = pa.table({"n": np.zeros(1_250_000, np.int8)})
+    shard = write(tmp_path / "a.parquet", rows, row_group_size=1 << 17)
+    assert groups_of(read_footer(shard, open_local).items) == [(0, 5), (5, 10)]
+
+
+@law
+@given(st.lists(st.floats(0, 3), max_size=50))
+def test_parts_are_even(costs: list[float]) -> None:
+    parts = _even_parts(costs)
+    assert parts == sorted(parts)
+    assert len(parts) == len(costs)
+    sizes = [sum(c for c, own in zip(costs, parts, strict=True) if own == p) for p in {*parts}]
+    # A cost is in one part whole, so that parts are even but for one of them.
+    count = max(1, math.ceil(math.fsum(costs)))
+    assert {*parts} <= {*range(count)}
+    even = sum(costs) / count
+    assert all(abs(size - even) <= max(costs) + 1e-9 for size in sizes)
 
 
 def test_small_row_groups_are_one_item(tmp_path: Path) -> None:
@@ -93,7 +113,7 @@ def test_small_row_groups_are_one_item(tmp_path: Path) -> None:
 @given(
     st.lists(st.integers(0, 7), max_size=8),
     st.integers(1, 12),
-    st.integers(0, 4000),
+    st.integers(1, 4000),
     st.integers(1, 9),
 )
 def test_every_row_is_read_once_with_its_number(
