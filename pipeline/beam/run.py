@@ -39,7 +39,7 @@ from pipeline.beam.files import (
 )
 from pipeline.beam.losses import list_losses, remove_unfinished
 from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
-from pipeline.beam.transforms import Evaluate
+from pipeline.beam.transforms import Evaluate, items_together
 from pipeline.beam.work import Work
 from pipeline.check import check_some, list_files
 from pipeline.config.problems import ConfigError, Problem
@@ -169,6 +169,7 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
             records_looked_at(listing),
             job.example_losses,
             _bundles(options),
+            items_together(listing),
         )
     )
     _ = evaluated | "Report" >> Publish(job.plan, job.output, listing.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -21,8 +21,9 @@ from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
 from pipeline.facts import Facts, examine, facts_by_path
 from pipeline.plan import Plan, StateKey
-from pipeline.readers import WorkItem
+from pipeline.readers import Shard, WorkItem
 from pipeline.readers.footers import Footers, merge_footers
+from pipeline.readers.parquet import ITEM_BYTES
 from pipeline.readers.rows import RECORDS
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.threads import in_threads
@@ -32,12 +33,15 @@ from pipeline.slicing import PARTS, SliceCounts, SliceTable, merge_counts
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
 
-Group = tuple[int, Iterable[WorkItem]]
+Group = Sequence[WorkItem]
 """Work items that are measured one after the other, by one worker."""
 
 GROUPS = 4096
-"""Into so many groups work items fall: no more states are shuffled, however many items there are,
-for a bundle has a group at least."""
+"""In about so many groups work items are, if there are more of them: no more states are shuffled,
+however many items there are, for a bundle has a group at least."""
+
+# Parquet files hold some times their own size.
+_UNPACKED = 4
 
 FACT_PARTS = 256
 """In so many parts facts of files are, lest one grow too large."""
@@ -93,7 +97,7 @@ class CountSlices(beam.DoFn):
 
     def process(self, group: Group, verdict: Verdict) -> None:
         if not verdict.problems:
-            for item in group[1]:
+            for item in group:
                 self._counting.add_item(item)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -119,7 +123,7 @@ class Measure(beam.DoFn):
             return
         if self._evaluator is None:
             self._evaluator = Evaluator(self._plan, table, open_file)
-        for item in group[1]:
+        for item in group:
             if self._example_losses is None:
                 facts = self._evaluator.add_item(item)
             else:
@@ -211,6 +215,7 @@ class Evaluate(beam.PTransform):
         records: how many records of a TFRecord file are looked at for its columns.
         example_losses: a directory for the loss of every row, or None.
         bundles: how many bundles of rows there may be; states of more are merged step by step.
+        together: how many work items are measured one after the other.
     """
 
     def __init__(
@@ -220,6 +225,7 @@ class Evaluate(beam.PTransform):
         records: int = RECORDS,
         example_losses: str | None = None,
         bundles: int = 1,
+        together: int = 1,
     ) -> None:
         super().__init__()
         self._plan = plan
@@ -227,6 +233,7 @@ class Evaluate(beam.PTransform):
         self._records = records
         self._example_losses = example_losses
         self._bundles = bundles
+        self._together = together
 
     def expand(self, lines: beam.PCollection[bytes]) -> Evaluated:
         plan = self._plan
@@ -244,8 +251,9 @@ class Evaluate(beam.PTransform):
         )
         groups = (
             planned["items"]
-            | "Number" >> beam.Map(_in_group).with_output_types(tuple[int, WorkItem])
-            | "SpreadWorkItems" >> beam.GroupByKey()
+            | "Groups" >> beam.BatchElements(self._together, self._together)
+            # Dealt out in turn. Keys would fall to workers at random, and leave some without.
+            | "SpreadGroups" >> beam.Reshuffle()
         )
         slices = (groups, verdict) | "Slices" >> Slices(plan, self._bundles)
         table = AsSingleton(slices)
@@ -275,21 +283,28 @@ class Evaluate(beam.PTransform):
         return Evaluated(pieces, facts, slices, verdict)
 
 
+def items_together(shards: Iterable[Shard]) -> int:
+    """How many work items to measure one after the other, lest there be more than `GROUPS` groups.
+
+    Roughly: how large a Parquet file is when it is decoded, only its footer tells.
+
+    >>> items_together([Shard("a.tfrecord", 9 << 40, "tfrecord")] * 10_000)
+    3
+    """
+    items = 0
+    for shard in shards:
+        unpacked = _UNPACKED * shard.bytes if shard.format == "parquet" else 0
+        items += max(1, unpacked // ITEM_BYTES)
+    return -(-items // GROUPS) or 1
+
+
 def _judge(source: str, plan: Plan, footers: Iterable[Footers]) -> Verdict:
     return judge(plan, merge_footers(footers), source, open_file)
 
 
-def _number(name: str, of: int) -> int:
-    """A number below `of`, the same for a name in every run."""
-    return zlib.crc32(name.encode(errors="surrogateescape")) % of
-
-
-def _in_group(item: WorkItem) -> tuple[int, WorkItem]:
-    return _number(item.name, GROUPS), item
-
-
 def _in_part(element: tuple[str, Facts]) -> tuple[int, dict[str, Facts]]:
-    return _number(element[0], FACT_PARTS), dict([element])
+    number = zlib.crc32(element[0].encode(errors="surrogateescape"))
+    return number % FACT_PARTS, dict([element])
 
 
 def _keep(

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from pipeline.readers.shards import Shard, make_shard
 
-# A line has so many shards at most, and there are about so many lines at least, for all workers.
-_TOGETHER, _LINES = 32, 64
+# There are about so many lines at least, for all workers, with so many shards each at most; but no
+# more than so many lines.
+_FEW_LINES, _TOGETHER, _MOST_LINES = 64, 32, 4096
 
 
 def write_shards(shards: Sequence[Shard]) -> bytes:
@@ -18,7 +19,7 @@ def write_shards(shards: Sequence[Shard]) -> bytes:
     >>> [parse_shards(line) for line in write_shards(shards).splitlines()] == [[s] for s in shards]
     True
     """
-    together = max(1, min(_TOGETHER, len(shards) // _LINES))
+    together = max(1, min(_TOGETHER, len(shards) // _FEW_LINES), -(-len(shards) // _MOST_LINES))
     chunks = [shards[first : first + together] for first in range(0, len(shards), together)]
     return b"".join(shard_line(chunk) + b"\n" for chunk in chunks)
 

@@ -139,9 +139,9 @@ def test_other_cuts_and_orders(rows: pa.Table, reference: Evaluation, tmp_path: 
     assert encoded(again, own_states(again)) == encoded(reference, own_states(reference))
 
 
-@pytest.mark.parametrize("bundles", [1, 500])
+@pytest.mark.parametrize(("bundles", "together"), [(1, 1), (500, 3)])
 def test_shards_in_any_order_through_beam(
-    rows: pa.Table, by_row: Evaluation, tmp_path: Path, bundles: int
+    rows: pa.Table, by_row: Evaluation, tmp_path: Path, bundles: int, together: int
 ) -> None:
     files = write_shards(rows, tmp_path / "elsewhere", CUTS, 80)
     options = PipelineOptions(["--runner=FnApiRunner"])
@@ -149,7 +149,9 @@ def test_shards_in_any_order_through_beam(
         listing = list_local([files])
         lines = [shard_line([shard]) for shard in listing.shards[::-1]]
         plan = plan_of(CONFIG)
-        evaluated = pipeline | beam.Create(lines) | Evaluate(plan, bundles=bundles)
+        evaluated = (
+            pipeline | beam.Create(lines) | Evaluate(plan, bundles=bundles, together=together)
+        )
         _ = evaluated | Publish(plan, str(tmp_path / "out"), listing.notes)
     assert_same(tmp_path / "out", by_row)
 

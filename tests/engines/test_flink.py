@@ -46,11 +46,11 @@ def test_work_spreads(few_slices: Expected, cluster: Cluster, tmp_path: Path) ->
     few_slices.inputs.run(tmp_path / "out", cluster.options())
     few_slices.assert_same(tmp_path / "out")
     job = jobs(cluster)[-1]
-    items = {task.task_manager: task.records for task in job.tasks(MEASURE)}
-    assert items.keys() == {own.name for own in cluster.task_managers}
-    assert sum(items.values()) == 20
-    # Keys of the shuffle are drawn at random; alone on one side is one draw in 500,000.
-    assert min(items.values()) > 0
+    groups = {task.task_manager: task.records for task in job.tasks(MEASURE)}
+    assert groups.keys() == {own.name for own in cluster.task_managers}
+    assert sum(groups.values()) == 20
+    # Dealt out in turn by each of two senders.
+    assert max(groups.values()) - min(groups.values()) <= 2
     assert job.attempts() == 0
 
 

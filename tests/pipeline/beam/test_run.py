@@ -31,7 +31,7 @@ def listing_of(count: int) -> Listing:
 def test_the_graph_does_not_grow_with_the_shards(job: Job) -> None:
     options = PipelineOptions(["--runner=FnApiRunner"])
     graphs = []
-    for count in (3, 100_000):
+    for count in (3, 100_000, 200_000):
         listing = listing_of(count)
         graph = build(job, listing, options).to_runner_api().SerializeToString()
         graphs.append(len(graph))
@@ -39,9 +39,9 @@ def test_the_graph_does_not_grow_with_the_shards(job: Job) -> None:
         lines = Path(Work(job.output).path("shards.jsonl")).read_bytes().splitlines()
         found = [parse_shards(line) for line in lines]
         assert tuple(shard for own in found for shard in own) == listing.shards
-        assert max(map(len, found)) <= 32
-        assert len(found) >= min(count, 64)
-    assert abs(graphs[1] - graphs[0]) < 100
+        assert max(map(len, found)) <= max(32, count / 4096 + 1)
+        assert min(count, 64) <= len(found) <= 4096
+    assert max(graphs) - min(graphs) < 100
 
 
 def test_paths_are_told_from_the_root(

@@ -25,6 +25,7 @@ from pipeline.beam.combine import FAN_IN, MergeInTree, MergeStates, tree_widths
 from pipeline.beam.transforms import (
     FACTS,
     FOOTERS,
+    GROUPS,
     CountSlices,
     Evaluate,
     Group,
@@ -34,6 +35,7 @@ from pipeline.beam.transforms import (
     Slices,
     _level,
     _shift,
+    items_together,
 )
 from pipeline.check import Verdict, names_looked_for
 from pipeline.counting import CountingPass, add_counts, decide_slices
@@ -100,7 +102,7 @@ def test_slices_are_those_of_all_rows(shards: list[Shard]) -> None:
     expected = table_of(plan, items)
     assert expected.specs[0].folded == 1
     with pipeline() as p:
-        groups = p | beam.Create([(0, items[:1:-1]), (1, items[:2])]) | beam.Reshuffle()
+        groups = p | beam.Create([items[:1:-1], items[:2]]) | beam.Reshuffle()
         found = (groups, p | "Verdict" >> beam.Create([Verdict()])) | Slices(plan)
         assert_that(found, equal_to([expected]))
 
@@ -110,7 +112,7 @@ def test_known_slices_are_not_counted(shards: list[Shard], monkeypatch: Any) -> 
     monkeypatch.setattr(CountSlices, "process", lambda *_: pytest.fail("counted"))
     with pipeline() as p:
         found = (
-            p | beam.Create([(0, items_of(shards))]),
+            p | beam.Create([items_of(shards)]),
             p | "Verdict" >> beam.Create([Verdict()]),
         ) | Slices(plan)
         assert_that(found | beam.Map(lambda table: len(table.specs[0].keys)), equal_to([2]))
@@ -123,7 +125,7 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
     for item in items:
         # One bundle an item; a step is used for bundle after bundle.
         step.start_bundle()
-        step.process((0, [item]), Verdict())
+        step.process([item], Verdict())
         bundles.append(dict(element.value for element in step.finish_bundle()))
     assert len(bundles) == len(items) > 3
     assert decide_slices(plan, add_counts(plan, bundles)) == table_of(plan, items)
@@ -132,7 +134,7 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
 def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[list[Any], list[Any]]:
     """What a bundle of items gives: facts, and states."""
     step.start_bundle()
-    groups = [(0, items[:1]), (7, items[1:])]
+    groups = [items[:1], items[1:]]
     tagged = [one for group in groups for one in step.process(group, table)]
     assert {one.tag for one in tagged} <= {FACTS}
     return [one.value for one in tagged], [one.value for one in step.finish_bundle()]
@@ -220,6 +222,16 @@ def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shar
     assert items[-1].value == read_footers(shards, names_looked_for(plan), open_local)
 
 
+@pytest.mark.parametrize(
+    ("files", "megabytes", "together"),
+    # Small files are an item each, and large ones as many as their rows make when decoded.
+    [(1, 1, 1), (GROUPS, 1, 1), (GROUPS + 1, 1, 2), (10**6, 1, 245), (1000, 1024, 16)],
+)
+def test_no_more_groups_however_many_items(files: int, megabytes: int, together: int) -> None:
+    shard = Shard("a.parquet", megabytes << 20, "parquet")
+    assert items_together([shard] * files) == together
+
+
 def histogram(segment: str, rows: int, cells: int = 64) -> State:
     scores = np.random.default_rng(rows).normal(size=(rows, 1))
     scored = Scored(scores, scores, np.ones((rows, 1)), np.zeros(rows))
@@ -251,8 +263,8 @@ def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Measure.process
 
     def process(self: Measure, group: Group, table: SliceTable) -> Iterator[Any]:
-        for item in group[1]:
-            yield from plain(self, (group[0], [item]), table)
+        for item in group:
+            yield from plain(self, [item], table)
             for element in Measure.finish_bundle(self):
                 yield element.value
             self.start_bundle()
@@ -391,6 +403,6 @@ def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
         coder = registry.get_coder(steps.found[step].element_type)
         assert coder.is_deterministic(), step
     others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FactsOfFiles") for step in tree]
-    for step in [*others, "SpreadWorkItems"]:
+    for step in others:
         key, _ = steps.found[step].element_type.tuple_types
         assert registry.get_coder(key).is_deterministic(), step
