@@ -26,7 +26,13 @@ taskmanager:
   host: localhost
   bind-host: localhost
   numberOfTaskSlots: {slots}
-  memory: {{process: {{size: {memory}}}}}
+  memory:
+    process: {{size: {memory}}}
+    # What goes to Python waits in direct memory, for which Flink by itself leaves some 30 MB.
+    task: {{off-heap: {{size: 256m}}}}
+    managed: {{fraction: 0.2}}
+  # Of the buffers for what tasks exchange, 512 would go to each task that writes.
+  network: {{sort-shuffle: {{min-buffers: 64}}}}
 # Ours and Flink's are of one version: no job brings its own.
 classloader: {{resolve-order: parent-first}}
 # A job starts again on what TaskManagers are left.
