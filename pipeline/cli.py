@@ -6,6 +6,7 @@ import argparse
 import gc
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,6 +24,8 @@ EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 """The configurations that ship with headcount, and the data they run on."""
+
+_WORKER_STARTS = r'"No semi_persistent_directory found|"Discarding unparseable args'
 
 DEMO = ("binary", "binary_tfrecord", "multi_class", "multi_label")
 
@@ -329,9 +332,12 @@ def _options(command: str) -> list[str]:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    # Beam says this at every import without Google's clients, whether or not one needs them. What
-    # its S3 logs, with a traceback, is raised too.
-    return record.module != "s3io" and not record.getMessage().startswith("apitools not found")
+    # Beam says this at every import without Google's clients, whether or not one needs them, and
+    # each worker process at its start that it knows not all options of its runner. What Beam's S3
+    # logs, with a traceback, is raised too.
+    told = record.getMessage()
+    at_start = record.module == "local_job_service" and re.search(_WORKER_STARTS, told)
+    return not (record.module == "s3io" or told.startswith("apitools not found") or at_start)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,10 +123,19 @@ def test_in_process_runner_by_key(
     assert (tmp_path / "out" / "metrics.parquet").read_bytes() == expected
 
 
-def test_two_processes(rows: pa.Table, by_row: Evaluation, tmp_path: Path, run: Run) -> None:
+def test_two_processes(rows: pa.Table, by_row: Evaluation, tmp_path: Path) -> None:
     files = write_shards(rows, tmp_path / "data", CUTS, 350)
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    command = [str(Path(sys.executable).with_name("headcount")), "run", "--config=config.yaml"]
     two = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    assert run(files, tmp_path / "out", *two) == 0
+    done = subprocess.run(
+        [*command, f"--input={files}", "--output=out", *two],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
     assert_same(tmp_path / "out", by_row)
 
 
