@@ -2,11 +2,12 @@
 
     .venv/bin/python benchmarks/workers.py [--rounds 3] [--directory DIR]
 
-Runs the job of `throughput.py` on 2.5 million and on 10 million rows with one and with two worker
+Runs the job of `throughput.py` on 10 million and on 40 million rows with one and with two worker
 processes (`--direct_running_mode=multi_processing`), in turn, and prints the ratio of the time that
-the 7.5 million rows between them take, into which start-up does not enter: with a core for each
+the 30 million rows between them take, into which start-up does not enter: with a core for each
 worker, as on a cluster, and with both cores for one worker as well, whose file is then decoded on
-the second.
+the second. The whole run of the larger is there too, start-up and the last step, which one worker
+does, included.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from throughput import CONFIG, LARGE, MEDIUM, run, write_rows
+from throughput import CONFIG, LARGE, run, write_rows
+
+FEW, MANY = LARGE, 4 * LARGE
+SETUPS = {
+    "one worker, a core": (1, "0"),
+    "one worker, two cores": (1, "0,1"),
+    "two workers, two cores": (2, "0,1"),
+}
 
 
 def measure(directory: Path, rounds: int) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "config.yaml"
     config.write_text(CONFIG)
-    for rows in (MEDIUM, LARGE):
+    for rows in (FEW, MANY):
         if not (directory / str(rows)).exists():
             write_rows(directory / str(rows), rows)
 
@@ -35,23 +43,27 @@ def measure(directory: Path, rounds: int) -> None:
         command += ["--overwrite", "--direct_running_mode=multi_processing"]
         return run([*command, f"--direct_num_workers={workers}"])[0]
 
-    taken: dict[str, list[float]] = {}
+    between: dict[str, list[float]] = {name: [] for name in SETUPS}
+    whole: dict[str, list[float]] = {name: [] for name in SETUPS}
     for _ in range(rounds):
-        for name, workers, cores in (
-            ("one worker, a core", 1, "0"),
-            ("one worker, two cores", 1, "0,1"),
-            ("two workers, two cores", 2, "0,1"),
-        ):
-            own = seconds(LARGE, workers, cores) - seconds(MEDIUM, workers, cores)
-            taken.setdefault(name, []).append(own)
-    two = statistics.median(taken["two workers, two cores"])
-    print(
-        "| | seconds of 7,500,000 rows | times as long as two workers | rounds |\n|---|---|---|---|"
-    )
-    for name, own in taken.items():
-        median = statistics.median(own)
-        each = " ".join(f"{one:.1f}" for one in own)
-        print(f"| {name} | {median:.1f} | {median / two:.2f} | {each} |")
+        for name, (workers, cores) in SETUPS.items():
+            few = seconds(FEW, workers, cores)
+            whole[name].append(seconds(MANY, workers, cores))
+            between[name].append(whole[name][-1] - few)
+    *_, two = SETUPS
+    for what, taken in (
+        (f"the {MANY - FEW:,} rows between", between),
+        (f"a run of {MANY:,} rows", whole),
+    ):
+        print(f"\n| seconds of {what} | median | of one, of two: ratio by round | rounds |")
+        print("|---|---|---|---|")
+        for name, own in taken.items():
+            ratios = [one / other for one, other in zip(own, taken[two], strict=True)]
+            each = " ".join(f"{one:.1f}" for one in own)
+            print(
+                f"| {name} | {statistics.median(own):.1f} | {statistics.median(ratios):.2f}"
+                f" ({min(ratios):.2f} to {max(ratios):.2f}) | {each} |"
+            )
 
 
 def main() -> None:
