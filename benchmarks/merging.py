@@ -1,13 +1,15 @@
 """What it costs to merge the states of many shards, and what they weigh.
 
     .venv/bin/python benchmarks/merging.py [--shards 100 1000 10000] [--slices 1000] [--bundles 256]
+        [--workers 1 2]
 
 Measures a few shards of 50,000 rows of a weighted binary head with intervals, whose rows fall into
 so many slices, and merges their states over and over as if they were those of so many shards, with
 the `CombineFn` of the pipeline: each bundle merges the states of its shards, and those of bundles
-are merged in the tree that a cluster of so many bundles gets. Prints for each number of shards the
-bytes of states that are merged, the processor seconds, how many states meet in one place at most
-and their bytes, and the peak memory; and checks that every row has arrived.
+are merged in the tree that a cluster of so many bundles gets. Pieces of states are merged apart, by
+as many processes as there are workers. Prints for each number of shards and of workers the bytes of
+states that are merged, the seconds and processor seconds, how many states meet in one place at most
+and their bytes, and the peak memory of a worker; and checks that every row has arrived.
 """
 
 from __future__ import annotations
@@ -15,8 +17,11 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
+from multiprocessing import get_context
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -76,40 +81,90 @@ def merge_all(states: Sequence[bytes]) -> bytes:
     return merging.extract_output(accumulator)
 
 
-def merge_tree(distinct: list[Encoded], count: int, bundles: int, piece: int) -> dict[str, float]:
-    """Merges the states of so many shards; returns what it took."""
-    rng = np.random.default_rng(1)
-    together = most_bytes = rows = 0
-    start = time.process_time()
-    result = 0
-    for key in distinct[0]:
-        own = [states[key] for states in distinct if key in states]
-        each = -(-count // bundles)
-        level = [
-            merge_all([own[shard % len(own)] for shard in range(first, min(first + each, count))])
-            for first in range(0, count, each)
-        ]
-        for width in [*tree_widths(bundles, piece), 1]:
-            groups = defaultdict(list)
-            for state in level:
-                groups[int(rng.integers(width))].append(state)
-            together = max(together, *map(len, groups.values()))
-            most_bytes = max(most_bytes, *(sum(map(len, group)) for group in groups.values()))
-            level = [merge_all(group) for group in groups.values()]
-        (merged,) = level
-        result += len(merged)
-        if key.statistic == 0 and key.partition == 0:
-            state = decode(merged)
-            rows = int(state.by_segment("rows")[state.keys.index(OVERALL)])
-    seconds = time.process_time() - start
+class Merged(NamedTuple):
+    """What it took to merge the states of one piece.
+
+    Attributes:
+        together: how many states met in one place at most.
+        together_bytes: their bytes.
+        result_bytes: those of the merged state.
+        rows: how many rows overall counts, in its own piece; else 0.
+        peak: memory of the process that did it, in kB.
+    """
+
+    together: int
+    together_bytes: int
+    result_bytes: int
+    rows: int
+    peak: int
+
+
+def merge_piece(key: StateKey, own: list[bytes], count: int, widths: list[int]) -> Merged:
+    """Merges the states of so many shards that one piece has: in bundles, then in the tree."""
+    bundles, *groups_in = widths
+    rng = np.random.default_rng(zlib.crc32(str(key).encode()))
+    each = -(-count // bundles)
+    level = [
+        merge_all([own[shard % len(own)] for shard in range(first, min(first + each, count))])
+        for first in range(0, count, each)
+    ]
+    together = together_bytes = rows = 0
+    for width in [*groups_in, 1]:
+        groups = defaultdict(list)
+        for state in level:
+            groups[int(rng.integers(width))].append(state)
+        together = max(together, *map(len, groups.values()))
+        together_bytes = max(together_bytes, *(sum(map(len, group)) for group in groups.values()))
+        level = [merge_all(group) for group in groups.values()]
+    (merged,) = level
+    if key.statistic == 0 and key.partition == 0:
+        state = decode(merged)
+        rows = int(state.by_segment("rows")[state.keys.index(OVERALL)])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Merged(together, together_bytes, len(merged), rows, peak)
+
+
+def merge_tree(distinct: list[Encoded], count: int, widths: list[int], workers: int) -> list[str]:
+    """Merges the states of so many shards with so many processes; returns what it took."""
+    pieces = [
+        (key, [states[key] for states in distinct if key in states], count, widths)
+        for key in distinct[0]
+    ]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    # Processes that end with the pool, so that their time is known.
+    with get_context("fork").Pool(workers) as pool:
+        found = pool.starmap(merge_piece, pieces, chunksize=1)
+        pool.close()
+        pool.join()
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    rows = sum(piece.rows for piece in found)
     if rows != count * ROWS:
         raise SystemExit(f"{rows:,} rows arrived of {count * ROWS:,}")
-    return {
-        "seconds": seconds,
-        "together": together,
-        "together MB": most_bytes / 1e6,
-        "result MB": result / 1e6,
-    }
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return [
+        f"{seconds:.1f}",
+        f"{processor:.1f}",
+        f"{1e3 * processor / count:.1f}",
+        str(max(piece.together for piece in found)),
+        f"{max(piece.together_bytes for piece in found) / 1e6:.1f}",
+        f"{sum(piece.result_bytes for piece in found) / 1e6:.1f}",
+        f"{max(piece.peak for piece in found) / 1e3:.0f}",
+    ]
+
+
+COLUMNS = (
+    "shards",
+    "workers",
+    "bundles",
+    "states merged, GB",
+    "seconds",
+    "processor seconds",
+    "ms a shard",
+    "most in one place",
+    "MB in one place",
+    "result MB",
+    "peak MB of a worker",
+)
 
 
 def main() -> None:
@@ -117,28 +172,26 @@ def main() -> None:
     parser.add_argument("--shards", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--slices", type=int, default=1000)
     parser.add_argument("--bundles", type=int, default=256)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     known = parser.parse_args()
     plan = make_plan(parse_config(CONFIG, "config.yaml"))
-    distinct = shards(plan, known.slices)
+    with get_context("fork").Pool(1) as pool:
+        # In a process of its own, whose memory workers do not take over.
+        distinct = pool.apply(shards, (plan, known.slices))
     size = sum(map(len, distinct[0].values()))
     largest = max(max(map(len, states.values())) for states in distinct)
     print(
         f"{known.slices:,} slices: the states of a shard are {len(distinct[0])} pieces of"
-        f" {size / 1e6:.1f} MB in all, the largest of {largest / 1e6:.2f} MB\n\n"
-        "| shards | bundles | states merged, GB | processor seconds | ms a shard"
-        " | most in one place | MB in one place | result MB | peak MB |\n"
-        "|---|---|---|---|---|---|---|---|---|"
+        f" {size / 1e6:.1f} MB in all, the largest of {largest / 1e6:.2f} MB\n"
     )
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for count in known.shards:
         bundles = min(known.bundles, count)
-        found = merge_tree(distinct, count, bundles, plan.piece_bytes)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        print(
-            f"| {count:,} | {bundles} | {count * size / 1e9:.1f} | {found['seconds']:.1f}"
-            f" | {1e3 * found['seconds'] / count:.1f} | {found['together']:.0f}"
-            f" | {found['together MB']:.1f} | {found['result MB']:.1f} | {peak:.0f} |",
-            flush=True,
-        )
+        widths = [bundles, *tree_widths(bundles, plan.piece_bytes)]
+        for workers in known.workers:
+            told = [f"{count:,}", str(workers), str(bundles), f"{count * size / 1e9:.1f}"]
+            told += merge_tree(distinct, count, widths, workers)
+            print(f"| {' | '.join(told)} |", flush=True)
 
 
 if __name__ == "__main__":
