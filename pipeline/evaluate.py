@@ -19,7 +19,7 @@ from pipeline.check import check_footers, check_types, list_files, names_looked_
 from pipeline.columns import ColumnError, Rows, shown
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.extract import Fault, element_lengths, extract, first_faults
-from pipeline.facts import FIRST, BadData, BadRow, Facts, Losses, examine, row_problems
+from pipeline.facts import FIRST, BadData, BadRow, Facts, Losses, examine
 from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
@@ -28,6 +28,7 @@ from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import Footers, merge_footers, records_looked_at
 from pipeline.readers.options import Lost
 from pipeline.readers.shards import list_local
+from pipeline.report.data_report import Files, row_problems
 from pipeline.report.model import build_report
 from pipeline.results import Results, compute, histogram_shifts, level
 from pipeline.slicing import Pass, Slicer, SliceTable
@@ -270,7 +271,7 @@ def _slices(
 
 def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
     total = Facts.total(facts.values())
-    problems = row_problems(facts) + total.problems(plan.tolerance)
+    problems = row_problems([Files.of(facts)]) + total.problems(plan.tolerance)
     if problems:
         raise BadData(problems)
     merged = evaluator.states()

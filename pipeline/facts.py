@@ -9,7 +9,6 @@ from pipeline.metadata.reasons import SCHEMA_REASONS
 from pipeline.readers import Shard, WorkItem, inspect
 from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import Footers, footers_of
-from pipeline.readers.lines import first_lines
 from pipeline.readers.manifest import wrong_rows
 from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 from pipeline.readers.rows import RECORDS
@@ -251,8 +250,8 @@ def facts_by_path(parts: Iterable[Mapping[str, Facts]]) -> dict[str, Facts]:
     return {path: own[0] if len(own) == 1 else Facts.total(own) for path, own in found.items()}
 
 
-def row_problems(facts: Mapping[str, Facts]) -> list[str]:
-    """The files that do not have the rows that a manifest lists, a line each.
+def files_of_wrong_rows(facts: Mapping[str, Facts]) -> list[tuple[str, str]]:
+    """The files that do not have the rows that a manifest lists, sorted, and a line for each.
 
     Args:
         facts: what was found in each file, by path.
@@ -265,9 +264,11 @@ def row_problems(facts: Mapping[str, Facts]) -> list[str]:
         if path in found.failures or (losses and losses.rest):
             continue
         problems += [
-            wrong_rows(shard, read) for shard in found.shards if shard.rows not in (None, read)
+            (path, wrong_rows(shard, read))
+            for shard in found.shards
+            if shard.rows not in (None, read)
         ]
-    return first_lines(problems)
+    return problems
 
 
 class BadData(Exception):

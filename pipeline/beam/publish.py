@@ -19,8 +19,9 @@ from pipeline.beam.files import delete_files, exists, write_file
 from pipeline.beam.transforms import Evaluated, Piece
 from pipeline.beam.work import Work, load
 from pipeline.check import Verdict
-from pipeline.facts import Facts, Losses, Tolerance, facts_by_path, row_problems
+from pipeline.facts import Facts, Tolerance
 from pipeline.plan import Plan, StateKey
+from pipeline.report.data_report import Files, data_bytes, row_problems
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
 from pipeline.slicing import SliceTable
@@ -58,7 +59,7 @@ class Publish(beam.PTransform):
     def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
         work = Work(self._output)
         pieces = evaluated.pieces | "KeepPieces" >> beam.Map(_keep_piece, work)
-        facts = evaluated.facts | "KeepFacts" >> beam.Map(_keep_facts, work)
+        files = evaluated.facts | "KeepFiles" >> beam.Map(_keep_files, work)
         return (
             evaluated.slices.pipeline
             | "Once" >> beam.Create([self._output])
@@ -68,7 +69,7 @@ class Publish(beam.PTransform):
                 self._plan,
                 self._notes,
                 AsList(pieces),
-                AsList(facts),
+                AsList(files),
                 AsSingleton(evaluated.slices),
                 AsSingleton(evaluated.verdict),
             )
@@ -79,8 +80,8 @@ def _keep_piece(piece: Piece, work: Work) -> str:
     return work.keep(f"{piece.head}-{piece.partition}.piece", piece)
 
 
-def _keep_facts(part: tuple[int, dict[str, Facts]], work: Work) -> str:
-    return work.keep(f"{part[0]}.facts", part[1])
+def _keep_files(part: tuple[int, dict[str, Facts]], work: Work) -> str:
+    return work.keep(f"{part[0]}.files", Files.of(part[1]))
 
 
 def _publish(
@@ -88,20 +89,20 @@ def _publish(
     plan: Plan,
     notes: Sequence[str],
     pieces: list[str],
-    facts: list[str],
+    files: list[str],
     table: SliceTable,
     verdict: Verdict,
 ) -> bool:
     from pipeline.metadata.statistics import statistics_bytes
 
-    found = facts_by_path(load(facts))
-    total = Facts.total(found.values())
+    parts: list[Files] = list(load(files))
+    total = Facts.total(part.total for part in parts)
     # Where no row was measured, it is no wonder that there are none.
-    missing = list(table.problems) or row_problems(found)
+    missing = list(table.problems) or row_problems(parts)
     of_run = [] if table.problems else total.run_problems()
     problems = missing + total.data_problems(plan.tolerance) + of_run
-    files = {
-        DATA: _json(_data(found, total, problems, (*notes, *verdict.notes))),
+    written = {
+        DATA: data_bytes(parts, total, problems, (*notes, *verdict.notes)),
         ANOMALIES: _anomalies(total, plan.tolerance, [*missing, *of_run]),
     }
     if not problems:
@@ -112,14 +113,14 @@ def _publish(
             for piece in kept
             for number, state in piece.states.items()
         )
-        files[STATISTICS] = statistics_bytes([own for each in results for own in each.statistics])
-        files[REPORT] = report_bytes(build_report(plan, table, results, total))
-        files[METRICS] = parquet_bytes(metrics_table(plan, results))
-        files[STATES] = zip_states(table, states)
-        files[MANIFEST] = _json(_manifest(files))
+        written[STATISTICS] = statistics_bytes([own for each in results for own in each.statistics])
+        written[REPORT] = report_bytes(build_report(plan, table, results, total))
+        written[METRICS] = parquet_bytes(metrics_table(plan, results))
+        written[STATES] = zip_states(table, states)
+        written[MANIFEST] = _json(_manifest(written))
         # Not empty: S3 takes no upload in parts that is.
-        files[SUCCESS] = b"\n"
-    _replace(output, files)
+        written[SUCCESS] = b"\n"
+    _replace(output, written)
     return not problems
 
 
@@ -127,7 +128,7 @@ def publish_problems(output: str, problems: Sequence[str]) -> None:
     """Writes the data report of a run that ends before a row is read."""
     nothing = Facts()
     files = {
-        DATA: _json(_data({}, nothing, list(problems), ())),
+        DATA: data_bytes([], nothing, problems, ()),
         ANOMALIES: _anomalies(nothing, Tolerance(), problems),
     }
     _replace(output, files)
@@ -163,56 +164,6 @@ def _anomalies(total: Facts, tolerance: Tolerance, problems: Sequence[str]) -> b
         columns, total.failures, rows=total.rows, problems=problems, warnings=warnings
     )
     return text.encode() or b"\n"
-
-
-def _data(
-    facts: dict[str, Facts], total: Facts, problems: list[str], notes: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        "problems": problems,
-        "notes": list(notes),
-        "rows": {"read": total.rows, "evaluated": total.kept},
-        "bad_rows": _bad(total),
-        "first_bad_rows": [
-            {"path": row.path, "row": row.row, "head": row.head, "reason": row.reason}
-            for row in total.examples
-        ],
-        "shards": [
-            {
-                "path": shard.path,
-                "bytes": shard.bytes,
-                "format": shard.format,
-                "page_checksums": None
-                if shard.format != "parquet"
-                else shard.path not in total.unverified,
-                "rows": facts[shard.path].rows,
-                "evaluated": facts[shard.path].kept,
-                "bad_rows": _bad(facts[shard.path]),
-                "lost": _lost(total.lost.get(shard.path)),
-                "failure": facts[shard.path].failures.get(shard.path),
-            }
-            for shard in sorted(total.shards)
-        ],
-    }
-
-
-def _bad(facts: Facts) -> list[dict[str, Any]]:
-    return [
-        {"head": head, "reason": reason, "rows": count}
-        for (head, reason), count in sorted(facts.bad.items())
-    ]
-
-
-def _lost(losses: Losses | None) -> dict[str, Any] | None:
-    if losses is None:
-        return None
-    first = losses.first
-    return {
-        "records": losses.records,
-        "bytes": losses.bytes,
-        "rest": losses.rest,
-        "first": {"row": first.row, "byte": first.offset, "reason": first.reason},
-    }
 
 
 def _manifest(files: dict[str, bytes]) -> dict[str, Any]:

@@ -303,7 +303,7 @@ def _judge(source: str, plan: Plan, footers: Iterable[Footers]) -> Verdict:
 
 
 def _in_part(element: tuple[str, Facts]) -> tuple[int, dict[str, Facts]]:
-    number = zlib.crc32(element[0].encode(errors="surrogateescape"))
+    number = zlib.crc32(element[0].encode())
     return number % FACT_PARTS, dict([element])
 
 

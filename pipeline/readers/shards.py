@@ -171,7 +171,7 @@ def list_local(patterns: Sequence[str]) -> Listing:
     `**` matches directories of any depth. A `*` does not match hidden files.
 
     Raises:
-        ValueError: if the name of a file tells no format.
+        ValueError: if the name of a file tells no format, or is not UTF-8.
     """
     return make_listing(patterns, match_local(patterns))
 
@@ -203,7 +203,7 @@ def make_listing(patterns: Sequence[str], matches: Iterable[Match]) -> Listing:
         matches: the files that they match.
 
     Raises:
-        ValueError: if the name of a file tells no format.
+        ValueError: if the name of a file tells no format, or is not UTF-8.
     """
     names = CanonicalNames()
     files: dict[str, dict[str, int]] = {}
@@ -257,7 +257,13 @@ class CanonicalNames:
 
 
 def make_shard(path: str, size: int, rows: int | None = None, crc32c: int | None = None) -> Shard:
-    """The shard of a path and its size; ValueError if the name tells no format."""
+    """The shard of a path and its size; ValueError if the name tells no format, or is no text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        # Neither reports nor messages could name it.
+        message = f"{ascii(path)}: the name is not UTF-8; rename the file, or narrow --input"
+        raise ValueError(message) from error
     format_, compression = file_format(path)
     return Shard(path, size, format_, compression, rows, crc32c)
 

@@ -16,7 +16,7 @@ from pipeline.facts import (
     Facts,
     Losses,
     Tolerance,
-    row_problems,
+    files_of_wrong_rows,
 )
 from pipeline.readers.options import Lost
 from pipeline.readers.shards import Shard
@@ -169,7 +169,9 @@ def test_the_rows_of_a_manifest_have_to_be_there() -> None:
     def listed(**rows: int) -> list[str]:
         shards = {path: Shard(path, 1, "parquet", rows=count) for path, count in rows.items()}
         own = {path: Facts(frozenset([shard])) for path, shard in shards.items()}
-        return row_problems({path: facts.get(path, Facts()) + own[path] for path in own})
+        found = files_of_wrong_rows({path: facts.get(path, Facts()) + own[path] for path in own})
+        assert [line.partition(":")[0] for _, line in found] == [path for path, _ in found]
+        return [line for _, line in found]
 
     assert listed(a=5, b=5, c=9, d=8) == []
     assert listed(a=6, b=4, e=1) == [

@@ -219,6 +219,12 @@ def test_directories_that_the_glob_names_may_be_hidden(tmp_path: Path) -> None:
         assert is_data(path, pattern) == expected, path
 
 
+def test_a_name_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.parquet")).touch()
+    with pytest.raises(ValueError, match=r"/a\\udcff.parquet': the name is not UTF-8; rename"):
+        list_local([str(tmp_path / "*")])
+
+
 def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path, "a.parquet", "notes.txt")
     with pytest.raises(ValueError, match=r"notes.txt: cannot tell the format"):
