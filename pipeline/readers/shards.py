@@ -262,7 +262,7 @@ def make_shard(path: str, size: int, rows: int | None = None, crc32c: int | None
         path.encode()
     except UnicodeEncodeError as error:
         # Neither reports nor messages could name it.
-        message = f"{ascii(path)}: the name is not UTF-8; rename the file, or narrow --input"
+        message = f"{path!a}: the name is not UTF-8; rename the file, or narrow --input"
         raise ValueError(message) from error
     format_, compression = file_format(path)
     return Shard(path, size, format_, compression, rows, crc32c)
