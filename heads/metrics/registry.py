@@ -40,6 +40,15 @@ def _load() -> None:
         importlib.import_module(f"heads.metrics.{module.name}")
 
 
+def _offered() -> list[tuple[frozenset[HeadType], Kind, Offer]]:
+    """All offers by the name of their file, and within it as they stand there.
+
+    States are numbered in this order, which must not depend on what a program imports first.
+    """
+    _load()
+    return sorted(_OFFERS, key=lambda own: own[2].__module__)
+
+
 def estimator_metrics(scope: Scope) -> dict[str, Metric]:
     """The metrics that the estimator's head has, by name."""
     return _metrics(scope, "estimator")
@@ -52,11 +61,10 @@ def report_metrics(scope: Scope) -> dict[str, Metric]:
 
 def ambiguous_names(scope: Scope) -> list[str]:
     """Names that two different metrics of one model would have."""
-    _load()
     first: dict[str, Metric] = {}
     offered = [
         metric
-        for types, kind, offer in _OFFERS
+        for types, kind, offer in _offered()
         if scope.head in types and kind != "pair"
         for metric in offer(scope)
     ]
@@ -69,10 +77,9 @@ def pair_metrics(scope: Scope) -> dict[str, Metric]:
 
 
 def _metrics(scope: Scope, *kinds: Kind) -> dict[str, Metric]:
-    _load()
     return {
         metric.name: metric
-        for types, kind, offer in _OFFERS
+        for types, kind, offer in _offered()
         if scope.head in types and kind in kinds
         for metric in offer(scope)
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from typing import get_args
@@ -114,12 +116,11 @@ def test_no_rows(head: HeadType) -> None:
 @pytest.mark.parametrize("head", HEADS)
 def test_names_are_used_once(head: HeadType) -> None:
     own = scope(head)
-    registry.report_metrics(own)
     for kinds in (("estimator", "report"), ("pair",)):
         paired = own if kinds != ("pair",) else replace(own, baseline=own.space)
         names = [
             metric.name
-            for types, kind, offer in registry._OFFERS
+            for types, kind, offer in registry._offered()
             if head in types and kind in kinds
             for metric in offer(paired)
         ]
@@ -134,6 +135,29 @@ def test_every_metric_is_defined_in_words(head: HeadType) -> None:
         assert len(metric.definition) > 15, metric.name
         assert metric.definition != inherited(metric), metric.name
         assert metric.low < metric.high, metric.name
+
+
+def test_the_order_does_not_depend_on_what_is_imported_first() -> None:
+    program = """
+import importlib, pkgutil, sys
+import heads.metrics
+names = [f"heads.metrics.{m.name}" for m in pkgutil.iter_modules(heads.metrics.__path__)]
+for name in names if sys.argv[1] == "forward" else reversed(names):
+    importlib.import_module(name)
+from pipeline.config import load_config
+from pipeline.plan import make_plan
+plan = make_plan(load_config("configs/binary.yaml"))
+for head in plan.heads.values():
+    print(*head.measured, *head.models[0].metrics, *head.pairs, sep="\\n")
+"""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program, order], capture_output=True, text=True, check=True
+        ).stdout
+        for order in ("forward", "backward")
+    ]
+    assert told[0] == told[1]
+    assert told[0].count("\n") > 100
 
 
 def inherited(metric: Metric) -> str:
