@@ -85,6 +85,31 @@ class PlanItems(beam.DoFn):
         yield TaggedOutput(FOOTERS, merge_footers(known))
 
 
+@beam.typehints.with_output_types(Group)
+class TakeTogether(beam.DoFn):
+    """Makes groups of so many work items; the last of a bundle has what is left.
+
+    Args:
+        count: how many.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def start_bundle(self) -> None:
+        self._items: list[WorkItem] = []
+
+    def process(self, item: WorkItem) -> Iterator[Group]:
+        self._items.append(item)
+        if len(self._items) == self._count:
+            yield self._items
+            self._items = []
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._items:
+            yield _in_global_window(self._items)
+
+
 @beam.typehints.with_output_types(tuple[tuple[int, int], SliceCounts])
 class CountSlices(beam.DoFn):
     """Counts the rows of every slice in work items, and emits the counts when a bundle ends."""
@@ -251,7 +276,7 @@ class Evaluate(beam.PTransform):
         )
         groups = (
             planned["items"]
-            | "Groups" >> beam.BatchElements(self._together, self._together)
+            | "Groups" >> beam.ParDo(TakeTogether(self._together))
             # Dealt out in turn. Keys would fall to workers at random, and leave some without.
             | "SpreadGroups" >> beam.Reshuffle()
         )

@@ -33,6 +33,7 @@ from pipeline.beam.transforms import (
     Piece,
     PlanItems,
     Slices,
+    TakeTogether,
     _level,
     _shift,
     items_together,
@@ -45,7 +46,7 @@ from pipeline.plan import Plan, StateKey
 from pipeline.readers import WorkItem, plan_items
 from pipeline.readers.footers import Footers, read_footers
 from pipeline.readers.shard_list import shard_line
-from pipeline.readers.shards import Shard, list_local
+from pipeline.readers.shards import Shard, list_local, make_shard
 from pipeline.slicing import SliceTable
 from pipeline.storage import open_local
 from tests.pipeline.tables import law, plan_of, write
@@ -129,6 +130,20 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
         bundles.append(dict(element.value for element in step.finish_bundle()))
     assert len(bundles) == len(items) > 3
     assert decide_slices(plan, add_counts(plan, bundles)) == table_of(plan, items)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (9, [5])])
+def test_items_are_taken_together(count: int, sizes: list[int]) -> None:
+    items = [WorkItem(make_shard(f"{number}.parquet", 9)) for number in range(5)]
+    step = TakeTogether(count)
+    for _ in range(2):
+        step.start_bundle()
+        groups = [group for item in items for group in step.process(item)]
+        groups += [element.value for element in step.finish_bundle()]
+        assert [len(group) for group in groups] == sizes
+        assert [item for group in groups for item in group] == items
+    step.start_bundle()
+    assert list(step.finish_bundle()) == []
 
 
 def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[list[Any], list[Any]]:
