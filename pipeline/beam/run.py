@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +22,8 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     TestOptions,
 )
-from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_provision_api_pb2, beam_runner_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import (
     ExtendedProvisionInfo,
     FnApiRunner,
@@ -176,6 +179,19 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
     return pipeline
 
 
+class _LocalRunner(FnApiRunner):
+    """The in-process runner, with worker processes of ours."""
+
+    def run_via_runner_api(
+        self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
+    ) -> PipelineResult:
+        for environment in pipeline_proto.components.environments.values():
+            if environment.urn == python_urns.SUBPROCESS_SDK:
+                command = f"{shlex.quote(sys.executable)} -m pipeline.beam.worker"
+                environment.payload = command.encode()
+        return super().run_via_runner_api(pipeline_proto, options)
+
+
 def _runner(options: PipelineOptions) -> PipelineRunner | None:
     """The in-process runner, with the options that its worker processes need; None for others.
 
@@ -184,7 +200,7 @@ def _runner(options: PipelineOptions) -> PipelineRunner | None:
     if options.view_as(StandardOptions).runner != "FnApiRunner":
         return None
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
-    return FnApiRunner(
+    return _LocalRunner(
         provision_info=ExtendedProvisionInfo(
             beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
         )

@@ -1,0 +1,22 @@
+"""A worker process of the local runner: Beam's own, which prints nothing.
+
+Beam logs while it is imported, before there is a handler, and from then on Python prints all that
+is logged. What is worth knowing a worker sends to the command in any case.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def main() -> None:
+    """Runs until the command has no more work."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    from apache_beam.runners.worker import sdk_worker_main
+
+    sdk_worker_main.main(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
