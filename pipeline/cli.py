@@ -240,6 +240,8 @@ def _validate(known: argparse.Namespace, rest: list[str]) -> int:
     for name, head in plan.heads.items():
         size = sum(head.slice_bytes(large=True))
         print(f"head {name}: {len(head.models[0].metrics)} metrics, about {size:,} bytes a slice")
+    for note in plan.too_large():
+        print(note)
     table = known_slices(plan)
     if table is not None:
         if table.problems:

@@ -11,6 +11,7 @@ from heads.metrics.base import Metric
 from heads.metrics.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.metrics.scope import MAX_MATRIX_CLASSES, OperatingPoints, Scope
 from heads.statistics import OVERALL, Key, RowSums, State, Statistic
+from heads.statistics.codec import MAX_BYTES
 from heads.statistics.cuts import ScoreSpace
 from pipeline.config import Config
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
@@ -150,6 +151,19 @@ class Plan:
                     for key, rows in zip(spec.keys, spec.examples, strict=True)
                 )
         return total
+
+    def too_large(self) -> list[str]:
+        """The heads of which a state of one slice may be too large to be sent, a line each."""
+        notes = []
+        for name, head in self.heads.items():
+            size = max(head.slice_bytes(large=True))
+            if size > MAX_BYTES:
+                notes.append(
+                    f"head {name}: one state of a slice may take {size / 1e6:.0f} MB. More than"
+                    f" {MAX_BYTES / 1e6:.0f} MB cannot be sent, and a run that meets them fails:"
+                    " fewer class_metrics, thresholds or confidence.folds take less"
+                )
+        return notes
 
     @property
     def piece_bytes(self) -> int:

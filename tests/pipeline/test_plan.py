@@ -225,3 +225,12 @@ def test_a_state_is_split_without_loss() -> None:
 def test_the_name_of_a_state() -> None:
     assert str(StateKey("h", 3, 17)) == "h/3/17"
     assert StateKey("h", 3).partition == 0
+
+
+@pytest.mark.parametrize(("classes", "told"), [(4, 0), (5000, 1)])
+def test_states_that_may_be_too_large_are_told(classes: int, told: int) -> None:
+    label = "{column: y, form: multi_hot}"
+    head = f"{{type: multi_label, n_classes: {classes}, probability: p, label: {label}}}"
+    notes = plan_of(f"heads: {{tags: {head}}}").too_large()
+    assert len(notes) == told
+    assert all("head tags: one state of a slice may take" in note for note in notes)
