@@ -30,6 +30,7 @@ from heads.metrics.scope import Scope
 from heads.scoring import score
 from heads.statistics import Key, Segments
 from heads.statistics.cuts import ScoreSpace
+from heads.statistics.measure import measure_state
 from heads.statistics.score_histogram import MAX_CELLS
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
 from pipeline.folds import folds_by_key, folds_by_row
@@ -257,7 +258,8 @@ def read_model(sample: Sample, model: int, metrics: Sequence[Metric]) -> dict[st
     keys, every = tuple(sample.segments.keys), np.ones(len(sample.segments.keys), bool)
     statistics = {own for m in metrics for own in (m.statistic, m.coarse) if own is not None}
     views = {
-        own: StateViews(own.measure(scored, sample.segments), keys, every) for own in statistics
+        own: StateViews(measure_state(own, scored, sample.segments), keys, every)
+        for own in statistics
     }
     return {
         metric.name: read(

@@ -10,13 +10,14 @@ import numpy as np
 from heads.metrics.base import Metric
 from heads.metrics.weighted_means import WeightedMean
 from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic
+from heads.statistics.measure import make_accumulator
 
 
 class Tally:
     """What one statistic counted in the batches so far; several metrics may read it."""
 
     def __init__(self, statistic: Statistic) -> None:
-        self._accumulator = statistic.accumulator()
+        self._accumulator = make_accumulator(statistic)
         self._state: State | None = None
 
     def add(self, scored: Scored) -> None:

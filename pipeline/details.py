@@ -15,7 +15,7 @@ from heads.metrics.report_curves import (
 )
 from heads.metrics.scope import Scope
 from heads.statistics import Key, State, Statistic
-from heads.statistics.views import fold_views
+from heads.statistics.fold_views import fold_views
 
 
 def details_of(scope: Scope, key: Key, states: Mapping[Statistic, State]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from heads.metrics.base import Metric, Trials, Values
 from heads.statistics import Key, State
-from heads.statistics.views import FoldViews, fold_views, over_all_folds, without_weights
+from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
 from pipeline.confidence.comparison import p_worse, welch
 from pipeline.confidence.intervals import (
     AT_BOUND,

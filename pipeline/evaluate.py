@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
+from heads.statistics.measure import make_accumulator
 from pipeline.check import check_footers, check_types, list_files, names_looked_for
 from pipeline.columns import ColumnError, Rows, shown
 from pipeline.counting import CountingPass, decide_slices, known_slices
@@ -179,7 +180,7 @@ class Evaluator:
                 if found is not None:
                     key = (head.name, number)
                     if key not in self._running:
-                        self._running[key] = statistic.accumulator()
+                        self._running[key] = make_accumulator(statistic)
                     self._running[key].add(*found)
         if sink is not None:
             sink(head, rows, scored)

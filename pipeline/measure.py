@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heads.scoring import score
 from heads.statistics import Scored, Segments
-from heads.statistics.base import Reach
+from heads.statistics.statistic import Reach
 from pipeline.extract import Extracted
 from pipeline.folds import Hashes, mix, row_hashes
 from pipeline.plan import HeadPlan

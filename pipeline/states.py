@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from heads.statistics import State
 from heads.statistics.codec import decode
-from heads.statistics.scored import Key, key_text, parse_key
+from heads.statistics.keys import Key, key_text, parse_key
 from pipeline.plan import StateKey
 from pipeline.slicing import SliceTable, SpecSlices
 

@@ -15,9 +15,9 @@ from heads.statistics import (
     ScoreHistogram,
     ThresholdCounts,
 )
-from heads.statistics.base import Reach
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
 from heads.statistics.score_histogram import MAX_CELLS
+from heads.statistics.statistic import Reach
 
 HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]
 

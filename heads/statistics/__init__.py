@@ -1,11 +1,14 @@
 """What is counted, and how counts of parts become the count of the whole."""
 
-from heads.statistics.base import STATISTICS, Elements, Statistic
-from heads.statistics.confusion import ClassFlips, ClassOutcomes, ConfusionMatrix, Flips
+from heads.statistics.confusion import ClassOutcomes, ConfusionMatrix
+from heads.statistics.flips import ClassFlips, Flips
+from heads.statistics.keys import OVERALL, Condition, Key
+from heads.statistics.row_sums import RowSums
 from heads.statistics.score_histogram import ScoreHistogram
-from heads.statistics.scored import OVERALL, Condition, Key, Scored, Segments
+from heads.statistics.scored import Scored
+from heads.statistics.segments import Segments
 from heads.statistics.state import State, merge, same
-from heads.statistics.sums import RowSums
+from heads.statistics.statistic import STATISTICS, Elements, Statistic
 from heads.statistics.threshold_counts import ThresholdCounts
 
 __all__ = [

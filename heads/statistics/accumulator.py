@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.exact import (
-    MAX_ADDS,
-    MAX_ROWS,
-    Columns,
-    ExactColumn,
-    Ints,
-    add_columns,
-    sorting_order,
+from heads.statistics.cell_index import (
+    CellIndex,
+    ordered_cells,
 )
-from heads.statistics.scored import Key, Scored, Segments
-from heads.statistics.state import State, build_state
-
-if TYPE_CHECKING:
-    from heads.statistics.base import Elements, Statistic
+from heads.statistics.exact import (
+    MAX_ROWS,
+    Ints,
+)
+from heads.statistics.keys import Key
+from heads.statistics.score_histogram import ScoreHistogram
+from heads.statistics.scored import Scored
+from heads.statistics.segments import Segments
+from heads.statistics.state import State, build_state, zero_state
+from heads.statistics.statistic import Elements, Statistic
+from heads.statistics.tables import (
+    DenseTable,
+    SparseTable,
+    Table,
+)
 
 # A table of every code is kept dense up to about so many bytes: an index into it costs less than
 # sorting a batch.
 DENSE_BYTES = 320 << 20
-# Beyond so many codes a table of the sums of each batch would cost more than adding in place.
-_IN_PLACE = 1 << 15
-# From so many rows, limbs and passes on they are added together.
-_MANY_ROWS, _MANY_PARTS, _MANY_PASSES = 1 << 15, 4, 3
-# Elements are added up by sorting when they exceed this and what is added up already.
-PENDING_ROWS = 1 << 20
 # Lists of keys whose codes are remembered: a batch has one for each of its passes.
 _LISTS = 64
 
@@ -55,7 +52,7 @@ class Accumulator:
         self._starts = [0]
         self._lists: OrderedDict[int, _KeyCodes] = OrderedDict()
         self._folded: tuple[Ints | None, Ints, Ints] | None = None
-        self._table: _DenseTable | _SparseTable = _DenseTable(statistic.sums)
+        self._table: DenseTable | SparseTable = DenseTable(statistic.sums)
 
     def add(self, scored: Scored, segments: Segments) -> None:
         """Adds a batch of any number of rows."""
@@ -65,8 +62,8 @@ class Accumulator:
         code = self._codes(elements, segments)
         step = max(1, MAX_ROWS // repeat) * repeat
         codes = self._starts[-1]
-        if isinstance(self._table, _DenseTable) and codes * self._code_bytes > DENSE_BYTES:
-            self._table = _SparseTable(self._statistic.sums, self._table.table())
+        if isinstance(self._table, DenseTable) and codes * self._code_bytes > DENSE_BYTES:
+            self._table = SparseTable(self._statistic.sums, self._table.table())
         for first in range(0, len(code), step):
             part = slice(first, first + step)
             self._table.add(code[part], columns[part], codes)
@@ -77,7 +74,8 @@ class Accumulator:
         return 8 + 16 * len(self._statistic.sums)
 
     def _elements(self, scored: Scored) -> Elements:
-        return scored.elements_of(self._statistic)
+        statistic = self._statistic
+        return scored.memo(statistic, lambda: statistic.elements(scored))
 
     def freeze(self) -> State:
         """The state of everything added; the accumulator may be added to afterwards."""
@@ -149,7 +147,7 @@ class Accumulator:
 
     def _from_table(self, table: Table) -> State:
         if not len(table.code):
-            return self._statistic.zero()
+            return zero_state(self._statistic)
         starts = np.array(self._starts)
         segment = np.searchsorted(starts, table.code, "right") - 1
         group, cell = np.divmod(table.code - starts[segment], self._statistic.cells)
@@ -180,199 +178,36 @@ class _KeyCodes:
     starts: Ints
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Rows and exact sums of the codes that occur, all `[m]`, codes ascending."""
+class HistogramAccumulator(Accumulator):
+    """Adds batches of a score histogram at the shift that all scores so far ask for."""
 
-    code: Ints
-    rows: Ints
-    sums: dict[str, ExactColumn]
+    def __init__(self, histogram: ScoreHistogram) -> None:
+        super().__init__(histogram)
+        self._histogram = histogram
+        self._index = CellIndex(histogram.max_cells, self._coarsen)
+        self._last: tuple[Scored, Elements] | None = None
 
+    def _coarsen(self, slots: Ints) -> None:
+        """Moves what was added to the slots given for each of the old ones."""
+        cells = self._histogram.cells
+        self._table.renumber(lambda code: code - code % cells + slots[code % cells])
 
-class _DenseTable:
-    """Counts and limbs of every code, whether or not a row fell there."""
+    def _elements(self, scored: Scored) -> Elements:
+        """The elements of a batch; those of the last one are kept, for it may come again."""
+        if self._last is None or self._last[0] is not scored:
+            self._last = scored, self._find_elements(scored)
+        return self._last[1]
 
-    def __init__(self, sums: Sequence[str]) -> None:
-        self._sums = sums
-        self._codes = 0
-        self._adds = 0
-        self._rows = np.zeros(0, np.int64)
-        self._limbs: dict[str, dict[int, Ints]] = {name: {} for name in sums}
-        self._specials: dict[str, Ints] = {}
+    def _find_elements(self, scored: Scored) -> Elements:
+        slot = self._index.slots(self._histogram.divided(scored))
+        elements = self._histogram.elements(scored)
+        assert elements.code is not None
+        return replace(elements, code=elements.code + slot)
 
-    def add(self, code: Ints, columns: Columns, codes: int) -> None:
-        if not len(code):
-            return
-        self._grow(codes)
-        for name, summand in columns.summands.items():
-            if summand.specials is not None:
-                if name not in self._specials:
-                    self._specials[name] = np.zeros((len(self._rows), 3), np.int64)
-                _count_specials(self._specials[name], summand.specials, code)
-        # The segments of a batch mostly lie together.
-        low = int(code.min())
-        span = int(code.max()) + 1 - low
-        matrix = len(columns.parts) >= _MANY_PARTS and columns.passes >= _MANY_PASSES
-        if span > _IN_PLACE:
-            np.add.at(self._rows, code, 1)
-            for name, part in columns.parts:
-                part.add_to(self._limb(name, part.limb), code)
-        elif matrix and len(code) >= _MANY_ROWS:
-            self._add_matrix(code - low if low else code, columns, low, span)
-        else:
-            near = code - low if low else code
-            self._rows[low : low + span] += np.bincount(near, minlength=span)
-            for name, part in columns.parts:
-                self._limb(name, part.limb)[low : low + span] += part.add_up(near, span)
-        self._adds += 1
-        if self._adds % MAX_ADDS == 0:
-            self._carry()
-
-    def _add_matrix(self, near: Ints, columns: Columns, low: int, span: int) -> None:
-        """Adds all common limbs of an element at a time, which lie together in memory.
-
-        It is a product of matrices in form only: one of them has a 1 in each column, and sums of
-        whole numbers below 2**53 have no order.
-        """
-        from scipy.sparse import csc_array  # its import takes long, and small data does without
-
-        rows = len(near)
-        ones, ends = _one_each(rows)
-        chosen = csc_array((ones, near.astype(np.int32), ends), shape=(span, rows))
-        sums = chosen @ columns.matrix
-        self._rows[low : low + span] += sums[:, 0].astype(np.int64)
-        at = 0
-        for name, part in columns.parts:
-            limb = self._limb(name, part.limb)[low : low + span]
-            if part.rows is not None:
-                part.add_to(limb, near)
-            else:
-                at += 1
-                limb += part.units(sums[:, at])
-
-    def _limb(self, name: str, number: int) -> Ints:
-        limbs = self._limbs[name]
-        if number not in limbs:
-            limbs[number] = np.zeros(len(self._rows), np.int64)
-        return limbs[number]
-
-    def _grow(self, codes: int) -> None:
-        used, self._codes = self._codes, max(self._codes, codes)
-        if codes <= len(self._rows):
-            return
-        # Memory that nobody has written to costs nothing, and copying it each time does.
-        size = max(codes, 2 * len(self._rows))
-        self._rows = _longer(self._rows[:used], size)
-        for limbs in self._limbs.values():
-            for limb in limbs:
-                limbs[limb] = _longer(limbs[limb][:used], size)
-        for name, column in self._specials.items():
-            self._specials[name] = _longer(column[:used], size)
-
-    def renumber(self, number: Callable[[Ints], Ints]) -> None:
-        """Gives codes other numbers; those that get the same are added up."""
-        before = self.table()
-        code, size = number(before.code), len(self._rows)
-        self._rows = _moved(before.rows, code, size)
-        for name, column in before.sums.items():
-            self._limbs[name] = {
-                column.low + j: _moved(column.limbs[:, j], code, size)
-                for j in range(column.limbs.shape[1])
-            }
-            if column.specials.shape[1]:
-                self._specials[name] = _moved(column.specials, code, size)
-
-    def _carry(self) -> None:
-        """Brings every limb back below 2**35, before int64 would overflow."""
-        for name in self._sums:
-            column = self._column(name, np.arange(self._codes))
-            self._limbs[name] = {
-                column.low + j: _longer(column.limbs[:, j], len(self._rows))
-                for j in range(column.limbs.shape[1])
-            }
-
-    def _column(self, name: str, rows: npt.NDArray[np.intp]) -> ExactColumn:
-        limbs = self._limbs[name]
-        low, high = min(limbs, default=0), max(limbs, default=-1)
-        table = np.zeros((len(rows), high + 1 - low), np.int64)
-        for limb, column in limbs.items():
-            table[:, limb - low] = column[rows]
-        specials = self._specials.get(name)
-        nothing = np.zeros((len(rows), 0), np.int64)
-        return ExactColumn.carried(low, table, nothing if specials is None else specials[rows])
-
-    def table(self) -> Table:
-        used = np.flatnonzero(self._rows[: self._codes])
-        sums = {name: self._column(name, used) for name in self._sums}
-        return Table(used, self._rows[used], sums)
-
-
-def _moved(column: Ints, code: Ints, size: int) -> Ints:
-    """Rows of a column added up at the places given."""
-    out = np.zeros((size, *column.shape[1:]), np.int64)
-    np.add.at(out, code, column)
-    return out
-
-
-def _longer(column: Ints, rows: int) -> Ints:
-    """A copy of some rows with rows of 0 below."""
-    out = np.zeros((rows, *column.shape[1:]), np.int64)
-    out[: len(column)] = column
-    return out
-
-
-@lru_cache(maxsize=2)
-def _one_each(rows: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
-    """The values of a sparse matrix with a 1 in each column, and where columns begin."""
-    return np.ones(rows), np.arange(rows + 1, dtype=np.int32)
-
-
-class _SparseTable:
-    """Counts and limbs of the codes that occur, which are too many to index.
-
-    Elements are put away as they come, and added up by sorting when many are.
-    """
-
-    def __init__(self, sums: Sequence[str], begun: Table) -> None:
-        self._sums = sums
-        self._parts = [begun]
-        self._pending = 0
-
-    def add(self, code: Ints, columns: Columns, _: int) -> None:
-        own = {name: columns.summands[name].column() for name in self._sums}
-        self._parts.append(Table(code, np.ones(len(code), np.int64), own))
-        self._pending += len(code)
-        if self._pending > max(PENDING_ROWS, len(self._parts[0].code)):
-            self._add_up()
-
-    def table(self) -> Table:
-        self._add_up()
-        return self._parts[0]
-
-    def renumber(self, number: Callable[[Ints], Ints]) -> None:
-        """Gives codes other numbers; those that get the same are added up."""
-        self._parts = [replace(part, code=number(part.code)) for part in self._parts]
-        self._add_up()
-
-    def _add_up(self) -> None:
-        """Adds all parts up to one."""
-        code = np.concatenate([part.code for part in self._parts])
-        order = sorting_order(code)
-        code = code.take(order)
-        starts = np.flatnonzero(np.diff(code, prepend=-1))
-        rows = np.concatenate([part.rows for part in self._parts]).take(order)
-        sums = {}
-        for name in self._sums:
-            added = add_columns([part.sums[name] for part in self._parts], starts, order)
-            # Values that nothing was added to have not been carried.
-            sums[name] = ExactColumn.carried(added.low, added.limbs, added.specials)
-        if len(starts):
-            rows = np.add.reduceat(rows, starts)
-        self._parts = [Table(code[starts], rows, sums)]
-        self._pending = 0
-
-
-def _count_specials(counts: Ints, specials: Ints, code: Ints) -> None:
-    """Counts the NaN, +inf and -inf of each code into `[codes, 3]`."""
-    where = np.flatnonzero(specials)
-    np.add.at(counts, (code[where], specials[where] - 1), 1)
+    def _build(
+        self, keys: list[Key], segment: Ints, group: Ints, cell: Ints, table: Table
+    ) -> State:
+        shift = self._index.shift
+        words = ordered_cells(self._index.cells[cell], shift)
+        counts = {"rows": table.rows}
+        return build_state(self._histogram, keys, segment, group, words, counts, table.sums, shift)

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from heads.statistics.base import STATISTICS, Statistic
 from heads.statistics.exact import ExactColumn, Ints
-from heads.statistics.scored import Key, key_text
-from heads.statistics.state import State
+from heads.statistics.keys import Key, key_text
+from heads.statistics.state import State, limit_cells
+from heads.statistics.statistic import STATISTICS, Statistic
 
 MAGIC = b"HCST"
 VERSION = 1
@@ -173,7 +173,7 @@ def _check(state: State) -> None:
         and (state.counts["rows"] > 0).all()
         and 0 <= state.shift < 64
         and (state.cell < state.statistic.cell_limit(state.shift)).all()
-        and state.statistic.settle(state) is state
+        and limit_cells(state) is state
         and all(column.is_canonical() for column in state.sums.values())
     )
     if not whole:

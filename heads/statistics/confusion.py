@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.statistics.base import Elements, Statistic
 from heads.statistics.scored import Scored
-from heads.statistics.threshold_counts import LABEL_KINDS, label_kind
+from heads.statistics.statistic import Elements, Statistic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,62 +62,3 @@ class ClassOutcomes(Statistic):
         code[:, 0] = label * 3 + LABELLED
         code[:, 1] = predicted * 3 + np.where(label == predicted, RIGHTLY, WRONGLY)
         return Elements(code.ravel(), 2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flips(Statistic):
-    """Rows and weights by what a candidate and a baseline predict; both for independent classes.
-
-    The group is `cut * 3 + kind of label`, the cell `2 * candidate + baseline`, each 1 where the
-    model predicts positive.
-
-    Attributes:
-        cuts: cuts of the score, `(candidate, baseline)` after one another.
-        classes: columns of the score.
-    """
-
-    cuts: tuple[float, ...]
-    classes: int = 1
-
-    @property
-    def groups(self) -> int:
-        return LABEL_KINDS * (len(self.cuts) // 2)
-
-    @property
-    def cells(self) -> int:
-        return 4
-
-    def elements(self, scored: Scored) -> Elements:
-        assert scored.baseline is not None
-        candidate, baseline = scored.score.ravel(), scored.baseline.score.ravel()
-        kind = label_kind(scored.label.ravel())
-        pairs = len(self.cuts) // 2
-        code = np.empty((len(kind), pairs), np.int64)
-        for pair in range(pairs):
-            group = pair * LABEL_KINDS + kind
-            first = candidate > self.cuts[2 * pair]
-            code[:, pair] = group * 4 + 2 * first + (baseline > self.cuts[2 * pair + 1])
-        return Elements(code.ravel(), self.classes * pairs)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassFlips(Statistic):
-    """Rows and weights by whether two models predict the same class, and which of them is right.
-
-    The cell is `4 * same + 2 * candidate right + baseline right`.
-    """
-
-    @property
-    def groups(self) -> int:
-        return 1
-
-    @property
-    def cells(self) -> int:
-        return 8
-
-    def elements(self, scored: Scored) -> Elements:
-        assert scored.baseline is not None
-        label, candidate = scored.classes
-        _, baseline = scored.baseline.classes
-        same = candidate == baseline
-        return Elements(4 * same + 2 * (candidate == label) + (baseline == label))

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.statistics.exact import Columns, Floats, Summand
 
-if TYPE_CHECKING:
-    from heads.statistics.base import Elements, Statistic
-
-Condition = tuple[str, str, str | int | bool | None]
-"""One condition of a key: `(column, kind, value)`; `kind` is the type of the value, or the tag
-`missing`, whose value is None. Floats are given as text: NaN is a value, and -0.0 is 0.0."""
-
-Key = tuple[Condition, ...]
-"""The conditions that define a segment, sorted by column; `()` is all rows."""
-
-OVERALL: Key = ()
-
-
-@lru_cache(maxsize=1 << 17)
-def key_text(key: Key) -> str:
-    """The canonical text of a key: JSON, the same on every machine.
-
-    >>> key_text((("country", "string", "CH"),))
-    '[["country", "string", "CH"]]'
-    """
-    return json.dumps(key, ensure_ascii=False)
-
-
-def parse_key(text: str) -> Key:
-    """The key whose canonical text is given."""
-    return tuple((column, kind, value) for column, kind, value in json.loads(text))
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +49,7 @@ class Scored:
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
     )
-    _elements: dict[Statistic, Elements] = field(default_factory=dict, init=False, repr=False)
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
     _columns: dict[tuple[object, ...], Columns] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -83,11 +57,17 @@ class Scored:
     def __len__(self) -> int:
         return len(self.loss)
 
-    def elements_of(self, statistic: Statistic) -> Elements:
-        """The elements that a statistic takes, found once for all segments."""
-        if statistic not in self._elements:
-            self._elements[statistic] = statistic.elements(self)
-        return self._elements[statistic]
+    def memo(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What is made of the batch once for all segments that it is measured in.
+
+        Args:
+            key: tells what is made.
+            make: makes it; called where nothing is kept under the key.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     def columns(self, sums: Mapping[str, tuple[str, bool]], repeat: int) -> Columns:
         """What elements add to some sums, made once for all segments that they are added in.
@@ -256,32 +236,3 @@ There is also `top_K` for any K: 1 where the label is among the K highest scores
 `soft_label` is a label between 0 and 1, and 0 in place of labels that are 0 or 1: rows are counted
 by those anyway.
 """
-
-
-@dataclass(frozen=True, eq=False)
-class Segments:
-    """The segments of the rows of a batch.
-
-    Attributes:
-        index: int64 `[m]`, positions in `keys`.
-        keys: distinct keys; they may name segments that no row of the batch is in.
-        rows: int64 `[m]`, the row that each entry is of; None if entry i is row i, which is what
-            statistics measure.
-        fold: int64 `[n]`, the fold of each row; None if all are in fold 0.
-        folded: bool, for each key whether its rows are told apart by fold; None for all keys. Those
-            that are not count as rows of fold 0.
-    """
-
-    index: npt.NDArray[np.int64]
-    keys: Sequence[Key]
-    rows: npt.NDArray[np.int64] | None = None
-    fold: npt.NDArray[np.int64] | None = None
-    folded: npt.NDArray[np.bool_] | None = None
-
-    @classmethod
-    def overall(cls, rows: int) -> Segments:
-        """All rows in the one segment without conditions."""
-        return cls(np.zeros(rows, np.int64), (OVERALL,))
-
-    def __len__(self) -> int:
-        return len(self.index)

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.statistics.exact import ExactColumn, add_columns, sorting_order
-from heads.statistics.scored import Key, key_text
-
-if TYPE_CHECKING:
-    from heads.statistics.base import Statistic
+from heads.statistics.keys import Key, key_text
+from heads.statistics.statistic import Statistic
 
 Ints = npt.NDArray[np.int64]
 
@@ -108,7 +106,7 @@ class State:
             for key in coarser:
                 sources.setdefault(key, []).append(index)
         if not sources:
-            return self.statistic.zero()
+            return zero_state(self.statistic)
         if all(len(own) == 1 for own in sources.values()):
             return self._renamed({key: own[0] for key, own in sources.items()})
         single = {key: own[0] for key, own in sources.items() if len(own) == 1}
@@ -131,7 +129,7 @@ class State:
             {name: column.take(rows) for name, column in self.sums.items()},
             self.shift,
         )
-        return self.statistic.settle(state)
+        return limit_cells(state)
 
     def _added(self, sources: Mapping[Key, Sequence[int]]) -> State:
         """The state of other keys, each the sum of several segments."""
@@ -151,7 +149,7 @@ class State:
     def take(self, segments: Sequence[int]) -> State:
         """The state of some segments alone, by position."""
         if not segments:
-            return self.statistic.zero()
+            return zero_state(self.statistic)
         return self._renamed({self.keys[position]: position for position in segments})
 
     @cached_property
@@ -179,6 +177,25 @@ class State:
             {name: [column] for name, column in self.sums.items()},
             shift,
         )
+
+
+def zero_state(statistic: Statistic) -> State:
+    """The state of no rows, the identity of merge."""
+    empty = np.zeros(0, np.int64)
+    return State(
+        statistic,
+        (),
+        empty,
+        empty,
+        empty.astype(np.uint64),
+        {"rows": empty},
+        {name: ExactColumn.zeros(0) for name in statistic.sums},
+    )
+
+
+def limit_cells(state: State) -> State:
+    """The state with as few low bits of `cell` given up as its statistic asks for."""
+    return state.coarsened(state.statistic.fitting_shift(state.cell, state.shift))
 
 
 def _joined(first: State, second: State) -> State:
@@ -217,7 +234,7 @@ def merge(states: Sequence[State]) -> State:
         ValueError: if there is no state, or if they were measured by different statistics.
     """
     if not states:
-        raise ValueError("merge needs at least one state; start from statistic.zero().")
+        raise ValueError("merge needs at least one state; start from zero_state(statistic).")
     statistic = states[0].statistic
     for state in states[1:]:
         if state.statistic != statistic:
@@ -304,7 +321,7 @@ def _assemble(
         {name: add_columns(columns, starts, order) for name, columns in sums.items()},
         shift,
     )
-    return statistic.settle(state)
+    return limit_cells(state)
 
 
 def add_up(

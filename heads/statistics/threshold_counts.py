@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from heads.statistics.base import Elements, Statistic
 from heads.statistics.exact import Floats, Ints
 from heads.statistics.scored import Scored
+from heads.statistics.statistic import Elements, Statistic
 
 # Sign, exponent and 8 bits of mantissa: cells narrow enough that few hold more than one cut.
 _TABLE_BITS = 20

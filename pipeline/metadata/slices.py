@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import Key, State, Statistic
-from heads.statistics.base import UNWEIGHTED
 from heads.statistics.confusion import LABELLED
 from heads.statistics.exact import add_columns
+from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from pipeline.config.heads import BinaryFields, MultiLabelHead
 from pipeline.metadata.score_buckets import MOST_BUCKETS, moments, summarise_scores

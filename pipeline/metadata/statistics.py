@@ -11,7 +11,7 @@ from typing import TypeGuard
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from heads.statistics import OVERALL, Key
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline.report.model import slice_data
 from pipeline.report.table import slice_name
 from pipeline.results import MAX_SLICES

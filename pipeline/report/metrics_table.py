@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline.estimates import Estimates
 from pipeline.plan import Plan
 from pipeline.results import Results

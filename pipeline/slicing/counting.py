@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from heads.statistics import Condition, Key
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline.columns import Mask, Rows
 from pipeline.config.slices import Slice
 from pipeline.slicing.codes import NOWHERE, Codes, make_codes

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import product
 
 from heads.statistics import Key
-from heads.statistics.scored import key_text, parse_key
+from heads.statistics.keys import key_text, parse_key
 from pipeline.config.slices import Slice
 from pipeline.slicing.codes import make_codes
 from pipeline.slicing.conditions import other_key, report_order

@@ -30,7 +30,8 @@ from heads.statistics import (
     Statistic,
     ThresholdCounts,
 )
-from heads.statistics.base import Reach
+from heads.statistics.measure import measure_state
+from heads.statistics.statistic import Reach
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,7 +123,7 @@ class Sample:
         return len(self.scored)
 
     def measure(self) -> State:
-        return self.statistic.measure(self.scored, self.segments)
+        return measure_state(self.statistic, self.scored, self.segments)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Sample:
         own = self.segments

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from heads.statistics import ScoreHistogram, State
 from heads.statistics.codec import encode
 from heads.statistics.exact import RADIX
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 
 
 def _bits(array: npt.NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:

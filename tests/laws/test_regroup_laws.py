@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key, ScoreHistogram, Statistic, merge
 from heads.statistics.codec import decode, encode
+from heads.statistics.state import zero_state
 from tests.laws.batches import KEYS, each_statistic, law, samples, split
 from tests.laws.states import assert_canonical, assert_same
 
@@ -41,7 +42,7 @@ def test_regrouping_equals_measuring_the_coarser_segments(kind: Kind, data: st.D
     state = sample.measure()
     regrouped = state.regroup([sorted(targets[key], key=repr) for key in state.keys])
     assert_canonical(regrouped)
-    parts = [sample.statistic.zero()]
+    parts = [zero_state(sample.statistic)]
     for coarse in COARSER:
         fine = [key for key, coarser in targets.items() if coarse in coarser]
         parts.append(sample.of(fine).under(coarse).measure())
@@ -89,7 +90,7 @@ def test_taking_segments_equals_measuring_them_alone(kind: Kind, data: st.DataOb
     assert_same(taken, sample.of(wanted).measure().coarsened(taken.shift))
     rest = [i for i in range(len(state.keys)) if i not in positions]
     assert_same(state, merge([taken, state.take(rest)]), state.take([*rest, *positions]))
-    assert_same(state.take([]), sample.statistic.zero())
+    assert_same(state.take([]), zero_state(sample.statistic))
 
 
 @each_statistic
@@ -101,7 +102,7 @@ def test_segments_brought_to_the_shift_of_all_rows_do_not_depend_on_batches(
     sample = data.draw(samples(kind))
     wanted = set(data.draw(st.lists(st.sampled_from(KEYS), max_size=3)))
     shift = sample.measure().shift
-    parts = [sample.statistic.zero()]
+    parts = [zero_state(sample.statistic)]
     for part in split(data, sample, 4):
         state = part.measure()
         parts.append(state.take([i for i, key in enumerate(state.keys) if key in wanted]))

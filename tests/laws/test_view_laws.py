@@ -21,7 +21,8 @@ from heads.statistics import (
     merge,
 )
 from heads.statistics.codec import decode, encode
-from heads.statistics.views import fold_views, without_weights
+from heads.statistics.fold_views import fold_views, without_weights
+from heads.statistics.measure import measure_state
 from tests.laws.batches import Sample, each_statistic, law, samples, split
 from tests.laws.states import assert_canonical, assert_same, fingerprint
 
@@ -165,15 +166,17 @@ def test_digits_that_cancel_in_the_whole_are_there_without_a_fold() -> None:
     scored = Scored(column, column, column, loss)
     segments = Segments(np.zeros(3, np.int64), (OVERALL,), fold=np.arange(3))
     statistic = RowSums(values=("loss",), folds=3)
-    views = fold_views(statistic.measure(scored, segments))
+    views = fold_views(measure_state(statistic, scored, segments))
     assert views.whole["loss"].tolist() == [1.0]
     assert views.without["loss"].tolist() == [1.0, 1.0, 0.0]
     limbs = views.without.sums["loss"].limbs
     assert limbs[0].tolist() != limbs[1].tolist() != limbs[2].tolist()
     rest = [np.delete(loss, fold) for fold in range(3)]
     measured = [
-        replace(statistic, folds=1).measure(
-            Scored(column[1:], column[1:], column[1:], part), Segments.overall(2)
+        measure_state(
+            replace(statistic, folds=1),
+            Scored(column[1:], column[1:], column[1:], part),
+            Segments.overall(2),
         )
         for part in rest
     ]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heads.statistics import OVERALL
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline import counting
 from pipeline.counting import CountingPass, add_counts, decide_slices, known_slices
 from pipeline.evaluate import evaluate

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from heads.scoring import score
 from heads.statistics import Key, RowSums, Scored, Segments, merge, same
-from heads.statistics.base import Reach
+from heads.statistics.measure import measure_state
 from heads.statistics.scored import VALUES
+from heads.statistics.statistic import Reach
 from pipeline.extract import extract
 from pipeline.folds import row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
@@ -182,7 +183,7 @@ def test_a_baseline_is_scored_as_its_columns_say() -> None:
 def test_a_row_without_weight_adds_nothing_though_its_loss_is_infinite() -> None:
     scored = replace(score_columns(BOTH, COLUMNS), loss=np.array([0.5, np.inf]))
     (own, _) = measured_models(scored, 1)
-    state = RowSums(values=("loss",), weighted=True).measure(own, Segments.overall(2))
+    state = measure_state(RowSums(values=("loss",), weighted=True), own, Segments.overall(2))
     assert state.by_segment("loss").tolist() == [1.0]
 
 
@@ -195,7 +196,7 @@ def test_losses_without_weights_do_not_depend_on_the_batch() -> None:
     whole = replace(parts[0], **{n: joined(parts, n) for n in ("score", "probability", "label")})
     whole = replace(whole, **{name: joined(parts, name) for name in ("loss", "weight")})
     states = [
-        statistic.measure(measured_models(part, 1)[0], Segments.overall(len(part)))
+        measure_state(statistic, measured_models(part, 1)[0], Segments.overall(len(part)))
         for part in (*parts, whole)
     ]
     assert same(merge(states[:2]), states[2])

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.plan import Plan
 from pipeline.report import model

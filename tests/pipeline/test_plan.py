@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from heads.statistics import OVERALL, ConfusionMatrix, Key, RowSums, Scored, Segments, merge, same
+from heads.statistics.measure import measure_state
+from heads.statistics.state import zero_state
 from pipeline.config import parse_config
 from pipeline.config.problems import ConfigError
 from pipeline.plan import PIECE_BYTES, Measured, Plan, StateKey, make_plan, row_hashes, split
@@ -212,14 +214,14 @@ def test_a_state_is_split_without_loss() -> None:
     ones = np.ones((200, 1))
     scored = Scored(ones, ones, ones, np.arange(200.0))
     statistic = RowSums(values=("loss",))
-    state = statistic.measure(scored, Segments(index, keys))
+    state = measure_state(statistic, scored, Segments(index, keys))
     parts = split(StateKey("h", 3), state, partitions)
     assert len({key for key, _ in parts}) == len(parts) == 8
     for key, part in parts:
         assert (key.head, key.statistic) == ("h", 3)
         assert {partitions[segment] for segment in part.keys} == {key.partition}
     assert same(merge([part for _, part in parts]), state)
-    assert split(StateKey("h", 3), statistic.zero(), partitions) == []
+    assert split(StateKey("h", 3), zero_state(statistic), partitions) == []
 
 
 def test_the_name_of_a_state() -> None:

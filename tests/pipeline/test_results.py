@@ -11,6 +11,7 @@ import pytest
 from heads.metrics.scope import MAX_MATRIX_CLASSES
 from heads.scoring import score
 from heads.statistics import OVERALL, Key, Scored, ScoreHistogram, Segments
+from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
 from pipeline.plan import StateKey, split
 from pipeline.results import compute, histogram_shifts, level
@@ -78,7 +79,7 @@ def test_values_that_json_cannot_write_have_reasons(losses: list[float], reason:
     ones = np.ones((len(losses), 1))
     ((_, statistic),) = plan.heads["h"].measured
     scored = Scored(ones, ones, ones, np.array(losses))
-    state = statistic.measure(scored, Segments.overall(len(losses)))
+    state = measure_state(statistic, scored, Segments.overall(len(losses)))
     (metrics,) = compute(plan, NO_SLICES, "h", {0: state}).models
     assert metrics["average_loss"].reasons.tolist() == [reason]
 
@@ -133,8 +134,10 @@ def test_histograms_of_slices_are_brought_to_the_shift_of_all_rows() -> None:
     )
     key = StateKey("h", number)
     few_rows: Key = (A,)
-    overall = statistic.measure(scored, Segments.overall(n))
-    few = statistic.measure(scored.take(np.arange(9)), Segments(np.zeros(9, np.int64), (few_rows,)))
+    overall = measure_state(statistic, scored, Segments.overall(n))
+    few = measure_state(
+        statistic, scored.take(np.arange(9)), Segments(np.zeros(9, np.int64), (few_rows,))
+    )
     assert overall.shift > 0
     assert few.shift == 0
     ((small, part),) = split(key, few, {OVERALL: 0, few_rows: 1})

@@ -13,6 +13,7 @@ from heads.metrics.registry import pair_metrics, report_metrics
 from heads.metrics.scope import HeadType, Scope
 from heads.statistics import Scored, Segments, State, Statistic
 from heads.statistics.cuts import ScoreSpace
+from heads.statistics.measure import measure_state
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,7 +77,7 @@ class Results(Mapping[str, Values]):
         metric = self._metrics[name]
         if metric.statistic not in self._states:
             segments = Segments.overall(len(self._rows))
-            self._states[metric.statistic] = metric.statistic.measure(self._rows, segments)
+            self._states[metric.statistic] = measure_state(metric.statistic, self._rows, segments)
         return metric.compute(self._states[metric.statistic])
 
     def __iter__(self) -> Iterator[str]:

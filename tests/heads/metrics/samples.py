@@ -13,6 +13,7 @@ from heads.metrics.base import Metric
 from heads.metrics.scope import HeadType, OperatingPoints, Scope
 from heads.statistics import Scored, Segments, State, Statistic
 from heads.statistics.cuts import ScoreSpace
+from heads.statistics.measure import measure_state
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,7 +86,7 @@ def result(metric: Metric, rows: Scored) -> tuple[float, str | None]:
 
 @lru_cache(maxsize=16)
 def measure(statistic: Statistic, rows: Scored) -> State:
-    return statistic.measure(rows, Segments.overall(len(rows)))
+    return measure_state(statistic, rows, Segments.overall(len(rows)))
 
 
 Sample = tuple[Floats, Floats, Floats | None]

@@ -18,7 +18,9 @@ from heads.metrics.base import Metric
 from heads.metrics.registry import pair_metrics, report_metrics
 from heads.metrics.scope import HeadType
 from heads.statistics import OVERALL, Scored, Segments
-from heads.statistics.views import fold_views, without_weights
+from heads.statistics.fold_views import fold_views, without_weights
+from heads.statistics.measure import measure_state
+from heads.statistics.state import zero_state
 from tests.heads.metrics.class_rows import exclusive, independent, scope
 
 MODULES = {
@@ -62,7 +64,7 @@ def sample(head: HeadType) -> tuple[Scored, Segments]:
 def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
     rows, segments = sample(head)
     for metric in metrics(head, folds=1):
-        state = metric.statistic.measure(rows, segments)
+        state = measure_state(metric.statistic, rows, segments)
         together = metric.compute(state)
         assert together.value.shape == (5,)
         for i in range(5):
@@ -78,7 +80,7 @@ def test_without_a_fold_is_as_if_its_rows_were_not_there(head: HeadType) -> None
     for metric in metrics(head):
         for statistic in filter(None, (metric.statistic, metric.coarse)):
             plain = statistic.without_folds()
-            views = fold_views(statistic.measure(rows, segments))
+            views = fold_views(measure_state(statistic, rows, segments))
             folds = statistic.folds
             found = metric.compute(views.without)
             assert np.isfinite(found.value).all()
@@ -88,7 +90,9 @@ def test_without_a_fold_is_as_if_its_rows_were_not_there(head: HeadType) -> None
                 if folds == 1 or not chosen.any():
                     continue
                 own = np.flatnonzero(chosen)
-                expected = metric.compute(plain.measure(rows.take(own), Segments.overall(len(own))))
+                expected = metric.compute(
+                    measure_state(plain, rows.take(own), Segments.overall(len(own)))
+                )
                 assert found.reason(place) == expected.reason(0), metric.name
                 # Cells left empty may change in which order a curve is added up.
                 assert found.value[place] == pytest.approx(expected.value[0], abs=1e-14)
@@ -103,8 +107,8 @@ def test_without_weights_is_as_if_there_were_none(head: HeadType) -> None:
     bare = replace(rows, weight=None)
     plain = {metric.name: metric for metric in metrics(head, weighted=False)}
     for metric in metrics(head):
-        state = fold_views(metric.statistic.measure(rows, segments))
-        other = fold_views(plain[metric.name].statistic.measure(bare, segments))
+        state = fold_views(measure_state(metric.statistic, rows, segments))
+        other = fold_views(measure_state(plain[metric.name].statistic, bare, segments))
         for one, two in ((state.whole, other.whole), (state.without, other.without)):
             found, expected = metric.compute(without_weights(one)), metric.compute(two)
             assert found.value.tolist() == expected.value.tolist(), metric.name
@@ -118,7 +122,9 @@ def test_proportions_know_what_they_are_a_share_of(head: HeadType) -> None:
     proportions = [m for m in proportions if not m.name.endswith(("/macro", "/weighted"))]
     assert proportions
     for metric in proportions:
-        trials = metric.compute(fold_views(metric.statistic.measure(rows, segments)).whole).trials
+        trials = metric.compute(
+            fold_views(measure_state(metric.statistic, rows, segments)).whole
+        ).trials
         assert trials is not None, metric.name
         assert trials.weight is not None
         assert trials.weight_squared is not None
@@ -131,7 +137,7 @@ def test_proportions_know_what_they_are_a_share_of(head: HeadType) -> None:
 @each_head
 def test_no_rows_at_all(head: HeadType) -> None:
     for metric in metrics(head, folds=1):
-        nothing = metric.compute(replace(metric.statistic.zero(), keys=(OVERALL,)))
+        nothing = metric.compute(replace(zero_state(metric.statistic), keys=(OVERALL,)))
         assert nothing.value.tolist() == [0.0], metric.name
         assert nothing.reason(0), metric.name
 

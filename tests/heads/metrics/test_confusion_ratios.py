@@ -15,6 +15,7 @@ from sklearn import metrics as sk
 from heads.metrics.confusion_ratios import RATIOS
 from heads.metrics.registry import estimator_metrics, report_metrics
 from heads.statistics import Scored, Segments
+from heads.statistics.measure import measure_state
 from tests.heads.metrics.samples import law, random_sample, result, samples, scope, scored, sigmoid
 
 THRESHOLDS = (0.25, 0.5, 0.9)
@@ -169,7 +170,7 @@ def test_trials_of_proportions() -> None:
     rows = scored(score, label, weight)
     metric = report_metrics(scope(weighted=True, folds=2))["specificity"]
     statistic = metric.statistic.without_folds()
-    trials = metric.compute(statistic.measure(rows, Segments.overall(len(rows)))).trials
+    trials = metric.compute(measure_state(statistic, rows, Segments.overall(len(rows)))).trials
     assert trials is not None
     assert trials.weight is not None
     assert trials.weight_squared is not None

@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix
 
 from heads.metrics.confusion_report import matrix, most_confused
 from heads.statistics import ConfusionMatrix, Scored, Segments, State
+from heads.statistics.measure import measure_state
 
 KEYS = [(("part", "int", i),) for i in range(3)]
 
@@ -24,7 +25,7 @@ def measured(classes: int, seed: int, n: int = 90) -> tuple[State, np.ndarray, n
     )
     statistic = ConfusionMatrix(classes=classes, weighted=True)
     own = index == 2
-    return statistic.measure(scored, Segments(index, KEYS)), label[own], predicted[own]
+    return measure_state(statistic, scored, Segments(index, KEYS)), label[own], predicted[own]
 
 
 def test_the_matrix_counts_rows() -> None:
@@ -63,5 +64,5 @@ def test_nothing_is_confused() -> None:
     zero = np.zeros((len(label), 3))
     ids = label[:, np.newaxis].astype(float)
     scored = Scored(zero, zero, ids, np.zeros(len(label)), np.ones(len(label)), label)
-    state = state.statistic.measure(scored, Segments.overall(len(label)))
+    state = measure_state(state.statistic, scored, Segments.overall(len(label)))
     assert most_confused(state, 0, "abc") == []

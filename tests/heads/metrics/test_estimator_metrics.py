@@ -13,6 +13,8 @@ from heads.metrics.registry import estimator_metrics
 from heads.metrics.scope import HeadType, Scope
 from heads.statistics import OVERALL, Scored, Segments
 from heads.statistics.cuts import ScoreSpace
+from heads.statistics.measure import measure_state
+from heads.statistics.state import zero_state
 
 CLASSES = {"binary": 2, "contrib_binary": 2, "multi_class": 3, "multi_label": 3}
 HEADS = get_args(HeadType)
@@ -58,7 +60,7 @@ def test_a_segment_does_not_depend_on_the_others(head: HeadType, weighted: bool)
     keys = [(("slice", "int", i),) for i in range(7)]
     segments = Segments(np.random.default_rng(1).integers(0, 7, n), keys)
     for metric in metrics(head, weighted):
-        state = metric.statistic.measure(scored(head, n, weighted), segments)
+        state = measure_state(metric.statistic, scored(head, n, weighted), segments)
         together = metric.compute(state).value
         assert together.shape == (7,)
         for i, key in enumerate(state.keys):
@@ -71,15 +73,15 @@ def test_unit_weights_are_no_weights(head: HeadType) -> None:
     rows = scored(head, 50, weighted=False)
     for weighted, plain in zip(metrics(head, True), metrics(head, False), strict=True):
         unit = replace(rows, weight=np.ones(50))
-        with_units = weighted.statistic.measure(unit, Segments.overall(50))
-        without = plain.statistic.measure(rows, Segments.overall(50))
+        with_units = measure_state(weighted.statistic, unit, Segments.overall(50))
+        without = measure_state(plain.statistic, rows, Segments.overall(50))
         assert weighted.compute(with_units).value == plain.compute(without).value, plain.name
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_nothing_is_undefined(head: HeadType) -> None:
     for metric in metrics(head):
-        state = replace(metric.statistic.zero(), keys=(OVERALL,))
+        state = replace(zero_state(metric.statistic), keys=(OVERALL,))
         values = metric.compute(state)
         old_baseline = head == "contrib_binary" and metric.name == "accuracy_baseline"
         assert values.value.tolist() == [1.0 if old_baseline else 0.0], metric.name
@@ -92,7 +94,7 @@ def test_labels_of_one_kind(head: HeadType, label: int, reason: str | None) -> N
     rows = scored(head, 30)
     rows = replace(rows, label=np.full_like(rows.label, label))
     for metric in metrics(head):
-        values = metric.compute(metric.statistic.measure(rows, Segments.overall(30)))
+        values = metric.compute(measure_state(metric.statistic, rows, Segments.overall(30)))
         if metric.name.startswith(("auc_precision_recall", "recall")):
             assert values.reason(0) == reason
         elif metric.name.startswith("auc"):
@@ -105,7 +107,7 @@ def test_a_negative_sum_of_weights_is_undefined_where_it_is_set_to_zero() -> Non
     rows = replace(scored("contrib_binary", 3), weight=np.array([1.0, 1.0, -3.0]))
     found = {}
     for metric in metrics("contrib_binary"):
-        values = metric.compute(metric.statistic.measure(rows, Segments.overall(3)))
+        values = metric.compute(measure_state(metric.statistic, rows, Segments.overall(3)))
         found[metric.name] = values.reason(0)
     for name in ("average_loss", "accuracy", "label/mean", "accuracy_baseline"):
         assert found[name] == "the weights sum to less"

@@ -19,6 +19,7 @@ from heads.metrics.base import Values
 from heads.metrics.multi_class_agreement import CohenKappa, MatthewsCorrelation
 from heads.metrics.registry import report_metrics
 from heads.statistics import ClassOutcomes, Scored, Segments
+from heads.statistics.measure import measure_state
 from tests.heads.metrics.class_rows import (
     CLASSES,
     Floats,
@@ -115,7 +116,9 @@ def agreement(table: list[list[float]]) -> tuple[Values, Values]:
     scored = Scored(
         *(zero, zero, label[:, np.newaxis].astype(float)), np.zeros(n), weight.ravel(), predicted
     )
-    state = ClassOutcomes(classes=classes, weighted=True).measure(scored, Segments.overall(n))
+    state = measure_state(
+        ClassOutcomes(classes=classes, weighted=True), scored, Segments.overall(n)
+    )
     kappa = CohenKappa("kappa", state.statistic).compute(state)
     return kappa, MatthewsCorrelation("correlation", state.statistic).compute(state)
 

@@ -21,6 +21,7 @@ from heads.metrics.registry import estimator_metrics, report_metrics
 from heads.metrics.scope import Scope
 from heads.statistics import Scored, ScoreHistogram, Segments, State, merge
 from heads.statistics.cuts import ScoreSpace
+from heads.statistics.measure import measure_state
 from tests.laws.batches import law
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +39,7 @@ def measure(
     label = np.asarray(labels, np.float64).reshape(-1, statistic.classes)
     weight = None if weights is None else np.asarray(weights, np.float64)
     scored = Scored(score, score, label, np.zeros(len(score)), weight)
-    return statistic.measure(scored, segments or Segments.overall(len(score)))
+    return measure_state(statistic, scored, segments or Segments.overall(len(score)))
 
 
 def areas(state: State, group: int | None = None) -> dict[str, tuple[Floats, Floats]]:

@@ -18,7 +18,9 @@ from heads.metrics.base import Metric
 from heads.metrics.registry import estimator_metrics, report_metrics
 from heads.metrics.scope import HeadType
 from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments, State
-from heads.statistics.views import fold_views, without_weights
+from heads.statistics.fold_views import fold_views, without_weights
+from heads.statistics.measure import measure_state
+from heads.statistics.state import zero_state
 from tests.heads.metrics.samples import scope, sigmoid
 
 HEADS = get_args(HeadType)
@@ -84,11 +86,11 @@ def states(metric: Metric, sample: Scored) -> dict[str, State]:
     keys = [OVERALL, (("a", "int", 1),)]
     segments = Segments(np.arange(n) % 2, keys, fold=(np.arange(n) // 2) % FOLDS)
     for statistic in {metric.statistic, metric.coarse or metric.statistic}:
-        whole = fold_views(statistic.measure(sample, segments)).whole
+        whole = fold_views(measure_state(statistic, sample, segments)).whole
         out[f"{statistic.folds} folds"] = whole
         out[f"{statistic.folds} folds, rows"] = without_weights(whole)
         if statistic.folds > 1:
-            without = fold_views(statistic.measure(sample, segments)).without
+            without = fold_views(measure_state(statistic, sample, segments)).without
             out["without a fold"] = without
             out["without a fold, rows"] = without_weights(without)
     return out
@@ -109,7 +111,7 @@ def test_every_metric_is_finite_and_within_bounds(head: HeadType, name: str) -> 
 @pytest.mark.parametrize("head", HEADS)
 def test_no_rows(head: HeadType) -> None:
     for metric in offered(head):
-        state = replace(metric.statistic.without_folds().zero(), keys=(OVERALL,))
+        state = replace(zero_state(metric.statistic.without_folds()), keys=(OVERALL,))
         check(metric, state, metric.name)
 
 
@@ -181,7 +183,7 @@ def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
     for metric in offered(head):
         statistic = metric.statistic.without_folds()
         if statistic not in known:
-            together = statistic.measure(sample, segments)
+            together = measure_state(statistic, sample, segments)
             known[statistic] = together, [together.take([i]) for i in range(5)]
         together, apart = known[statistic]
         with np.errstate(all="ignore"):

@@ -22,6 +22,7 @@ from heads.metrics.report_curves import (
 )
 from heads.statistics import OVERALL
 from heads.statistics.cuts import ScoreSpace
+from heads.statistics.state import zero_state
 from tests.heads.metrics.samples import (
     Sample,
     law,
@@ -151,6 +152,6 @@ def test_json_holds_them(sample: Sample) -> None:
 
 def test_no_rows_are_no_points() -> None:
     own = scope()
-    (empty,) = score_curves(replace(own.score_histogram.zero(), keys=(OVERALL,)), None)
+    (empty,) = score_curves(replace(zero_state(own.score_histogram), keys=(OVERALL,)), None)
     assert roc_curve(empty, LOGITS)["recall"] == []
     assert precision_recall_curve(empty, LOGITS)["recall"] == gain_curve(empty)["gain"] == []

@@ -31,6 +31,7 @@ from heads.statistics import (
     codec,
 )
 from heads.statistics.codec import MAGIC, MAX_BYTES, VERSION, decode, encode
+from heads.statistics.measure import measure_state
 from tests.laws.batches import law
 from tests.laws.states import assert_canonical
 
@@ -53,7 +54,7 @@ def _state(statistic: Statistic, rows: int = 12) -> State:
 
     keys = ((("country", "string", "CH"), ("age", "int", 7)), (("country", "missing", None),))
     segments = Segments(rng.integers(0, 2, rows), keys, fold=rng.integers(0, 3, rows))
-    return statistic.measure(replace(scored(), baseline=scored()), segments)
+    return measure_state(statistic, replace(scored(), baseline=scored()), segments)
 
 
 STATES = {
@@ -275,7 +276,7 @@ def test_a_state_past_the_limit_of_the_shuffle() -> None:
     rng = np.random.default_rng(0)
     column = np.zeros((n, 1))
     scored = Scored(rng.normal(size=(n, 1)), column, column, np.zeros(n))
-    state = ScoreHistogram(max_cells=n).measure(scored, Segments.overall(n))
+    state = measure_state(ScoreHistogram(max_cells=n), scored, Segments.overall(n))
     assert len(state) * 8 < MAX_BYTES
     with pytest.raises(ValueError, match="8,388,608"):
         encode(state)
@@ -284,7 +285,8 @@ def test_a_state_past_the_limit_of_the_shuffle() -> None:
 @pytest.mark.parametrize("value", [0, 127, 128, -128, -129, 2**31, -(2**31), 2**63 - 1, -(2**63)])
 def test_the_widths_of_integers(value: int) -> None:
     key = (("id", "int", value),)
-    state = RowSums(values=("loss",)).measure(
+    state = measure_state(
+        RowSums(values=("loss",)),
         Scored(*(np.zeros((2, 1)),) * 3, np.array([1.0, 2.0**36 * (value % 97)])),
         Segments(np.zeros(2, np.int64), (key,)),
     )
@@ -307,8 +309,10 @@ def test_keys_come_back_as_they_were() -> None:
     keys = [(("c", kind, value),) for kind, value in conditions]
     n = len(keys)
     column = np.zeros((n, 1))
-    state = RowSums(values=("loss",)).measure(
-        Scored(column, column, column, np.ones(n)), Segments(np.arange(n), keys)
+    state = measure_state(
+        RowSums(values=("loss",)),
+        Scored(column, column, column, np.ones(n)),
+        Segments(np.arange(n), keys),
     )
     back = decode(encode(state))
     assert sorted(back.keys, key=repr) == sorted(keys, key=repr)

@@ -22,6 +22,7 @@ from heads.statistics import (
     Statistic,
 )
 from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
+from heads.statistics.measure import measure_state
 from tests.heads.statistics.exactly import ieee_sum
 from tests.laws.batches import finite_pools, law
 
@@ -65,8 +66,8 @@ def rows_of(scored: Scored) -> list[tuple[int, int, int, float]]:
 @classes_of_rows
 def test_the_confusion_matrix(classes: int, weights: list[float], seed: int) -> None:
     scored = exclusive(np.random.default_rng(seed), classes, weights)
-    state = ConfusionMatrix(classes=classes, weighted=True).measure(
-        scored, Segments.overall(len(scored))
+    state = measure_state(
+        ConfusionMatrix(classes=classes, weighted=True), scored, Segments.overall(len(scored))
     )
     expected = confusion_matrix(*scored.classes, labels=range(classes))
     assert state.dense("rows", classes, classes)[0].tolist() == expected.tolist()
@@ -82,14 +83,14 @@ def test_outcomes_by_class(classes: int, weights: list[float], seed: int) -> Non
     for label, new, _, weight in rows_of(scored):
         elements.append((label, LABELLED, weight))
         elements.append((new, RIGHTLY if new == label else WRONGLY, weight))
-    assert_counts(statistic.measure(scored, Segments.overall(len(scored))), elements)
+    assert_counts(measure_state(statistic, scored, Segments.overall(len(scored))), elements)
 
 
 @law
 @classes_of_rows
 def test_flips_of_classes(classes: int, weights: list[float], seed: int) -> None:
     scored = exclusive(np.random.default_rng(seed), classes, weights)
-    state = ClassFlips(weighted=True).measure(scored, Segments.overall(len(scored)))
+    state = measure_state(ClassFlips(weighted=True), scored, Segments.overall(len(scored)))
     elements = [
         (0, 4 * (new == old) + 2 * (new == label) + (old == label), weight)
         for label, new, old, weight in rows_of(scored)
@@ -121,7 +122,7 @@ def test_flips_at_cuts(classes: int, cuts: list[float], weights: list[float], se
             for pair in range(len(cuts) // 2):
                 new, old = score[row, k] > cuts[2 * pair], before[row, k] > cuts[2 * pair + 1]
                 elements.append((3 * pair + kind, 2 * int(new) + int(old), float(weight[row])))
-    assert_counts(statistic.measure(scored, Segments.overall(n)), elements)
+    assert_counts(measure_state(statistic, scored, Segments.overall(n)), elements)
 
 
 OF_CLASSES = [ConfusionMatrix(classes=2), ClassOutcomes(classes=2), ClassFlips()]
@@ -133,8 +134,8 @@ def test_what_is_missing_is_asked_for(statistic: Statistic) -> None:
     scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1))
     scored = replace(scored, baseline=scored)
     with pytest.raises(ValueError, match="multi-class head"):
-        statistic.measure(scored, Segments.overall(1))
+        measure_state(statistic, scored, Segments.overall(1))
     scored = replace(scored, predicted=np.zeros(1, np.int64))
     scored = replace(scored, baseline=scored)
     with pytest.raises(ValueError, match="weight column"):
-        replace(statistic, weighted=True).measure(scored, Segments.overall(1))
+        measure_state(replace(statistic, weighted=True), scored, Segments.overall(1))

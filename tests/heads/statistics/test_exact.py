@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, ConfusionMatrix, RowSums, Scored, Segments, State
 from heads.statistics.exact import ExactColumn
+from heads.statistics.measure import measure_state
 from tests.heads.statistics.exactly import ieee_sum, nearest_double
 from tests.laws.batches import LARGEST, SMALLEST_NORMAL, finite, finite_pools, law, value_pools
 
@@ -30,9 +31,11 @@ def summed(values: list[float], segments: list[int] | None = None) -> State:
     column = np.zeros((n, 1))
     scored = Scored(column, column, column, np.array(values, np.float64))
     if segments is None:
-        return RowSums(values=("loss",)).measure(scored, Segments.overall(n))
+        return measure_state(RowSums(values=("loss",)), scored, Segments.overall(n))
     keys = [(("segment", "int", i),) for i in range(max(segments, default=-1) + 1)]
-    return RowSums(values=("loss",)).measure(scored, Segments(np.array(segments, np.int64), keys))
+    return measure_state(
+        RowSums(values=("loss",)), scored, Segments(np.array(segments, np.int64), keys)
+    )
 
 
 def total(values: list[float]) -> float:
@@ -205,8 +208,10 @@ def test_the_sum_over_all_cells_of_a_segment_is_rounded_once(pool: list[float], 
     loss, segment, predicted = rng.choice(np.array(pool), n), *rng.integers(0, 3, (2, n))
     zero, label = np.zeros((n, 3)), rng.integers(0, 3, (n, 1)).astype(np.float64)
     keys = [(("segment", "int", i),) for i in range(3)]
-    state = ConfusionMatrix(classes=3, values=("loss",)).measure(
-        Scored(zero, zero, label, loss, predicted=predicted), Segments(segment, keys)
+    state = measure_state(
+        ConfusionMatrix(classes=3, values=("loss",)),
+        Scored(zero, zero, label, loss, predicted=predicted),
+        Segments(segment, keys),
     )
     # Segments without rows are there in some views.
     state = replace(state, keys=(OVERALL, *state.keys, OVERALL), segment=state.segment + 1)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heads.statistics import Key, Scored, ScoreHistogram, Segments, State
+from heads.statistics.measure import make_accumulator, measure_state
 from heads.statistics.score_histogram import MAX_CELLS, cell_floors
 from tests.laws.batches import LARGEST, finite, law, score_pools
 
@@ -22,7 +23,7 @@ max_cells = st.sampled_from((2, 3, 4, 7, 20, MAX_CELLS))
 
 def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
     """The histogram of the scores, added in batches."""
-    adding = ScoreHistogram(max_cells=most).accumulator()
+    adding = make_accumulator(ScoreHistogram(max_cells=most))
     for first in range(0, len(scores), batch or len(scores) or 1):
         part = scores[first : first + (batch or len(scores))]
         n = len(part)
@@ -106,7 +107,7 @@ def test_all_classes_and_segments_share_one_shift(
     keys: list[Key] = [(("segment", "int", i),) for i in range(3)]
     scored = Scored(score, np.zeros((n, classes)), label, np.zeros(n), np.full(n, 0.1))
     statistic = ScoreHistogram(classes=classes, weighted=True, max_cells=most, by_class=by_class)
-    state = statistic.measure(scored, Segments(segment, keys))
+    state = measure_state(statistic, scored, Segments(segment, keys))
     places = [[order_of(x) for x in row] for row in score.tolist()]
     shift = smallest_shift({place for row in places for place in row}, most)
     assert state.shift == shift
@@ -148,8 +149,10 @@ def test_two_cells_are_enough_for_any_scores() -> None:
 def test_weights_are_asked_for() -> None:
     column = np.zeros((1, 1))
     with pytest.raises(ValueError, match="weight column"):
-        ScoreHistogram(weighted=True).measure(
-            Scored(column, column, column, np.zeros(1)), Segments.overall(1)
+        measure_state(
+            ScoreHistogram(weighted=True),
+            Scored(column, column, column, np.zeros(1)),
+            Segments.overall(1),
         )
 
 
@@ -187,9 +190,11 @@ def test_probabilities_of_exclusive_classes(
         label[:, np.newaxis].astype(np.float64),
         np.zeros(n),
     )
-    state = ScoreHistogram(
-        classes=classes, max_cells=most, by_class=by_class, of="class_probability"
-    ).measure(scored, Segments.overall(n))
+    state = measure_state(
+        ScoreHistogram(classes=classes, max_cells=most, by_class=by_class, of="class_probability"),
+        scored,
+        Segments.overall(n),
+    )
     expected: dict[tuple[int, int], int] = {}
     for row in range(n):
         for k in range(classes):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key, Scored, Segments
-from heads.statistics.scored import key_text, parse_key
+from heads.statistics.keys import key_text, parse_key
 from tests.laws.batches import KEYS, law
 
 _texts = st.text('a7"\\\n \u2028\ud800é', max_size=4)

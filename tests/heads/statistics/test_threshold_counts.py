@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heads.statistics import Scored, Segments, ThresholdCounts
+from heads.statistics.measure import measure_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from tests.heads.statistics.exactly import around, ieee_sum
 from tests.laws.batches import CUTS, LARGEST, any_pools, finite, infinite, law
@@ -27,7 +28,7 @@ def cells(cuts: tuple[float, ...], scores: Floats) -> list[int]:
     column = scores.reshape(n, 1)
     scored = Scored(column, np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n))
     keys = [(("row", "int", i),) for i in range(n)]
-    state = ThresholdCounts(cuts=cuts).measure(scored, Segments(np.arange(n), keys))
+    state = measure_state(ThresholdCounts(cuts=cuts), scored, Segments(np.arange(n), keys))
     found = {key[0][2]: int(cell) for key, cell in zip(state.keys, state.cell, strict=True)}
     return [found[i] for i in range(n)]
 
@@ -103,7 +104,7 @@ def test_scores_of_any_bits() -> None:
     scores = np.concatenate([scores, cuts, np.nextafter(cuts, np.inf), np.nextafter(cuts, 0)])
     n = len(scores)
     scored = Scored(scores.reshape(n, 1), np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n))
-    state = ThresholdCounts(cuts=tuple(cuts.tolist())).measure(scored, Segments.overall(n))
+    state = measure_state(ThresholdCounts(cuts=tuple(cuts.tolist())), scored, Segments.overall(n))
     expected = np.bincount(1 + np.searchsorted(cuts, scores, side="left"), minlength=len(cuts) + 2)
     assert state.dense("rows", LABEL_KINDS, len(cuts) + 2)[0, ZERO].tolist() == expected.tolist()
 
@@ -136,7 +137,7 @@ def test_groups_and_weights_equal_brute_force(
         squares=True,
     )
     scored = Scored(score, probability, label, loss, weight)
-    state = statistic.measure(scored, Segments.overall(n))
+    state = measure_state(statistic, scored, Segments.overall(n))
     expected: dict[tuple[int, int], list[dict[str, float]]] = {}
     for row in range(n):
         for k, cell in enumerate(brute_force(cuts, score[row])):
@@ -168,6 +169,8 @@ def test_groups_and_weights_equal_brute_force(
 def test_weights_are_asked_for() -> None:
     column = np.zeros((1, 1))
     with pytest.raises(ValueError, match="weight column"):
-        ThresholdCounts(cuts=(0.0,), weighted=True).measure(
-            Scored(column, column, column, np.zeros(1)), Segments.overall(1)
+        measure_state(
+            ThresholdCounts(cuts=(0.0,), weighted=True),
+            Scored(column, column, column, np.zeros(1)),
+            Segments.overall(1),
         )

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import Scored, ScoreHistogram, Segments, State, merge, same
 from heads.statistics.codec import decode, encode
+from heads.statistics.measure import measure_state
 from pipeline.beam.combine import FAN_IN, MergeInTree, MergeStates, tree_widths
 from pipeline.beam.transforms import (
     FACTS,
@@ -252,7 +253,7 @@ def histogram(segment: str, rows: int, cells: int = 64) -> State:
     scored = Scored(scores, scores, np.ones((rows, 1)), np.zeros(rows))
     statistic = ScoreHistogram(max_cells=cells)
     keys = [(("g", "string", segment),)] if segment else [()]
-    return statistic.measure(scored, Segments(np.zeros(rows, np.int64), keys))
+    return measure_state(statistic, scored, Segments(np.zeros(rows, np.int64), keys))
 
 
 def test_every_piece_has_the_shift_of_all_rows() -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline.columns import Rows
 from pipeline.config import parse_config
 from pipeline.config.slices import Slice

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.statistics.scored import key_text
+from heads.statistics.keys import key_text
 from pipeline.slicing import (
     SliceCounter,
     Slicer,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from heads.statistics import Key
-from heads.statistics.scored import parse_key
+from heads.statistics.keys import parse_key
 from pipeline.columns import ColumnError, Rows
 from pipeline.config.slices import SliceColumn
 from pipeline.slicing import SliceCounter, Slicer, check_slice_type, fixed_table, report_order

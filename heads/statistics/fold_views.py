@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.base import UNWEIGHTED
 from heads.statistics.exact import ExactColumn, Ints
 from heads.statistics.state import State, add_up, order_of
+from heads.statistics.statistic import UNWEIGHTED
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from heads.statistics.base import Elements, Statistic
 from heads.statistics.scored import Scored
+from heads.statistics.statistic import Elements, Statistic
 
 
 @dataclass(frozen=True, kw_only=True)

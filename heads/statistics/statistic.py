@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from heads.statistics.accumulator import Accumulator
-from heads.statistics.exact import Columns, ExactColumn, Ints
-from heads.statistics.scored import Scored, Segments
-from heads.statistics.state import State
+from heads.statistics.exact import Columns, Ints
+from heads.statistics.scored import Scored
 
 STATISTICS: dict[str, type[Statistic]] = {}
 """Every statistic by class name: what the codec can read, and what the laws are tested over."""
@@ -96,29 +95,6 @@ class Statistic(ABC):
             sums[name] = (value, self.weighted and value == name and value in self.values)
         return scored.columns(sums, repeat)
 
-    def accumulator(self) -> Accumulator:
-        """Something that adds batches in place."""
-        return Accumulator(self)
-
-    def measure(self, scored: Scored, segments: Segments) -> State:
-        """The state of one batch."""
-        accumulator = self.accumulator()
-        accumulator.add(scored, segments)
-        return accumulator.freeze()
-
-    def zero(self) -> State:
-        """The state of no rows, the identity of merge."""
-        empty = np.zeros(0, np.int64)
-        return State(
-            self,
-            (),
-            empty,
-            empty,
-            empty.astype(np.uint64),
-            {"rows": empty},
-            {name: ExactColumn.zeros(0) for name in self.sums},
-        )
-
     def without_folds(self) -> Statistic:
         """The same statistic over all folds together."""
         return self if self.folds == 1 else replace(self, folds=1)
@@ -127,9 +103,14 @@ class Statistic(ABC):
         """The statistic of the same rows as if each weighed one."""
         return replace(self, weighted=False, both=False, squares=False)
 
-    def settle(self, state: State) -> State:
-        """The last step to canonical form; only an adaptive histogram has one."""
-        return state
+    def fitting_shift(self, cells: npt.NDArray[np.uint64], shift: int) -> int:  # noqa: ARG002
+        """The shift that a state of these cells must have; only an adaptive histogram has any.
+
+        Args:
+            cells: uint64 `[m]`, the cells of all table rows.
+            shift: the shift that they have.
+        """
+        return shift
 
     def cell_limit(self, shift: int) -> int:
         """What every cell of a state of some shift is below."""

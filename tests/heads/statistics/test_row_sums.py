@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads.statistics import RowSums, Scored, Segments
+from heads.statistics.measure import measure_state
 from tests.heads.statistics.exactly import ieee_sum
 from tests.laws.batches import law, value_pools
 
@@ -36,7 +37,9 @@ def test_losses(
     loss, weight = rng.choice(np.array(losses), n), rng.choice(np.array(weights), n)
     column = np.zeros((n, 1))
     statistic = RowSums(values=("loss",), weighted=weighted, both=both, squares=squares)
-    state = statistic.measure(Scored(column, column, column, loss, weight), Segments.overall(n))
+    state = measure_state(
+        statistic, Scored(column, column, column, loss, weight), Segments.overall(n)
+    )
     assert state["rows"].tolist() == [n]
     expected = {"loss": loss}
     if weighted:
@@ -51,7 +54,7 @@ def test_losses(
 
 def summed(scored: Scored, *values: str) -> dict[str, float]:
     """The sums of some values over all rows."""
-    state = RowSums(values=values).measure(scored, Segments.overall(len(scored)))
+    state = measure_state(RowSums(values=values), scored, Segments.overall(len(scored)))
     return {name: float(state[name][0]) for name in values}
 
 
@@ -104,4 +107,6 @@ def test_label_sets(seed: int) -> None:
 def test_weights_are_asked_for() -> None:
     zero = np.zeros((1, 2))
     with pytest.raises(ValueError, match="weight column"):
-        RowSums(weighted=True).measure(Scored(zero, zero, zero, np.zeros(1)), Segments.overall(1))
+        measure_state(
+            RowSums(weighted=True), Scored(zero, zero, zero, np.zeros(1)), Segments.overall(1)
+        )

@@ -1,0 +1,141 @@
+"""The cells of a score histogram: which are occupied, and how they coarsen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.statistics.exact import Ints
+
+Words = npt.NDArray[np.uint64]
+
+
+def ordered_cells(raw: Words, shift: int) -> Words:
+    """Cells of plain float bits as cells of order-preserving bits."""
+    sign = np.uint64(1 << (63 - shift))
+    mask = np.uint64((1 << (64 - shift)) - 1)
+    return np.where(raw & sign, ~raw & mask, raw | sign)
+
+
+def distinct_cells(cells: Words) -> Words:
+    """The distinct cells, sorted; sorting is several times as fast as the hashing of np.unique."""
+    cells = np.sort(cells)
+    keep = np.ones(len(cells), bool)
+    keep[1:] = cells[1:] != cells[:-1]
+    return cells[keep]
+
+
+def fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
+    """The smallest shift, from one at hand on, that leaves at most `max_cells` of sorted cells."""
+    low, high = shift, 63
+    while low < high:
+        middle = (low + high) // 2
+        coarse = cells >> np.uint64(middle - shift)
+        if 1 + np.count_nonzero(coarse[1:] != coarse[:-1]) <= max_cells:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+# Up to this many leading bits of a float index a table; more are looked up by hash.
+_DIRECT_BITS = 21
+_HASH_BITS = 16
+# An odd multiplier with well mixed bits: 2**64 divided by the golden ratio.
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class CellIndex:
+    """The cells occupied so far, and the slot of each: its position in the order of arrival.
+
+    Cells of plain float bits are the cells of order-preserving bits under other names, so the order
+    waits until a state is frozen.
+
+    Args:
+        max_cells: how many cells may be occupied.
+        coarsened: called when cells fall together, with the new slot of each old one.
+    """
+
+    def __init__(self, max_cells: int, coarsened: Callable[[Ints], None]) -> None:
+        self._max_cells = max_cells
+        self._coarsened = coarsened
+        self.cells: Words = np.zeros(0, np.uint64)
+        self.shift = 0
+        self._use(self.cells, self.shift)
+
+    def slots(self, raw: Words) -> npt.NDArray[np.integer[Any]]:
+        """The slots of scores given as plain float bits; new cells are taken in."""
+        slot = self.find(raw)
+        if slot.size and slot.min() < 0:
+            missing = raw[slot < 0]
+            if not self.extend(missing):
+                self.coarsen(missing)
+            slot = self.find(raw)
+        return slot
+
+    def find(self, raw: Words) -> npt.NDArray[np.integer[Any]]:
+        """The slots of scores given as plain float bits; -1 where the cell is new."""
+        cell = raw >> np.uint64(self.shift)
+        if self._direct is not None:
+            found: npt.NDArray[np.integer[Any]] = self._direct.take(cell.view(np.int64))
+            return found
+        place = ((cell * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
+        slot = self._slots.take(place)
+        other = np.flatnonzero(self._names.take(place) != cell)
+        if len(other):
+            # Cells whose place another one took, and new ones.
+            wanted = cell[other]
+            at = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
+            known = self._sorted[at] == wanted
+            slot[other] = np.where(known, self._order[at], -1)
+        return slot
+
+    def extend(self, raw: Words) -> bool:
+        """Takes in new cells at the present shift; False, and no change, if they are too many."""
+        new = distinct_cells(raw >> np.uint64(self.shift))
+        if len(self.cells) + len(new) > self._max_cells:
+            return False
+        first = len(self.cells)
+        self.cells = np.concatenate([self.cells, new])
+        self._place(first)
+        return True
+
+    def coarsen(self, raw: Words) -> None:
+        """Raises the shift until the new cells fit as well."""
+        new = raw >> np.uint64(self.shift)
+        cells = distinct_cells(np.concatenate([self.cells, new]))
+        shift = fitting_shift(cells, self.shift, self._max_cells)
+        coarse, by = (
+            distinct_cells(cells >> np.uint64(shift - self.shift)),
+            np.uint64(shift - self.shift),
+        )
+        slots = np.searchsorted(coarse, self.cells >> by)
+        self._use(coarse, shift)
+        self._coarsened(slots)
+
+    def _use(self, cells: Words, shift: int) -> None:
+        self.cells, self.shift = cells, shift
+        bits = 64 - shift
+        self._direct = np.full(1 << bits, -1, np.int32) if bits <= _DIRECT_BITS else None
+        if self._direct is None:
+            # No cell of a score has all 64 bits set: those are a NaN.
+            self._names = np.full(1 << _HASH_BITS, ~np.uint64(0))
+            self._slots = np.full(1 << _HASH_BITS, -1)
+        self._place(0)
+
+    def _place(self, first: int) -> None:
+        """Makes the cells from one slot on known."""
+        cells, slots = self.cells[first:], np.arange(first, len(self.cells))
+        if self._direct is not None:
+            self._direct[cells.view(np.int64)] = slots
+            return
+        place = ((cells * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
+        self._names[place] = cells
+        self._slots[place] = slots
+        # A sentinel keeps the look-up of an empty index whole.
+        filled = np.append(self.cells, ~np.uint64(0))
+        self._order = np.append(np.arange(len(self.cells)), -1)[np.argsort(filled)]
+        self._sorted = np.sort(filled)
