@@ -24,9 +24,9 @@ import pyarrow as pa
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from heads.metrics.base import Metric
-from heads.metrics.registry import report_metrics
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import report_metrics
 from heads.scoring import score
 from heads.statistics import Key, Segments
 from heads.statistics.cuts import ScoreSpace
@@ -239,9 +239,9 @@ def _single(values: Floats) -> Floats:
     return values.astype(np.float32).astype(np.float64)
 
 
-def make_scope(scenario: Scenario) -> Scope:
+def make_scope(scenario: Scenario) -> MetricContext:
     """What the metrics of both models depend on."""
-    return Scope(
+    return MetricContext(
         "binary",
         ("0", "1"),
         ScoreSpace("logits"),

@@ -27,9 +27,9 @@ from heads.inputs import Features, Float32, WeightColumn, as_logits, example_wei
 from heads.keys import MetricKeys, ModeKeys, PredictionKeys
 from heads.labels import Vocabulary
 from heads.losses import LossFn, as_scalar, call_loss_fn, reduce_loss
-from heads.metrics.base import Metric
-from heads.metrics.registry import estimator_metrics
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import estimator_metrics
 from heads.running_metric import RegularizationLoss, RunningMetric, Tally
 from heads.statistics import Scored, Statistic
 
@@ -68,7 +68,7 @@ class BaseHead(ABC):
 
     def __init__(
         self,
-        scope: Scope,
+        scope: MetricContext,
         *,
         weight_column: WeightColumn | None,
         label_vocabulary: Vocabulary | None,

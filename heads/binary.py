@@ -28,7 +28,7 @@ from heads.losses import (
     sigmoid_cross_entropy,
     softmax,
 )
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 
@@ -149,7 +149,7 @@ class BinaryClassHead(BinaryHead, Head):
         arguments = check_loss_fn(loss_fn, ("features", "loss_reduction")) if loss_fn else ()
         check_vocabulary_words(label_vocabulary or ())
         super().__init__(
-            Scope(
+            MetricContext(
                 "binary",
                 tuple(class_names(label_vocabulary, 2).tolist()),
                 ScoreSpace("logits", single=True),

@@ -15,7 +15,7 @@ from heads.inputs import Features, Float32, WeightColumn
 from heads.keys import PredictionKeys
 from heads.labels import Vocabulary, check_vocabulary_words, class_names
 from heads.losses import LossFn, as_scalar, check_loss_fn, check_reduction, weighted_sum
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
 from heads.running_metric import RunningMetric
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
@@ -208,7 +208,7 @@ def binary_classification_head(
     arguments = check_loss_fn(loss_fn, ("features",)) if loss_fn else ()
     check_vocabulary_words(label_vocabulary or ())
     return ContribBinaryHead(
-        Scope(
+        MetricContext(
             "contrib_binary",
             tuple(class_names(label_vocabulary, 2).tolist()),
             ScoreSpace("logits", single=True),

@@ -20,7 +20,7 @@ from heads.losses import (
     softmax,
     softmax_cross_entropy,
 )
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 
@@ -100,7 +100,7 @@ class MultiClassHead(Head):
         check_vocabulary_words(label_vocabulary or ())
         self._n_classes = n_classes
         super().__init__(
-            Scope(
+            MetricContext(
                 "multi_class",
                 tuple(class_names(label_vocabulary, n_classes).tolist()),
                 ScoreSpace("logits", single=True),

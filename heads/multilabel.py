@@ -19,7 +19,7 @@ from heads.losses import (
     sigmoid,
     sigmoid_cross_entropy,
 )
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 
@@ -101,7 +101,7 @@ class MultiLabelHead(Head):
         suffixes = tuple(names[i] if label_vocabulary else f"class{i}" for i in named)
         self._n_classes = n_classes
         super().__init__(
-            Scope(
+            MetricContext(
                 "multi_label",
                 names,
                 ScoreSpace("logits", single=True),

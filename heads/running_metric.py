@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from heads.metrics.base import Metric
+from heads.metrics.core.metric import Metric
 from heads.metrics.weighted_means import WeightedMean
 from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic
 from heads.statistics.measure import make_accumulator

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from heads.metrics.confusion_report import matrix, most_confused
-from heads.metrics.curves import ScoreCurve, score_curves
-from heads.metrics.report_curves import (
-    calibration_curve,
-    gain_curve,
-    precision_recall_curve,
-    roc_curve,
-)
-from heads.metrics.scope import Scope
+from heads.curves.confusion_matrix import matrix, most_confused
+from heads.curves.points import calibration_curve, gain_curve, precision_recall_curve, roc_curve
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.score_curve import ScoreCurve, score_curves
 from heads.statistics import Key, State, Statistic
 from heads.statistics.fold_views import fold_views
 
 
-def details_of(scope: Scope, key: Key, states: Mapping[Statistic, State]) -> dict[str, Any]:
+def details_of(scope: MetricContext, key: Key, states: Mapping[Statistic, State]) -> dict[str, Any]:
     """The details of one slice for one model, as plain data.
 
     Args:
@@ -57,7 +52,7 @@ def _own(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> S
     return fold_views(state.take([state.keys.index(key)])).whole
 
 
-def _curves(curve: ScoreCurve, scope: Scope) -> dict[str, Any]:
+def _curves(curve: ScoreCurve, scope: MetricContext) -> dict[str, Any]:
     return {
         "roc": roc_curve(curve, scope.space),
         "precision_recall": precision_recall_curve(curve, scope.space),

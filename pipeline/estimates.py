@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Metric, Trials, Values
+from heads.metrics.core.metric import Metric, Trials, Values
 from heads.statistics import Key, State
 from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
 from pipeline.confidence.comparison import p_worse, welch

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from heads.metrics.base import Metric
-from heads.metrics.registry import ambiguous_names, pair_metrics, report_metrics
-from heads.metrics.scope import MAX_MATRIX_CLASSES, OperatingPoints, Scope
+from heads.metrics.core.context import MAX_MATRIX_CLASSES, MetricContext, OperatingPoints
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.statistics import OVERALL, Key, RowSums, State, Statistic
 from heads.statistics.codec import MAX_BYTES
 from heads.statistics.cuts import ScoreSpace
@@ -43,7 +43,7 @@ class ModelPlan:
         metrics: the metrics of the report, by name.
     """
 
-    scope: Scope
+    scope: MetricContext
     metrics: dict[str, Metric]
 
 
@@ -73,7 +73,7 @@ class HeadPlan:
     measured: tuple[Measured, ...]
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> MetricContext:
         """What the metrics of the model, or of the candidate, depend on."""
         return self.models[CANDIDATE].scope
 
@@ -290,7 +290,7 @@ def row_hashes(folds: int) -> Statistic:
     return RowSums(values=("identity",), folds=folds, reach="overall")
 
 
-def _counting(scope: Scope) -> Statistic:
+def _counting(scope: MetricContext) -> Statistic:
     return scope.threshold_counts if scope.columns == 1 else scope.row_sums
 
 
@@ -298,7 +298,7 @@ def _only(metrics: Mapping[str, Metric], names: set[str]) -> dict[str, Metric]:
     return {name: metric for name, metric in metrics.items() if name in names}
 
 
-def make_scope(head: HeadConfig, folds: int = 1) -> Scope:
+def make_scope(head: HeadConfig, folds: int = 1) -> MetricContext:
     """What the metrics of a head depend on."""
     points = OperatingPoints()
     if isinstance(head, BinaryFields):
@@ -310,7 +310,7 @@ def make_scope(head: HeadConfig, folds: int = 1) -> Scope:
         ids = tuple(map(str, range(head.n_classes)))
         names = head.class_names
     named = tuple(getattr(head, "class_metrics", ()))
-    return Scope(
+    return MetricContext(
         head=head.type,
         class_names=names,
         space=ScoreSpace("logits" if head.logits else "probabilities"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Metric
+from heads.metrics.core.metric import Metric
 from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
 from pipeline.details import details_of
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from heads.metrics.base import Metric, Values, divide, ratio, total_mass
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric, Values, divide, ratio, total_mass
+from heads.metrics.core.registry import offers
 from heads.metrics.weighted_means import label_sum
 from heads.statistics import State
 
@@ -37,12 +37,12 @@ class ContribAccuracyBaseline(Metric):
 
 
 @offers("binary")
-def accuracy_baseline(scope: Scope) -> Iterator[Metric]:
+def accuracy_baseline(scope: MetricContext) -> Iterator[Metric]:
     """Offers the baseline."""
     yield AccuracyBaseline("accuracy_baseline", scope.threshold_counts)
 
 
 @offers("contrib_binary")
-def contrib_accuracy_baseline(scope: Scope) -> Iterator[Metric]:
+def contrib_accuracy_baseline(scope: MetricContext) -> Iterator[Metric]:
     """Offers the baseline of TensorFlow 1.x."""
     yield ContribAccuracyBaseline("accuracy_baseline", scope.threshold_counts)

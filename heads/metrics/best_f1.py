@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from heads.metrics.base import Floats, Metric
-from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_curves import best, probability, rates, where_defined
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.curve_rates import best, probability, rates, where_defined
+from heads.metrics.core.metric import Floats, Metric
+from heads.metrics.core.registry import offers
+from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
 
@@ -50,7 +50,7 @@ class ThresholdAtBestF1(CurveMetric):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def best_f1(scope: Scope) -> Iterator[Metric]:
+def best_f1(scope: MetricContext) -> Iterator[Metric]:
     fine, coarse = scope.score_histogram, scope.coarse_histogram
     yield BestF1("best_f1", fine, coarse)
     yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=scope.space)

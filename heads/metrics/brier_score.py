@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heads.metrics.base import Metric
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import offers
 from heads.metrics.weighted_means import WeightedMean
 
 
@@ -27,5 +27,5 @@ class BrierScore(WeightedMean):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def brier_score(scope: Scope) -> Iterator[Metric]:
+def brier_score(scope: MetricContext) -> Iterator[Metric]:
     yield BrierScore("brier_score", scope.threshold_counts, "squared_error")

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, divide, ratio
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio
+from heads.metrics.core.registry import offers
 from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.exact import add_columns
@@ -168,7 +168,7 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
 
 
 @offers("binary", "contrib_binary", kind="report")
-def calibration(scope: Scope) -> Iterator[Metric]:
+def calibration(scope: MetricContext) -> Iterator[Metric]:
     yield NormalisedEntropy("normalised_entropy", scope.threshold_counts, "loss")
     yield CalibrationRatio("calibration_ratio", scope.threshold_counts, "probability")
     counts, cuts = scope.calibration_counts, scope.calibration_cuts

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, divide, ratio, total_mass
-from heads.metrics.class_counts import RATES, ClassCounts, RateName, class_counts, trials
-from heads.metrics.curves import Reasons
-from heads.metrics.cut_metrics import cuts_and_suffixes
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_rates import Accuracy
+from heads.metrics.accuracy_precision_recall import Accuracy
+from heads.metrics.core.class_counts import RATES, ClassCounts, RateName, class_counts, trials
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.cut_counts import cuts_and_suffixes
+from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio, total_mass
+from heads.metrics.core.registry import offers
+from heads.metrics.core.score_curve import Reasons
 from heads.statistics import ClassOutcomes, State
 
 
@@ -127,21 +127,21 @@ class WeightedAverage(Average):
 
 
 @offers("multi_class", kind="report")
-def rates_by_class(scope: Scope) -> Iterator[Metric]:
+def rates_by_class(scope: MetricContext) -> Iterator[Metric]:
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
         for rate in RATES:
             yield ClassRate(f"{rate}/{suffix}", scope.class_outcomes, rate, group=group)
 
 
 @offers("multi_class", kind="report")
-def averages_over_classes(scope: Scope) -> Iterator[Metric]:
+def averages_over_classes(scope: MetricContext) -> Iterator[Metric]:
     for rate in RATES:
         yield MacroAverage(f"{rate}/macro", scope.class_outcomes, rate)
         yield WeightedAverage(f"{rate}/weighted", scope.class_outcomes, rate)
 
 
 @offers("multi_label", kind="report")
-def rates_by_label(scope: Scope) -> Iterator[Metric]:
+def rates_by_label(scope: MetricContext) -> Iterator[Metric]:
     counts = scope.threshold_counts
     for cut, at in cuts_and_suffixes(scope):
         for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
@@ -151,7 +151,7 @@ def rates_by_label(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("multi_label", kind="report")
-def averages_over_labels(scope: Scope) -> Iterator[Metric]:
+def averages_over_labels(scope: MetricContext) -> Iterator[Metric]:
     counts, cut = scope.threshold_counts, scope.space.class_one()
     for rate in RATES:
         yield MacroAverage(f"{rate}/macro", counts, rate, cut)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from heads.metrics import confusion_formulas as formulas
-from heads.metrics.base import Metric, Values, divide
-from heads.metrics.confusion_formulas import (
+from heads.metrics.accuracy_precision_recall import RATES
+from heads.metrics.core import confusion_formulas as formulas
+from heads.metrics.core.confusion_formulas import (
     ALL,
     DISAGREEMENT,
     EITHER,
@@ -29,10 +29,10 @@ from heads.metrics.confusion_formulas import (
     Part,
     Whole,
 )
-from heads.metrics.cut_metrics import CutMetric, cuts_and_suffixes
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_rates import RATES
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.cut_counts import CutMetric, cuts_and_suffixes
+from heads.metrics.core.metric import Metric, Values, divide
+from heads.metrics.core.registry import offers
 from heads.statistics import State
 
 
@@ -349,7 +349,7 @@ FLATTENED = ("f1", "matthews_correlation")
 
 
 @offers("binary", "contrib_binary", kind="report")
-def confusion_ratios(scope: Scope) -> Iterator[Metric]:
+def confusion_ratios(scope: MetricContext) -> Iterator[Metric]:
     counts = scope.threshold_counts
     yield PlainShare("prevalence", counts, scope.space.class_one(), ratio=PREVALENCE)
     for cut, suffix in cuts_and_suffixes(scope):
@@ -358,7 +358,7 @@ def confusion_ratios(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("multi_label", kind="report")
-def flattened_ratios(scope: Scope) -> Iterator[Metric]:
+def flattened_ratios(scope: MetricContext) -> Iterator[Metric]:
     """Offers ratios of all row-class pairs together; the estimator has some at thresholds."""
     for name, rate in RATES.items():
         yield rate(name, scope.threshold_counts, scope.space.class_one())

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, ratio
-from heads.metrics.class_counts import trials, weight_column
-from heads.metrics.cut_metrics import cuts_and_suffixes
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.class_counts import trials, weight_column
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.cut_counts import cuts_and_suffixes
+from heads.metrics.core.metric import Floats, Metric, Values, ratio
+from heads.metrics.core.registry import offers
 from heads.statistics import ClassFlips, State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
@@ -114,13 +114,13 @@ AT_CUTS: dict[str, type[Flip]] = {
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="pair")
-def flips_at_cuts(scope: Scope) -> Iterator[Metric]:
+def flips_at_cuts(scope: MetricContext) -> Iterator[Metric]:
     for pair, (_, suffix) in enumerate(cuts_and_suffixes(scope)):
         for name, flip in AT_CUTS.items():
             yield flip(f"{name}{suffix}", scope.flips, pair)
 
 
 @offers("multi_class", kind="pair")
-def flips_of_classes(scope: Scope) -> Iterator[Metric]:
+def flips_of_classes(scope: MetricContext) -> Iterator[Metric]:
     for name, flip in OF_CLASSES.items():
         yield flip(name, scope.class_flips)

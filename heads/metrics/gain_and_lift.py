@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, divide
-from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_curves import where_defined
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.curve_rates import where_defined
+from heads.metrics.core.metric import Floats, Metric, divide
+from heads.metrics.core.registry import offers
+from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _deciles(curve: ScoreCurve) -> Floats:
 
 
 @offers("binary", "contrib_binary", kind="report")
-def gain_and_lift(scope: Scope) -> Iterator[Metric]:
+def gain_and_lift(scope: MetricContext) -> Iterator[Metric]:
     fine, coarse = scope.score_histogram, scope.coarse_histogram
     for decile in range(1, 11):
         if decile < 10:

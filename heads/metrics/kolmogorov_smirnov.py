@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric
-from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_curves import rates, where_defined
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.curve_rates import rates, where_defined
+from heads.metrics.core.metric import Floats, Metric
+from heads.metrics.core.registry import offers
+from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 
 
 class KolmogorovSmirnov(CurveMetric):
@@ -32,5 +32,5 @@ class KolmogorovSmirnov(CurveMetric):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def kolmogorov_smirnov(scope: Scope) -> Iterator[Metric]:
+def kolmogorov_smirnov(scope: MetricContext) -> Iterator[Metric]:
     yield KolmogorovSmirnov("kolmogorov_smirnov", scope.score_histogram, scope.coarse_histogram)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heads.metrics.base import Metric, Values, ratio, total_mass
-from heads.metrics.cut_metrics import CutMetric
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.cut_counts import CutMetric
+from heads.metrics.core.metric import Metric, Values, ratio, total_mass
+from heads.metrics.core.registry import offers
 from heads.metrics.multi_class_accuracy import RowShare
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
 from heads.metrics.weighted_means import MeanShare, WeightedMean, label_sum
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import ONE, SOFT, ZERO
@@ -82,7 +82,7 @@ class LabelCardinality(Metric):
 
 
 @offers("multi_label", kind="report")
-def label_sets(scope: Scope) -> Iterator[Metric]:
+def label_sets(scope: MetricContext) -> Iterator[Metric]:
     yield ExactMatch("exact_match", scope.row_sums, "exact_match")
     yield CoverageError("coverage_error", scope.row_sums, "coverage")
     yield HammingLoss("hamming_loss", scope.threshold_counts, scope.space.class_one())
@@ -90,6 +90,6 @@ def label_sets(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("multi_label", kind="report")
-def label_means(scope: Scope) -> Iterator[Metric]:
+def label_means(scope: MetricContext) -> Iterator[Metric]:
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
         yield MeanShare(f"label_mean/{suffix}", scope.threshold_counts, "label", group)

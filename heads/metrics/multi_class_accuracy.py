@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heads.metrics.base import Metric, Trials, Values, ratio, total_mass
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric, Trials, Values, ratio, total_mass
+from heads.metrics.core.registry import offers
 from heads.metrics.weighted_means import WeightedMean
 from heads.statistics import State
 
@@ -54,11 +54,11 @@ class TopAccuracy(RowShare):
 
 
 @offers("multi_class")
-def multi_class_accuracy(scope: Scope) -> Iterator[Metric]:
+def multi_class_accuracy(scope: MetricContext) -> Iterator[Metric]:
     yield MultiClassAccuracy("accuracy", scope.row_sums, "hit")
 
 
 @offers("multi_class", kind="report")
-def top_accuracies(scope: Scope) -> Iterator[Metric]:
+def top_accuracies(scope: MetricContext) -> Iterator[Metric]:
     for k in scope.top:
         yield TopAccuracy(f"accuracy/top_{k}", scope.row_sums, f"top_{k}")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, divide
-from heads.metrics.class_counts import class_counts
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.class_counts import class_counts
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, Values, divide
+from heads.metrics.core.registry import offers
 from heads.statistics import State
 
 
@@ -96,7 +96,7 @@ def _others(share: Floats) -> Floats:
 
 
 @offers("multi_class", kind="report")
-def agreement(scope: Scope) -> Iterator[Metric]:
+def agreement(scope: MetricContext) -> Iterator[Metric]:
     yield BalancedAccuracy("balanced_accuracy", scope.class_outcomes)
     yield CohenKappa("cohen_kappa", scope.class_outcomes)
     yield MatthewsCorrelation("matthews_correlation", scope.class_outcomes)

@@ -17,11 +17,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Floats, Metric
-from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_curves import (
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.curve_rates import (
     SLACK,
     Best,
     Rates,
@@ -30,6 +27,9 @@ from heads.metrics.threshold_curves import (
     rates,
     where_defined,
 )
+from heads.metrics.core.metric import Floats, Metric
+from heads.metrics.core.registry import offers
+from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
 # A rate and its threshold are read from the same point.
@@ -157,7 +157,7 @@ class ThresholdAt(CurveMetric):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def operating_points(scope: Scope) -> Iterator[Metric]:
+def operating_points(scope: MetricContext) -> Iterator[Metric]:
     fine, coarse = scope.score_histogram, scope.coarse_histogram
     kinds: dict[str, tuple[str, type[OperatingPoint], tuple[float, ...]]] = {
         "recall": ("precision", PrecisionAtRecall, scope.at.recall),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, divide, ratio
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio
+from heads.metrics.core.registry import offers
 from heads.statistics import State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
@@ -100,7 +100,7 @@ def label_sum(state: State, group: int | None) -> Floats:
 
 
 @offers("binary")
-def binary_means(scope: Scope) -> Iterator[Metric]:
+def binary_means(scope: MetricContext) -> Iterator[Metric]:
     """Offers the means of loss, probability and label."""
     yield MeanLoss("average_loss", scope.threshold_counts, "loss")
     yield MeanShare("prediction/mean", scope.threshold_counts, "probability")
@@ -108,13 +108,13 @@ def binary_means(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("multi_class", "multi_label")
-def average_loss(scope: Scope) -> Iterator[Metric]:
+def average_loss(scope: MetricContext) -> Iterator[Metric]:
     """Offers the mean loss."""
     yield MeanLoss("average_loss", scope.row_sums, "loss")
 
 
 @offers("multi_label")
-def probability_means(scope: Scope) -> Iterator[Metric]:
+def probability_means(scope: MetricContext) -> Iterator[Metric]:
     """Offers the mean probability of the named classes."""
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
         name = f"probability_mean/{suffix}"
@@ -122,7 +122,7 @@ def probability_means(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("contrib_binary")
-def contrib_means(scope: Scope) -> Iterator[Metric]:
+def contrib_means(scope: MetricContext) -> Iterator[Metric]:
     """Offers the means of TensorFlow 1.x."""
     yield ContribMeanLoss("average_loss", scope.threshold_counts, "loss")
     yield ContribMeanShare("prediction/mean", scope.threshold_counts, "probability")

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from heads.metrics.base import Metric
-from heads.metrics.registry import estimator_metrics, pair_metrics, report_metrics
-from heads.metrics.scope import HeadType, OperatingPoints, Scope
+from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import estimator_metrics, pair_metrics, report_metrics
 from heads.statistics.cuts import ScoreSpace
 
 HEADS: dict[HeadType, str] = {
@@ -55,7 +55,7 @@ def _section(head: HeadType) -> str:
     several = head.startswith("multi")
     names = ("CLASS", "b", "c") if several else ("0", "1")
     classes = (0,) if several else ()
-    scope = Scope(
+    scope = MetricContext(
         head=head,
         class_names=names,
         space=ScoreSpace("logits"),

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from heads.metrics.registry import estimator_metrics
+from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
 from pipeline.estimates import Estimates
 from pipeline.facts import Facts

@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.metrics import precision_recall_curve as sklearn_precision_recall
 from sklearn.metrics import roc_curve as sklearn_roc
 
-from heads.metrics.report_curves import MAX_POINTS
+from heads.curves.points import MAX_POINTS
 from pipeline.details import details_of
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.report.model import report_bytes

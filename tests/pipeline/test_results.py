@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from heads.metrics.scope import MAX_MATRIX_CLASSES
+from heads.metrics.core.context import MAX_MATRIX_CLASSES
 from heads.scoring import score
 from heads.statistics import OVERALL, Key, Scored, ScoreHistogram, Segments
 from heads.statistics.measure import measure_state

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Metric, Values
-from heads.metrics.registry import pair_metrics, report_metrics
-from heads.metrics.scope import HeadType, Scope
+from heads.metrics.core.context import HeadType, MetricContext
+from heads.metrics.core.metric import Metric, Values
+from heads.metrics.core.registry import pair_metrics, report_metrics
 from heads.statistics import Scored, Segments, State, Statistic
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
@@ -21,11 +21,11 @@ CLASSES = 4
 THRESHOLDS = (0.25, 0.75)
 
 
-def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None) -> Scope:
+def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None) -> MetricContext:
     """A head of four classes whose metrics are all wanted."""
     own = tuple(range(CLASSES)) if named is None else named
     several = head in ("multi_class", "multi_label")
-    return Scope(
+    return MetricContext(
         head,
         tuple("abcd") if several else ("0", "1"),
         ScoreSpace("probabilities"),

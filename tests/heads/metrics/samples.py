@@ -9,8 +9,8 @@ import numpy.typing as npt
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from heads.metrics.base import Metric
-from heads.metrics.scope import HeadType, OperatingPoints, Scope
+from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints
+from heads.metrics.core.metric import Metric
 from heads.statistics import Scored, Segments, State, Statistic
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
@@ -43,10 +43,10 @@ def scope(
     thresholds: tuple[float, ...] = (0.25, 0.5, 0.9),
     folds: int = 1,
     space: ScoreSpace | None = None,
-) -> Scope:
+) -> MetricContext:
     several = head in ("multi_class", "multi_label")
     names = ("a", "b", "c") if several else ("0", "1")
-    return Scope(
+    return MetricContext(
         head,
         names,
         space or ScoreSpace("logits"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from heads.metrics.registry import report_metrics
+from heads.metrics.core.registry import report_metrics
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 from tests.heads.metrics.samples import (

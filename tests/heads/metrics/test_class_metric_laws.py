@@ -11,12 +11,12 @@ from heads.metrics import (
     class_rates,
     flip_rates,
     label_sets,
-    macro_areas,
+    macro_roc_auc,
     multi_class_agreement,
 )
-from heads.metrics.base import Metric
-from heads.metrics.registry import pair_metrics, report_metrics
-from heads.metrics.scope import HeadType
+from heads.metrics.core.context import HeadType
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import pair_metrics, report_metrics
 from heads.statistics import OVERALL, Scored, Segments
 from heads.statistics.fold_views import fold_views, without_weights
 from heads.statistics.measure import measure_state
@@ -25,7 +25,7 @@ from tests.heads.metrics.class_rows import exclusive, independent, scope
 
 MODULES = {
     module.__name__
-    for module in (class_rates, flip_rates, label_sets, macro_areas, multi_class_agreement)
+    for module in (class_rates, flip_rates, label_sets, macro_roc_auc, multi_class_agreement)
 }
 HEADS: tuple[HeadType, ...] = ("multi_class", "multi_label", "binary")
 FOLDS = 4

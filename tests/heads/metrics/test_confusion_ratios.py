@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from heads.metrics.confusion_ratios import RATIOS
-from heads.metrics.registry import estimator_metrics, report_metrics
+from heads.metrics.core.registry import estimator_metrics, report_metrics
 from heads.statistics import Scored, Segments
 from heads.statistics.measure import measure_state
 from tests.heads.metrics.samples import law, random_sample, result, samples, scope, scored, sigmoid

@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from heads.metrics.base import Metric
-from heads.metrics.registry import estimator_metrics
-from heads.metrics.scope import HeadType, Scope
+from heads.metrics.core.context import HeadType, MetricContext
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Scored, Segments
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
@@ -20,11 +20,11 @@ CLASSES = {"binary": 2, "contrib_binary": 2, "multi_class": 3, "multi_label": 3}
 HEADS = get_args(HeadType)
 
 
-def scope(head: HeadType, weighted: bool = True) -> Scope:
+def scope(head: HeadType, weighted: bool = True) -> MetricContext:
     names = tuple("abc"[: CLASSES[head]])
     named = (0, 2) if head == "multi_label" else ()
     thresholds = () if head == "multi_class" else (0.25, 0.5)
-    return Scope(
+    return MetricContext(
         head,
         names,
         ScoreSpace("logits", single=True),

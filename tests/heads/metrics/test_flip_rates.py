@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heads.metrics.registry import pair_metrics
-from heads.metrics.scope import HeadType
+from heads.metrics.core.context import HeadType
+from heads.metrics.core.registry import pair_metrics
 from heads.statistics import Scored
 from tests.heads.metrics.class_rows import (
     THRESHOLDS,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.metrics.registry import report_metrics
+from heads.metrics.core.registry import report_metrics
 from heads.statistics import ScoreHistogram
 from tests.heads.metrics.samples import FEW_CELLS, Sample, law, result, samples, scope, scored
 from tests.heads.metrics.test_threshold_metrics import coarser, in_cells

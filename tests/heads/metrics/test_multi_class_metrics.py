@@ -15,9 +15,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from heads.metrics.base import Values
+from heads.metrics.core.metric import Values
+from heads.metrics.core.registry import report_metrics
 from heads.metrics.multi_class_agreement import CohenKappa, MatthewsCorrelation
-from heads.metrics.registry import report_metrics
 from heads.statistics import ClassOutcomes, Scored, Segments
 from heads.statistics.measure import measure_state
 from tests.heads.metrics.class_rows import (

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from heads.metrics.registry import report_metrics
+from heads.metrics.core.registry import report_metrics
 from heads.statistics import Scored
 from tests.heads.metrics.class_rows import (
     CLASSES,

@@ -13,10 +13,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from heads.metrics import registry
-from heads.metrics.base import Metric
-from heads.metrics.registry import estimator_metrics, report_metrics
-from heads.metrics.scope import HeadType
+from heads.metrics.core import registry
+from heads.metrics.core.context import HeadType
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import estimator_metrics, report_metrics
 from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments, State
 from heads.statistics.fold_views import fold_views, without_weights
 from heads.statistics.measure import measure_state

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from sklearn.metrics import f1_score, precision_recall_curve, roc_curve
 
-from heads.metrics.base import Metric
-from heads.metrics.registry import report_metrics
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import report_metrics
 from heads.statistics import Scored, ScoreHistogram
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.score_histogram import cell_floors

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Floats, divide
 from heads.metrics.calibration import bins
-from heads.metrics.curves import ScoreCurve
+from heads.metrics.core.context import CALIBRATION_EDGES, MetricContext
+from heads.metrics.core.curve_rates import as_probability, rates
+from heads.metrics.core.metric import Floats, divide
+from heads.metrics.core.score_curve import ScoreCurve
 from heads.metrics.gain_and_lift import gains
-from heads.metrics.scope import CALIBRATION_EDGES, Scope
-from heads.metrics.threshold_curves import as_probability, rates
 from heads.statistics import State
 from heads.statistics.cuts import ScoreSpace
 
@@ -108,7 +108,7 @@ def gain_curve(curve: ScoreCurve) -> Points:
     }
 
 
-def calibration_curve(state: State, scope: Scope) -> list[dict[str, float | None]]:
+def calibration_curve(state: State, scope: MetricContext) -> list[dict[str, float | None]]:
     """Mean probability and mean label in each of the ten bins [0, 0.1), ..., [0.9, 1].
 
     Args:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Values, divide, mass
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, Values, divide, mass
+from heads.metrics.core.registry import offers
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, ZERO
 
@@ -154,14 +154,14 @@ class ContribPrecisionRecallArea(PrecisionRecallArea):
 
 
 @offers("binary", "multi_label")
-def areas(scope: Scope) -> Iterator[Metric]:
+def areas(scope: MetricContext) -> Iterator[Metric]:
     """Offers the areas of the row-class pairs."""
     yield RocArea("auc", scope.auc_counts, scope.auc_cuts)
     yield PrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)
 
 
 @offers("multi_label")
-def areas_by_class(scope: Scope) -> Iterator[Metric]:
+def areas_by_class(scope: MetricContext) -> Iterator[Metric]:
     """Offers the areas of the named classes."""
     counts, cuts = scope.auc_counts, scope.auc_cuts
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
@@ -170,7 +170,7 @@ def areas_by_class(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("contrib_binary")
-def contrib_areas(scope: Scope) -> Iterator[Metric]:
+def contrib_areas(scope: MetricContext) -> Iterator[Metric]:
     """Offers the areas of TensorFlow 1.x."""
     yield ContribRocArea("auc", scope.auc_counts, scope.auc_cuts)
     yield ContribPrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)

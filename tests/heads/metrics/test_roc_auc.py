@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from heads.metrics.base import Metric, Values
-from heads.metrics.rank_areas import AveragePrecision, RocAuc
-from heads.metrics.registry import estimator_metrics, report_metrics
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric, Values
+from heads.metrics.core.registry import estimator_metrics, report_metrics
+from heads.metrics.roc_auc import AveragePrecision, RocAuc
 from heads.statistics import Scored, ScoreHistogram, Segments, State, merge
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
@@ -297,7 +297,7 @@ def test_the_state_that_is_kept_is_the_state_that_is_asked() -> None:
 
 
 def test_names() -> None:
-    scope = Scope(
+    scope = MetricContext(
         "multi_label", ("a", "b"), ScoreSpace(), named_classes=(1,), class_suffixes=("b",)
     )
     names = set(report_metrics(scope)) - set(estimator_metrics(scope))
@@ -315,7 +315,9 @@ def test_names() -> None:
     metrics = report_metrics(scope)
     assert isinstance(metrics["roc_auc_upper/b"], RocAuc)
     assert (metrics["roc_auc_upper/b"].bound, metrics["roc_auc_upper/b"].group) == ("upper", 1)
-    assert "roc_auc" not in report_metrics(Scope("multi_class", ("a", "b", "c"), ScoreSpace()))
+    assert "roc_auc" not in report_metrics(
+        MetricContext("multi_class", ("a", "b", "c"), ScoreSpace())
+    )
 
 
 # Many scores.

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Floats, Metric, Values
+from heads.metrics.core.metric import Floats, Metric, Values
 from heads.statistics import ScoreHistogram, State, Statistic
 from heads.statistics.score_histogram import cell_floors
 

@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, divide
-from heads.metrics.curves import CurveMetric, Reasons, ScoreCurve, ordered_sum
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, divide
+from heads.metrics.core.registry import offers
+from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve, ordered_sum
 
 Bound = Literal["value", "lower", "upper"]
 # What a pair within one cell counts.
@@ -103,17 +103,17 @@ def _outwards(value: Floats, bound: Bound, curve: ScoreCurve) -> Floats:
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="report")
-def rank_areas(scope: Scope) -> Iterator[Metric]:
+def rank_areas(scope: MetricContext) -> Iterator[Metric]:
     yield from _with_bounds(scope, "", None)
 
 
 @offers("multi_class", "multi_label", kind="report")
-def rank_areas_by_class(scope: Scope) -> Iterator[Metric]:
+def rank_areas_by_class(scope: MetricContext) -> Iterator[Metric]:
     for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
         yield from _with_bounds(scope, f"/{suffix}", group)
 
 
-def _with_bounds(scope: Scope, suffix: str, group: int | None) -> Iterator[Metric]:
+def _with_bounds(scope: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
     fine, coarse = scope.score_histogram, scope.coarse_histogram
     for bound in TIES:
         ending = suffix if bound == "value" else f"_{bound}{suffix}"

@@ -57,7 +57,7 @@ class OperatingPoints:
 
 
 @dataclass(frozen=True)
-class Scope:
+class MetricContext:
     """What the metrics of one head depend on.
 
     Attributes:

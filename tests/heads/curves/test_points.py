@@ -11,15 +11,15 @@ from hypothesis import given
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve as sk_calibration_curve
 
-from heads.metrics.curves import ScoreCurve, score_curves
-from heads.metrics.registry import report_metrics
-from heads.metrics.report_curves import (
+from heads.curves.points import (
     MAX_POINTS,
     calibration_curve,
     gain_curve,
     precision_recall_curve,
     roc_curve,
 )
+from heads.metrics.core.registry import report_metrics
+from heads.metrics.core.score_curve import ScoreCurve, score_curves
 from heads.statistics import OVERALL
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.state import zero_state

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Trials, Values, divide
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
-from heads.metrics.threshold_rates import Share
+from heads.metrics.accuracy_precision_recall import Share
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, Trials, Values, divide
+from heads.metrics.core.registry import offers
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
 
@@ -73,7 +73,7 @@ def _rate(
 
 
 @offers("contrib_binary")
-def at_the_likelier_class(scope: Scope) -> Iterator[Metric]:
+def at_the_likelier_class(scope: MetricContext) -> Iterator[Metric]:
     """Offers accuracy, precision and recall of the likelier class."""
     cut = scope.space.class_one()
     yield ContribAccuracy("accuracy", scope.threshold_counts, cut)
@@ -82,7 +82,7 @@ def at_the_likelier_class(scope: Scope) -> Iterator[Metric]:
 
 
 @offers("contrib_binary")
-def at_thresholds(scope: Scope) -> Iterator[Metric]:
+def at_thresholds(scope: MetricContext) -> Iterator[Metric]:
     """Offers accuracy, precision and recall at the configured thresholds."""
     for threshold in scope.thresholds:
         counts, above = scope.threshold_counts, scope.space.above(threshold)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from heads.metrics.confusion_report import matrix, most_confused
+from heads.curves.confusion_matrix import matrix, most_confused
 from heads.statistics import ConfusionMatrix, Scored, Segments, State
 from heads.statistics.measure import measure_state
 

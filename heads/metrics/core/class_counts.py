@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Floats, Trials
+from heads.metrics.core.metric import Floats, Trials
 from heads.statistics import ClassOutcomes, State, ThresholdCounts
 from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO

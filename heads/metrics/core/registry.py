@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Literal
 
-import heads.metrics
-from heads.metrics.base import Metric
-from heads.metrics.scope import HeadType, Scope
+from heads.metrics.core.context import HeadType, MetricContext
+from heads.metrics.core.metric import Metric
 
-Offer = Callable[[Scope], Iterable[Metric]]
+Offer = Callable[[MetricContext], Iterable[Metric]]
 Kind = Literal["estimator", "report", "pair"]
+
+# The package whose modules offer metrics. It is found by name: nothing here imports a metric.
+_PACKAGE = "heads.metrics"
 
 _OFFERS: list[tuple[frozenset[HeadType], Kind, Offer]] = []
 
@@ -36,30 +38,31 @@ def offers(*types: HeadType, kind: Kind = "estimator") -> Callable[[Offer], Offe
 
 @cache
 def _load() -> None:
-    for module in pkgutil.iter_modules(heads.metrics.__path__):
-        importlib.import_module(f"heads.metrics.{module.name}")
+    package = importlib.import_module(_PACKAGE)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{_PACKAGE}.{module.name}")
 
 
 def _offered() -> list[tuple[frozenset[HeadType], Kind, Offer]]:
     """All offers by the name of their file, and within it as they stand there.
 
-    States are numbered in this order, which must not depend on what a program imports first.
+    The order must not depend on what a program imports first.
     """
     _load()
-    return sorted(_OFFERS, key=lambda own: own[2].__module__)
+    return sorted(_OFFERS, key=lambda registered: registered[2].__module__)
 
 
-def estimator_metrics(scope: Scope) -> dict[str, Metric]:
+def estimator_metrics(scope: MetricContext) -> dict[str, Metric]:
     """The metrics that the estimator's head has, by name."""
     return _metrics(scope, "estimator")
 
 
-def report_metrics(scope: Scope) -> dict[str, Metric]:
+def report_metrics(scope: MetricContext) -> dict[str, Metric]:
     """All metrics of one model, by name: the estimator's and those of the report alone."""
     return _metrics(scope, "estimator", "report")
 
 
-def ambiguous_names(scope: Scope) -> list[str]:
+def ambiguous_names(scope: MetricContext) -> list[str]:
     """Names that two different metrics of one model would have."""
     first: dict[str, Metric] = {}
     offered = [
@@ -71,15 +74,17 @@ def ambiguous_names(scope: Scope) -> list[str]:
     return [one.name for one in offered if first.setdefault(one.name, one) != one]
 
 
-def pair_metrics(scope: Scope) -> dict[str, Metric]:
+def pair_metrics(scope: MetricContext) -> dict[str, Metric]:
     """The metrics of a model and its baseline together, by name; none without a baseline."""
     return {} if scope.baseline is None else _metrics(scope, "pair")
 
 
-def _metrics(scope: Scope, *kinds: Kind) -> dict[str, Metric]:
-    return {
+def _metrics(scope: MetricContext, *kinds: Kind) -> dict[str, Metric]:
+    """The metrics of some kinds, sorted by name: a file may be renamed and reports stay as are."""
+    metrics = {
         metric.name: metric
         for types, kind, offer in _offered()
         if scope.head in types and kind in kinds
         for metric in offer(scope)
     }
+    return dict(sorted(metrics.items()))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Floats, divide
-from heads.metrics.cut_metrics import CutCounts
+from heads.metrics.core.cut_counts import CutCounts
+from heads.metrics.core.metric import Floats, divide
 
 Part = Callable[[CutCounts], Floats]
 

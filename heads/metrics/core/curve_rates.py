@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.base import Floats
-from heads.metrics.curves import Reasons, ScoreCurve
+from heads.metrics.core.metric import Floats
+from heads.metrics.core.score_curve import Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
 SLACK = 1e-12

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heads.metrics.base import Metric, Values
-from heads.metrics.rank_areas import AveragePrecision, RankMetric, RocAuc
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Metric, Values
+from heads.metrics.core.registry import offers
+from heads.metrics.roc_auc import AveragePrecision, RankMetric, RocAuc
 from heads.statistics import State, Statistic
 
 
@@ -50,16 +50,16 @@ class MacroArea(Metric):
 
 
 @offers("multi_class", kind="report")
-def macro_roc_auc(scope: Scope) -> Iterator[Metric]:
+def macro_roc_auc(scope: MetricContext) -> Iterator[Metric]:
     yield from _macro(scope, {"roc_auc": RocAuc})
 
 
 @offers("multi_label", kind="report")
-def macro_areas(scope: Scope) -> Iterator[Metric]:
+def macro_areas(scope: MetricContext) -> Iterator[Metric]:
     yield from _macro(scope, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
 
 
-def _macro(scope: Scope, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
+def _macro(scope: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
     if len(scope.named_classes) < scope.columns:
         return
     fine, coarse = scope.score_histogram, scope.coarse_histogram

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heads.metrics.base import Metric, Values, ratio
-from heads.metrics.cut_metrics import CutMetric, cuts_and_suffixes
-from heads.metrics.registry import offers
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.cut_counts import CutMetric, cuts_and_suffixes
+from heads.metrics.core.metric import Metric, Values, ratio
+from heads.metrics.core.registry import offers
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
 
@@ -54,13 +54,13 @@ RATES: dict[str, type[Share]] = {"accuracy": Accuracy, "precision": Precision, "
 
 
 @offers("binary")
-def at_the_likelier_class(scope: Scope) -> Iterator[Metric]:
+def at_the_likelier_class(scope: MetricContext) -> Iterator[Metric]:
     for name, rate in RATES.items():
         yield rate(name, scope.threshold_counts, scope.space.class_one())
 
 
 @offers("binary", "multi_label")
-def at_thresholds(scope: Scope) -> Iterator[Metric]:
+def at_thresholds(scope: MetricContext) -> Iterator[Metric]:
     for cut, suffix in cuts_and_suffixes(scope):
         if suffix:
             for name, rate in RATES.items():

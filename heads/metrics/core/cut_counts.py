@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from heads.metrics.base import Floats, Metric, Trials
-from heads.metrics.scope import Scope
+from heads.metrics.core.context import MetricContext
+from heads.metrics.core.metric import Floats, Metric, Trials
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
@@ -109,7 +109,7 @@ def _cut_counts(state: State, column: str, cut: float, group: int | None) -> Cut
     return CutCounts(above, np.ascontiguousarray(own[..., :first]).sum(axis=-1))
 
 
-def cuts_and_suffixes(scope: Scope) -> Iterator[tuple[float, str]]:
+def cuts_and_suffixes(scope: MetricContext) -> Iterator[tuple[float, str]]:
     """The cuts that a head has thresholded metrics at, and what their names end with.
 
     That of the likelier class comes first, where names end with nothing.

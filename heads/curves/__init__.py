@@ -1,0 +1,1 @@
+"""Curves and matrices that a report shows beside its metrics, as plain data."""
