@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import ColumnError, Rows
-from pipeline.config.names import nearest
-from pipeline.config.problems import ConfigError, Problem, show_path
-from pipeline.config.problems import Path as Place
+from pipeline.columns import Rows
+from pipeline.errors.faults import BadData, ColumnError, DataFault
+from pipeline.errors.problems import ConfigError, Problem, show_path
+from pipeline.errors.problems import Path as Place
+from pipeline.errors.suggest import nearest
+from pipeline.errors.wording import first_lines, have
 from pipeline.extract import type_problems
-from pipeline.facts import BadData
 from pipeline.folds import folds_by_key
 from pipeline.plan import Plan
 from pipeline.readers import Shard, read_columns
-from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import (
     Alike,
     Footers,
@@ -26,7 +26,6 @@ from pipeline.readers.footers import (
     read_footers,
     type_differences,
 )
-from pipeline.readers.lines import first_lines, have
 from pipeline.readers.listing import check_listing
 from pipeline.readers.manifest import check_manifest, read_manifest
 from pipeline.readers.shards import Listing, make_shard

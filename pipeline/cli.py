@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipeline.config import Config, config_schema, load_config
-from pipeline.config.names import nearest
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.errors.faults import StorageError
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.errors.suggest import nearest
 from pipeline.finished import read_run
-from pipeline.storage import OpenFile, StorageError, is_local, open_local
+from pipeline.storage import OpenFile, is_local, open_local
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
@@ -147,7 +148,7 @@ def _evaluate(
     from pipeline.beam.access import connect
     from pipeline.beam.options import beam_options
     from pipeline.beam.run import Job, NotRun, RunnerError, run
-    from pipeline.facts import BadData
+    from pipeline.errors.faults import BadData
     from pipeline.plan import make_plan
     from pipeline.report.table import render
 
@@ -223,7 +224,7 @@ def _validate(known: argparse.Namespace, rest: list[str]) -> int:
     plan = make_plan(config, known.config, open_any)
     if inputs:
         from pipeline.check import find_shards
-        from pipeline.facts import BadData
+        from pipeline.errors.faults import BadData
         from pipeline.readers.shards import list_local
 
         list_shards, open_file = list_local, open_local

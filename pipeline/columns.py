@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.errors.faults import ColumnError
+
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-
-
-class ColumnError(TypeError):
-    """A column holds values of a type that cannot be read as the configuration says."""
 
 
 # So many characters of a cell are shown.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipeline.columns import ColumnError, Rows
+from pipeline.columns import Rows
 from pipeline.config.slices import slice_columns
+from pipeline.errors.faults import ColumnError, DataFault
 from pipeline.plan import Plan
 from pipeline.readers import WorkItem, read_rows
-from pipeline.readers.faults import DataFault
 from pipeline.slicing import (
     SliceCounter,
     SliceCounts,

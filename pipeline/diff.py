@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from heads.statistics import Key, State, merge, same
 from pipeline.config import Config
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.errors.problems import ConfigError, Problem
 from pipeline.estimates import Readings, difference
 from pipeline.finished import read_run
 from pipeline.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes

@@ -17,15 +17,15 @@ from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from heads.statistics.measure import make_accumulator
 from pipeline.check import check_footers, check_types, list_files, names_looked_for
-from pipeline.columns import ColumnError, Rows, shown
+from pipeline.columns import Rows, shown
 from pipeline.counting import CountingPass, decide_slices, known_slices
+from pipeline.errors.faults import BadData, ColumnError, DataFault
 from pipeline.extract import Fault, element_lengths, extract, first_faults
-from pipeline.facts import FIRST, BadData, BadRow, Facts, Losses, examine
+from pipeline.facts import FIRST, BadRow, Facts, Losses, examine
 from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
 from pipeline.readers import WorkItem, read_rows
-from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import Footers, merge_footers, records_looked_at
 from pipeline.readers.options import Lost
 from pipeline.readers.shards import list_local

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.columns import (
-    ColumnError,
     Floats,
     Mask,
     Rows,
@@ -23,6 +22,7 @@ from pipeline.columns import (
 )
 from pipeline.config.heads import HeadConfig, MultiLabelHead
 from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
+from pipeline.errors.faults import ColumnError
 
 Model = HeadConfig | BinaryBaseline | ClassBaseline
 """What says where the scores of a model are."""

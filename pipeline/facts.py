@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.errors.faults import DataFault
 from pipeline.metadata.reasons import SCHEMA_REASONS
 from pipeline.readers import Shard, WorkItem, inspect
-from pipeline.readers.faults import DataFault
 from pipeline.readers.footers import Footers, footers_of
 from pipeline.readers.manifest import wrong_rows
 from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
@@ -269,11 +269,3 @@ def files_of_wrong_rows(facts: Mapping[str, Facts]) -> list[tuple[str, str]]:
             if shard.rows not in (None, read)
         ]
     return problems
-
-
-class BadData(Exception):
-    """Data that must not be reported on; `problems` says why, a line each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems

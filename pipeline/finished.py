@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.errors.problems import ConfigError, Problem
 from pipeline.storage import OpenFile, open_local
 
 

@@ -15,8 +15,8 @@ from heads.statistics.codec import MAX_BYTES
 from heads.statistics.cuts import ScoreSpace
 from pipeline.config import Config
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
-from pipeline.config.names import nearest
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.errors.suggest import nearest
 from pipeline.facts import Tolerance
 from pipeline.readers.options import ReadOptions
 from pipeline.slicing import SliceTable

@@ -9,10 +9,6 @@ OpenFile = Callable[[str], BinaryIO]
 """Opens a file for reading; the stream can seek."""
 
 
-class StorageError(Exception):
-    """Files elsewhere cannot be reached, read or written; it is not their content that is bad."""
-
-
 def is_local(path: str) -> bool:
     """Whether a path is on this machine.
 

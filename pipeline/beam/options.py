@@ -15,8 +15,8 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.job_server import ExternalJobServer
 
-from pipeline.config.names import nearest
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.errors.suggest import nearest
 
 
 def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:

@@ -45,13 +45,12 @@ from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_
 from pipeline.beam.transforms import Evaluate, items_together
 from pipeline.beam.work import Work
 from pipeline.check import check_some, list_files
-from pipeline.config.problems import ConfigError, Problem
-from pipeline.facts import BadData
+from pipeline.errors.faults import BadData, StorageError
+from pipeline.errors.problems import ConfigError, Problem
 from pipeline.plan import Plan
 from pipeline.readers.footers import records_looked_at
 from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing
-from pipeline.storage import StorageError
 
 _LOGGER = logging.getLogger(__name__)
 

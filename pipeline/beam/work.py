@@ -14,8 +14,8 @@ from typing import Any
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.beam.files import delete_directory, read_file, replace_file
+from pipeline.errors.faults import StorageError
 from pipeline.readers.threads import in_threads
-from pipeline.storage import StorageError
 
 _LOGGER = logging.getLogger(__name__)
 _THREADS = 8

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.config.fields import REFUSED
-from pipeline.config.names import did_you_mean, nearest
-from pipeline.config.problems import Path, Problem, describe, quote
 from pipeline.config.yaml_loader import Document
+from pipeline.errors.problems import Path, Problem, describe, quote
+from pipeline.errors.suggest import did_you_mean, nearest
 
 _TELL: Mapping[str, Callable[[Any, Any], str]] = {
     REFUSED: lambda given, ctx: ctx["message"],

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from pipeline.config.problems import Path, describe, quote
+from pipeline.errors.problems import Path, describe, quote
 
 REFUSED = "config_refused"
 """The type of the errors made here; their `message` is told as it is."""

@@ -25,8 +25,6 @@ from pipeline.config.fields import (
     together,
     wrong_length,
 )
-from pipeline.config.names import did_you_mean
-from pipeline.config.problems import describe, quote
 from pipeline.config.scores import (
     BinaryBaseline,
     BinaryLogit,
@@ -36,6 +34,8 @@ from pipeline.config.scores import (
     ClassProbabilities,
     ScoresModel,
 )
+from pipeline.errors.problems import describe, quote
+from pipeline.errors.suggest import did_you_mean
 
 MAX_CLASSES = 1_000_000
 MAX_CLASS_METRICS = 50

@@ -15,9 +15,9 @@ from pipeline.config.heads import (
     MultiLabelLabel,
     OperatingPoints,
 )
-from pipeline.config.problems import ConfigError
 from pipeline.config.scores import BinaryBaseline, Score, ScoreList
 from pipeline.config.slices import Confidence, Slice, SliceColumn
+from pipeline.errors.problems import ConfigError
 
 _TABLES = (
     Config,

@@ -27,7 +27,7 @@ from pipeline.config.fields import (
     repeated,
     together,
 )
-from pipeline.config.problems import describe, quote
+from pipeline.errors.problems import describe, quote
 
 MAX_COLUMNS = 8
 """So many columns a cross may have."""

@@ -13,7 +13,7 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from pipeline.config.problems import ConfigError, Path, Problem, quote
+from pipeline.errors.problems import ConfigError, Path, Problem, quote
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers.crc32c import Int64, UInt8
 from pipeline.readers.example_message import example_class, parse_features
-from pipeline.readers.faults import DataFault
 from pipeline.readers.feature_lists import BYTES, FLOAT, INT64, LIST_TYPES, read_kinds, read_lists
 from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
 from pipeline.readers.tfrecord import BLOCK_BYTES, Block, Compression, OnLost, read_blocks

@@ -10,8 +10,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pipeline.columns import is_list, is_text
-from pipeline.readers.faults import DataFault
-from pipeline.readers.lines import MOST, have, named
+from pipeline.errors.faults import DataFault
+from pipeline.errors.wording import MOST, have, named
 from pipeline.readers.manifest import listed_otherwise
 from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
 from pipeline.readers.rows import RECORDS, Inspected, inspect

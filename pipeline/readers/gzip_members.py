@@ -6,8 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline.readers.faults import DataFault
-from pipeline.readers.options import Misread
+from pipeline.errors.faults import DataFault, Misread
 
 GZIP_MAGIC = b"\x1f\x8b"
 

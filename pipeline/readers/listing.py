@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipeline.readers.lines import have, named
+from pipeline.errors.wording import have, named
 from pipeline.readers.shards import Shard
 
 _NUMBERED = re.compile(r"(|.*-)([0-9]+)-of-([0-9]+)(.*)", re.DOTALL)

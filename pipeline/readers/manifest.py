@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pipeline.config.names import did_you_mean
-from pipeline.config.problems import ConfigError, Problem, quote
+from pipeline.errors.problems import ConfigError, Problem, quote
+from pipeline.errors.suggest import did_you_mean
+from pipeline.errors.wording import named
 from pipeline.readers.crc32c import crc32c_many
-from pipeline.readers.lines import named
 from pipeline.readers.shards import CanonicalNames, Shard
 from pipeline.storage import OpenFile, is_local
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pipeline.readers.faults import DataFault
-
 OnCorrupt = Literal["fail", "skip_record", "skip_rest"]
 
 _LIMIT_BYTES = 1 << 29
@@ -66,7 +64,3 @@ class Lost:
     bytes: int
     records: int | None
     reason: str
-
-
-class Misread(DataFault):
-    """A fault of a file that may be whole: nothing is left out for it, whatever the options."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.columns import is_text
-from pipeline.readers.faults import DataFault
+from pipeline.errors.faults import DataFault
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.storage import OpenFile
 

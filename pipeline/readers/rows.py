@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.columns import Rows, list_lengths
+from pipeline.errors.faults import DataFault
 from pipeline.readers import parquet
 from pipeline.readers.ahead import read_ahead
 from pipeline.readers.crc32c import Int64
 from pipeline.readers.example import example_columns, read_examples
-from pipeline.readers.faults import DataFault
 from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.tfrecord import OnLost

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from pipeline.readers.lines import named
+from pipeline.errors.wording import named
 from pipeline.storage import is_local
 
 Format = Literal["parquet", "tfrecord"]

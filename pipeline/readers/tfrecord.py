@@ -18,10 +18,10 @@ from typing import BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors.faults import DataFault, Misread
 from pipeline.readers.crc32c import Int64, UInt8, masked_crc32c_many
-from pipeline.readers.faults import DataFault
 from pipeline.readers.gzip_members import GZIP_MAGIC, decompress
-from pipeline.readers.options import DEFAULT_OPTIONS, Lost, Misread, ReadOptions
+from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
 
 Compression = Literal["gzip"] | None
 OnLost = Callable[[Lost], None]

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeline.errors.wording import first_lines
 from pipeline.facts import Facts, Losses, files_of_wrong_rows
-from pipeline.readers.lines import first_lines
 from pipeline.readers.shards import Shard
 
 

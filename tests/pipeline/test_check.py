@@ -21,9 +21,9 @@ from pipeline.check import (
     judge,
     names_looked_for,
 )
-from pipeline.config.problems import ConfigError
+from pipeline.errors.faults import BadData
+from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
-from pipeline.facts import BadData
 from pipeline.plan import Plan
 from pipeline.readers.example import encode_example
 from pipeline.readers.footers import read_footers

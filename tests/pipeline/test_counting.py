@@ -17,8 +17,8 @@ from heads.statistics import OVERALL
 from heads.statistics.keys import key_text
 from pipeline import counting
 from pipeline.counting import CountingPass, add_counts, decide_slices, known_slices
+from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate
-from pipeline.facts import BadData
 from pipeline.plan import Plan
 from pipeline.readers import WorkItem
 from pipeline.report.model import report_bytes

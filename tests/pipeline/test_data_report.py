@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors.wording import MOST
 from pipeline.facts import BadRow, Facts, Losses
-from pipeline.readers.lines import MOST
 from pipeline.readers.options import Lost
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.report.data_report import Files, data_bytes, row_problems

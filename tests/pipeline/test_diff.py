@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from pipeline.config.problems import ConfigError
 from pipeline.diff import diff
+from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.folds import folds_by_key, folds_by_row
 from pipeline.report.model import report_bytes

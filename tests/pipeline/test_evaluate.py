@@ -10,8 +10,8 @@ import pytest
 from sklearn import metrics as sk
 
 from heads.statistics import merge, same
+from pipeline.errors.faults import BadData
 from pipeline.evaluate import TABLE, evaluate
-from pipeline.facts import BadData
 from pipeline.plan import Plan
 from pipeline.report.model import report_bytes
 from tests.pipeline.tables import (

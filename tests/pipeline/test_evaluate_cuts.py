@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pipeline import counting
 from pipeline import evaluate as evaluation
+from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate, evaluate_items
-from pipeline.facts import BadData
 from pipeline.readers import parquet, plan_items
 from pipeline.slicing import grouping
 from pipeline.storage import open_local

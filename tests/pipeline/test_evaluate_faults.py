@@ -13,9 +13,10 @@ import pytest
 
 from heads.statistics import same
 from pipeline import evaluate as evaluation
-from pipeline.config.problems import ConfigError
+from pipeline.errors.faults import BadData
+from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate, evaluate_items
-from pipeline.facts import FIRST, BadData
+from pipeline.facts import FIRST
 from pipeline.readers import WorkItem, parquet
 from tests.pipeline.tables import (
     PLAIN,

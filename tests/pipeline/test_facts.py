@@ -8,16 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.facts import (
-    FIRST,
-    REASONS,
-    BadData,
-    BadRow,
-    Facts,
-    Losses,
-    Tolerance,
-    files_of_wrong_rows,
-)
+from pipeline.errors.faults import BadData
+from pipeline.facts import FIRST, REASONS, BadRow, Facts, Losses, Tolerance, files_of_wrong_rows
 from pipeline.readers.options import Lost
 from pipeline.readers.shards import Shard
 from tests.pipeline.tables import law

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import pytest
 
-from pipeline.config.problems import ConfigError
+from pipeline.errors.faults import StorageError
+from pipeline.errors.problems import ConfigError
 from pipeline.finished import read_run
-from pipeline.storage import StorageError
 
 
 @pytest.fixture

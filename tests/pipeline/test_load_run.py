@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from heads.statistics import OVERALL
-from pipeline.config.problems import ConfigError
 from pipeline.diff import load_run
+from pipeline.errors.problems import ConfigError
 from pipeline.states import zip_states
 from tests.pipeline.runs import BINARY, Finish, config, table
 from tests.pipeline.tables import plan_of

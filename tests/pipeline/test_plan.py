@@ -11,7 +11,7 @@ from heads.statistics import OVERALL, ConfusionMatrix, Key, RowSums, Scored, Seg
 from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
 from pipeline.config import parse_config
-from pipeline.config.problems import ConfigError
+from pipeline.errors.problems import ConfigError
 from pipeline.plan import PIECE_BYTES, Measured, Plan, StateKey, make_plan, row_hashes, split
 from pipeline.slicing import SliceTable, SpecSlices
 from tests.pipeline.tables import plan_of

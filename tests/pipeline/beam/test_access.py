@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils import retry
 
 from pipeline.beam import access
-from pipeline.storage import StorageError
+from pipeline.errors.faults import StorageError
 from tests.pipeline.beam.memory_files import MemoryFiles
 
 ADVICE = "; check the address, the credentials and the network$"

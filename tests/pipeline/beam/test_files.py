@@ -26,8 +26,8 @@ from pipeline.beam.files import (
     write_file,
 )
 from pipeline.beam.losses import list_losses, remove_unfinished
+from pipeline.errors.faults import StorageError
 from pipeline.readers.shards import list_local
-from pipeline.storage import StorageError
 
 REMOTE = {
     "gs://b/*": {"gs://b/a.pq": 1, "gs://b/_SUCCESS": 0, "gs://b/dir/": 0, "gs://b/c.pq.tmp": 1},

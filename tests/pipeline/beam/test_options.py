@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.beam.options import beam_options
-from pipeline.config.problems import ConfigError
+from pipeline.errors.problems import ConfigError
 from tests.pipeline.tables import law
 
 

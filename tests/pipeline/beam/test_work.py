@@ -10,7 +10,7 @@ import pytest
 from pipeline.beam import work
 from pipeline.beam.files import exists
 from pipeline.beam.work import Work, load
-from pipeline.storage import StorageError
+from pipeline.errors.faults import StorageError
 
 
 @pytest.mark.parametrize("store", ["here", "elsewhere"])

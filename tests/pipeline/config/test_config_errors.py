@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import load_config, parse_config
-from pipeline.config.problems import ConfigError, Problem
+from pipeline.errors.problems import ConfigError, Problem
 from tests.pipeline.config.configurations import (
     BINARY,
     IDS,

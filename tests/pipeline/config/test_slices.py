@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import Config, parse_config
-from pipeline.config.problems import ConfigError
+from pipeline.errors.problems import ConfigError
 from tests.pipeline.config.configurations import BINARY
 
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.problems import ConfigError, Problem
 from pipeline.config.yaml_loader import MAX_BYTES, MAX_DEPTH, Document, read_document
+from pipeline.errors.problems import ConfigError, Problem
 
 law = settings(deadline=None)
 

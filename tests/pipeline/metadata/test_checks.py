@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.columns import ColumnError
+from pipeline.errors.faults import ColumnError
 from pipeline.metadata.checks import RowCheck, row_checks
 from pipeline.metadata.reasons import SCHEMA_REASONS
 from pipeline.metadata.schema import parse_schema

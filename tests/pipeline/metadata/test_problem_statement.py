@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import problem_statement_pb2 as proto
 
 from pipeline.config import parse_config
 from pipeline.config.heads import BinaryHead, MultiClassHead, MultiLabelHead
-from pipeline.config.problems import ConfigError
+from pipeline.errors.problems import ConfigError
 from pipeline.metadata.problem_statement import heads_from, merge_heads
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers.example import read_examples
 from pipeline.readers.example_message import parse_features
-from pipeline.readers.faults import DataFault
 from pipeline.readers.tfrecord import write_records
 
 KINDS = {

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers import wire
-from pipeline.readers.faults import DataFault
 from tests.pipeline.readers.example_records import (
     COLUMNS,
     KINDS,

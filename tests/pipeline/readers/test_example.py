@@ -12,9 +12,9 @@ from google.protobuf import descriptor_pool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers.example import encode_example, example_columns, read_examples
 from pipeline.readers.example_message import parse_features
-from pipeline.readers.faults import DataFault
 from pipeline.readers.tfrecord import write_records
 from tests.pipeline.readers.example_records import (
     COLUMNS,

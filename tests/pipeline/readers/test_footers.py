@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors.wording import MOST
 from pipeline.readers.example import encode_example
 from pipeline.readers.footers import (
     Alike,
@@ -21,7 +22,6 @@ from pipeline.readers.footers import (
     read_footers,
     type_differences,
 )
-from pipeline.readers.lines import MOST
 from pipeline.readers.shards import Shard, list_local
 from pipeline.readers.tfrecord import write_records
 from pipeline.storage import open_local

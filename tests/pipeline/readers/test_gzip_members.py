@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pytest
 
-from pipeline.readers.faults import DataFault
+from pipeline.errors.faults import DataFault
 from pipeline.readers.gzip_members import decompress
 from pipeline.readers.options import Lost, OnCorrupt, ReadOptions
 from pipeline.readers.tfrecord import read_blocks, write_records

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.problems import ConfigError
+from pipeline.errors.faults import DataFault
+from pipeline.errors.problems import ConfigError
 from pipeline.readers import inspect
 from pipeline.readers.crc32c import crc32c_many
-from pipeline.readers.faults import DataFault
 from pipeline.readers.manifest import (
     check_manifest,
     crc32c_of,

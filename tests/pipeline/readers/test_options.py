@@ -15,8 +15,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers.example import encode_example, example_columns, read_examples
-from pipeline.readers.faults import DataFault
 from pipeline.readers.options import Lost, OnCorrupt, ReadOptions
 from pipeline.readers.tfrecord import read_blocks
 

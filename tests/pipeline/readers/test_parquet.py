@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.columns import Rows
+from pipeline.errors.faults import DataFault
 from pipeline.readers import parquet
-from pipeline.readers.faults import DataFault
 from pipeline.readers.parquet import _even_parts, read_batches, read_footer
 from pipeline.readers.rows import read_columns, read_rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard

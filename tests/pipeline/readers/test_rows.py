@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers import plan_items, read_columns, read_rows
 from pipeline.readers.example import encode_example
-from pipeline.readers.faults import DataFault
 from pipeline.readers.options import Lost, ReadOptions
 from pipeline.readers.shards import WorkItem, list_local, make_shard
 from pipeline.readers.tfrecord import write_records

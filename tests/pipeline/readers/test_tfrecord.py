@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors.faults import DataFault
 from pipeline.readers.crc32c import masked_crc32c_many
-from pipeline.readers.faults import DataFault
 from pipeline.readers.options import ReadOptions
 from pipeline.readers.tfrecord import Block, read_blocks, write_records
 

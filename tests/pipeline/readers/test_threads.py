@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.readers.lines import first_lines, named
+from pipeline.errors.wording import first_lines, named
 from pipeline.readers.threads import in_threads
 
 

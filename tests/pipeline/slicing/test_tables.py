@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from heads.statistics import OVERALL
-from pipeline.columns import ColumnError
+from pipeline.errors.faults import ColumnError
 from pipeline.slicing import (
     SliceCounts,
     Slicer,

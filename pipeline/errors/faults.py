@@ -1,4 +1,4 @@
-"""What can be wrong with the data of a shard."""
+"""What goes wrong with data, and the exceptions that carry it."""
 
 from __future__ import annotations
 
@@ -41,3 +41,23 @@ class DataFault(Exception):
         places = {"row group": self.row_group, "row": self.row, "byte": self.offset}
         where = ", ".join(f"{name} {at}" for name, at in places.items() if at is not None)
         return ": ".join(part for part in (self.path, where, self.reason, self.detail) if part)
+
+
+class ColumnError(TypeError):
+    """A column holds values of a type that cannot be read as the configuration says."""
+
+
+class BadData(Exception):
+    """Data that must not be reported on; `problems` says why, a line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StorageError(Exception):
+    """Files elsewhere cannot be reached, read or written; it is not their content that is bad."""
+
+
+class Misread(DataFault):
+    """A fault of a file that may be whole: nothing is left out for it, whatever the options."""

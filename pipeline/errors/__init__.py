@@ -1,0 +1,1 @@
+"""What is told to people: problems, faults, near names, and how lines are worded."""
