@@ -29,12 +29,12 @@ import pyarrow as pa
 from heads.statistics import OVERALL
 from heads.statistics.codec import decode, encode
 from pipeline.beam.combine import MergeStates, tree_widths
-from pipeline.columns import Rows
 from pipeline.config import parse_config
 from pipeline.counting import CountingPass, decide_slices
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan, StateKey, make_plan
-from pipeline.storage import open_local
+from pipeline.readers.rows import Rows
+from pipeline.readers.storage import open_local
 
 ROWS = 50_000
 DISTINCT = 8

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.readers.example import encode_example
-from pipeline.readers.tfrecord import write_records
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example
 
 ROWS = 200_000
 LARGE_BYTES = 2 << 30
@@ -33,7 +33,7 @@ OURS = """
 import sys, time
 from pipeline.readers import read_rows, WorkItem
 from pipeline.readers.shards import make_shard
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
 item = WorkItem(make_shard(sys.argv[1], 0))
 columns = ["country", "label", "logits", "user_age", "weight"]
 for _ in range(2):
@@ -64,7 +64,7 @@ PEAK = """
 import resource, sys
 from pipeline.readers import read_rows, WorkItem
 from pipeline.readers.shards import make_shard
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
 item = WorkItem(make_shard(sys.argv[1], 0))
 rows = sum(len(rows) for rows in read_rows(item, ["label", "weight"], 1 << 17, open_local))
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

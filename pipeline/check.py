@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Rows
 from pipeline.errors.faults import BadData, ColumnError, DataFault
 from pipeline.errors.problems import ConfigError, Problem, show_path
 from pipeline.errors.problems import Path as Place
@@ -17,7 +16,6 @@ from pipeline.errors.wording import first_lines, have
 from pipeline.extract import type_problems
 from pipeline.folds import folds_by_key
 from pipeline.plan import Plan
-from pipeline.readers import Shard, read_columns
 from pipeline.readers.footers import (
     Alike,
     Footers,
@@ -28,9 +26,11 @@ from pipeline.readers.footers import (
 )
 from pipeline.readers.listing import check_listing
 from pipeline.readers.manifest import check_manifest, read_manifest
-from pipeline.readers.shards import Listing, make_shard
+from pipeline.readers.read import read_columns
+from pipeline.readers.rows import Rows
+from pipeline.readers.shards import Listing, Shard, make_shard
+from pipeline.readers.storage import OpenFile
 from pipeline.slicing import check_slice_type
-from pipeline.storage import OpenFile
 from pipeline.where import keep_mask
 
 # So many files are looked at before a run starts; all of them are when it has.

@@ -19,7 +19,7 @@ from pipeline.errors.faults import StorageError
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 from pipeline.finished import read_run
-from pipeline.storage import OpenFile, is_local, open_local
+from pipeline.readers.storage import OpenFile, is_local, open_local
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 

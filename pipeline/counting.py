@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipeline.columns import Rows
 from pipeline.config.slices import slice_columns
 from pipeline.errors.faults import ColumnError, DataFault
 from pipeline.plan import Plan
-from pipeline.readers import WorkItem, read_rows
+from pipeline.readers.read import read_rows
+from pipeline.readers.rows import Rows
+from pipeline.readers.shards import WorkItem
+from pipeline.readers.storage import OpenFile
 from pipeline.slicing import (
     SliceCounter,
     SliceCounts,
@@ -17,7 +19,6 @@ from pipeline.slicing import (
     fixed_table,
     merge_counts,
 )
-from pipeline.storage import OpenFile
 from pipeline.where import keep_mask
 
 Counts = dict[tuple[int, int], SliceCounts]

@@ -16,12 +16,12 @@ from pipeline.errors.problems import ConfigError, Problem
 from pipeline.estimates import Readings, difference
 from pipeline.finished import read_run
 from pipeline.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
+from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.comparison import worse_slices
 from pipeline.report.model import headline, report_order, slice_data, values_data, worse_data
 from pipeline.results import Results, read_model, slice_views
 from pipeline.slicing import SliceTable
 from pipeline.states import unzip_states
-from pipeline.storage import OpenFile, open_local
 
 # Slices that are compared at a time.
 _TOGETHER = 64

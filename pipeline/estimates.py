@@ -13,7 +13,6 @@ import numpy.typing as npt
 from heads.metrics.core.metric import Metric, Trials, Values
 from heads.statistics import Key, State
 from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
-from pipeline.confidence.comparison import p_worse, welch
 from pipeline.confidence.intervals import (
     AT_BOUND,
     FEW,
@@ -24,6 +23,7 @@ from pipeline.confidence.intervals import (
     is_rare,
 )
 from pipeline.confidence.jackknife import JackknifeErrors, jackknife, paired_jackknife
+from pipeline.confidence.significance import p_worse, welch
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -17,7 +17,6 @@ from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from heads.statistics.measure import make_accumulator
 from pipeline.check import check_footers, check_types, list_files, names_looked_for
-from pipeline.columns import Rows, shown
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.errors.faults import BadData, ColumnError, DataFault
 from pipeline.extract import Fault, element_lengths, extract, first_faults
@@ -25,15 +24,16 @@ from pipeline.facts import FIRST, BadRow, Facts, Losses, examine
 from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
-from pipeline.readers import WorkItem, read_rows
 from pipeline.readers.footers import Footers, merge_footers, records_looked_at
-from pipeline.readers.options import Lost
-from pipeline.readers.shards import list_local
+from pipeline.readers.read import read_rows
+from pipeline.readers.rows import Rows, shown
+from pipeline.readers.shards import WorkItem, list_local
+from pipeline.readers.storage import OpenFile, open_local
+from pipeline.readers.tfrecord.options import Lost
 from pipeline.report.data_report import Files, row_problems
 from pipeline.report.model import build_report
 from pipeline.results import Results, compute, histogram_shifts, level
 from pipeline.slicing import Pass, Slicer, SliceTable
-from pipeline.storage import OpenFile, open_local
 from pipeline.where import keep_mask
 
 Ints = npt.NDArray[np.int64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from heads.statistics import Scored
-from pipeline.columns import Rows
 from pipeline.plan import HeadPlan
+from pipeline.readers.rows import Rows
 
 
 def loss_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:

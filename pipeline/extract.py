@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import (
+from pipeline.config.heads import HeadConfig, MultiLabelHead
+from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
+from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import (
     Floats,
     Mask,
     Rows,
@@ -20,9 +23,6 @@ from pipeline.columns import (
     numbers,
     words,
 )
-from pipeline.config.heads import HeadConfig, MultiLabelHead
-from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
-from pipeline.errors.faults import ColumnError
 
 Model = HeadConfig | BinaryBaseline | ClassBaseline
 """What says where the scores of a model are."""

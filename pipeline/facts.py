@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from pipeline.errors.faults import DataFault
 from pipeline.metadata.reasons import SCHEMA_REASONS
-from pipeline.readers import Shard, WorkItem, inspect
 from pipeline.readers.footers import Footers, footers_of
 from pipeline.readers.manifest import wrong_rows
-from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
-from pipeline.readers.rows import RECORDS
-from pipeline.storage import OpenFile
+from pipeline.readers.read import RECORDS, inspect
+from pipeline.readers.shards import Shard, WorkItem
+from pipeline.readers.storage import OpenFile
+from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, Lost, ReadOptions
 
 FIRST = 20
 """How many bad rows are listed, the first by file and row."""

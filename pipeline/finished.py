@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.storage import OpenFile, open_local
+from pipeline.readers.storage import OpenFile, open_local
 
 
 def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_local) -> list[bytes]:

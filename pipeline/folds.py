@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.columns import is_text
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import is_text
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]

@@ -18,9 +18,9 @@ from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 from pipeline.facts import Tolerance
-from pipeline.readers.options import ReadOptions
+from pipeline.readers.storage import OpenFile, open_local
+from pipeline.readers.tfrecord.options import ReadOptions
 from pipeline.slicing import SliceTable
-from pipeline.storage import OpenFile, open_local
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Mask, Rows, as_held, can_hold, coded
 from pipeline.config import Where
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import Mask, Rows, as_held, can_hold, coded
 
 
 def keep_mask(entries: Sequence[Where], rows: Rows) -> Mask:

@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 # A script is given its own folder to import from, not the project's
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pipeline.readers.example import encode_example
-from pipeline.readers.tfrecord import write_records
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example
 
 ROW_GROUP_ROWS = 100
 SITES = {"A": (0, 250), "B": (250, 430), "C": (430, 569)}  # first id, past the last id

@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.beam.files import exists
 from pipeline.errors.faults import StorageError
-from pipeline.storage import is_local
+from pipeline.readers.storage import is_local
 
 # Clients try again for minutes: that is right for a worker, and too long for a mistake.
 ANSWER_SECONDS = 60

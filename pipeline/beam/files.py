@@ -22,7 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors.faults import StorageError
 from pipeline.readers.shards import Listing, Match, make_listing, match_local
-from pipeline.storage import is_local, open_local
+from pipeline.readers.storage import is_local, open_local
 
 # What is read at a time from an object store, and all of a file that is no larger. Beam's own 16 MB
 # would be fetched for the few bytes of a page's header too.

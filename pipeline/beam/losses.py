@@ -13,11 +13,11 @@ from apache_beam.io.filesystems import FileSystems
 
 from heads.statistics import Scored
 from pipeline.beam.files import create_file, delete_files, match_files
-from pipeline.columns import Rows
 from pipeline.errors.faults import StorageError
 from pipeline.example_losses import loss_table
 from pipeline.plan import HeadPlan
-from pipeline.readers import WorkItem
+from pipeline.readers.rows import Rows
+from pipeline.readers.shards import WorkItem
 
 _LOGGER = logging.getLogger(__name__)
 _UNFINISHED = ".unfinished-"

@@ -21,11 +21,11 @@ from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
 from pipeline.facts import Facts, examine, facts_by_path
 from pipeline.plan import Plan, StateKey
-from pipeline.readers import Shard, WorkItem
 from pipeline.readers.footers import Footers, merge_footers
 from pipeline.readers.parquet import ITEM_BYTES
-from pipeline.readers.rows import RECORDS
+from pipeline.readers.read import RECORDS
 from pipeline.readers.shard_list import parse_shards
+from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
 from pipeline.results import Results, compute, level
 from pipeline.slicing import PARTS, SliceCounts, SliceTable, merge_counts

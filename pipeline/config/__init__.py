@@ -24,7 +24,7 @@ from pipeline.config.heads import HeadConfig
 from pipeline.config.slices import Confidence, Slices, slice_columns
 from pipeline.config.yaml_loader import MAX_BYTES, read_document
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.storage import OpenFile, open_local
+from pipeline.readers.storage import OpenFile, open_local
 
 Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
 HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]

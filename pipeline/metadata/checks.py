@@ -14,9 +14,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline.columns import Mask, coded, flat_values, is_list, is_number, is_text, list_lengths
 from pipeline.errors.faults import ColumnError
 from pipeline.metadata.schema import domain_of, features_of
+from pipeline.readers.rows import (
+    Mask,
+    coded,
+    flat_values,
+    is_list,
+    is_number,
+    is_text,
+    list_lengths,
+)
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 

@@ -9,15 +9,15 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pipeline.columns import is_list, is_text
 from pipeline.errors.faults import DataFault
 from pipeline.errors.wording import MOST, have, named
 from pipeline.readers.manifest import listed_otherwise
-from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
-from pipeline.readers.rows import RECORDS, Inspected, inspect
+from pipeline.readers.read import RECORDS, Inspected, inspect
+from pipeline.readers.rows import is_list, is_text
 from pipeline.readers.shards import Format, Shard
+from pipeline.readers.storage import OpenFile
+from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, ReadOptions
 from pipeline.readers.threads import in_threads
-from pipeline.storage import OpenFile
 
 _THREADS = 16
 # Few for checksums, each of which holds a block and several copies of it.

@@ -17,7 +17,7 @@ from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import named
 from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.shards import CanonicalNames, Shard
-from pipeline.storage import OpenFile, is_local
+from pipeline.readers.storage import OpenFile, is_local
 
 COLUMNS = ("path", "bytes", "rows", "crc32c")
 _LONGEST_LINE = 1 << 16

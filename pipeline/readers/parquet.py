@@ -12,10 +12,10 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.columns import is_text
 from pipeline.errors.faults import DataFault
+from pipeline.readers.rows import is_text
 from pipeline.readers.shards import Shard, WorkItem
-from pipeline.storage import OpenFile
+from pipeline.readers.storage import OpenFile
 
 # A work item is about this large: enough rows that its overhead does not show, few enough that one
 # large file spreads over workers.

@@ -1,231 +1,221 @@
-"""Work items and rows of a shard, whatever its format."""
+"""Columns of a batch: from the file or from its directories, as Arrow arrays and as numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.columns import Rows, list_lengths
-from pipeline.errors.faults import DataFault
-from pipeline.readers import parquet
-from pipeline.readers.ahead import read_ahead
-from pipeline.readers.crc32c import Int64
-from pipeline.readers.example import example_columns, read_examples
-from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
-from pipeline.readers.shards import Shard, WorkItem
-from pipeline.readers.tfrecord import OnLost
-from pipeline.storage import OpenFile
+from pipeline.errors.faults import ColumnError
 
-RECORDS = 1000
-"""So many records of a TFRecord file are looked at for its columns, where there are few files."""
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
-class Inspected(NamedTuple):
-    """What is known of a shard before its rows are read.
+# So many characters of a cell are shown.
+_SHOWN = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of one shard.
 
     Attributes:
-        items: its work items, in order; a TFRecord file is one.
-        columns: its columns, those of its directories included; of TFRecord, its first records'.
-            None for a TFRecord file without features there, or with damage.
-        rows: how many rows it has; None for TFRecord.
-        page_checksums: whether the pages of a Parquet file carry checksums; None for TFRecord.
+        batch: the columns that are in the file.
+        numbers: int64 `[n]`, row numbers within the file.
+        path: the file.
+        directory: columns stated by its directories.
     """
-
-    items: tuple[WorkItem, ...]
-    columns: dict[str, pa.DataType] | None
-    rows: int | None
-    page_checksums: bool | None
-
-
-def inspect(
-    shard: Shard,
-    open_file: OpenFile,
-    options: ReadOptions = DEFAULT_OPTIONS,
-    records: int = RECORDS,
-) -> Inspected:
-    """Looks at the footer of a Parquet file, or at the first records of a TFRecord file.
-
-    Args:
-        shard: the file.
-        open_file: opens it.
-        options: what is accepted of TFRecord; records left out are not looked at.
-        records: how many records are.
-
-    Raises:
-        DataFault: if the footer of a Parquet file cannot be read.
-    """
-    directory = {name: pa.string() for name in shard.directory_columns()}
-    open_file = _naming_what_is_gone(open_file)
-    if shard.format == "parquet":
-        footer = parquet.read_footer(shard, open_file)
-        columns = directory | {field.name: field.type for field in footer.schema}
-        return Inspected(footer.items, columns, footer.rows, footer.page_checksums)
-    try:
-        features = _features(shard, open_file, options, records)
-    except DataFault:
-        # Whoever reads its rows will say so, or be allowed to leave them out.
-        features = {}
-    return Inspected((WorkItem(shard),), directory | features if features else None, None, None)
-
-
-def read_columns(
-    shard: Shard, open_file: OpenFile, options: ReadOptions = DEFAULT_OPTIONS
-) -> dict[str, pa.DataType]:
-    """The columns of a shard, as `inspect` finds them, but that a fault is raised."""
-    open_file = _naming_what_is_gone(open_file)
-    columns = {name: pa.string() for name in shard.directory_columns()}
-    if shard.format == "parquet":
-        schema = parquet.read_footer(shard, open_file).schema
-        return columns | {field.name: field.type for field in schema}
-    return columns | _features(shard, open_file, options, RECORDS)
-
-
-def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
-    """The work items of a shard; raises `DataFault`, see `inspect`."""
-    return list(inspect(shard, open_file, records=0).items)
-
-
-def _features(
-    shard: Shard, open_file: OpenFile, options: ReadOptions, records: int
-) -> dict[str, pa.DataType]:
-    with open_file(shard.path) as stream:
-        return example_columns(
-            stream,
-            shard.path,
-            compression=shard.compression,
-            max_records=records,
-            options=options,
-        )
-
-
-def read_rows(
-    item: WorkItem,
-    columns: Sequence[str],
-    batch_rows: int,
-    open_file: OpenFile,
-    options: ReadOptions = DEFAULT_OPTIONS,
-    lost: OnLost | None = None,
-) -> Iterator[Rows]:
-    """The rows of a work item with the columns asked for, in batches.
-
-    Args:
-        item: what to read.
-        columns: the columns, each once.
-        batch_rows: the most rows of a batch, at least 1.
-        open_file: opens the file.
-        options: what is accepted of TFRecord, and what is left out; rows keep their numbers.
-        lost: is told what is left out, in the order of the file and in the thread that takes the
-            rows: before later rows come or a fault is raised.
-
-    Raises:
-        DataFault: if the file is damaged and `options` do not leave that out, or lacks a column.
-    """
-    directory = item.shard.directory_columns()
-    open_file = _naming_what_is_gone(open_file)
-    for read in read_ahead(_read_batches(item, columns, batch_rows, open_file, options)):
-        if isinstance(read, Lost):
-            if lost:
-                lost(read)
-            continue
-        batch, numbers = read
-        names = batch.schema.names
-        twice = [name for name in columns if names.count(name) > 1]
-        if twice:
-            detail = f"the file has the column '{twice[0]}' more than once"
-            raise DataFault(item.shard.path, "repeated_column", detail)
-        missing = sorted(set(columns) - set(names) - set(directory))
-        if missing:
-            has = ", ".join(sorted({*read_columns(item.shard, open_file, options)}))
-            raise DataFault(
-                item.shard.path,
-                "missing_column",
-                f"the file has no column '{missing[0]}'; it has: {has}",
-            )
-        yield Rows(batch, numbers, item.shard.path, directory)
-
-
-class _Numbered(NamedTuple):
-    """Rows, and their numbers in the file."""
 
     batch: pa.RecordBatch
-    numbers: Int64
+    numbers: npt.NDArray[np.int64]
+    path: str
+    directory: dict[str, str | None]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def where(self, keep: Mask) -> Rows:
+        """The rows to keep."""
+        if keep.all():
+            return self
+        return Rows(
+            self.batch.filter(pa.array(keep)), self.numbers[keep], self.path, self.directory
+        )
+
+    def column(self, name: str) -> pa.Array:
+        """A column `[n]`; a column of the file goes before one of its directories."""
+        if name in self.batch.schema.names:
+            return self.batch.column(name)
+        value = self.directory[name]
+        # The name of a directory need not be UTF-8.
+        raw = None if value is None else value.encode("utf-8", "surrogateescape")
+        indices = pa.array(np.zeros(len(self), np.int32))
+        return pa.DictionaryArray.from_arrays(indices, pa.array([raw], pa.binary()))
+
+    def scalars(self, name: str) -> tuple[pa.Array, Mask | None]:
+        """A column of single values `[n]`.
+
+        A list of one value, which is how tf.train.Example stores it, is that value; an empty list
+        is null.
+
+        Returns:
+            The values, and in which rows a list had several and the value is null; None if in none.
+        """
+        array = self.column(name)
+        if not is_list(array.type):
+            return array, None
+        lengths = list_lengths(array)
+        values = flat_values(array)
+        if len(values) == len(array) and (lengths == 1).all():
+            return values, None
+        starts = np.cumsum(lengths) - lengths
+        taken = pa.array(starts, mask=lengths != 1)
+        several = lengths > 1
+        return values.take(taken), several if several.any() else None
 
 
-def _read_batches(
-    item: WorkItem,
-    columns: Sequence[str],
-    batch_rows: int,
-    open_file: OpenFile,
-    options: ReadOptions,
-) -> Iterator[_Numbered | Lost]:
-    if item.shard.format == "tfrecord":
-        yield from _read_tfrecord(item.shard, columns, batch_rows, open_file, options)
-        return
-    first = item.first_row
-    for batch in parquet.read_batches(item, columns, batch_rows, open_file):
-        yield _Numbered(batch, np.arange(first, first + batch.num_rows))
-        first += batch.num_rows
+def shown(cell: pa.Scalar) -> str:
+    """A cell in words for people, at most 200 characters."""
+    try:
+        text = repr(cell.as_py())
+    except UnicodeDecodeError:
+        # Nothing checks the text of a Parquet file.
+        text = "text that is not UTF-8"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _read_tfrecord(
-    shard: Shard,
-    columns: Sequence[str],
-    batch_rows: int,
-    open_file: OpenFile,
-    options: ReadOptions,
-) -> Iterator[_Numbered | Lost]:
-    """Batches and what is left out, in one line: it may be read ahead, and be told later."""
-    directory = shard.directory_columns()
-    wanted = [name for name in columns if name not in directory]
-    losses: list[Lost] = []
-    with open_file(shard.path) as stream:
+def is_list(type_: pa.DataType) -> bool:
+    """Whether a type is a list of any kind."""
+    return bool(
+        pa.types.is_list(type_)
+        or pa.types.is_large_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+    )
+
+
+def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
+    """The length of each list `[n]`, 0 for null."""
+    if pa.types.is_fixed_size_list(array.type):
+        present = array.is_valid().to_numpy(zero_copy_only=False)
+        return np.where(present, array.type.list_size, 0)
+    lengths = array.value_lengths()
+    if lengths.null_count:
+        lengths = lengths.fill_null(0)
+    out: npt.NDArray[np.int64] = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    return out
+
+
+def flat_values(array: pa.Array) -> pa.Array:
+    """The values of all lists, one after another; null lists have none."""
+    return array.flatten()
+
+
+def is_number(type_: pa.DataType) -> bool:
+    """Whether a type holds real numbers or booleans."""
+    return bool(
+        pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
+    )
+
+
+def is_text(type_: pa.DataType) -> bool:
+    """Whether a type holds text: strings, or the bytes of a tf.train.Example; coded or not."""
+    if pa.types.is_dictionary(type_):
+        return is_text(type_.value_type)
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+    )
+
+
+def can_hold(type_: pa.DataType, value: str | float | bool) -> bool:
+    """Whether a column of a type could have a value of a configuration."""
+    if isinstance(value, bool):
+        return bool(pa.types.is_boolean(type_))
+    if isinstance(value, str):
+        return is_text(type_)
+    return is_number(type_) and not pa.types.is_boolean(type_)
+
+
+def as_held(value: float, type_: pa.DataType) -> float:
+    """A number as a column of floats has it: float32 has 0.1 as the float32 nearest to it.
+
+    NaN, which nothing equals, if it cannot have it.
+    """
+    with np.errstate(over="ignore"):
+        rounded = float(np.asarray(value).astype(f"f{type_.bit_width // 8}"))
+    return rounded if math.isfinite(rounded) else math.nan
+
+
+def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:
+    """Numbers as float64 `[n]`, NaN for null, and where they are null; None if nowhere."""
+    if pa.types.is_null(array.type):
+        return np.full(len(array), np.nan), np.ones(len(array), bool)
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.int8())
+    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    values = array.to_numpy(zero_copy_only=False)
+    return values.astype(np.float64), null
+
+
+def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | None, Mask | None]:
+    """Words as positions in a vocabulary.
+
+    Returns:
+        float64 `[n]`, NaN where there is none; where the word is null, None if nowhere; and where
+        it is not in the vocabulary, None if nowhere.
+    """
+    indices, values = coded(array)
+    known: dict[Any, float] = {word: float(at) for at, word in enumerate(vocabulary)}
+    position = np.array([known.get(word, np.nan) for word in values], float).take(indices)
+    null = np.array([word is None for word in values], bool).take(indices)
+    unknown = np.isnan(position) & ~null
+    return position, null if null.any() else None, unknown if unknown.any() else None
+
+
+def coded(array: pa.Array) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
+    """A column as positions `[n]` in a list of values, as Python has them; None for null.
+
+    The list may have values that no row has. Text that is not UTF-8 is bytes.
+
+    Raises:
+        ColumnError: if the values are of a type that cannot be told apart.
+    """
+    if not pa.types.is_dictionary(array.type):
+        if pa.types.is_float16(array.type):
+            array = array.cast(pa.float32())
         try:
-            for batch, numbers in read_examples(
-                stream,
-                shard.path,
-                wanted,
-                compression=shard.compression,
-                batch_rows=batch_rows,
-                options=options,
-                lost=losses.append,
-            ):
-                yield from losses
-                losses.clear()
-                # A batch without columns keeps its rows only as long as it is not built anew.
-                yield _Numbered(_without_absence(batch) if wanted else batch, numbers)
-        except DataFault:
-            yield from losses
-            raise
-        yield from losses
+            array = array.dictionary_encode()
+        except pa.ArrowNotImplementedError as error:
+            raise ColumnError(f"values of type {array.type} cannot be told apart") from error
+    values = python_values(array.dictionary)
+    indices = array.indices
+    if indices.null_count:
+        # One entry more for rows that have no place in the dictionary.
+        indices = indices.cast(pa.int64()).fill_null(len(values))
+        values = [*values, None]
+    return indices.to_numpy(zero_copy_only=False), values
 
 
-def _naming_what_is_gone(open_file: OpenFile) -> OpenFile:
-    """Opens files; one that is gone since they were listed is a fault."""
-
-    def open_(path: str) -> BinaryIO:
-        try:
-            return open_file(path)
-        except FileNotFoundError as error:
-            detail = "the file was there when files were listed; restore it, or run again"
-            raise DataFault(path, "missing_file", detail) from error
-
-    return open_
+def python_values(array: pa.Array) -> list[Any]:
+    """The values as Python has them; text that is not UTF-8 as bytes, wherever it comes from."""
+    if not is_text(array.type):
+        values: list[Any] = array.to_pylist()
+        return values
+    # Nothing checks the text of a Parquet file; bytes make no promise.
+    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+    raw = array.view(pa.large_binary() if large else pa.binary()).to_pylist()
+    return [None if word is None else _decoded(word) for word in raw]
 
 
-def _without_absence(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same columns with an absent feature as an empty list, which it cannot be told from."""
-    columns = []
-    for column in batch.columns:
-        if pa.types.is_null(column.type):
-            offsets = pa.array(np.zeros(len(column) + 1, np.int32))
-            column = pa.ListArray.from_arrays(offsets, pa.nulls(0))
-        elif column.null_count:
-            column = pa.ListArray.from_arrays(
-                pa.array(np.append(0, np.cumsum(list_lengths(column))), pa.int32()),
-                column.flatten(),
-            )
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+def _decoded(word: bytes) -> str | bytes:
+    try:
+        return word.decode()
+    except UnicodeDecodeError:
+        return word

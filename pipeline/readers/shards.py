@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from pipeline.errors.wording import named
-from pipeline.storage import is_local
+from pipeline.readers.storage import is_local
 
 Format = Literal["parquet", "tfrecord"]
 Compression = Literal["gzip"]

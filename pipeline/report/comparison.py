@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from heads.statistics import Key
-from pipeline.confidence.comparison import benjamini_hochberg
+from pipeline.confidence.significance import benjamini_hochberg
 from pipeline.config import Config
 from pipeline.results import Results
 from pipeline.slicing import SliceTable

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.columns import as_held, can_hold, is_list, is_number, is_text
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import as_held, can_hold, is_list, is_number, is_text
 from pipeline.slicing.conditions import (
     MISSING,
     NAN,

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from heads.statistics import Condition, Key
 from heads.statistics.keys import key_text
-from pipeline.columns import Mask, Rows
 from pipeline.config.slices import Slice
+from pipeline.readers.rows import Mask, Rows
 from pipeline.slicing.codes import NOWHERE, Codes, make_codes
 from pipeline.slicing.entries import Entries, cross_entries, part_entries
 from pipeline.slicing.numbering import Ints, Numbering

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.columns import Rows, flat_values, is_list, list_lengths
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import Rows, flat_values, is_list, list_lengths
 from pipeline.slicing.codes import NOWHERE, Codes, ListedCodes, check_slice_type
 from pipeline.slicing.numbering import Ints, distinct
 

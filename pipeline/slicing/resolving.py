@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from heads.statistics import Key
-from pipeline.columns import Rows
 from pipeline.config.slices import Slice
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import Rows
 from pipeline.slicing.codes import NOWHERE, Codes
 from pipeline.slicing.conditions import OTHER, Own, other_key
 from pipeline.slicing.entries import Entries

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import OVERALL, Key, Segments
-from pipeline.columns import Rows
 from pipeline.config.slices import Slice
+from pipeline.readers.rows import Rows
 from pipeline.slicing.codes import NOWHERE, make_codes
 from pipeline.slicing.conditions import OTHER, Own
 from pipeline.slicing.entries import Entries, cross_entries, has_several, part_entries

@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from pipeline.readers.example import example_columns, read_examples
+from pipeline.readers.tfrecord.examples import example_columns, read_examples
 
 DATA = Path(__file__).resolve().parents[2] / "configs" / "data"
 ROWS = {"breast_cancer": 569, "digits": 1797, "diabetes": 442}

@@ -21,14 +21,14 @@ from pipeline.beam.transforms import Evaluate
 from pipeline.config import parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
 from pipeline.plan import Plan, StateKey, make_plan
-from pipeline.readers import plan_items
-from pipeline.readers.example import encode_example
+from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import list_local
-from pipeline.readers.tfrecord import write_records
+from pipeline.readers.storage import open_local
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import report_bytes
-from pipeline.storage import open_local
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
 from tests.pipeline.tables import own_states
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.readers.crc32c import masked_crc32c_many
-from pipeline.readers.example import encode_example
-from pipeline.readers.tfrecord import write_records
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example
 
 ROWS = 60
 OK, CONFIG, DATA = 0, 2, 4

@@ -14,10 +14,10 @@ from heads.statistics.codec import encode
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.diff import Run, load_run
 from pipeline.evaluate import evaluate
-from pipeline.readers import plan_items
+from pipeline.readers.read import plan_items
+from pipeline.readers.storage import open_local
 from pipeline.report.model import report_bytes
 from pipeline.states import zip_states
-from pipeline.storage import open_local
 from tests.pipeline.tables import plan_of, write
 
 FOLDS = 12

@@ -12,15 +12,15 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, Phase, settings
 
 from heads.statistics import State, same
-from pipeline.columns import Rows
 from pipeline.config import parse_config
 from pipeline.config.heads import HeadConfig
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluation, Evaluator
 from pipeline.plan import Plan, StateKey, make_plan, row_hashes
+from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, make_shard
+from pipeline.readers.storage import open_local
 from pipeline.report.model import report_bytes
-from pipeline.storage import open_local
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
 

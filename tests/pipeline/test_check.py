@@ -25,12 +25,12 @@ from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.plan import Plan
-from pipeline.readers.example import encode_example
 from pipeline.readers.footers import read_footers
 from pipeline.readers.manifest import crc32c_of
 from pipeline.readers.shards import Listing, Shard, list_local
-from pipeline.readers.tfrecord import write_records
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example
 from tests.pipeline.tables import plan_of, write
 
 TEXT = """

@@ -20,10 +20,10 @@ from pipeline.counting import CountingPass, add_counts, decide_slices, known_sli
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate
 from pipeline.plan import Plan
-from pipeline.readers import WorkItem
+from pipeline.readers.shards import WorkItem
+from pipeline.readers.storage import open_local
 from pipeline.report.model import report_bytes
 from pipeline.slicing import SliceTable
-from pipeline.storage import open_local
 from tests.pipeline.tables import PLAIN, law, plan_of, rows_of, slices_of, write
 
 SLICES = """

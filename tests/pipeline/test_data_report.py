@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors.wording import MOST
 from pipeline.facts import BadRow, Facts, Losses
-from pipeline.readers.options import Lost
 from pipeline.readers.shards import Shard, make_shard
+from pipeline.readers.tfrecord.options import Lost
 from pipeline.report.data_report import Files, data_bytes, row_problems
 from tests.pipeline.tables import law
 

@@ -16,9 +16,10 @@ from pipeline import counting
 from pipeline import evaluate as evaluation
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate, evaluate_items
-from pipeline.readers import parquet, plan_items
+from pipeline.readers import parquet
+from pipeline.readers.read import plan_items
+from pipeline.readers.storage import open_local
 from pipeline.slicing import grouping
-from pipeline.storage import open_local
 from tests.pipeline.tables import (
     PLAIN,
     assert_equal,

@@ -17,7 +17,8 @@ from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate, evaluate_items
 from pipeline.facts import FIRST
-from pipeline.readers import WorkItem, parquet
+from pipeline.readers import parquet
+from pipeline.readers.shards import WorkItem
 from tests.pipeline.tables import (
     PLAIN,
     binary_table,

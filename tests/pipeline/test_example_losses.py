@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from heads.statistics import Scored
-from pipeline.columns import Rows
 from pipeline.evaluate import evaluate
 from pipeline.example_losses import loss_table
 from pipeline.plan import HeadPlan, Plan
+from pipeline.readers.rows import Rows
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of, values_of
 
 N = 50

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors.faults import BadData
 from pipeline.facts import FIRST, REASONS, BadRow, Facts, Losses, Tolerance, files_of_wrong_rows
-from pipeline.readers.options import Lost
 from pipeline.readers.shards import Shard
+from pipeline.readers.tfrecord.options import Lost
 from tests.pipeline.tables import law
 
 PATHS = ("a.parquet", "b.parquet")

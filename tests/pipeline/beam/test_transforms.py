@@ -44,12 +44,12 @@ from pipeline.counting import CountingPass, add_counts, decide_slices
 from pipeline.evaluate import Evaluator, evaluate
 from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
-from pipeline.readers import WorkItem, plan_items
 from pipeline.readers.footers import Footers, read_footers
+from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
-from pipeline.readers.shards import Shard, list_local, make_shard
+from pipeline.readers.shards import Shard, WorkItem, list_local, make_shard
+from pipeline.readers.storage import open_local
 from pipeline.slicing import SliceTable
-from pipeline.storage import open_local
 from tests.pipeline.tables import law, plan_of, write
 
 CONFIG = """

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.wording import MOST
-from pipeline.readers.example import encode_example
 from pipeline.readers.footers import (
     Alike,
     Footers,
@@ -23,8 +22,9 @@ from pipeline.readers.footers import (
     type_differences,
 )
 from pipeline.readers.shards import Shard, list_local
-from pipeline.readers.tfrecord import write_records
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example
 from tests.pipeline.tables import law, write
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint64()]

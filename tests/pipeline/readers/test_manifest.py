@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from pipeline.errors.faults import DataFault
 from pipeline.errors.problems import ConfigError
-from pipeline.readers import inspect
 from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.manifest import (
     check_manifest,
@@ -22,9 +21,10 @@ from pipeline.readers.manifest import (
     listed_otherwise,
     read_manifest,
 )
+from pipeline.readers.read import inspect
 from pipeline.readers.shards import Shard, list_local
-from pipeline.readers.tfrecord import write_records
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
+from pipeline.readers.tfrecord.blocks import write_records
 from tests.pipeline.tables import law, write
 
 

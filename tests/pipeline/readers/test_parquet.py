@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.columns import Rows
 from pipeline.errors.faults import DataFault
 from pipeline.readers import parquet
 from pipeline.readers.parquet import _even_parts, read_batches, read_footer
-from pipeline.readers.rows import read_columns, read_rows
+from pipeline.readers.read import read_columns, read_rows
+from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
 from tests.pipeline.tables import law, write
 
 

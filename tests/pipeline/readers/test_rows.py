@@ -1,195 +1,243 @@
-"""Rows of a shard: columns of files and directories, numbers, and columns that are missing."""
+"""Columns: which one is meant, lists of one value, and every type as numbers or positions."""
 
 from __future__ import annotations
 
-import gzip
-import threading
-from pathlib import Path
+import math
+from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.errors.faults import DataFault
-from pipeline.readers import plan_items, read_columns, read_rows
-from pipeline.readers.example import encode_example
-from pipeline.readers.options import Lost, ReadOptions
-from pipeline.readers.shards import WorkItem, list_local, make_shard
-from pipeline.readers.tfrecord import write_records
-from pipeline.storage import open_local
-from tests.pipeline.tables import write
+from pipeline.readers.rows import (
+    Rows,
+    flat_values,
+    is_list,
+    is_number,
+    is_text,
+    list_lengths,
+    numbers,
+    words,
+)
+from tests.pipeline.tables import rows_of
+
+INTEGERS = [getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)]
+FLOATS = [pa.float16(), pa.float32(), pa.float64()]
+TEXTS = [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()]
+LISTS: list[Callable[[pa.DataType], pa.DataType]] = [pa.list_, pa.large_list]
 
 
-def test_columns_are_those_of_the_file_and_of_its_directories(tmp_path: Path) -> None:
-    rows = pa.table({"x": [1.5], "site": [7], "word": ["a"], "list": [[1]]})
-    shard = write(tmp_path / "site=A%2FB" / "day=1" / "a.parquet", rows)
-    columns = read_columns(shard, open_local)
-    assert {name: str(columns[name]) for name in ("x", "word", "list", "day")} == {
-        "x": "double",
-        "word": "string",
-        "list": "list<element: int64>",
-        "day": "string",
-    }
-    # The file has the last word.
-    assert columns["site"] == pa.int64()
-    (found,) = read_rows(WorkItem(shard), ["site", "day", "x"], 9, open_local)
-    assert found.column("site").to_pylist() == [7]
-    assert found.column("day").to_pylist() == [b"1"]
+def test_a_column_of_the_file_goes_before_one_of_its_directories() -> None:
+    rows = rows_of({"day": ["file", "file"], "x": [1, 2]}, day="directory", site="A/B")
+    assert rows.column("day").to_pylist() == ["file", "file"]
+    assert rows.column("site").to_pylist() == [b"A/B", b"A/B"]
+    with pytest.raises(KeyError):
+        rows.column("y")
 
 
-def test_values_of_directories_are_unquoted(tmp_path: Path) -> None:
-    write(tmp_path / "site=A%2FB" / "a.parquet", pa.table({"x": [1, 2]}))
-    write(tmp_path / "site=%C3%A9" / "a.parquet", pa.table({"x": [3]}))
-    found = [
-        (value, x)
-        for shard in list_local([str(tmp_path / "*" / "*.parquet")])
-        for rows in read_rows(WorkItem(shard), ["x", "site"], 9, open_local)
-        for value, x in zip(
-            rows.column("site").to_pylist(), rows.column("x").to_pylist(), strict=True
-        )
-    ]
-    assert sorted(found) == [(b"A/B", 1), (b"A/B", 2), ("é".encode(), 3)]
+def test_what_a_directory_states_is_text_bytes_or_null() -> None:
+    batch = pa.record_batch({"x": [1]})
+    for value, expected in (("é", "é".encode()), ("", b""), ("\udcff", b"\xff"), (None, None)):
+        column = Rows(batch, np.zeros(1, np.int64), "a.parquet", {"d": value}).column("d")
+        assert is_text(column.type)
+        assert column.to_pylist() == [expected]
 
 
-def test_columns_of_directories_alone(tmp_path: Path) -> None:
-    shard = write(tmp_path / "a=1" / "b=2" / "x.parquet", pa.table({"x": [1, 2, 3]}))
-    found = list(read_rows(WorkItem(shard), ["a", "b"], 2, open_local))
-    assert [rows.numbers.tolist() for rows in found] == [[0, 1], [2]]
-    assert [rows.column("b").to_pylist() for rows in found] == [[b"2", b"2"], [b"2"]]
+def test_where_keeps_values_numbers_path_and_directory() -> None:
+    rows = rows_of({"x": [1, 2, 3]}, site="A")
+    kept = rows.where(np.array([True, False, True]))
+    assert len(kept) == 2
+    assert kept.batch.column("x").to_pylist() == [1, 3]
+    assert kept.numbers.tolist() == [100, 102]
+    assert (kept.path, kept.directory) == ("a.parquet", {"site": "A"})
+    assert kept.column("site").to_pylist() == [b"A", b"A"]
+    assert rows.where(np.ones(3, bool)) is rows
+    none = rows.where(np.zeros(3, bool))
+    assert len(none) == none.batch.num_rows == 0
+    assert none.column("site").to_pylist() == []
 
 
-def test_numbers_go_on_over_batches_from_the_first_row_of_the_item(tmp_path: Path) -> None:
-    shard = write(tmp_path / "a.parquet", pa.table({"x": range(10)}), row_group_size=3)
-    item = WorkItem(shard, 3, (1, 4))
-    found = list(read_rows(item, ["x"], 4, open_local))
-    assert [n for rows in found for n in rows.numbers.tolist()] == list(range(3, 10))
-    for rows in found:
-        assert rows.numbers.tolist() == rows.column("x").to_pylist()
-        assert rows.path == shard.path
-
-
-@pytest.mark.parametrize("wanted", [["x", "lable"], ["lable"], ["z", "lable"]])
-def test_a_missing_column_is_named_with_what_there_is(tmp_path: Path, wanted: list[str]) -> None:
-    rows = pa.table({"x": [1, 2], "label": [0, 1]})
-    shard = write(tmp_path / "site=A" / "a.parquet", rows)
-    with pytest.raises(DataFault) as caught:
-        list(read_rows(WorkItem(shard), wanted, 9, open_local))
-    fault = caught.value
-    assert (fault.path, fault.reason) == (shard.path, "missing_column")
-    assert "no column 'lable'" in fault.detail
-    assert fault.detail.endswith("it has: label, site, x")
-
-
-@pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord", "a.tfrecord.gz"])
-def test_items_of_a_shard(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name.endswith("parquet"):
-        shard = write(path, pa.table({"x": [1, 2]}), row_group_size=1)
-        assert plan_items(shard, open_local) == [WorkItem(shard, 0, (0, 2))]
-        return
-    path.write_bytes(b"never opened here")
-    (shard,) = list_local([str(path)])
-    assert plan_items(shard, open_local) == [WorkItem(shard)]
-
-
-def test_tfrecord_rows_whose_columns_are_all_directories(tmp_path: Path) -> None:
-    path = tmp_path / "site=A" / "a.tfrecord"
-    path.parent.mkdir()
-    write_records(str(path), [encode_example({"x": [1.0]}), encode_example({})])
-    (shard,) = list_local([str(path)])
-    (found,) = read_rows(WorkItem(shard), ["site"], 9, open_local)
-    assert len(found) == 2
-    assert found.column("site").to_pylist() == [b"A", b"A"]
-
-
-def test_an_absent_feature_is_an_empty_list(tmp_path: Path) -> None:
-    records = [{"x": [1.0, 2.0]}, {}, {"x": [3.0]}]
-    write_records(str(tmp_path / "a.tfrecord"), [encode_example(r) for r in records])
-    (shard,) = list_local([str(tmp_path / "a.tfrecord")])
-    (found,) = read_rows(WorkItem(shard), ["x", "y"], 9, open_local)
-    assert found.column("x").to_pylist() == [[1.0, 2.0], [], [3.0]]
-    assert found.column("y").to_pylist() == [[], [], []]
-
-
-@pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord"])
-def test_a_file_that_is_gone_is_a_fault(tmp_path: Path, name: str) -> None:
-    shard = make_shard(str(tmp_path / name), 3)
-
-    def read() -> None:
-        for item in plan_items(shard, open_local):
-            list(read_rows(item, ["x"], 9, open_local))
-
-    with pytest.raises(DataFault, match=rf"{name}: missing_file: .* run again"):
-        read()
-
-
-RECORDS = [encode_example({"x": [number]}) for number in range(9)]
-SIZE = 16 + len(RECORDS[0])
-
-
-def write_damaged(path: Path, *places: int) -> WorkItem:
-    """Write nine records of one size, and flip a bit here and there."""
-    plain = path.parent / "plain"
-    write_records(plain, RECORDS)
-    content = bytearray(plain.read_bytes())
-    for place in places:
-        content[place] ^= 1
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    (shard,) = list_local([str(path)])
-    return WorkItem(shard)
-
-
-@pytest.mark.parametrize("columns", [["x"], ["site"]])
-@pytest.mark.parametrize("batch_rows", [1, 2, 99])
-@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord.gz"])
-def test_rows_keep_their_numbers_and_losses_are_told_in_order(
-    tmp_path: Path, name: str, batch_rows: int, columns: list[str]
+@pytest.mark.parametrize("make", [*LISTS, lambda item: pa.list_(item, 1)])
+@pytest.mark.parametrize("cut", [(0, 4), (1, 2), (3, 1), (2, 0)])
+def test_a_list_of_one_is_its_value(
+    make: Callable[[pa.DataType], pa.DataType], cut: tuple[int, int]
 ) -> None:
-    folder = tmp_path / "site=A"
-    folder.mkdir()
-    item = write_damaged(folder / name, SIZE + 12, 4 * SIZE - 1, 5 * SIZE - 1, 7 * SIZE)
-    path = item.shard.path
-    told: list[Lost] = []
-
-    def lost(loss: Lost) -> None:
-        assert threading.current_thread() is threading.main_thread()
-        told.append(loss)
-
-    found = []
-    for rows in read_rows(item, columns, batch_rows, open_local, ReadOptions("skip_rest"), lost):
-        found += rows.numbers.tolist()
-        assert len(rows) == rows.batch.num_rows <= batch_rows
-        assert {loss.row for loss in told} >= {row for row in (1, 3, 4) if row < found[-1]}
-        if "x" in columns:
-            assert rows.scalars("x")[0].to_pylist() == rows.numbers.tolist()
-    assert found == [0, 2, 5, 6]
-    records = [Lost(path, row, row * SIZE, SIZE, 1, "corrupt_record") for row in (1, 3, 4)]
-    assert told == [*records, Lost(path, 7, 7 * SIZE, 2 * SIZE, None, "corrupt_record")]
+    array = pa.array([[1.5], [None], None, [2.5]], make(pa.float64())).slice(*cut)
+    values, several = rows_of({"x": array}).scalars("x")
+    first, length = cut
+    assert values.to_pylist() == [1.5, None, None, 2.5][first : first + length]
+    assert several is None
 
 
-def test_losses_before_a_fault_are_told(tmp_path: Path) -> None:
-    item = write_damaged(tmp_path / "a.tfrecord", 12, 4 * SIZE + 12, 5 * SIZE)
-    told: list[Lost] = []
-    rows = read_rows(item, ["x"], 99, open_local, ReadOptions("skip_record"), told.append)
-    assert next(rows).numbers.tolist() == [1, 2, 3]
-    with pytest.raises(DataFault, match="row 5"):
-        next(rows)
-    assert [loss.row for loss in told] == [0, 4]
+@pytest.mark.parametrize("make", LISTS)
+@pytest.mark.parametrize("first", range(7))
+def test_several_values_are_null_and_told(
+    make: Callable[[pa.DataType], pa.DataType], first: int
+) -> None:
+    lists = [["a"], [], ["b", "c"], None, [None], ["d"], [None, None], []]
+    array = pa.array(lists, make(pa.string())).slice(first)
+    values, several = rows_of({"x": array}).scalars("x")
+    expected = ["a", None, None, None, None, "d", None, None]
+    assert values.to_pylist() == expected[first:]
+    told = [False, False, True, False, False, False, True, False][first:]
+    assert (several.tolist() if several is not None else [False] * len(told)) == told
+    assert (several is None) == (not any(told))
 
 
-def test_losses_behind_the_last_row_are_told_before_a_fault(tmp_path: Path) -> None:
-    item = write_damaged(tmp_path / "a.tfrecord", 12, SIZE + 12, 2 * SIZE)
-    told: list[Lost] = []
-    with pytest.raises(DataFault, match="row 2"):
-        list(read_rows(item, ["x"], 9, open_local, ReadOptions("skip_record"), told.append))
-    assert [loss.row for loss in told] == [0, 1]
+def test_as_many_values_as_rows_are_not_one_each() -> None:
+    values, several = rows_of({"x": [[1, 2], [], [3]]}).scalars("x")
+    assert values.to_pylist() == [None, None, 3]
+    assert several is not None
+    assert several.tolist() == [True, False, False]
 
 
-def test_nothing_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
-    item = write_damaged(tmp_path / "a.tfrecord", 2 * SIZE + 12)
-    with pytest.raises(DataFault, match=r"row 2.*corrupt_record"):
-        list(read_rows(item, ["x"], 99, open_local))
-    with pytest.raises(DataFault, match=r"row 2.*corrupt_record"):
-        list(read_columns(item.shard, open_local))
-    assert read_columns(item.shard, open_local, ReadOptions("skip_record"))["x"].value_type == (
-        pa.int64()
-    )
+def test_all_lists_are_empty() -> None:
+    array = pa.array([[], None, []], pa.list_(pa.int64()))
+    values, several = rows_of({"x": array}).scalars("x")
+    assert values.to_pylist() == [None] * 3
+    assert several is None
+
+
+def test_a_plain_column_is_given_as_it_is() -> None:
+    values, several = rows_of({"x": [1, None]}).scalars("x")
+    assert values.to_pylist() == [1, None]
+    assert several is None
+
+
+@pytest.mark.parametrize(
+    "type_", [*LISTS, lambda item: pa.list_(item, 2)], ids=["list", "large", "fixed"]
+)
+def test_lengths_and_values_of_lists(type_: Callable[[pa.DataType], pa.DataType]) -> None:
+    array = pa.array([[9, 9], [1, 2], None, [3, None]], type_(pa.int32())).slice(1)
+    assert is_list(array.type)
+    lengths = list_lengths(array)
+    assert (lengths.dtype, lengths.tolist()) == (np.int64, [2, 0, 2])
+    assert flat_values(array).to_pylist() == [1, 2, 3, None]
+
+
+def test_kinds_of_types() -> None:
+    for type_ in [*INTEGERS, *FLOATS, pa.bool_()]:
+        assert is_number(type_)
+        assert not is_text(type_)
+        assert not is_list(type_)
+    for type_ in TEXTS:
+        for coded in (type_, pa.dictionary(pa.int8(), type_)):
+            assert is_text(coded)
+            assert not is_number(coded)
+    for type_ in (
+        pa.null(),
+        pa.decimal128(5, 2),
+        pa.date32(),
+        pa.timestamp("us"),
+        pa.struct([("a", pa.int64())]),
+        pa.map_(pa.string(), pa.int64()),
+        pa.binary(3),
+    ):
+        assert not is_number(type_)
+        assert not is_text(type_)
+        assert not is_list(type_)
+
+
+@pytest.mark.parametrize("type_", [*INTEGERS, *FLOATS], ids=str)
+@pytest.mark.parametrize("hole", [False, True])
+def test_numbers_of_every_type(type_: pa.DataType, hole: bool) -> None:
+    array = pa.array([7, None if hole else 2, 0, 100], pa.float64()).cast(type_).slice(1)
+    values, null = numbers(array)
+    assert values.dtype == np.float64
+    assert np.array_equal(values, [math.nan if hole else 2, 0, 100], equal_nan=True)
+    assert (null.tolist() if null is not None else None) == ([True, False, False] if hole else None)
+
+
+@pytest.mark.parametrize("type_", FLOATS, ids=str)
+def test_nan_is_not_null(type_: pa.DataType) -> None:
+    values, null = numbers(pa.array([math.nan, None, math.inf, 0.1], pa.float64()).cast(type_))
+    assert null is not None
+    assert null.tolist() == [False, True, False, False]
+    assert np.isnan(values[:2]).all()
+    assert values[2] == math.inf
+    assert values[3] == {16: np.float16, 32: np.float32, 64: np.float64}[type_.bit_width](0.1)
+
+
+def test_extremes_of_integers() -> None:
+    assert numbers(pa.array([2**64 - 1], pa.uint64()))[0].tolist() == [2.0**64]
+    assert numbers(pa.array([-(2**63), None], pa.int64()))[0][0] == -(2.0**63)
+
+
+def test_booleans_and_nothing_as_numbers() -> None:
+    values, null = numbers(pa.array([True, None, False]))
+    assert values.tolist()[::2] == [1.0, 0.0]
+    assert null is not None
+    assert null.tolist() == [False, True, False]
+    values, null = numbers(pa.nulls(2))
+    assert np.isnan(values).all()
+    assert null is not None
+    assert null.all()
+    assert numbers(pa.nulls(0))[0].shape == (0,)
+
+
+@pytest.mark.parametrize("type_", TEXTS, ids=str)
+@pytest.mark.parametrize("coded", [False, True])
+def test_words_of_every_type(type_: pa.DataType, coded: bool) -> None:
+    texts = ["?", "yes", None, "no", "Yes", "größe", ""]
+    array = pa.array([None if t is None else t.encode() for t in texts], pa.binary()).cast(type_)
+    array = (array.dictionary_encode() if coded else array).slice(1)
+    position, null, unknown = words(array, ("no", "yes", "größe"))
+    assert np.array_equal(position, [1, math.nan, 0, math.nan, 2, math.nan], equal_nan=True)
+    assert null is not None
+    assert null.tolist() == [False, True, False, False, False, False]
+    assert unknown is not None
+    assert unknown.tolist() == [False, False, False, True, False, True]
+
+
+def test_words_that_are_all_known() -> None:
+    position, null, unknown = words(pa.array(["b", "a", "b"]), ("a", "b"))
+    assert (position.tolist(), null, unknown) == ([1, 0, 1], None, None)
+
+
+def test_no_words() -> None:
+    for array in (pa.array([], pa.string()), pa.array([], pa.string()).dictionary_encode()):
+        position, null, unknown = words(array, ("a", "b"))
+        assert (len(position), null, unknown) == (0, None, None)
+    position, null, unknown = words(pa.nulls(2), ("a", "b"))
+    assert null is not None
+    assert (null.tolist(), unknown) == ([True, True], None)
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.uint8(), pa.int64(), pa.uint64()], ids=str)
+def test_words_of_a_dictionary_with_unused_and_repeated_values(index: pa.DataType) -> None:
+    codes = pa.array([2, 0, None, 1], index)
+    array = pa.DictionaryArray.from_arrays(codes, pa.array(["a", "b", "a", "unused"]))
+    position, null, unknown = words(array, ("a", "b"))
+    assert np.array_equal(position, [0, 0, math.nan, 1], equal_nan=True)
+    assert null is not None
+    assert null.tolist() == [False, False, True, False]
+    assert unknown is None
+
+
+def test_a_null_among_the_values_of_a_dictionary_is_null() -> None:
+    codes = pa.array([0, 1, 0])
+    array = pa.DictionaryArray.from_arrays(codes, pa.array(["a", None]))
+    _, null, unknown = words(array, ("a", "b"))
+    assert null is not None
+    assert null.tolist() == [False, True, False]
+    assert unknown is None
+
+
+def test_as_many_words_as_the_index_can_count() -> None:
+    codes = pa.array([0, None, 127], pa.int8())
+    array = pa.DictionaryArray.from_arrays(codes, pa.array([f"w{i}" for i in range(128)]))
+    position, null, _ = words(array, ("w0", "w127"))
+    assert np.array_equal(position, [0, math.nan, 1], equal_nan=True)
+    assert null is not None
+    assert null.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("coded", [False, True])
+@pytest.mark.parametrize("type_", [pa.binary(), pa.string()], ids=str)
+def test_words_that_are_not_utf8_are_unknown(type_: pa.DataType, coded: bool) -> None:
+    # Parquet does not check that a string column holds UTF-8.
+    array = pa.array([b"a", b"\xff"]).view(type_)
+    _, null, unknown = words(array.dictionary_encode() if coded else array, ("a", "b"))
+    assert null is None
+    assert unknown is not None
+    assert unknown.tolist() == [False, True]

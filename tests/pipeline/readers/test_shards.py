@@ -22,7 +22,7 @@ from pipeline.readers.shards import (
     make_listing,
     make_shard,
 )
-from pipeline.storage import open_local
+from pipeline.readers.storage import open_local
 from tests.pipeline.tables import law
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from heads.statistics import Key
 from heads.statistics.keys import parse_key
-from pipeline.columns import Rows
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.rows import Rows
 from pipeline.slicing import SliceCounter, Slicer, check_slice_type, fixed_table, report_order
 from tests.pipeline.slicing.by_row import VALUES, count, rows_of, specs_of, table_of
 

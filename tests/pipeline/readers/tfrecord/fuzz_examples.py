@@ -1,6 +1,7 @@
 """A differential fuzz of the reader of tf.train.Example against the protobuf runtime.
 
-    .venv/bin/python -m tests.pipeline.readers.fuzz_examples [--records N] [--seconds N] [--seed N]
+    .venv/bin/python -m tests.pipeline.readers.tfrecord.fuzz_examples \
+        [--records N] [--seconds N] [--seed N]
 
 Damages odd records at random, reads those that the runtime reads together with one another, and
 compares every value; of those that it refuses some must be refused. Ends at so many damaged records
@@ -16,8 +17,8 @@ import time
 from pathlib import Path
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers import wire
-from tests.pipeline.readers.example_records import (
+from pipeline.readers.tfrecord import wire
+from tests.pipeline.readers.tfrecord.example_records import (
     COLUMNS,
     KINDS,
     NO_FEATURES,

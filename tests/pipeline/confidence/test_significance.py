@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.confidence.comparison import benjamini_hochberg, p_worse, welch
+from pipeline.confidence.significance import benjamini_hochberg, p_worse, welch
 from tests.pipeline.confidence.laws import law
 
 p_values = st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.05, 0.5, 1.0])

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers.example import read_examples
-from pipeline.readers.example_message import parse_features
-from pipeline.readers.tfrecord import write_records
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import read_examples
+from pipeline.readers.tfrecord.message import parse_features
 
 KINDS = {
     "logits": "float",
@@ -266,9 +266,9 @@ def only_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(content: bytes) -> None:
         raise AssertionError(f"left to the protobuf runtime: {content!r}")
 
-    monkeypatch.setattr("pipeline.readers.example.parse_features", refuse)
+    monkeypatch.setattr("pipeline.readers.tfrecord.examples.parse_features", refuse)
 
 
 def lock_step_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in lock step even where the runtime is faster, so that odd records meet it."""
-    monkeypatch.setattr("pipeline.readers.wire.FEW", 1)
+    monkeypatch.setattr("pipeline.readers.tfrecord.wire.FEW", 1)

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from pipeline.errors.faults import DataFault, Misread
 from pipeline.readers.crc32c import Int64, UInt8, masked_crc32c_many
-from pipeline.readers.gzip_members import GZIP_MAGIC, decompress
-from pipeline.readers.options import DEFAULT_OPTIONS, Lost, ReadOptions
+from pipeline.readers.tfrecord.gzip_members import GZIP_MAGIC, decompress
+from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, Lost, ReadOptions
 
 Compression = Literal["gzip"] | None
 OnLost = Callable[[Lost], None]

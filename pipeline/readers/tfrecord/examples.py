@@ -17,11 +17,24 @@ import pyarrow as pa
 
 from pipeline.errors.faults import DataFault
 from pipeline.readers.crc32c import Int64, UInt8
-from pipeline.readers.example_message import example_class, parse_features
-from pipeline.readers.feature_lists import BYTES, FLOAT, INT64, LIST_TYPES, read_kinds, read_lists
-from pipeline.readers.options import DEFAULT_OPTIONS, ReadOptions
-from pipeline.readers.tfrecord import BLOCK_BYTES, Block, Compression, OnLost, read_blocks
-from pipeline.readers.wire import FeatureScan
+from pipeline.readers.tfrecord.blocks import (
+    BLOCK_BYTES,
+    Block,
+    Compression,
+    OnLost,
+    read_blocks,
+)
+from pipeline.readers.tfrecord.feature_lists import (
+    BYTES,
+    FLOAT,
+    INT64,
+    LIST_TYPES,
+    read_kinds,
+    read_lists,
+)
+from pipeline.readers.tfrecord.message import example_class, parse_features
+from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, ReadOptions
+from pipeline.readers.tfrecord.wire import FeatureScan
 
 BATCH_ROWS = 131_072
 
@@ -71,7 +84,7 @@ def read_examples(
         ValueError: a column is named twice, or `batch_rows` is below 1.
 
     >>> import io, tempfile
-    >>> from pipeline.readers.tfrecord import write_records
+    >>> from pipeline.readers.tfrecord.blocks import write_records
     >>> records = [encode_example({"logit": [0.5]}), encode_example({"id": [7], "logit": [-2.0]})]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_records(f"{folder}/a.tfrecord", records)

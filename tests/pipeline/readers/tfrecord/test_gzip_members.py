@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers.gzip_members import decompress
-from pipeline.readers.options import Lost, OnCorrupt, ReadOptions
-from pipeline.readers.tfrecord import read_blocks, write_records
+from pipeline.readers.tfrecord.blocks import read_blocks, write_records
+from pipeline.readers.tfrecord.gzip_members import decompress
+from pipeline.readers.tfrecord.options import Lost, OnCorrupt, ReadOptions
 
 MIB = 1 << 20
 

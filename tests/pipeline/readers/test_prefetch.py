@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.readers.ahead import read_ahead
+from pipeline.readers.prefetch import read_ahead
 
 
 def readers() -> int:

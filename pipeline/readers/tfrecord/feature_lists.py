@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.readers.crc32c import Int64, UInt8
-from pipeline.readers.wire import (
+from pipeline.readers.tfrecord.wire import (
     FIELD_1_BYTES,
     Bool,
     gather,

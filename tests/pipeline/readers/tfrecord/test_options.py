@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers.example import encode_example, example_columns, read_examples
-from pipeline.readers.options import Lost, OnCorrupt, ReadOptions
-from pipeline.readers.tfrecord import read_blocks
+from pipeline.readers.tfrecord.blocks import read_blocks
+from pipeline.readers.tfrecord.examples import encode_example, example_columns, read_examples
+from pipeline.readers.tfrecord.options import Lost, OnCorrupt, ReadOptions
 
 POLICIES: list[OnCorrupt] = ["fail", "skip_record", "skip_rest"]
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers.example import encode_example, example_columns, read_examples
-from pipeline.readers.example_message import parse_features
-from pipeline.readers.tfrecord import write_records
-from tests.pipeline.readers.example_records import (
+from pipeline.readers.tfrecord.blocks import write_records
+from pipeline.readers.tfrecord.examples import encode_example, example_columns, read_examples
+from pipeline.readers.tfrecord.message import parse_features
+from tests.pipeline.readers.tfrecord.example_records import (
     COLUMNS,
     KINDS,
     NO_FEATURES,

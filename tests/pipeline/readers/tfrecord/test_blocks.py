@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors.faults import DataFault
 from pipeline.readers.crc32c import masked_crc32c_many
-from pipeline.readers.options import ReadOptions
-from pipeline.readers.tfrecord import Block, read_blocks, write_records
+from pipeline.readers.tfrecord.blocks import Block, read_blocks, write_records
+from pipeline.readers.tfrecord.options import ReadOptions
 
 PAYLOADS = [b"first", b"", b"x" * 40, b"last"]
 FRAME_BYTES = 16
