@@ -27,8 +27,8 @@ dist: $(VENV)/installed-dev
 	$(BIN)/python -m build
 
 docs: $(VENV)/installed-dev
-	$(BIN)/python -m pipeline.config.page > docs/config.md
-	$(BIN)/python -m pipeline.report.metrics_page > docs/metrics.md
+	$(BIN)/python -m docs.config_page > docs/config.md
+	$(BIN)/python -m docs.metrics_page > docs/metrics.md
 
 clean:
 	rm -rf $(VENV) out build dist

@@ -29,7 +29,7 @@ import pyarrow as pa
 from heads.statistics import OVERALL
 from heads.statistics.codec import decode, encode
 from pipeline.beam.combine import MergeStates, tree_widths
-from pipeline.config import parse_config
+from pipeline.config.load import parse_config
 from pipeline.counting import CountingPass, decide_slices
 from pipeline.evaluate import Evaluator
 from pipeline.plan import Plan, StateKey, make_plan

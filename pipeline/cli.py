@@ -14,7 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.config import Config, config_schema, load_config
+from pipeline.config.load import config_schema, load_config
+from pipeline.config.model import Config
 from pipeline.errors.faults import StorageError
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import Key, State, merge, same
-from pipeline.config import Config
+from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.estimates import Readings, difference
 from pipeline.finished import read_run

@@ -13,8 +13,8 @@ from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_me
 from heads.statistics import OVERALL, Key, RowSums, State, Statistic
 from heads.statistics.codec import MAX_BYTES
 from heads.statistics.cuts import ScoreSpace
-from pipeline.config import Config
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
+from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 from pipeline.facts import Tolerance

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.config import Where
+from pipeline.config.model import Where
 from pipeline.errors.faults import ColumnError
 from pipeline.readers.rows import Mask, Rows, as_held, can_hold, coded
 

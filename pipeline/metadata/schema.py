@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from pipeline.config.pbtxt import parse_text
 from pipeline.errors.suggest import did_you_mean
-from pipeline.metadata.text import parse_text
 from pipeline.readers.rows import is_list, is_text
 
 # Stages in which data may be wrong or absent; a derived feature is no column at all.

@@ -9,7 +9,7 @@ import numpy as np
 
 from heads.statistics import Key
 from pipeline.confidence.significance import benjamini_hochberg
-from pipeline.config import Config
+from pipeline.config.model import Config
 from pipeline.results import Results
 from pipeline.slicing import SliceTable
 

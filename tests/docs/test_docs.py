@@ -12,15 +12,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
 from pipeline import cli
 from pipeline.confidence.intervals import AT_BOUND
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
-from pipeline.config import load_config, parse_config
+from pipeline.config.load import load_config, parse_config
 from pipeline.estimates import NO_FOLDS, NOT_LARGEST
 from pipeline.evaluate import evaluate
 from pipeline.plan import make_plan
-from pipeline.report.metrics_page import metrics_page
 from pipeline.report.metrics_table import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from heads.statistics import State
 from heads.statistics.codec import encode
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
-from pipeline.config import parse_config
+from pipeline.config.load import parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
 from pipeline.plan import Plan, StateKey, make_plan
 from pipeline.readers.read import plan_items

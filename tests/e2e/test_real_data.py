@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics
 
-from pipeline.config import load_config, parse_config
+from pipeline.config.load import load_config, parse_config
 from pipeline.evaluate import evaluate
 from pipeline.plan import make_plan
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, Phase, settings
 
 from heads.statistics import State, same
-from pipeline.config import parse_config
 from pipeline.config.heads import HeadConfig
+from pipeline.config.load import parse_config
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluation, Evaluator
 from pipeline.plan import Plan, StateKey, make_plan, row_hashes

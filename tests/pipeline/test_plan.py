@@ -10,7 +10,7 @@ import pytest
 from heads.statistics import OVERALL, ConfusionMatrix, Key, RowSums, Scored, Segments, merge, same
 from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
-from pipeline.config import parse_config
+from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
 from pipeline.plan import PIECE_BYTES, Measured, Plan, StateKey, make_plan, row_hashes, split
 from pipeline.slicing import SliceTable, SpecSlices

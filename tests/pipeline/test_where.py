@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Where, parse_config
+from pipeline.config.load import parse_config
+from pipeline.config.model import Where
 from pipeline.where import keep_mask
 from tests.pipeline.tables import law, rows_of
 

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from pipeline.config import Config, parse_config
+from pipeline.config.load import parse_config
+from pipeline.config.model import Config
 
 law = settings(deadline=None)
 

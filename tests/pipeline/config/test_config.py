@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
-from pipeline.config import Config, config_schema, load_config, parse_config
-from pipeline.config.page import config_page
+from docs.config_page import config_page
+from pipeline.config.load import config_schema, load_config, parse_config
+from pipeline.config.model import Config
 from tests.pipeline.config.configurations import (
     BINARY,
     IDS,
@@ -189,7 +190,7 @@ def test_the_schema_describes_every_key_and_refuses_others() -> None:
 
 def test_the_page_is_current() -> None:
     written = PAGE.read_text("utf-8")
-    assert written == config_page(), "run: python -m pipeline.config.page > docs/config.md"
+    assert written == config_page(), "run: python -m docs.config_page > docs/config.md"
 
 
 def test_the_page_names_every_key() -> None:
@@ -244,7 +245,7 @@ def test_there_is_a_ready_configuration_for_each_kind_of_run() -> None:
 
 def test_reading_a_configuration_loads_no_heavy_library() -> None:
     program = (
-        "import sys; from pipeline.config import load_config; load_config(sys.argv[1]);"
+        "import sys; from pipeline.config.load import load_config; load_config(sys.argv[1]);"
         "heavy = {'numpy', 'pyarrow', 'apache_beam', 'google.protobuf'};"
         "print(sorted(heavy & sys.modules.keys()))"
     )

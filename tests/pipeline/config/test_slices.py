@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import Config, parse_config
+from pipeline.config.load import parse_config
+from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError
 from tests.pipeline.config.configurations import BINARY
 

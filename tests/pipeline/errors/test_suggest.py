@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Config
 from pipeline.config.heads import BinaryHead, MultiClassHead
+from pipeline.config.model import Config
 from pipeline.errors.suggest import did_you_mean, nearest
 
 NAMES = ("input", "label", "logits", "metrics", "multi_class", "n_classes", "probability", "type")

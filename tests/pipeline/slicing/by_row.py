@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key
 from heads.statistics.keys import key_text
-from pipeline.config import parse_config
+from pipeline.config.load import parse_config
 from pipeline.config.slices import Slice
 from pipeline.readers.rows import Rows
 from pipeline.slicing import SliceCounter, SliceCounts, Slicer, SliceTable, decide, merge_counts

@@ -1,4 +1,4 @@
-"""The page of all metrics, made from the registry: `python -m pipeline.report.metrics_page`."""
+"""The page of all metrics, made from the registry: `python -m docs.metrics_page`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import load_config, parse_config
+from pipeline.config.load import load_config, parse_config
 from pipeline.errors.problems import ConfigError, Problem
 from tests.pipeline.config.configurations import (
     BINARY,

@@ -4,7 +4,6 @@ from string import Template
 
 from pydantic import BaseModel
 
-from pipeline.config import Config, Where, parse_config
 from pipeline.config.heads import (
     BinaryHead,
     BinaryLabel,
@@ -15,6 +14,8 @@ from pipeline.config.heads import (
     MultiLabelLabel,
     OperatingPoints,
 )
+from pipeline.config.load import parse_config
+from pipeline.config.model import Config, Where
 from pipeline.config.scores import BinaryBaseline, Score, ScoreList
 from pipeline.config.slices import Confidence, Slice, SliceColumn
 from pipeline.errors.problems import ConfigError

@@ -9,10 +9,10 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import problem_statement_pb2 as proto
 
-from pipeline.config import parse_config
 from pipeline.config.heads import BinaryHead, MultiClassHead, MultiLabelHead
+from pipeline.config.load import parse_config
+from pipeline.config.problem_statement import heads_from, merge_heads
 from pipeline.errors.problems import ConfigError
-from pipeline.metadata.problem_statement import heads_from, merge_heads
 
 
 def one(kind: str, fields: str = "label: 'y'", name: str = "t") -> dict[str, Any]:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from pipeline.config.pbtxt import parse_text
+from pipeline.config.problem_statement import heads_from
 from pipeline.metadata.checks import row_checks
-from pipeline.metadata.problem_statement import heads_from
 from pipeline.metadata.schema import parse_schema, schema_problems
-from pipeline.metadata.text import parse_text
 from tests.pipeline.tables import law
 
 TOKENS = """

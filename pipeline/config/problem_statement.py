@@ -8,9 +8,9 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import problem_statement_pb2
 
+from pipeline.config.pbtxt import parse_text
 from pipeline.errors.problems import ConfigError, Path, Problem, describe
 from pipeline.errors.suggest import did_you_mean
-from pipeline.metadata.text import parse_text
 
 Settings = dict[str, Any]
 

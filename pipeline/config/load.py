@@ -1,0 +1,79 @@
+"""Reading a configuration: YAML in, a checked model out, or all that is wrong with it."""
+
+import os
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.config.explain import tell
+from pipeline.config.model import Config
+from pipeline.config.yaml_loader import MAX_BYTES, read_document
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.readers.storage import OpenFile, open_local
+
+
+def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
+    """Read a configuration from a YAML file.
+
+    `open_file` opens it, and the problem statement that it may name.
+
+    Raises `ConfigError` with every problem that the file has.
+    """
+    source = os.fspath(path)
+    try:
+        with open_file(source) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
+    return _parse(content, source, open_file)
+
+
+def parse_config(text: str, source: str, open_file: OpenFile = open_local) -> Config:
+    """Read a configuration from YAML text; `source` names it in errors.
+
+    `open_file` opens the problem statement that it may name.
+
+    Raises `ConfigError` with every problem that the text has.
+
+    >>> try:
+    ...     parse_config("heads: {spam: {type: binary, logit: score, label: spam}}", "c.yaml")
+    ... except ConfigError as error:
+    ...     print(error)
+    c.yaml:1:30: heads.spam.logit: unknown key 'logit'; did you mean 'logits'?
+    """
+    return _parse(text.encode("utf-8", "surrogatepass"), source, open_file)
+
+
+def config_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of a configuration, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
+
+
+def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
+    document = read_document(content, source)
+    problems = list(document.problems)
+    data = {} if document.data is None else document.data
+    if isinstance(data, dict) and isinstance(data.get("problem_statement"), str):
+        data = {**data, "heads": _stated_heads(data, source, open_file)}
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        problems += tell(error, document, Config)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _stated_heads(data: dict[str, Any], source: str, open_file: OpenFile) -> dict[str, Any]:
+    """The heads of a configuration and of the problem statement that it names."""
+    from pipeline.config.problem_statement import heads_from, merge_heads
+
+    path, given = data["problem_statement"], data.get("heads")
+    try:
+        with open_file(path) as file:
+            stated = heads_from(file.read().decode("utf-8"))
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else error
+        problem = Problem(source, ("problem_statement",), f"{path}: {what}")
+        raise ConfigError([problem]) from error
+    return merge_heads(stated, given if isinstance(given, dict) else {}, source)

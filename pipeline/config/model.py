@@ -1,0 +1,155 @@
+"""The configuration of a run: YAML in, checked and frozen models out.
+
+The descriptions of the fields are the documentation: the JSON schema and docs/config.md are made
+of them.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+
+from pipeline.config.fields import (
+    Listed,
+    Model,
+    PlainValue,
+    SomeWords,
+    Text,
+    as_list,
+    column_key,
+    distinct,
+)
+from pipeline.config.heads import HeadConfig
+from pipeline.config.slices import Confidence, Slices, slice_columns
+
+Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
+HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]
+
+
+class Where(Model):
+    """The rows to keep, by one column."""
+
+    column: Text = Field(description="The column.")
+    values: Annotated[tuple[PlainValue, ...], Listed, Field(min_length=1)] = Field(
+        description="The values to keep: text, numbers, true, false, or null for a missing value."
+    )
+
+
+class Config(Model):
+    """What to evaluate: which files, which rows, which heads."""
+
+    model_config = ConfigDict(title="headcount configuration")
+
+    input: Globs | None = Field(
+        None,
+        description="The files to read: one glob or a list of them, relative to the working "
+        "directory. `--input` overrides it.",
+    )
+    output: Text | None = Field(
+        None, description="The directory to write. `--output` overrides it."
+    )
+    where: Annotated[tuple[Where, ...], Listed, distinct(column_key)] = Field(
+        (),
+        description="Keep only the rows that match all entries, one a column. Without it, all.",
+    )
+    slices: Slices = Field(
+        (),
+        description="Report parts of the rows apart, by the values of columns. All rows together "
+        "always are.",
+    )
+    min_slice_size: int = Field(
+        1,
+        ge=1,
+        description="Slices of fewer rows are marked as small and take no part in comparisons.",
+    )
+    max_distinct: int = Field(
+        1_000_000,
+        ge=1,
+        description="An entry of `slices` may have so many distinct values, or combinations of "
+        "them, before the rarest are put together. They are counted exactly, and with more the "
+        "run fails.",
+    )
+    max_state_mb: int = Field(
+        500,
+        ge=1,
+        description="So many MB may be kept of all slices together; a run that could need more is "
+        "refused before it starts.",
+    )
+    confidence: Confidence = Field(
+        Confidence(), description="How sure the numbers are: the intervals beside them."
+    )
+    input_manifest: Text | None = Field(
+        None,
+        description="A list of the files there should be, as CSV with a header: `path`, and any of "
+        "`bytes`, `rows` and `crc32c`. What `input` finds must agree with it.",
+    )
+    allow_empty_shards: bool = Field(
+        False, description="Pass over files of no bytes, which otherwise fail the run."
+    )
+    allow_missing_shards: bool = Field(
+        False,
+        description="Evaluate though numbers are missing among files named `-00003-of-00010`, or "
+        "files of one name say different totals.",
+    )
+    schema_file: Text | None = Field(
+        None,
+        description="A tensorflow-metadata `Schema` as text (`.pbtxt`) that all files must follow.",
+    )
+    environment: Text | None = Field(
+        None, description="The environment of the schema that the files are of."
+    )
+    on_corrupt: Literal["fail", "skip_record", "skip_rest"] = Field(
+        "fail",
+        description="What to do with a damaged TFRecord file: fail; leave out records whose data "
+        "do not match their checksum, which tells where the next one begins; or also what follows "
+        "a length that does not match its own. What is lost is counted in data.json.",
+    )
+    max_record_bytes: int = Field(
+        64 << 20, ge=1, le=1 << 29, description="The largest TFRecord record that is accepted."
+    )
+    max_gzip_ratio: int = Field(
+        200,
+        ge=1,
+        description="A gzip file may decompress to so many times its size; beyond, it is refused.",
+    )
+    max_bad_fraction: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="So large a share of the rows may be bad and left out; past it the run fails "
+        "and publishes data.json alone. 0, unless `max_bad_rows` is given.",
+    )
+    max_bad_rows: int | None = Field(
+        None,
+        ge=0,
+        description="So many rows may be bad and left out; past it the run fails. Where both are "
+        "given, neither may be passed.",
+    )
+    problem_statement: Text | None = Field(
+        None,
+        description="A tensorflow-metadata `ProblemStatement` as text: its tasks are heads, of "
+        "which type, label, weight and number of classes then need not be said. Scores must be.",
+    )
+    heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1)] = Field(
+        description="One or more heads, each by a name of at most 64 of a-z, 0-9 and _, "
+        "a letter first.",
+        json_schema_extra={"additionalProperties": False},
+    )
+
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns that are read, distinct and sorted.
+
+        >>> text = "heads: {spam: {type: binary, logits: score, label: is_spam, weight: score}}"
+        >>> from pipeline.config.load import parse_config
+        >>> parse_config(text, "c.yaml").columns()
+        ('is_spam', 'score')
+        """
+        names = {entry.column for entry in self.where} | slice_columns(self.slices)
+        if self.confidence.key is not None:
+            names.add(self.confidence.key)
+        for head in self.heads.values():
+            names |= head.columns()
+        return tuple(sorted(names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain data for JSON; read again, it is the same."""
+        return self.model_dump(mode="json")
