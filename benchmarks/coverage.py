@@ -33,7 +33,7 @@ from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
 from heads.statistics.score_histogram import MAX_CELLS
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
-from pipeline.folds import folds_by_key, folds_by_row
+from pipeline.extract.folds import folds_by_key, folds_by_row
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -13,8 +13,9 @@ from pipeline.errors.problems import ConfigError, Problem, show_path
 from pipeline.errors.problems import Path as Place
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import first_lines, have
-from pipeline.extract import type_problems
-from pipeline.folds import folds_by_key
+from pipeline.extract.filter import keep_mask
+from pipeline.extract.folds import folds_by_key
+from pipeline.extract.head_inputs import type_problems
 from pipeline.plan import Plan
 from pipeline.readers.footers import (
     Alike,
@@ -30,8 +31,7 @@ from pipeline.readers.read import read_columns
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Listing, Shard, make_shard
 from pipeline.readers.storage import OpenFile
-from pipeline.slicing import check_slice_type
-from pipeline.where import keep_mask
+from pipeline.slicing.codes import check_slice_type
 
 # So many files are looked at before a run starts; all of them are when it has.
 _SOME = 200

@@ -6,20 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.config.slices import slice_columns
 from pipeline.errors.faults import ColumnError, DataFault
+from pipeline.extract.filter import keep_mask
 from pipeline.plan import Plan
 from pipeline.readers.read import read_rows
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile
-from pipeline.slicing import (
-    SliceCounter,
-    SliceCounts,
-    SliceTable,
-    decide,
-    fixed_table,
-    merge_counts,
-)
-from pipeline.where import keep_mask
+from pipeline.slicing.counting import SliceCounter, SliceCounts, merge_counts
+from pipeline.slicing.table import SliceTable, decide, fixed_table
 
 Counts = dict[tuple[int, int], SliceCounts]
 

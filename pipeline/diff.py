@@ -18,9 +18,10 @@ from pipeline.finished import read_run
 from pipeline.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.comparison import worse_slices
-from pipeline.report.model import headline, report_order, slice_data, values_data, worse_data
+from pipeline.report.model import headline, values_data, worse_data
 from pipeline.results import Results, read_model, slice_views
-from pipeline.slicing import SliceTable
+from pipeline.slicing.names import report_order, slice_data
+from pipeline.slicing.table import SliceTable
 from pipeline.states import unzip_states
 
 # Slices that are compared at a time.

@@ -19,9 +19,10 @@ from heads.statistics.measure import make_accumulator
 from pipeline.check import check_footers, check_types, list_files, names_looked_for
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.errors.faults import BadData, ColumnError, DataFault
-from pipeline.extract import Fault, element_lengths, extract, first_faults
+from pipeline.extract.filter import keep_mask
+from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_hashes
+from pipeline.extract.head_inputs import Fault, element_lengths, extract, first_faults
 from pipeline.facts import FIRST, BadRow, Facts, Losses, examine
-from pipeline.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
 from pipeline.readers.footers import Footers, merge_footers, records_looked_at
@@ -33,8 +34,8 @@ from pipeline.readers.tfrecord.options import Lost
 from pipeline.report.data_report import Files, row_problems
 from pipeline.report.model import build_report
 from pipeline.results import Results, compute, histogram_shifts, level
-from pipeline.slicing import Pass, Slicer, SliceTable
-from pipeline.where import keep_mask
+from pipeline.slicing.slicer import Pass, Slicer
+from pipeline.slicing.table import SliceTable
 
 Ints = npt.NDArray[np.int64]
 Part = TypeVar("Part")

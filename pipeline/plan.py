@@ -20,7 +20,7 @@ from pipeline.errors.suggest import nearest
 from pipeline.facts import Tolerance
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.readers.tfrecord.options import ReadOptions
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2

@@ -14,7 +14,7 @@ from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
 from pipeline.details import details_of
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
 from pipeline.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 
 if TYPE_CHECKING:
     from pipeline.metadata.statistics import SliceStatistics

@@ -12,7 +12,7 @@ from heads.statistics import State
 from heads.statistics.codec import decode
 from heads.statistics.keys import Key, key_text, parse_key
 from pipeline.plan import StateKey
-from pipeline.slicing import SliceTable, SpecSlices
+from pipeline.slicing.table import SliceTable, SpecSlices
 
 SLICES = "slices.json"
 

@@ -24,7 +24,7 @@ from pipeline.plan import Plan, StateKey
 from pipeline.report.data_report import Files, data_bytes, row_problems
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 from pipeline.states import zip_states
 
 REPORT = "report.json"

@@ -28,7 +28,8 @@ from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
 from pipeline.results import Results, compute, level
-from pipeline.slicing import PARTS, SliceCounts, SliceTable, merge_counts
+from pipeline.slicing.counting import PARTS, SliceCounts, merge_counts
+from pipeline.slicing.table import SliceTable
 
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""

@@ -12,9 +12,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from heads.statistics import OVERALL, Key
 from heads.statistics.keys import key_text
-from pipeline.report.model import slice_data
-from pipeline.report.table import slice_name
 from pipeline.results import MAX_SLICES
+from pipeline.slicing.names import slice_data, slice_name
 
 ALL_EXAMPLES = "All Examples"
 """The name of the dataset of all rows, where TFDV looks for it."""

@@ -11,7 +11,7 @@ from heads.statistics import Key
 from pipeline.confidence.significance import benjamini_hochberg
 from pipeline.config.model import Config
 from pipeline.results import Results
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 
 
 class Worse(NamedTuple):

@@ -18,7 +18,8 @@ from pipeline.facts import Facts
 from pipeline.plan import BASELINE, CANDIDATE, HeadPlan, Plan
 from pipeline.report.comparison import Worse, worse_slices
 from pipeline.results import MAX_SLICES, Results
-from pipeline.slicing import SliceTable
+from pipeline.slicing.names import report_order, slice_data
+from pipeline.slicing.table import SliceTable
 
 SCHEMA_VERSION = 2
 
@@ -72,16 +73,6 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
         yield from _lines(item, depth + 1)
         separator = ","
     yield f"\n{' ' * depth}{'}' if named else ']'}"
-
-
-def slice_data(key: Key) -> list[dict[str, Any]]:
-    """A key as plain data."""
-    return [{"column": column, "kind": kind, "value": value} for column, kind, value in key]
-
-
-def report_order(table: SliceTable) -> list[Key]:
-    """Overall, then the slices of each entry; a slice that two entries have stands by the first."""
-    return list(dict.fromkeys([OVERALL, *(key for spec in table.specs for key in spec.keys)]))
 
 
 def _head(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from pipeline.slicing.names import slice_name
+
 WIDEST_NAME = 48
 MOST_COLUMNS = 8
 """So many slices, overall among them, stand side by side; report.json has more."""
@@ -148,20 +150,6 @@ def _matrix(head: dict[str, Any]) -> list[str]:
         for name, row in zip(classes, found[0], strict=True)
     ]
     return ["", "examples by label and predicted class", *_aligned(table)]
-
-
-def slice_name(conditions: list[dict[str, Any]]) -> str:
-    """The name of a slice for people: `size=large`.
-
-    >>> slice_name([{"column": "size", "kind": "string", "value": "large"}]), slice_name([])
-    ('size=large', 'overall')
-    """
-    if not conditions:
-        return "overall"
-    return ", ".join(
-        f"{c['column']}=" + (f"({c['kind']})" if c["value"] is None else str(c["value"]))
-        for c in conditions
-    )
 
 
 def _number(metric: dict[str, Any] | None) -> str:

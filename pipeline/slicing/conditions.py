@@ -53,10 +53,10 @@ def other_key(spec: Slice) -> Key:
     return tuple((part.column, OTHER, None) for part in spec.parts)
 
 
-def report_order(key: Key) -> list[tuple[str, bool, float, str]]:
+def key_order(key: Key) -> list[tuple[str, bool, float, str]]:
     """What the slices of a spec are sorted by: kinds by name, numbers and buckets by size.
 
-    >>> order = [report_order((("c", "bucket", text),)) for text in ("[5, 18)", "[18, inf)")]
+    >>> order = [key_order((("c", "bucket", text),)) for text in ("[5, 18)", "[18, inf)")]
     >>> order == sorted(order)
     True
     """

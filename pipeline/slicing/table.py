@@ -12,7 +12,7 @@ from heads.statistics import Key
 from heads.statistics.keys import key_text, parse_key
 from pipeline.config.slices import Slice
 from pipeline.slicing.codes import make_codes
-from pipeline.slicing.conditions import other_key, report_order
+from pipeline.slicing.conditions import key_order, other_key
 from pipeline.slicing.counting import SliceCounts
 
 # More rows than any slice has.
@@ -102,9 +102,7 @@ def _keep(spec: Slice, parts: Sequence[SliceCounts], distinct: int) -> tuple[Spe
         key=lambda item: (-item[1], item[0]),
     )
     kept = ranked[: spec.max_slices]
-    found = sorted(
-        ((parse_key(text), n) for text, n in kept), key=lambda item: report_order(item[0])
-    )
+    found = sorted(((parse_key(text), n) for text, n in kept), key=lambda item: key_order(item[0]))
     keys = tuple(key for key, _ in found)
     examples: tuple[int | None, ...] = tuple(n for _, n in found)
     folded = distinct - len(kept)
@@ -154,7 +152,7 @@ def fixed_table(specs: Sequence[Slice], max_largest: int) -> SliceTable | None:
         ]
         if math.prod(map(len, columns)) > min(spec.max_slices, max_largest):
             return None
-        keys = sorted(product(*columns), key=report_order)
+        keys = sorted(product(*columns), key=key_order)
         found.append(SpecSlices(tuple(keys), (None,) * len(keys)))
     largest = frozenset(key for spec in found for key in spec.keys)
     return SliceTable(tuple(found), largest) if len(largest) <= max_largest else None

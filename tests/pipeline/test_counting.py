@@ -23,7 +23,7 @@ from pipeline.plan import Plan
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
 from pipeline.report.model import report_bytes
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import PLAIN, law, plan_of, rows_of, slices_of, write
 
 SLICES = """

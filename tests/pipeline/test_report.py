@@ -18,7 +18,8 @@ from pipeline.plan import Plan
 from pipeline.report import model
 from pipeline.report.model import SCHEMA_VERSION, build_report, report_bytes
 from pipeline.results import Results
-from pipeline.slicing import SliceTable, SpecSlices, report_order
+from pipeline.slicing.conditions import key_order
+from pipeline.slicing.table import SliceTable, SpecSlices
 from tests.pipeline.tables import law, plan_of
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
@@ -130,12 +131,10 @@ keys = st.one_of(
 @given(st.lists(keys, unique=True, max_size=8), st.randoms(use_true_random=False))
 def test_results_in_any_order_and_any_pieces_give_one_report(found: list[Key], rng: Any) -> None:
     plan = plan_of(PLAIN + "\nslices: [{column: b}]")
-    table = SliceTable(
-        (spec_of(*((key, 2) for key in sorted(found, key=report_order))),), frozenset()
-    )
+    table = SliceTable((spec_of(*((key, 2) for key in sorted(found, key=key_order))),), frozenset())
     results = slices_of(table)
     report = report_of(plan, table, results, 2 * len(found))
-    assert order(report) == [OVERALL, *sorted(found, key=report_order)]
+    assert order(report) == [OVERALL, *sorted(found, key=key_order)]
     together = results_of(
         [each.keys[0] for each in results],
         [each.examples[0] for each in results],

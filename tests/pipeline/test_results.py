@@ -15,7 +15,7 @@ from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
 from pipeline.plan import StateKey, split
 from pipeline.results import compute, histogram_shifts, level
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
 
 BINARY = "slices: [c]\nheads: {h: {type: binary, logits: s, label: y, weight: w}}"

@@ -49,7 +49,7 @@ from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, WorkItem, list_local, make_shard
 from pipeline.readers.storage import open_local
-from pipeline.slicing import SliceTable
+from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import law, plan_of, write
 
 CONFIG = """

@@ -19,7 +19,9 @@ from heads.statistics.keys import key_text
 from pipeline.config.load import parse_config
 from pipeline.config.slices import Slice
 from pipeline.readers.rows import Rows
-from pipeline.slicing import SliceCounter, SliceCounts, Slicer, SliceTable, decide, merge_counts
+from pipeline.slicing.counting import SliceCounter, SliceCounts, merge_counts
+from pipeline.slicing.slicer import Slicer
+from pipeline.slicing.table import SliceTable, decide
 from tests.pipeline.arrow_columns import lists_of
 
 HEADS = "heads: {h: {type: binary, logits: s, label: y}}\n"

@@ -11,17 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads.statistics.keys import key_text
-from pipeline.slicing import (
-    SliceCounter,
-    Slicer,
-    decide,
-    entries,
-    fixed_table,
-    grouping,
-    numbering,
-    report_order,
-    resolving,
-)
+from pipeline.slicing import entries, grouping, numbering, resolving
+from pipeline.slicing.conditions import key_order
+from pipeline.slicing.counting import SliceCounter
+from pipeline.slicing.slicer import Slicer
+from pipeline.slicing.table import decide, fixed_table
 from tests.pipeline.slicing.by_row import (
     MANY,
     count,
@@ -87,7 +81,7 @@ def test_the_largest_slices_are_kept(table: Any, max_largest: int) -> None:
     rows: Counter[Any] = Counter()
     for spec, slices, counter in zip(specs, found.specs, counters, strict=True):
         own = kept(spec, counter)
-        keys = sorted(own, key=report_order)
+        keys = sorted(own, key=key_order)
         folded = len(counter) - len(own)
         assert slices.folded == folded
         assert list(slices.keys) == keys + [other_of(spec)] * (folded > 0)
@@ -147,7 +141,7 @@ def test_a_fixed_table_has_the_slices_of_every_row(table: Any) -> None:
     assert found_slices(Slicer(specs, fixed), files) == expected_slices(specs, files)
     for slices, counter in zip(fixed.specs, counted(specs, files), strict=True):
         assert set(slices.keys) >= counter.keys()
-        assert list(slices.keys) == sorted(slices.keys, key=report_order)
+        assert list(slices.keys) == sorted(slices.keys, key=key_order)
     assert fixed.largest == {key for slices in fixed.specs for key in slices.keys}
 
 

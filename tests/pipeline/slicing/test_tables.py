@@ -11,15 +11,10 @@ import pytest
 
 from heads.statistics import OVERALL
 from pipeline.errors.faults import ColumnError
-from pipeline.slicing import (
-    SliceCounts,
-    Slicer,
-    SliceTable,
-    decide,
-    fixed_table,
-    grouping,
-    merge_counts,
-)
+from pipeline.slicing import grouping
+from pipeline.slicing.counting import SliceCounts, merge_counts
+from pipeline.slicing.slicer import Slicer
+from pipeline.slicing.table import SliceTable, decide, fixed_table
 from tests.pipeline.slicing.by_row import (
     count,
     expected_slices,

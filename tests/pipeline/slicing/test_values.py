@@ -15,7 +15,11 @@ from heads.statistics.keys import parse_key
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
 from pipeline.readers.rows import Rows
-from pipeline.slicing import SliceCounter, Slicer, check_slice_type, fixed_table, report_order
+from pipeline.slicing.codes import check_slice_type
+from pipeline.slicing.conditions import key_order
+from pipeline.slicing.counting import SliceCounter
+from pipeline.slicing.slicer import Slicer
+from pipeline.slicing.table import fixed_table
 from tests.pipeline.slicing.by_row import VALUES, count, rows_of, specs_of, table_of
 
 
@@ -231,4 +235,4 @@ def test_slices_are_in_the_order_of_numbers_and_buckets() -> None:
         *(("c", "string", text) for text in ("10", "9")),
     ]
     backwards = keys[::-1]
-    assert sorted(backwards, key=lambda one: report_order((one,))) == keys
+    assert sorted(backwards, key=lambda one: key_order((one,))) == keys

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.load import parse_config
 from pipeline.config.model import Where
-from pipeline.where import keep_mask
+from pipeline.extract.filter import keep_mask
 from tests.pipeline.tables import law, rows_of
 
 TEXTS = [

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.heads import HeadConfig
-from pipeline.extract import element_lengths, extract, first_faults
+from pipeline.extract.head_inputs import element_lengths, extract, first_faults
 from pipeline.readers.rows import Rows
 from tests.pipeline.arrow_columns import NUMBERS, TEXTS, lists_of, matrix, numbers, scalars
 from tests.pipeline.tables import head_of, law, rows_of

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline import folds
 from pipeline.errors.faults import ColumnError
-from pipeline.folds import folds_by_key, folds_by_row, mix, row_hashes
+from pipeline.extract import folds
+from pipeline.extract.folds import folds_by_key, folds_by_row, mix, row_hashes
 
 law = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 

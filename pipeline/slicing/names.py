@@ -1,0 +1,32 @@
+"""Slices as data and as people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heads.statistics import OVERALL, Key
+from pipeline.slicing.table import SliceTable
+
+
+def slice_data(key: Key) -> list[dict[str, Any]]:
+    """A key as plain data."""
+    return [{"column": column, "kind": kind, "value": value} for column, kind, value in key]
+
+
+def report_order(table: SliceTable) -> list[Key]:
+    """Overall, then the slices of each entry; a slice that two entries have stands by the first."""
+    return list(dict.fromkeys([OVERALL, *(key for spec in table.specs for key in spec.keys)]))
+
+
+def slice_name(conditions: list[dict[str, Any]]) -> str:
+    """The name of a slice for people: `size=large`.
+
+    >>> slice_name([{"column": "size", "kind": "string", "value": "large"}]), slice_name([])
+    ('size=large', 'overall')
+    """
+    if not conditions:
+        return "overall"
+    return ", ".join(
+        f"{c['column']}=" + (f"({c['kind']})" if c["value"] is None else str(c["value"]))
+        for c in conditions
+    )
