@@ -17,12 +17,12 @@ from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import folds_by_key
 from pipeline.extract.head_inputs import type_problems
 from pipeline.plan import Plan
-from pipeline.readers.footers import (
-    Alike,
-    Footers,
+from pipeline.readers.input_summary import (
+    InputSummary,
+    SchemaGroup,
     count_of,
     named_in,
-    read_footers,
+    summarize_inputs,
     type_differences,
 )
 from pipeline.readers.listing import check_listing
@@ -38,7 +38,7 @@ _SOME = 200
 
 
 @dataclass(frozen=True)
-class Verdict:
+class InputVerdict:
     """What is to be said of all shards before a row is read.
 
     Attributes:
@@ -75,8 +75,8 @@ def find_shards(
             other columns than the rest.
     """
     listing = list_files(plan, inputs, source, list_shards, open_file)
-    footers = read_footers(listing.shards, names_looked_for(plan), open_file, plan.reading)
-    notes = check_footers(plan, footers, source, open_file)
+    summary = summarize_inputs(listing.shards, names_looked_for(plan), open_file, plan.reading)
+    notes = check_inputs(plan, summary, source, open_file)
     return Listing(listing.shards, (*listing.notes, *notes))
 
 
@@ -128,31 +128,33 @@ def check_some(plan: Plan, shards: Sequence[Shard], source: str, open_file: Open
     spread = range(0, len(shards), -(-len(shards) // _SOME))
     # What a manifest lists is looked at when all are.
     some = [replace(shards[place], rows=None, crc32c=None) for place in spread]
-    footers = read_footers(some, names_looked_for(plan), open_file, plan.reading)
-    check_footers(plan, footers, source, open_file)
+    summary = summarize_inputs(some, names_looked_for(plan), open_file, plan.reading)
+    check_inputs(plan, summary, source, open_file)
 
 
-def judge(plan: Plan, footers: Footers, source: str, open_file: OpenFile) -> Verdict:
-    """What `check_footers` says, as data."""
+def validate_inputs(
+    plan: Plan, summary: InputSummary, source: str, open_file: OpenFile
+) -> InputVerdict:
+    """What `check_inputs` says, as data."""
     try:
-        return Verdict(notes=tuple(check_footers(plan, footers, source, open_file)))
+        return InputVerdict(notes=tuple(check_inputs(plan, summary, source, open_file)))
     except ConfigError as error:
-        return Verdict(tuple(map(str, error.problems)))
+        return InputVerdict(tuple(map(str, error.problems)))
     except BadData as error:
-        return Verdict(tuple(error.problems))
+        return InputVerdict(tuple(error.problems))
 
 
 def names_looked_for(plan: Plan) -> list[str]:
     """The columns whose types are looked at: those that are read, and those of the schema."""
     names = list(plan.columns)
     if plan.schema is not None:
-        from pipeline.metadata.schema import features_of
+        from pipeline.validation.schema import features_of
 
         names += [feature.name for feature in features_of(plan.schema, plan.config.environment)]
     return list(dict.fromkeys(names))
 
 
-def check_footers(plan: Plan, footers: Footers, source: str, open_file: OpenFile) -> list[str]:
+def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: OpenFile) -> list[str]:
     """Checks that shards have the columns of a configuration, of types that agree.
 
     A TFRecord file whose first records lack a column that may be missing in any row passes, if
@@ -160,7 +162,7 @@ def check_footers(plan: Plan, footers: Footers, source: str, open_file: OpenFile
 
     Args:
         plan: what is evaluated.
-        footers: what is known of the shards.
+        summary: what is known of the shards.
         source: the name of the configuration file, for messages.
         open_file: opens a shard.
 
@@ -172,11 +174,11 @@ def check_footers(plan: Plan, footers: Footers, source: str, open_file: OpenFile
         BadData: if some do, if types differ among shards, or they are not what a manifest or the
             schema says.
     """
-    groups = footers.groups
+    groups = summary.groups
     missing = _missing_everywhere(plan, groups, source, open_file) if groups else {}
     lines, notes = _missing_somewhere(plan, groups, missing)
     everywhere = list(missing.values())
-    wrong: dict[tuple[Place, str], list[Alike]] = {}
+    wrong: dict[tuple[Place, str], list[SchemaGroup]] = {}
     right = []
     for group in groups:
         faults = _wrong_types(plan, _as_read(plan, group))
@@ -192,7 +194,7 @@ def check_footers(plan: Plan, footers: Footers, source: str, open_file: OpenFile
             lines.append(f"{head}: {named_in(own)}")
     for name in plan.columns:
         lines += type_differences(name, right)
-    lines = [*_listed_otherwise(footers), *first_lines(lines)]
+    lines = [*_listed_otherwise(summary), *first_lines(lines)]
     if everywhere:
         raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
     lines += first_lines(_against_schema(plan, groups))
@@ -201,18 +203,18 @@ def check_footers(plan: Plan, footers: Footers, source: str, open_file: OpenFile
     return notes
 
 
-def _listed_otherwise(footers: Footers) -> list[str]:
-    more = footers.differences - len(footers.differing)
-    return [*footers.differing, *([f"... and {more:,} more"] if more else [])]
+def _listed_otherwise(summary: InputSummary) -> list[str]:
+    more = summary.differences - len(summary.differing)
+    return [*summary.differing, *([f"... and {more:,} more"] if more else [])]
 
 
-def _against_schema(plan: Plan, groups: Sequence[Alike]) -> list[str]:
+def _against_schema(plan: Plan, groups: Sequence[SchemaGroup]) -> list[str]:
     """Where shards do not have the columns of the schema, of its types."""
     if plan.schema is None:
         return []
-    from pipeline.metadata.schema import schema_problems
+    from pipeline.validation.schema import schema_problems
 
-    differing: dict[str, list[Alike]] = {}
+    differing: dict[str, list[SchemaGroup]] = {}
     for group in groups:
         for problem in schema_problems(plan.schema, plan.config.environment, group.types):
             differing.setdefault(problem, []).append(group)
@@ -243,7 +245,7 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
 
 
 def _missing_everywhere(
-    plan: Plan, groups: Sequence[Alike], source: str, open_file: OpenFile
+    plan: Plan, groups: Sequence[SchemaGroup], source: str, open_file: OpenFile
 ) -> dict[str, Problem]:
     """The columns that no shard has, by name; what the first one has may be what was meant."""
     names = set(plan.columns).difference(*(group.types for group in groups))
@@ -263,7 +265,7 @@ def _missing_everywhere(
 
 
 def _missing_somewhere(
-    plan: Plan, groups: Sequence[Alike], everywhere: Mapping[str, Problem]
+    plan: Plan, groups: Sequence[SchemaGroup], everywhere: Mapping[str, Problem]
 ) -> tuple[list[str], list[str]]:
     """The columns that some shards do not have: lines where that is a fault, and notes."""
     lines, notes, needed = [], [], _needed(plan)
@@ -299,7 +301,7 @@ def _needed(plan: Plan) -> set[str]:
     return needed
 
 
-def _as_read(plan: Plan, group: Alike) -> dict[str, pa.DataType]:
+def _as_read(plan: Plan, group: SchemaGroup) -> dict[str, pa.DataType]:
     """The types of shards, with lists of nothing for what TFRecord files do not have, or nobody."""
     nothing = pa.list_(pa.null())
     types = {name: group.types.get(name, nothing) for name in plan.columns}

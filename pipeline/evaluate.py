@@ -16,16 +16,15 @@ import pyarrow as pa
 from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from heads.statistics.measure import make_accumulator
-from pipeline.check import check_footers, check_types, list_files, names_looked_for
+from pipeline.check import check_inputs, check_types, list_files, names_looked_for
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.errors.faults import BadData, ColumnError, DataFault
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_hashes
 from pipeline.extract.head_inputs import Fault, element_lengths, extract, first_faults
-from pipeline.facts import FIRST, BadRow, Facts, Losses, examine
 from pipeline.measure import Measurement, measured_models, score_rows
 from pipeline.plan import HeadPlan, Plan, StateKey, split
-from pipeline.readers.footers import Footers, merge_footers, records_looked_at
+from pipeline.readers.input_summary import InputSummary, merge_summaries, records_looked_at
 from pipeline.readers.read import read_rows
 from pipeline.readers.rows import Rows, shown
 from pipeline.readers.shards import WorkItem, list_local
@@ -36,6 +35,8 @@ from pipeline.report.model import build_report
 from pipeline.results import Results, compute, histogram_shifts, level
 from pipeline.slicing.slicer import Pass, Slicer
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.examine import examine
+from pipeline.validation.findings import FIRST, BadRow, Findings, Losses
 
 Ints = npt.NDArray[np.int64]
 Part = TypeVar("Part")
@@ -66,23 +67,23 @@ class Evaluator:
         self._running: dict[tuple[str, int], Accumulator] = {}
         self._passes: list[Pass] = []
 
-    def add_item(self, item: WorkItem, sink: Sink | None = None) -> Facts:
-        """Adds the rows of a work item; what is wrong with it is in the facts."""
-        facts = Facts()
+    def add_item(self, item: WorkItem, sink: Sink | None = None) -> Findings:
+        """Adds the rows of a work item; what is wrong with it is in the findings."""
+        findings = Findings()
         lost: list[Lost] = []
         plan = self._plan
         try:
             for rows in read_rows(
                 item, plan.columns, BATCH_ROWS, self._open_file, plan.reading, lost.append
             ):
-                facts += self.add(rows, sink)
+                findings += self.add(rows, sink)
         except DataFault as fault:
-            facts += Facts(failures={item.shard.path: str(fault)})
+            findings += Findings(failures={item.shard.path: str(fault)})
         for each in lost:
-            facts += Facts(lost={each.path: Losses.of(each)})
-        return facts
+            findings += Findings(lost={each.path: Losses.of(each)})
+        return findings
 
-    def add(self, rows: Rows, sink: Sink | None = None) -> Facts:
+    def add(self, rows: Rows, sink: Sink | None = None) -> Findings:
         """Adds some rows.
 
         Args:
@@ -95,16 +96,16 @@ class Evaluator:
         read = len(rows)
         try:
             rows = rows.where(keep_mask(self._plan.config.where, rows))
-            facts = Facts(rows=read, kept=len(rows))
+            findings = Findings(rows=read, kept=len(rows))
             hashes = row_hashes(rows.path, rows.numbers) if self._plan.folds > 1 else None
             fold = None if hashes is None else self._fold(rows, hashes)
             self._passes = self._slicer.segments(rows)
             faults = self._schema_faults(rows)
             for head in self._plan.heads.values():
-                facts += self._add_head(head, rows, faults, fold, hashes, sink)
+                findings += self._add_head(head, rows, faults, fold, hashes, sink)
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
-        return facts
+        return findings
 
     def states(self) -> dict[StateKey, State]:
         """The states of all rows added, by head, statistic and partition."""
@@ -156,16 +157,16 @@ class Evaluator:
         fold: Ints | None,
         hashes: Hashes | None,
         sink: Sink | None,
-    ) -> Facts:
+    ) -> Findings:
         columns = extract(head.config, rows)
-        facts = Facts(lengths=element_lengths(head.config, rows))
+        findings = Findings(lengths=element_lengths(head.config, rows))
         good: Ints | None = None
         if every := [*columns.faults, *faults]:
             bad, each = first_faults(every, len(rows))
             for reason, mask in each:
                 places = np.flatnonzero(mask)
                 first = [self._bad_row(head, rows, int(at), reason) for at in places[:FIRST]]
-                facts += Facts(bad={(head.name, reason): len(places)}, examples=tuple(first))
+                findings += Findings(bad={(head.name, reason): len(places)}, examples=tuple(first))
             columns, rows = columns.without(bad), rows.where(~bad)
             good = np.flatnonzero(~bad)
             fold = None if fold is None else fold[good]
@@ -185,7 +186,7 @@ class Evaluator:
                     self._running[key].add(*found)
         if sink is not None:
             sink(head, rows, scored)
-        return facts
+        return findings
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,13 +197,13 @@ class Evaluation:
         report: the report, as written to report.json.
         results: all results, of slices that the report leaves out too.
         states: the merged states.
-        facts: what was found in each file, by path.
+        findings: what was found in each file, by path.
     """
 
     report: dict[str, Any]
     results: list[Results]
     states: dict[StateKey, State]
-    facts: dict[str, Facts]
+    findings: dict[str, Findings]
 
 
 def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
@@ -227,33 +228,33 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     listing = list_files(plan, patterns, "plan", list_local, open_local)
     names, records = names_looked_for(plan), records_looked_at(listing)
     items: list[WorkItem] = []
-    facts: dict[str, Facts] = {}
-    footers: list[Footers] = []
+    findings: dict[str, Findings] = {}
+    summaries: list[InputSummary] = []
     for shard in listing:
-        own, facts[shard.path], known = examine(shard, names, open_local, plan.reading, records)
+        own, findings[shard.path], known = examine(shard, names, open_local, plan.reading, records)
         items += own
-        footers.append(known)
-    check_footers(plan, merge_footers(footers), "plan", open_local)
-    return evaluate_items(items, plan, facts)
+        summaries.append(known)
+    check_inputs(plan, merge_summaries(summaries), "plan", open_local)
+    return evaluate_items(items, plan, findings)
 
 
 def evaluate_items(
-    items: Sequence[WorkItem], plan: Plan, facts: Mapping[str, Facts] | None = None
+    items: Sequence[WorkItem], plan: Plan, findings: Mapping[str, Findings] | None = None
 ) -> Evaluation:
     """Evaluates work items of files of this machine, in the order given; raises `BadData`.
 
     Args:
         items: what to evaluate.
         plan: how.
-        facts: what is known of the files already, by path.
+        findings: what is known of the files already, by path.
     """
     counting = CountingPass(plan, open_local)
     table = _slices(plan, counting, items, counting.add_item)
     evaluator = Evaluator(plan, table, open_local)
-    known = dict(facts or {})
+    known = dict(findings or {})
     for item in items:
         path = item.shard.path
-        known[path] = known.get(path, Facts()) + evaluator.add_item(item)
+        known[path] = known.get(path, Findings()) + evaluator.add_item(item)
     return _finish(plan, evaluator, known)
 
 
@@ -271,9 +272,9 @@ def _slices(
     return table
 
 
-def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evaluation:
-    total = Facts.total(facts.values())
-    problems = row_problems([Files.of(facts)]) + total.problems(plan.tolerance)
+def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> Evaluation:
+    total = Findings.total(findings.values())
+    problems = row_problems([Files.of(findings)]) + total.problems(plan.tolerance)
     if problems:
         raise BadData(problems)
     merged = evaluator.states()
@@ -284,7 +285,7 @@ def _finish(plan: Plan, evaluator: Evaluator, facts: dict[str, Facts]) -> Evalua
         pieces.setdefault((key.head, key.partition), {})[key.statistic] = state
     table = evaluator.table
     results = [compute(plan, table, head, own) for (head, _), own in pieces.items()]
-    return Evaluation(build_report(plan, table, results, total), results, states, facts)
+    return Evaluation(build_report(plan, table, results, total), results, states, findings)
 
 
 def _batches(table: pa.Table) -> Iterator[Rows]:
@@ -294,11 +295,11 @@ def _batches(table: pa.Table) -> Iterator[Rows]:
         row += len(batch)
 
 
-def _add_table(evaluator: Evaluator, batches: Sequence[Rows]) -> Facts:
-    facts = Facts()
+def _add_table(evaluator: Evaluator, batches: Sequence[Rows]) -> Findings:
+    findings = Findings()
     for rows in batches:
         try:
-            facts += evaluator.add(rows)
+            findings += evaluator.add(rows)
         except DataFault as fault:
             raise BadData([str(fault)]) from fault
-    return facts
+    return findings

@@ -17,15 +17,15 @@ from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
-from pipeline.facts import Tolerance
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.readers.tfrecord.options import ReadOptions
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.findings import Tolerance
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    from pipeline.metadata.checks import RowCheck
+    from pipeline.validation.row_checks import RowCheck
 
 # States are cut into pieces of at most so many bytes, but for a slice that has more. Bundles have
 # a state of the same piece each, and some runners hand those to a worker as one element.
@@ -224,7 +224,7 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
         raise ConfigError(problems)
     if config.schema_file is None:
         return Plan(config, heads)
-    from pipeline.metadata.checks import row_checks
+    from pipeline.validation.row_checks import row_checks
 
     schema = _load_schema(config.schema_file, config.environment, source, open_file)
     checks = row_checks(schema, config.environment, config.columns())
@@ -234,7 +234,7 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
 def _load_schema(
     path: str, environment: str | None, source: str, open_file: OpenFile
 ) -> schema_pb2.Schema:
-    from pipeline.metadata.schema import parse_schema, schema_problems
+    from pipeline.validation.schema import parse_schema, schema_problems
 
     try:
         with open_file(path) as file:

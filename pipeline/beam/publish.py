@@ -18,14 +18,14 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.beam.files import delete_files, exists, write_file
 from pipeline.beam.transforms import Evaluated, Piece
 from pipeline.beam.work import Work, load
-from pipeline.check import Verdict
-from pipeline.facts import Facts, Tolerance
+from pipeline.check import InputVerdict
 from pipeline.plan import Plan, StateKey
 from pipeline.report.data_report import Files, data_bytes, row_problems
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes
 from pipeline.slicing.table import SliceTable
 from pipeline.states import zip_states
+from pipeline.validation.findings import Findings, Tolerance
 
 REPORT = "report.json"
 METRICS = "metrics.parquet"
@@ -59,7 +59,7 @@ class Publish(beam.PTransform):
     def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
         work = Work(self._output)
         pieces = evaluated.pieces | "KeepPieces" >> beam.Map(_keep_piece, work)
-        files = evaluated.facts | "KeepFiles" >> beam.Map(_keep_files, work)
+        files = evaluated.findings | "KeepFiles" >> beam.Map(_keep_files, work)
         return (
             evaluated.slices.pipeline
             | "Once" >> beam.Create([self._output])
@@ -80,7 +80,7 @@ def _keep_piece(piece: Piece, work: Work) -> str:
     return work.keep(f"{piece.head}-{piece.partition}.piece", piece)
 
 
-def _keep_files(part: tuple[int, dict[str, Facts]], work: Work) -> str:
+def _keep_files(part: tuple[int, dict[str, Findings]], work: Work) -> str:
     return work.keep(f"{part[0]}.files", Files.of(part[1]))
 
 
@@ -91,12 +91,12 @@ def _publish(
     pieces: list[str],
     files: list[str],
     table: SliceTable,
-    verdict: Verdict,
+    verdict: InputVerdict,
 ) -> bool:
     from pipeline.metadata.statistics import statistics_bytes
 
     parts: list[Files] = list(load(files))
-    total = Facts.total(part.total for part in parts)
+    total = Findings.total(part.total for part in parts)
     # Where no row was measured, it is no wonder that there are none.
     missing = list(table.problems) or row_problems(parts)
     of_run = [] if table.problems else total.run_problems()
@@ -126,7 +126,7 @@ def _publish(
 
 def publish_problems(output: str, problems: Sequence[str]) -> None:
     """Writes the data report of a run that ends before a row is read."""
-    nothing = Facts()
+    nothing = Findings()
     files = {
         DATA: data_bytes([], nothing, problems, ()),
         ANOMALIES: _anomalies(nothing, Tolerance(), problems),
@@ -146,8 +146,8 @@ def _replace(output: str, files: Mapping[str, bytes]) -> None:
         write_file(FileSystems.join(output, name), content)
 
 
-def _anomalies(total: Facts, tolerance: Tolerance, problems: Sequence[str]) -> bytes:
-    """What was wrong; of files and rows the facts tell, of the run as a whole the problems."""
+def _anomalies(total: Findings, tolerance: Tolerance, problems: Sequence[str]) -> bytes:
+    """What was wrong; of files and rows the findings tell, of the run as a whole the problems."""
     from pipeline.metadata.anomalies import anomalies_text, column_anomalies
 
     failing = total.failing(tolerance)

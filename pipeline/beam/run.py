@@ -48,7 +48,7 @@ from pipeline.check import check_some, list_files
 from pipeline.errors.faults import BadData, StorageError
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.plan import Plan
-from pipeline.readers.footers import records_looked_at
+from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing
 

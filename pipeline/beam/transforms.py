@@ -16,12 +16,11 @@ from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
-from pipeline.check import Verdict, judge, names_looked_for
+from pipeline.check import InputVerdict, names_looked_for, validate_inputs
 from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluate import Evaluator
-from pipeline.facts import Facts, examine, facts_by_path
 from pipeline.plan import Plan, StateKey
-from pipeline.readers.footers import Footers, merge_footers
+from pipeline.readers.input_summary import InputSummary, merge_summaries
 from pipeline.readers.parquet import ITEM_BYTES
 from pipeline.readers.read import RECORDS
 from pipeline.readers.shard_list import parse_shards
@@ -30,6 +29,8 @@ from pipeline.readers.threads import in_threads
 from pipeline.results import Results, compute, level
 from pipeline.slicing.counting import PARTS, SliceCounts, merge_counts
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.examine import examine
+from pipeline.validation.findings import Findings, findings_by_path
 
 Key = tuple[str, int, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
@@ -44,13 +45,13 @@ however many items there are, for a bundle has a group at least."""
 # Parquet files hold some times their own size.
 _UNPACKED = 4
 
-FACT_PARTS = 256
-"""In so many parts facts of files are, lest one grow too large."""
+FINDING_PARTS = 256
+"""In so many parts findings of files are, lest one grow too large."""
 
-# Roughly: of one distinct value that is counted, and of a part of the facts of a million files.
+# Roughly: of one distinct value that is counted, and of a part of the findings of a million files.
 _COUNT_BYTES, _FACT_BYTES = 64, 2 << 20
 
-FACTS, FOOTERS, STATES = "facts", "footers", "states"
+FINDINGS, SUMMARIES, STATES = "findings", "summaries", "states"
 
 _THREADS = 16
 
@@ -77,13 +78,13 @@ class PlanItems(beam.DoFn):
         )
         known = []
         # Looking at a file is waiting for it, most of all in an object store.
-        for shard, (items, facts, footers) in zip(
+        for shard, (items, findings, summaries) in zip(
             shards, in_threads(look, shards, min(_THREADS, len(shards))), strict=True
         ):
             yield from items
-            yield TaggedOutput(FACTS, (shard.path, facts))
-            known.append(footers)
-        yield TaggedOutput(FOOTERS, merge_footers(known))
+            yield TaggedOutput(FINDINGS, (shard.path, findings))
+            known.append(summaries)
+        yield TaggedOutput(SUMMARIES, merge_summaries(known))
 
 
 @beam.typehints.with_output_types(Group)
@@ -121,7 +122,7 @@ class CountSlices(beam.DoFn):
     def start_bundle(self) -> None:
         self._counting = CountingPass(self._plan, open_file)
 
-    def process(self, group: Group, verdict: Verdict) -> None:
+    def process(self, group: Group, verdict: InputVerdict) -> None:
         if not verdict.problems:
             for item in group:
                 self._counting.add_item(item)
@@ -132,7 +133,7 @@ class CountSlices(beam.DoFn):
 
 
 @beam.typehints.with_output_types(
-    tuple[Key, bytes], states=tuple[Key, bytes], facts=tuple[str, Facts]
+    tuple[Key, bytes], states=tuple[Key, bytes], findings=tuple[str, Findings]
 )
 class Measure(beam.DoFn):
     """Adds the rows of work items to states in place, and emits them encoded when a bundle ends."""
@@ -151,11 +152,11 @@ class Measure(beam.DoFn):
             self._evaluator = Evaluator(self._plan, table, open_file)
         for item in group:
             if self._example_losses is None:
-                facts = self._evaluator.add_item(item)
+                findings = self._evaluator.add_item(item)
             else:
                 with LossWriter(self._example_losses, item) as writer:
-                    facts = self._evaluator.add_item(item, writer.write)
-            yield TaggedOutput(FACTS, (item.shard.path, facts))
+                    findings = self._evaluator.add_item(item, writer.write)
+            yield TaggedOutput(FINDINGS, (item.shard.path, findings))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._evaluator is not None:
@@ -182,7 +183,7 @@ class Slices(beam.PTransform):
         self._bundles = bundles
 
     def expand(
-        self, parts: tuple[beam.PCollection[Group], beam.PCollection[Verdict]]
+        self, parts: tuple[beam.PCollection[Group], beam.PCollection[InputVerdict]]
     ) -> beam.PCollection[SliceTable]:
         plan = self._plan
         groups, verdict = parts
@@ -219,15 +220,15 @@ class Evaluated(NamedTuple):
 
     Attributes:
         pieces: the results of the report and the merged states, by head and partition.
-        facts: what was found in each file, by path, in several parts.
+        findings: what was found in each file, by path, in several parts.
         slices: the one table of slices; its problems say why no row was measured.
         verdict: the one verdict on all files.
     """
 
     pieces: beam.PCollection[Piece]
-    facts: beam.PCollection[tuple[int, dict[str, Facts]]]
+    findings: beam.PCollection[tuple[int, dict[str, Findings]]]
     slices: beam.PCollection[SliceTable]
-    verdict: beam.PCollection[Verdict]
+    verdict: beam.PCollection[InputVerdict]
 
 
 class Evaluate(beam.PTransform):
@@ -265,15 +266,15 @@ class Evaluate(beam.PTransform):
         plan = self._plan
         planned = lines | "PlanWorkItems" >> beam.ParDo(
             PlanItems(plan, self._records)
-        ).with_outputs(FACTS, FOOTERS, main="items")
-        footers = (
-            planned[FOOTERS]
-            | "AllFooters" >> beam.CombineGlobally(merge_footers).without_defaults()
+        ).with_outputs(FINDINGS, SUMMARIES, main="items")
+        summaries = (
+            planned[SUMMARIES]
+            | "AllFooters" >> beam.CombineGlobally(merge_summaries).without_defaults()
         )
         verdict = (
             lines.pipeline
             | "Source" >> beam.Create([self._source])
-            | "Judge" >> beam.Map(_judge, plan, AsIter(footers))
+            | "Judge" >> beam.Map(_validate_inputs, plan, AsIter(summaries))
         )
         groups = (
             planned["items"]
@@ -285,7 +286,7 @@ class Evaluate(beam.PTransform):
         table = AsSingleton(slices)
         measured = groups | "Measure" >> beam.ParDo(
             Measure(plan, self._example_losses), table
-        ).with_outputs(FACTS, main=STATES)
+        ).with_outputs(FINDINGS, main=STATES)
         merged = measured[STATES] | "MergeStates" >> MergeInTree(
             MergeStates(), tree_widths(self._bundles, plan.piece_bytes)
         )
@@ -300,13 +301,14 @@ class Evaluate(beam.PTransform):
             | "Pieces" >> beam.GroupByKey()
             | "ComputeMetrics" >> beam.Map(_compute, plan, table)
         )
-        facts = (
-            (planned[FACTS], measured[FACTS])
+        findings = (
+            (planned[FINDINGS], measured[FINDINGS])
             | "AllFacts" >> beam.Flatten()
-            | "InParts" >> beam.Map(_in_part).with_output_types(tuple[int, dict[str, Facts]])
-            | "FactsOfFiles" >> MergeInTree(facts_by_path, tree_widths(self._bundles, _FACT_BYTES))
+            | "InParts" >> beam.Map(_in_part).with_output_types(tuple[int, dict[str, Findings]])
+            | "FactsOfFiles"
+            >> MergeInTree(findings_by_path, tree_widths(self._bundles, _FACT_BYTES))
         )
-        return Evaluated(pieces, facts, slices, verdict)
+        return Evaluated(pieces, findings, slices, verdict)
 
 
 def items_together(shards: Iterable[Shard]) -> int:
@@ -324,13 +326,13 @@ def items_together(shards: Iterable[Shard]) -> int:
     return -(-items // GROUPS) or 1
 
 
-def _judge(source: str, plan: Plan, footers: Iterable[Footers]) -> Verdict:
-    return judge(plan, merge_footers(footers), source, open_file)
+def _validate_inputs(source: str, plan: Plan, summaries: Iterable[InputSummary]) -> InputVerdict:
+    return validate_inputs(plan, merge_summaries(summaries), source, open_file)
 
 
-def _in_part(element: tuple[str, Facts]) -> tuple[int, dict[str, Facts]]:
+def _in_part(element: tuple[str, Findings]) -> tuple[int, dict[str, Findings]]:
     number = zlib.crc32(element[0].encode())
-    return number % FACT_PARTS, dict([element])
+    return number % FINDING_PARTS, dict([element])
 
 
 def _keep(
@@ -344,12 +346,12 @@ def _add_counts(counts: Iterable[SliceCounts], plan: Plan) -> SliceCounts:
     return merge_counts(counts, plan.config.max_distinct)
 
 
-def _unless_problems(verdict: Verdict, table: SliceTable) -> SliceTable:
+def _unless_problems(verdict: InputVerdict, table: SliceTable) -> SliceTable:
     return SliceTable((), frozenset(), verdict.problems) if verdict.problems else table
 
 
 def _decide(
-    verdict: Verdict, plan: Plan, counts: list[tuple[tuple[int, int], SliceCounts]]
+    verdict: InputVerdict, plan: Plan, counts: list[tuple[tuple[int, int], SliceCounts]]
 ) -> SliceTable:
     table = SliceTable((), frozenset()) if verdict.problems else decide_slices(plan, dict(counts))
     return _unless_problems(verdict, table)

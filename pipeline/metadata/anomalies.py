@@ -10,8 +10,8 @@ from typing import Literal
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.facts import FIRST, REASONS, Facts
-from pipeline.metadata.reasons import SCHEMA_REASONS
+from pipeline.validation.findings import FIRST, Findings
+from pipeline.validation.reasons import REASONS, SCHEMA_REASONS
 
 Severity = Literal["WARNING", "ERROR"]
 
@@ -66,22 +66,22 @@ class ColumnAnomaly:
         return f"'{self.column}' {_TEXTS.get(self.reason, self.reason)}"
 
 
-def column_anomalies(facts: Facts, severity: Severity) -> list[ColumnAnomaly]:
+def column_anomalies(findings: Findings, severity: Severity) -> list[ColumnAnomaly]:
     """The bad rows of a run, by column, reason and head.
 
     Args:
-        facts: of the whole run.
+        findings: of the whole run.
         severity: `WARNING` where so many bad rows are allowed, else `ERROR`.
     """
     found = []
-    for (head, code), rows in sorted(facts.bad.items()):
+    for (head, code), rows in sorted(findings.bad.items()):
         reason, _, column = code.partition(":")
         first = tuple(
             f"{row.path}: row {row.row}"
-            for row in facts.examples
+            for row in findings.examples
             if row.head == head and row.reason == code
         )
-        share = rows / facts.kept if facts.kept else 0.0
+        share = rows / findings.kept if findings.kept else 0.0
         found.append(ColumnAnomaly(column, reason, head, rows, share, first, severity))
     return found
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors.wording import first_lines
-from pipeline.facts import Facts, Losses, files_of_wrong_rows
 from pipeline.readers.shards import Shard
+from pipeline.validation.findings import Findings, Losses, files_of_wrong_rows
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,20 @@ class Files:
         lines: path of each file, and what the report says of it in UTF-8; sorted.
     """
 
-    total: Facts
+    total: Findings
     wrong: tuple[tuple[str, str], ...]
     lines: tuple[tuple[str, bytes], ...]
 
     @classmethod
-    def of(cls, facts: Mapping[str, Facts]) -> Files:
+    def of(cls, findings: Mapping[str, Findings]) -> Files:
         """Files by path, all that was found in each."""
-        total = Facts.total(facts.values())
+        total = Findings.total(findings.values())
         lines = tuple(
-            (shard.path, _text(_file(shard, facts[shard.path]))) for shard in sorted(total.shards)
+            (shard.path, _text(_file(shard, findings[shard.path])))
+            for shard in sorted(total.shards)
         )
         judged = replace(total, shards=frozenset(), unverified=frozenset())
-        return cls(judged, tuple(files_of_wrong_rows(facts)), lines)
+        return cls(judged, tuple(files_of_wrong_rows(findings)), lines)
 
 
 def row_problems(parts: Iterable[Files]) -> list[str]:
@@ -49,7 +50,7 @@ def row_problems(parts: Iterable[Files]) -> list[str]:
 
 
 def data_bytes(
-    parts: Sequence[Files], total: Facts, problems: Sequence[str], notes: Sequence[str]
+    parts: Sequence[Files], total: Findings, problems: Sequence[str], notes: Sequence[str]
 ) -> bytes:
     """The bytes of data.json: a line for each file, by path.
 
@@ -82,24 +83,26 @@ def _text(data: dict[str, Any], indent: int | None = None) -> bytes:
     return json.dumps(data, indent=indent, ensure_ascii=False).encode()
 
 
-def _file(shard: Shard, facts: Facts) -> dict[str, Any]:
+def _file(shard: Shard, findings: Findings) -> dict[str, Any]:
     return {
         "path": shard.path,
         "bytes": shard.bytes,
         "format": shard.format,
-        "page_checksums": None if shard.format != "parquet" else shard.path not in facts.unverified,
-        "rows": facts.rows,
-        "evaluated": facts.kept,
-        "bad_rows": _bad(facts),
-        "lost": _lost(facts.lost.get(shard.path)),
-        "failure": facts.failures.get(shard.path),
+        "page_checksums": None
+        if shard.format != "parquet"
+        else shard.path not in findings.unverified,
+        "rows": findings.rows,
+        "evaluated": findings.kept,
+        "bad_rows": _bad(findings),
+        "lost": _lost(findings.lost.get(shard.path)),
+        "failure": findings.failures.get(shard.path),
     }
 
 
-def _bad(facts: Facts) -> list[dict[str, Any]]:
+def _bad(findings: Findings) -> list[dict[str, Any]]:
     return [
         {"head": head, "reason": reason, "rows": count}
-        for (head, reason), count in sorted(facts.bad.items())
+        for (head, reason), count in sorted(findings.bad.items())
     ]
 
 

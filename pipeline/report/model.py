@@ -14,12 +14,12 @@ from typing import Any
 from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
 from pipeline.estimates import Estimates
-from pipeline.facts import Facts
 from pipeline.plan import BASELINE, CANDIDATE, HeadPlan, Plan
 from pipeline.report.comparison import Worse, worse_slices
 from pipeline.results import MAX_SLICES, Results
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.findings import Findings
 
 SCHEMA_VERSION = 2
 
@@ -28,7 +28,7 @@ _FIELD_DEPTH = 5
 
 
 def build_report(
-    plan: Plan, table: SliceTable, results: Iterable[Results], facts: Facts
+    plan: Plan, table: SliceTable, results: Iterable[Results], findings: Findings
 ) -> dict[str, Any]:
     """The report from its results, in any order.
 
@@ -45,9 +45,9 @@ def build_report(
     return {
         "headcount_report": SCHEMA_VERSION,
         "config": config,
-        "rows": {"read": facts.rows, "evaluated": facts.kept},
+        "rows": {"read": findings.rows, "evaluated": findings.kept},
         "heads": {
-            name: _head(plan, table, head, by_head[name], facts)
+            name: _head(plan, table, head, by_head[name], findings)
             for name, head in sorted(plan.heads.items())
         },
     }
@@ -76,12 +76,12 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
 
 
 def _head(
-    plan: Plan, table: SliceTable, head: HeadPlan, results: Sequence[Results], facts: Facts
+    plan: Plan, table: SliceTable, head: HeadPlan, results: Sequence[Results], findings: Findings
 ) -> dict[str, Any]:
     place = {key: (each, at) for each in results for at, key in enumerate(each.keys)}
     examples = {key: each.examples[at] for key, (each, at) in place.items()}
-    bad = facts.bad_rows(head.name)
-    _check_complete(head.name, table, examples, facts.kept - bad, bad)
+    bad = findings.bad_rows(head.name)
+    _check_complete(head.name, table, examples, findings.kept - bad, bad)
     smallest = plan.config.min_slice_size
     worse = worse_slices(plan.config, table, results) if len(head.models) > 1 else []
     keys = [key for key in report_order(table) if key in place]
@@ -93,7 +93,7 @@ def _head(
         "headline": headline(head),
         "bad_rows": {
             reason: count
-            for (name, reason), count in sorted(facts.bad.items())
+            for (name, reason), count in sorted(findings.bad.items())
             if name == head.name
         },
         "slices": [

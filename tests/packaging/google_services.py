@@ -120,8 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             bucket, _, own = name.partition("/")
             buffer, whole = np.frombuffer(content, np.uint8), np.array([len(content)])
             checksum = crc32c_many(buffer, np.zeros(1, np.int64), whole).astype(">u4").tobytes()
-            facts = {"bucket": bucket, "name": own, "size": str(len(content))}
-            self._reply(facts | {"crc32c": base64.b64encode(checksum).decode()})
+            findings = {"bucket": bucket, "name": own, "size": str(len(content))}
+            self._reply(findings | {"crc32c": base64.b64encode(checksum).decode()})
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -13,19 +13,19 @@ import pyarrow as pa
 import pytest
 
 from pipeline.check import (
-    Verdict,
-    check_footers,
+    InputVerdict,
+    check_inputs,
     check_some,
     check_types,
     find_shards,
-    judge,
     names_looked_for,
+    validate_inputs,
 )
 from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.plan import Plan
-from pipeline.readers.footers import read_footers
+from pipeline.readers.input_summary import summarize_inputs
 from pipeline.readers.manifest import crc32c_of
 from pipeline.readers.shards import Listing, Shard, list_local
 from pipeline.readers.storage import open_local
@@ -63,8 +63,8 @@ def told(
 
 
 def check_columns(plan: Plan, shards: list[Shard]) -> None:
-    footers = read_footers(shards, names_looked_for(plan), open_local, plan.reading)
-    check_footers(plan, footers, "c.yaml", open_local)
+    footers = summarize_inputs(shards, names_looked_for(plan), open_local, plan.reading)
+    check_inputs(plan, footers, "c.yaml", open_local)
 
 
 def test_columns_that_fit(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ heads:
 def test_a_rare_feature_is_looked_for_in_more_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.readers.footers._RECORDS", 1)
+    monkeypatch.setattr("pipeline.readers.input_summary._RECORDS", 1)
     text = "heads: {h: {type: binary, logits: s, label: y}}\nslices: [c]"
     row: dict[str, list[Any]] = {"s": [0.5], "y": [1]}
     examples(tmp_path / "a.tfrecord", *[row] * 20, row | {"c": ["x"]})
@@ -324,7 +324,7 @@ def test_damage_that_is_left_out_hides_no_columns(
     content[20] ^= 1
     content[-5] ^= 1
     (tmp_path / "a.tfrecord").write_bytes(content)
-    monkeypatch.setattr("pipeline.readers.footers._RECORDS", 1)
+    monkeypatch.setattr("pipeline.readers.input_summary._RECORDS", 1)
     with pytest.raises(ConfigError, match=r"no column 'y' in .*a\.tfrecord; it has: s"):
         found(tmp_path, text)
 
@@ -436,16 +436,16 @@ def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_verdict_says_what_the_check_says(tmp_path: Path) -> None:
-    def verdict(text: str) -> Verdict:
+    def verdict(text: str) -> InputVerdict:
         plan = plan_of(text)
-        footers = read_footers(found_names(tmp_path), names_looked_for(plan), open_local)
-        return judge(plan, footers, "c.yaml", open_local)
+        footers = summarize_inputs(found_names(tmp_path), names_looked_for(plan), open_local)
+        return validate_inputs(plan, footers, "c.yaml", open_local)
 
     write(tmp_path / "a.parquet", pa.table(GOOD))
-    assert verdict(TEXT) == Verdict()
+    assert verdict(TEXT) == InputVerdict()
     with pytest.raises(ConfigError) as caught:
         found(tmp_path, TEXT.replace("country", "county"))
-    assert verdict(TEXT.replace("country", "county")) == Verdict((str(caught.value),))
+    assert verdict(TEXT.replace("country", "county")) == InputVerdict((str(caught.value),))
     write(tmp_path / "b.parquet", pa.table(GOOD).drop(["label"]))
     assert [p.replace(f"{tmp_path}/", "") for p in verdict(TEXT).problems] == bad(tmp_path)
     (tmp_path / "b.parquet").unlink()
@@ -453,7 +453,7 @@ def test_a_verdict_says_what_the_check_says(tmp_path: Path) -> None:
         tmp_path / "b.tfrecord",
         {n: v for n, v in GOOD.items() if n != "country"} | {"scores": GOOD["scores"][0]},
     )
-    assert verdict(TEXT) == Verdict(notes=found(tmp_path).notes) != Verdict()
+    assert verdict(TEXT) == InputVerdict(notes=found(tmp_path).notes) != InputVerdict()
 
 
 def found_names(tmp_path: Path) -> tuple[Shard, ...]:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.wording import MOST
-from pipeline.facts import BadRow, Facts, Losses
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.tfrecord.options import Lost
 from pipeline.report.data_report import Files, data_bytes, row_problems
+from pipeline.validation.findings import BadRow, Findings, Losses
 from tests.pipeline.tables import law
 
 # Quotes and signs below them must neither break the text nor move a path.
@@ -20,7 +20,7 @@ NAMES = st.text('ab !"#\\\u00e9\n/', min_size=1, max_size=4)
 
 
 @st.composite
-def facts_of_files(draw: st.DrawFn) -> dict[str, Facts]:
+def facts_of_files(draw: st.DrawFn) -> dict[str, Findings]:
     found = {}
     for name in draw(st.lists(NAMES, max_size=6, unique=True)):
         ending = draw(st.sampled_from([".parquet", ".tfrecord.gz"]))
@@ -30,7 +30,7 @@ def facts_of_files(draw: st.DrawFn) -> dict[str, Facts]:
         bad = draw(st.integers(0, 3))
         row = BadRow(shard.path, draw(st.integers(0, 9)), "h", "null:y")
         first = Lost(shard.path, 3, 90, 40, 1, "corrupt_record")
-        found[shard.path] = Facts(
+        found[shard.path] = Findings(
             frozenset([shard]),
             rows=draw(st.integers(2, 4)),
             kept=draw(st.integers(0, 2)),
@@ -43,22 +43,22 @@ def facts_of_files(draw: st.DrawFn) -> dict[str, Facts]:
     return found
 
 
-def written(parts: list[dict[str, Facts]]) -> tuple[bytes, list[str]]:
+def written(parts: list[dict[str, Findings]]) -> tuple[bytes, list[str]]:
     files = [Files.of(part) for part in parts]
-    total = Facts.total(part.total for part in files)
+    total = Findings.total(part.total for part in files)
     problems = row_problems(files)
     return data_bytes(files, total, problems, ["a note"]), problems
 
 
 @law
 @given(facts_of_files(), st.data())
-def test_parts_are_as_one(found: dict[str, Facts], data: st.DataObject) -> None:
+def test_parts_are_as_one(found: dict[str, Findings], data: st.DataObject) -> None:
     places = {path: data.draw(st.integers(0, 2)) for path in found}
     parts = [{path: found[path] for path in found if places[path] == p} for p in (0, 1, 2)]
     content, problems = written(parts)
     assert (content, problems) == written([found])
     report = json.loads(content)
-    whole = Facts.total(found.values())
+    whole = Findings.total(found.values())
     assert report["rows"] == {"read": whole.rows, "evaluated": whole.kept}
     assert report["problems"] == problems
     assert report["notes"] == ["a note"]
@@ -76,17 +76,17 @@ def test_parts_are_as_one(found: dict[str, Facts], data: st.DataObject) -> None:
 
 
 def test_a_line_for_each_file() -> None:
-    facts = {path: Facts(frozenset([Shard(path, 9, "parquet")])) for path in ("b", "a")}
-    content = data_bytes([Files.of(facts)], Facts.total(facts.values()), [], []).decode()
+    findings = {path: Findings(frozenset([Shard(path, 9, "parquet")])) for path in ("b", "a")}
+    content = data_bytes([Files.of(findings)], Findings.total(findings.values()), [], []).decode()
     lines = [line for line in content.splitlines() if '"path"' in line]
     assert [json.loads(line.rstrip(","))["path"] for line in lines] == ["a", "b"]
 
 
 def test_only_the_first_files_of_wrong_rows_are_named() -> None:
-    one = Facts(frozenset([Shard("", 9, "parquet", rows=1)]))
+    one = Findings(frozenset([Shard("", 9, "parquet", rows=1)]))
     paths = [f"{number:04}" for number in range(MOST + 7)]
-    facts = {p: replace(one, shards=frozenset([Shard(p, 9, "parquet", rows=1)])) for p in paths}
-    halves = [{p: facts[p] for p in paths[start::2]} for start in (1, 0)]
+    findings = {p: replace(one, shards=frozenset([Shard(p, 9, "parquet", rows=1)])) for p in paths}
+    halves = [{p: findings[p] for p in paths[start::2]} for start in (1, 0)]
     problems = row_problems(map(Files.of, halves))
     assert [line.partition(":")[0] for line in problems[:MOST]] == paths[:MOST]
     assert problems[MOST:] == ["... and 7 more"]

@@ -84,7 +84,7 @@ def test_two_classes_equal_scikit_learn(seed: int) -> None:
     table = binary_table(500, seed)
     found = evaluate(table, plan_of(BINARY))
     assert found.report["rows"] == {"read": 500, "evaluated": 500}
-    assert found.facts.keys() == {TABLE}
+    assert found.findings.keys() == {TABLE}
     key_of = {None: ("g", "missing", None), "a": ("g", "string", "a"), "b": ("g", "string", "b")}
     for head in ("logit", "share", "plain", "contrib"):
         assert set(slices_of(found, head)) == {None, *key_of.values()}

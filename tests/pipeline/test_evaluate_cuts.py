@@ -171,9 +171,9 @@ def test_columns_of_directories_are_sliced_by(tmp_path: Path) -> None:
     plan = plan_of(PLAIN + "\nslices: [g]\nconfidence: {folds: 0}")
     found = evaluate(str(tmp_path / "**" / "*.parquet"), plan)
     assert_equal(found, evaluate(whole, plan))
-    assert {Path(path).name for path in found.facts} == {"1.parquet", "2.parquet", "3.parquet"}
-    assert all(facts.rows == facts.kept == 60 for facts in found.facts.values())
-    assert all(len(facts.shards) == 1 for facts in found.facts.values())
+    assert {Path(path).name for path in found.findings} == {"1.parquet", "2.parquet", "3.parquet"}
+    assert all(findings.rows == findings.kept == 60 for findings in found.findings.values())
+    assert all(len(findings.shards) == 1 for findings in found.findings.values())
 
 
 def test_a_slice_is_what_where_would_keep() -> None:

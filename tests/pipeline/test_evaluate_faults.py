@@ -16,9 +16,9 @@ from pipeline import evaluate as evaluation
 from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate, evaluate_items
-from pipeline.facts import FIRST
 from pipeline.readers import parquet
 from pipeline.readers.shards import WorkItem
+from pipeline.validation.findings import FIRST
 from tests.pipeline.tables import (
     PLAIN,
     binary_table,
@@ -69,8 +69,8 @@ def test_good_rows_are_measured_in_their_slices_beside_bad_ones() -> None:
     plan = plan_of(PLAIN + "\nslices: [g]\nconfidence: {folds: 0}")
     rows = rows_of(spoilt.to_batches()[0])
     evaluator = evaluator_of(plan, rows)
-    facts = evaluator.add(rows)
-    assert facts.bad == {("h", "out_of_range:y"): 9}
+    findings = evaluator.add(rows)
+    assert findings.bad == {("h", "out_of_range:y"): 9}
     good = evaluate(table.filter(pa.array([v != 2 for v in y])), plan).states
     found = evaluator.states()
     assert found.keys() == good.keys()
@@ -123,9 +123,9 @@ heads:
 """
     table = pa.table({"s": [1.0, None], "t": [None, 1.0], "y": [0, 1]})
     evaluator = evaluator_of(plan_of(text))
-    facts = evaluator.add(rows_of(table.to_batches()[0]))
-    assert facts.bad == {("h", "null:s"): 1, ("k", "null:t"): 1}
-    assert [(row.row, row.head) for row in facts.examples] == [(100, "k"), (101, "h")]
+    findings = evaluator.add(rows_of(table.to_batches()[0]))
+    assert findings.bad == {("h", "null:s"): 1, ("k", "null:t"): 1}
+    assert [(row.row, row.head) for row in findings.examples] == [(100, "k"), (101, "h")]
     counted = {key.head: state for key, state in evaluator.states().items() if not key.statistic}
     assert [int(counted[head].counts["rows"].sum()) for head in "hk"] == [1, 1]
 
@@ -226,9 +226,9 @@ def test_a_work_item_that_fails_half_way_says_what_it_read(
     table = pa.table({"s": [1.0] * 6, "y": [1] * 6, "id": [["a"]] * 4 + [["a", "b"], ["a"]]})
     shard = write(tmp_path / "a.parquet", table)
     plan = plan_of(PLAIN + "\nconfidence: {key: id}")
-    facts = evaluator_of(plan).add_item(WorkItem(shard))
-    assert facts.rows == 4
-    (failure,) = facts.failures.values()
+    findings = evaluator_of(plan).add_item(WorkItem(shard))
+    assert findings.rows == 4
+    (failure,) = findings.failures.values()
     assert failure.startswith(f"{shard.path}: ")
     assert failure.endswith("column 'id' has a list of several values in row 4")
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key
 from pipeline.estimates import Estimates
-from pipeline.facts import Facts
 from pipeline.plan import Plan
 from pipeline.report import model
 from pipeline.report.model import SCHEMA_VERSION, build_report, report_bytes
 from pipeline.results import Results
 from pipeline.slicing.conditions import key_order
 from pipeline.slicing.table import SliceTable, SpecSlices
+from pipeline.validation.findings import Findings
 from tests.pipeline.tables import law, plan_of
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
@@ -59,7 +59,7 @@ def slices_of(table: SliceTable) -> list[Results]:
 
 
 def report_of(plan: Plan, table: SliceTable, results: list[Results], rows: int) -> dict[str, Any]:
-    return build_report(plan, table, results, Facts(rows=rows + 2, kept=rows))
+    return build_report(plan, table, results, Findings(rows=rows + 2, kept=rows))
 
 
 def order(report: dict[str, Any]) -> list[Key]:
@@ -81,7 +81,7 @@ def test_what_a_report_says() -> None:
     results = results_of(
         [OVERALL], [2], accuracy=sure, recall=estimates(1.0), roc_auc=estimates("no label is zero")
     )
-    report = build_report(plan, NO_SLICES, [results], Facts(rows=5, kept=2))
+    report = build_report(plan, NO_SLICES, [results], Findings(rows=5, kept=2))
     assert report["headcount_report"] == SCHEMA_VERSION
     assert report["rows"] == {"read": 5, "evaluated": 2}
     # Neither where the rows came from nor where the report went is a fact of rows.
@@ -206,12 +206,14 @@ def test_a_head_that_was_lost_whole_is_an_error(text: str, table: SliceTable) ->
 
 
 def test_bad_rows_are_not_missed() -> None:
-    facts = Facts(rows=9, kept=5, bad={("h", "null:y"): 2, ("h", "null:s"): 1, ("k", "null:y"): 2})
+    findings = Findings(
+        rows=9, kept=5, bad={("h", "null:y"): 2, ("h", "null:s"): 1, ("k", "null:y"): 2}
+    )
     results = [results_of([OVERALL], [2])]
-    found = build_report(plan_of(PLAIN), NO_SLICES, results, facts)
+    found = build_report(plan_of(PLAIN), NO_SLICES, results, findings)
     assert found["rows"] == {"read": 9, "evaluated": 5}
     with pytest.raises(RuntimeError):
-        build_report(plan_of(PLAIN), NO_SLICES, [results_of([OVERALL], [1])], facts)
+        build_report(plan_of(PLAIN), NO_SLICES, [results_of([OVERALL], [1])], findings)
 
 
 def test_the_largest_slices_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,9 +71,9 @@ def test_states_come_from_so_many_bundles(options: list[str], bundles: int) -> N
 
 def test_what_is_kept_is_loaded_in_order(tmp_path: Path) -> None:
     work = Work(str(tmp_path))
-    paths = [work.keep(f"{number}.facts", {number: "x"}) for number in range(20)]
+    paths = [work.keep(f"{number}.findings", {number: "x"}) for number in range(20)]
     # A second attempt.
-    assert work.keep("3.facts", {3: "x"}) == paths[3]
+    assert work.keep("3.findings", {3: "x"}) == paths[3]
     assert list(load(paths[::-1])) == [{number: "x"} for number in range(19, -1, -1)]
     assert len(list(Path(work.directory).iterdir())) == 20
     work.remove()

@@ -24,9 +24,9 @@ from heads.statistics.codec import decode, encode
 from heads.statistics.measure import measure_state
 from pipeline.beam.combine import FAN_IN, MergeInTree, MergeStates, tree_widths
 from pipeline.beam.transforms import (
-    FACTS,
-    FOOTERS,
+    FINDINGS,
     GROUPS,
+    SUMMARIES,
     CountSlices,
     Evaluate,
     Group,
@@ -39,17 +39,17 @@ from pipeline.beam.transforms import (
     _shift,
     items_together,
 )
-from pipeline.check import Verdict, names_looked_for
+from pipeline.check import InputVerdict, names_looked_for
 from pipeline.counting import CountingPass, add_counts, decide_slices
 from pipeline.evaluate import Evaluator, evaluate
-from pipeline.facts import Facts
 from pipeline.plan import Plan, StateKey
-from pipeline.readers.footers import Footers, read_footers
+from pipeline.readers.input_summary import InputSummary, summarize_inputs
 from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, WorkItem, list_local, make_shard
 from pipeline.readers.storage import open_local
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.findings import Findings
 from tests.pipeline.tables import law, plan_of, write
 
 CONFIG = """
@@ -105,7 +105,7 @@ def test_slices_are_those_of_all_rows(shards: list[Shard]) -> None:
     assert expected.specs[0].folded == 1
     with pipeline() as p:
         groups = p | beam.Create([items[:1:-1], items[:2]]) | beam.Reshuffle()
-        found = (groups, p | "Verdict" >> beam.Create([Verdict()])) | Slices(plan)
+        found = (groups, p | "InputVerdict" >> beam.Create([InputVerdict()])) | Slices(plan)
         assert_that(found, equal_to([expected]))
 
 
@@ -115,7 +115,7 @@ def test_known_slices_are_not_counted(shards: list[Shard], monkeypatch: Any) -> 
     with pipeline() as p:
         found = (
             p | beam.Create([items_of(shards)]),
-            p | "Verdict" >> beam.Create([Verdict()]),
+            p | "InputVerdict" >> beam.Create([InputVerdict()]),
         ) | Slices(plan)
         assert_that(found | beam.Map(lambda table: len(table.specs[0].keys)), equal_to([2]))
 
@@ -127,7 +127,7 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
     for item in items:
         # One bundle an item; a step is used for bundle after bundle.
         step.start_bundle()
-        step.process([item], Verdict())
+        step.process([item], InputVerdict())
         bundles.append(dict(element.value for element in step.finish_bundle()))
     assert len(bundles) == len(items) > 3
     assert decide_slices(plan, add_counts(plan, bundles)) == table_of(plan, items)
@@ -148,11 +148,11 @@ def test_items_are_taken_together(count: int, sizes: list[int]) -> None:
 
 
 def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[list[Any], list[Any]]:
-    """What a bundle of items gives: facts, and states."""
+    """What a bundle of items gives: findings, and states."""
     step.start_bundle()
     groups = [items[:1], items[1:]]
     tagged = [one for group in groups for one in step.process(group, table)]
-    assert {one.tag for one in tagged} <= {FACTS}
+    assert {one.tag for one in tagged} <= {FINDINGS}
     return [one.value for one in tagged], [one.value for one in step.finish_bundle()]
 
 
@@ -161,10 +161,10 @@ def test_a_bundle_gives_the_states_of_its_rows(shards: list[Shard]) -> None:
     table = table_of(plan, items)
     step = Measure(plan, None)
     for chosen in (items, items[:1], items[3:]):
-        facts, states = outputs(step, chosen, table)
+        findings, states = outputs(step, chosen, table)
         evaluator = Evaluator(plan, table, open_local)
         expected = [(item.shard.path, evaluator.add_item(item)) for item in chosen]
-        assert facts == expected
+        assert findings == expected
         own = evaluator.states()
         assert [key for key, _ in states] == [tuple(key) for key in own]
         assert all(state == encode(own[StateKey(*key)]) for key, state in states)
@@ -210,12 +210,12 @@ def test_no_row_is_read_where_shards_do_not_agree(
         problems = [f"1 file has no column 'g': {odd.path}"]
         why = "1 file has another type: heads.h: column 's' is string, and numbers are needed"
         problems.append(f"{why}: {odd.path}")
-        verdict = Verdict(tuple(problems))
+        verdict = InputVerdict(tuple(problems))
         assert_that(evaluated.verdict, equal_to([verdict]), "verdict")
         table = SliceTable((), frozenset(), verdict.problems)
         assert_that(evaluated.slices, equal_to([table]), "table")
-        paths = evaluated.facts | beam.FlatMap(lambda part: part[1])
-        assert_that(paths, equal_to([odd.path, *(shard.path for shard in shards)]), "facts")
+        paths = evaluated.findings | beam.FlatMap(lambda part: part[1])
+        assert_that(paths, equal_to([odd.path, *(shard.path for shard in shards)]), "findings")
 
 
 def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shard]) -> None:
@@ -223,19 +223,19 @@ def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shar
     (broken,) = list_local([str(tmp_path / "broken.parquet")])
     plan = plan_of(CONFIG)
     found = list(PlanItems(plan, 9).process(shard_line([broken])))
-    assert [one.tag for one in found] == [FACTS, FOOTERS]
+    assert [one.tag for one in found] == [FINDINGS, SUMMARIES]
     total = found[0].value[1]
     assert total.shards == {broken}
     assert broken.path in total.failures
-    assert found[1].value == Footers()
+    assert found[1].value == InputSummary()
     items = list(PlanItems(plan, 9).process(shard_line(shards)))
     assert [one for one in items if isinstance(one, WorkItem)] == items_of(shards)
-    facts = [one.value for one in items if getattr(one, "tag", "") == FACTS]
-    assert facts == [
-        (shard.path, Facts(frozenset([shard]), unverified=frozenset([shard.path])))
+    findings = [one.value for one in items if getattr(one, "tag", "") == FINDINGS]
+    assert findings == [
+        (shard.path, Findings(frozenset([shard]), unverified=frozenset([shard.path])))
         for shard in shards
     ]
-    assert items[-1].value == read_footers(shards, names_looked_for(plan), open_local)
+    assert items[-1].value == summarize_inputs(shards, names_looked_for(plan), open_local)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ class _Collections(PipelineVisitor):
 
     def visit_transform(self, node: AppliedPTransform) -> None:
         for tag, out in node.outputs.items():
-            if tag not in (FACTS, FOOTERS):
+            if tag not in (FINDINGS, SUMMARIES):
                 self.found[node.full_label.removeprefix("Evaluate/")] = out
 
 

@@ -19,8 +19,8 @@ def test_what_is_kept_is_loaded_and_removed(
 ) -> None:
     own = Work(str(tmp_path / "out") if store == "here" else "mem://b/out")
     values = [{"number": number} for number in range(20)]
-    paths = [own.keep(f"{value['number']}.facts", value) for value in values]
-    assert own.keep("0.facts", values[0]) == paths[0]
+    paths = [own.keep(f"{value['number']}.findings", value) for value in values]
+    assert own.keep("0.findings", values[0]) == paths[0]
     assert list(load(paths[::-1])) == values[::-1]
     own.remove()
     assert not any(map(exists, paths))

@@ -10,8 +10,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.config.pbtxt import parse_text
 from pipeline.config.problem_statement import heads_from
-from pipeline.metadata.checks import row_checks
-from pipeline.metadata.schema import parse_schema, schema_problems
+from pipeline.validation.row_checks import row_checks
+from pipeline.validation.schema import parse_schema, schema_problems
 from tests.pipeline.tables import law
 
 TOKENS = """

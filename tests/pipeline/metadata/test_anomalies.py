@@ -8,14 +8,14 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.facts import REASONS, BadRow, Facts
 from pipeline.metadata.anomalies import (
     ANOMALY_TYPES,
     ColumnAnomaly,
     anomalies_text,
     column_anomalies,
 )
-from pipeline.metadata.reasons import SCHEMA_REASONS
+from pipeline.validation.findings import BadRow, Findings
+from pipeline.validation.reasons import REASONS, SCHEMA_REASONS
 
 INFO = anomalies_pb2.AnomalyInfo
 
@@ -24,7 +24,7 @@ def parsed(text: str) -> anomalies_pb2.Anomalies:
     return text_format.Parse(text, anomalies_pb2.Anomalies())
 
 
-BAD = Facts(
+BAD = Findings(
     rows=1010,
     kept=1000,
     bad={

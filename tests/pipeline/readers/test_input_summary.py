@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.wording import MOST
-from pipeline.readers.footers import (
-    Alike,
-    Footers,
-    merge_footers,
-    read_footers,
+from pipeline.readers.input_summary import (
+    InputSummary,
+    SchemaGroup,
+    merge_summaries,
+    summarize_inputs,
     type_differences,
 )
 from pipeline.readers.shards import Shard, list_local
@@ -47,8 +47,8 @@ FORMS: list[list[pa.DataType]] = [
 NULLS = pa.null()
 
 
-def alike(type_: pa.DataType, *paths: str, format_: Any = "parquet") -> Alike:
-    return Alike(format_, {"c": type_}, tuple(sorted(paths)[:MOST]), len(paths))
+def alike(type_: pa.DataType, *paths: str, format_: Any = "parquet") -> SchemaGroup:
+    return SchemaGroup(format_, {"c": type_}, tuple(sorted(paths)[:MOST]), len(paths))
 
 
 @pytest.mark.parametrize("forms", FORMS, ids=lambda forms: str(forms[0]))
@@ -99,7 +99,7 @@ def test_a_line_for_each_that_is_unlike_most() -> None:
         alike(pa.int8(), *(f"a{i}" for i in range(20))),
         alike(pa.int64(), *(f"b{i}" for i in range(10))),
         alike(pa.float32(), "f"),
-        Alike("parquet", {}, ("none",), 1),
+        SchemaGroup("parquet", {}, ("none",), 1),
     ]
     names = ", ".join(f"s{i:02}" for i in range(20))
     assert type_differences("c", groups) == [
@@ -136,7 +136,7 @@ def test_shards_that_are_alike_are_together(tmp_path: Path) -> None:
         odd = pa.array([1], pa.int32() if i % 2 else pa.int64())
         write(tmp_path / f"{i:02}.parquet", pa.table({"x": odd, f"other{i}": [1]}))
     write(tmp_path / "d/x=1/a.parquet", pa.table({"y": [1.0]}))
-    first, second, third = read_footers(shards_of(tmp_path), ["x", "y"], open_local).groups
+    first, second, third = summarize_inputs(shards_of(tmp_path), ["x", "y"], open_local).groups
     names = [[Path(path).stem for path in group.paths] for group in (first, second, third)]
     even = [f"{i:02}" for i in range(0, 40, 2)]
     assert names == [even, [f"{i:02}" for i in range(1, 40, 2)], ["a"]]
@@ -155,7 +155,7 @@ def test_files_are_closed(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", pa.table({"x": [1]}))
     write_records(str(tmp_path / "b.tfrecord"), [encode_example({"x": [1]})])
     (tmp_path / "c.parquet").write_bytes(b"broken")
-    assert len(read_footers(shards_of(tmp_path), ["x"], opened).groups) == 2
+    assert len(summarize_inputs(shards_of(tmp_path), ["x"], opened).groups) == 2
     assert len(streams) >= 3
     assert all(stream.closed for stream in streams)
 
@@ -166,15 +166,17 @@ def test_shards_that_say_nothing_are_left_out(tmp_path: Path) -> None:
     write_records(str(tmp_path / "c.tfrecord.gz"), [], "gzip")
     gone = Shard(str(tmp_path / "gone.parquet"), 1, "parquet")
     gone_too = Shard(str(tmp_path / "gone.tfrecord"), 1, "tfrecord")
-    found = read_footers([*shards_of(tmp_path), gone, gone_too], ["x"], open_local)
-    assert found == Footers()
+    found = summarize_inputs([*shards_of(tmp_path), gone, gone_too], ["x"], open_local)
+    assert found == InputSummary()
 
 
 def test_features_of_records(tmp_path: Path) -> None:
     first = [encode_example({"x": [1], "y": []})] * 5
     (tmp_path / "k=v").mkdir()
     write_records(str(tmp_path / "k=v/a.tfrecord"), [*first, encode_example({"z": [b"w"]})])
-    (group,) = read_footers(shards_of(tmp_path), ["k", "x", "y", "z", "none"], open_local).groups
+    (group,) = summarize_inputs(
+        shards_of(tmp_path), ["k", "x", "y", "z", "none"], open_local
+    ).groups
     assert (group.format, group.types) == (
         "tfrecord",
         {"k": pa.string(), "x": pa.list_(pa.int64()), "y": pa.null(), "z": pa.list_(pa.binary())},
@@ -182,19 +184,19 @@ def test_features_of_records(tmp_path: Path) -> None:
 
 
 def test_the_more_files_the_fewer_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.readers.footers._RECORDS", 40)
+    monkeypatch.setattr("pipeline.readers.input_summary._RECORDS", 40)
     records = [encode_example({"x": [1]})] * 15 + [encode_example({"z": [1]})]
     for name in "ab":
         write_records(str(tmp_path / f"{name}.tfrecord"), records)
-    (both,) = read_footers(shards_of(tmp_path), ["x", "z"], open_local).groups
+    (both,) = summarize_inputs(shards_of(tmp_path), ["x", "z"], open_local).groups
     assert both.types.keys() == {"x", "z"}
     write_records(str(tmp_path / "c.tfrecord"), records)
-    (three,) = read_footers(shards_of(tmp_path), ["x", "z"], open_local).groups
+    (three,) = summarize_inputs(shards_of(tmp_path), ["x", "z"], open_local).groups
     assert three.types.keys() == {"x"}
     # However many there are, some are looked at.
-    monkeypatch.setattr("pipeline.readers.footers._RECORDS", 0)
+    monkeypatch.setattr("pipeline.readers.input_summary._RECORDS", 0)
     write_records(str(tmp_path / "d.tfrecord"), [*records[:9], records[-1]])
-    found = read_footers(shards_of(tmp_path), ["x", "z"], open_local).groups
+    found = summarize_inputs(shards_of(tmp_path), ["x", "z"], open_local).groups
     assert [(len(group.paths), list(group.types)) for group in found] == [
         (3, ["x"]),
         (1, ["x", "z"]),
@@ -209,19 +211,19 @@ def test_what_is_known_of_many_shards_does_not_depend_on_how_they_come(
     kinds = [pa.int64(), pa.string(), pa.float32()]
     paths = [f"{i:03}" for i in range(len(drawn))]
     each = [
-        Footers((alike(kinds[kind], path),), (f"{path}: other",) * wrong, int(wrong))
+        InputSummary((alike(kinds[kind], path),), (f"{path}: other",) * wrong, int(wrong))
         for path, (kind, wrong) in zip(paths, drawn, strict=True)
     ]
     random.shuffle(each)
     cut = random.randrange(len(each) + 1)
-    parts = [merge_footers(each[:cut]), merge_footers(each[cut:])]
-    merged = merge_footers(parts)
-    assert merged == merge_footers(each)
+    parts = [merge_summaries(each[:cut]), merge_summaries(each[cut:])]
+    merged = merge_summaries(parts)
+    assert merged == merge_summaries(each)
     own = {
         kind: [p for p, (k, _) in zip(paths, drawn, strict=True) if k == kind] for kind in (0, 1, 2)
     }
     wrong = [f"{path}: other" for path, (_, w) in zip(paths, drawn, strict=True) if w]
-    assert merged == Footers(
+    assert merged == InputSummary(
         tuple(
             sorted(
                 (alike(kinds[kind], *names) for kind, names in own.items() if names),

@@ -15,7 +15,6 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.errors.faults import ColumnError
-from pipeline.metadata.schema import domain_of, features_of
 from pipeline.readers.rows import (
     Mask,
     coded,
@@ -25,6 +24,7 @@ from pipeline.readers.rows import (
     is_text,
     list_lengths,
 )
+from pipeline.validation.schema import domain_of, features_of
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.faults import ColumnError
-from pipeline.metadata.checks import RowCheck, row_checks
-from pipeline.metadata.reasons import SCHEMA_REASONS
-from pipeline.metadata.schema import parse_schema
+from pipeline.validation.reasons import SCHEMA_REASONS
+from pipeline.validation.row_checks import RowCheck, row_checks
+from pipeline.validation.schema import parse_schema
 from tests.pipeline.tables import law
 
 

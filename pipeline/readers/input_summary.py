@@ -30,7 +30,7 @@ Kind = TypeVar("Kind", int, str)
 
 
 @dataclass(frozen=True)
-class Alike:
+class SchemaGroup:
     """Shards that have the same types of the columns that are looked for.
 
     Attributes:
@@ -47,7 +47,7 @@ class Alike:
 
 
 @dataclass(frozen=True)
-class Footers:
+class InputSummary:
     """What is known of some shards, however many they are.
 
     Attributes:
@@ -58,14 +58,14 @@ class Footers:
         differences: how many such lines there are.
     """
 
-    groups: tuple[Alike, ...] = ()
+    groups: tuple[SchemaGroup, ...] = ()
     differing: tuple[str, ...] = ()
     differences: int = 0
 
 
-def footers_of(
+def summarize_input(
     shard: Shard, found: Inspected, names: Sequence[str], open_file: OpenFile
-) -> Footers:
+) -> InputSummary:
     """What is known of one shard.
 
     Args:
@@ -74,17 +74,17 @@ def footers_of(
         names: the columns to look for.
         open_file: opens it; it is read whole if a manifest lists its checksum.
     """
-    groups: tuple[Alike, ...] = ()
+    groups: tuple[SchemaGroup, ...] = ()
     if found.columns is not None:
         types = {name: found.columns[name] for name in names if name in found.columns}
-        groups = (Alike(shard.format, types, (shard.path,), 1),)
+        groups = (SchemaGroup(shard.format, types, (shard.path,), 1),)
     lines = listed_otherwise(shard, found.rows, open_file)
-    return Footers(groups, tuple(lines), len(lines))
+    return InputSummary(groups, tuple(lines), len(lines))
 
 
-def merge_footers(parts: Iterable[Footers]) -> Footers:
+def merge_summaries(parts: Iterable[InputSummary]) -> InputSummary:
     """What is known of the shards of all parts, in whatever order they come."""
-    alike: dict[tuple[Format, tuple[tuple[str, pa.DataType], ...]], list[Alike]] = {}
+    alike: dict[tuple[Format, tuple[tuple[str, pa.DataType], ...]], list[SchemaGroup]] = {}
     lines: list[str] = []
     count = 0
     for part in parts:
@@ -94,18 +94,20 @@ def merge_footers(parts: Iterable[Footers]) -> Footers:
         lines = heapq.nsmallest(MOST, [*lines, *part.differing])
         count += part.differences
     groups = [
-        Alike(own[0].format, own[0].types, _first_paths(own), sum(group.count for group in own))
+        SchemaGroup(
+            own[0].format, own[0].types, _first_paths(own), sum(group.count for group in own)
+        )
         for own in alike.values()
     ]
-    return Footers(tuple(sorted(groups, key=lambda group: group.paths)), tuple(lines), count)
+    return InputSummary(tuple(sorted(groups, key=lambda group: group.paths)), tuple(lines), count)
 
 
-def read_footers(
+def summarize_inputs(
     shards: Sequence[Shard],
     names: Sequence[str],
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
-) -> Footers:
+) -> InputSummary:
     """What is known of shards, looked at by several threads.
 
     Args:
@@ -116,15 +118,15 @@ def read_footers(
     """
     records = records_looked_at(shards)
 
-    def look(shard: Shard) -> Footers:
+    def look(shard: Shard) -> InputSummary:
         try:
             found = inspect(shard, open_file, options, records)
         except DataFault:
-            return Footers()
-        return footers_of(shard, found, names, open_file)
+            return InputSummary()
+        return summarize_input(shard, found, names, open_file)
 
     summed = any(shard.crc32c is not None for shard in shards)
-    return merge_footers(in_threads(look, shards, _CHECKSUM_THREADS if summed else _THREADS))
+    return merge_summaries(in_threads(look, shards, _CHECKSUM_THREADS if summed else _THREADS))
 
 
 def records_looked_at(shards: Iterable[Shard]) -> int:
@@ -133,21 +135,21 @@ def records_looked_at(shards: Iterable[Shard]) -> int:
     return max(_FEWEST, min(RECORDS, _RECORDS // max(1, files)))
 
 
-def count_of(groups: Iterable[Alike]) -> int:
+def count_of(groups: Iterable[SchemaGroup]) -> int:
     """How many shards are in some groups."""
     return sum(group.count for group in groups)
 
 
-def named_in(groups: Sequence[Alike]) -> str:
+def named_in(groups: Sequence[SchemaGroup]) -> str:
     """The first shards of some groups by name, and how many more there are."""
     return named(_first_paths(groups), of=count_of(groups))
 
 
-def _first_paths(groups: Iterable[Alike]) -> tuple[str, ...]:
+def _first_paths(groups: Iterable[SchemaGroup]) -> tuple[str, ...]:
     return tuple(heapq.nsmallest(MOST, (path for group in groups for path in group.paths)))
 
 
-def type_differences(column: str, groups: Iterable[Alike]) -> list[str]:
+def type_differences(column: str, groups: Iterable[SchemaGroup]) -> list[str]:
     """Where shards have a column of unlike types, a line for each that is unlike most.
 
     Integers may differ in width and sign, floats in width, text in how it is stored and coded, and
@@ -168,9 +170,11 @@ def type_differences(column: str, groups: Iterable[Alike]) -> list[str]:
     return lines + _unlike(column, nested)[1]
 
 
-def _unlike(column: str, groups: Sequence[tuple[Kind, Alike]]) -> tuple[Kind | None, list[str]]:
+def _unlike(
+    column: str, groups: Sequence[tuple[Kind, SchemaGroup]]
+) -> tuple[Kind | None, list[str]]:
     """The most common kind, the first of several, and a line for each other."""
-    by_kind: dict[Kind, list[Alike]] = {}
+    by_kind: dict[Kind, list[SchemaGroup]] = {}
     for kind, group in groups:
         by_kind.setdefault(kind, []).append(group)
     if not by_kind:
@@ -186,7 +190,7 @@ def _unlike(column: str, groups: Sequence[tuple[Kind, Alike]]) -> tuple[Kind | N
     return most, lines
 
 
-def _type_names(column: str, groups: Sequence[Alike]) -> str:
+def _type_names(column: str, groups: Sequence[SchemaGroup]) -> str:
     return named(sorted({str(group.types[column]) for group in groups}))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from pipeline.metadata.schema import parse_schema, schema_problems
+from pipeline.validation.schema import parse_schema, schema_problems
 
 TRAINING = """
 default_environment: "TRAINING"

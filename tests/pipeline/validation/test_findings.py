@@ -1,4 +1,4 @@
-"""Facts of shards: how they add up, and what they say of a run."""
+"""Findings of shards: how they add up, and what they say of a run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.faults import BadData
-from pipeline.facts import FIRST, REASONS, BadRow, Facts, Losses, Tolerance, files_of_wrong_rows
 from pipeline.readers.shards import Shard
 from pipeline.readers.tfrecord.options import Lost
+from pipeline.validation.findings import (
+    FIRST,
+    BadRow,
+    Findings,
+    Losses,
+    Tolerance,
+    files_of_wrong_rows,
+)
+from pipeline.validation.reasons import REASONS
 from tests.pipeline.tables import law
 
 PATHS = ("a.parquet", "b.parquet")
@@ -25,11 +33,11 @@ bad_rows = st.builds(
 
 
 @st.composite
-def some_facts(draw: st.DrawFn) -> Facts:
+def some_facts(draw: st.DrawFn) -> Findings:
     bad = draw(st.frozensets(bad_rows, max_size=30))
     count = {(head, "null:y"): sum(row.head == head for row in bad) for head in ("h", "k")}
     low = draw(st.integers(0, 3))
-    return Facts(
+    return Findings(
         draw(st.frozensets(st.sampled_from([Shard(path, 9, "parquet") for path in PATHS]))),
         rows=draw(st.integers(0, 9)),
         kept=draw(st.integers(0, 9)),
@@ -42,21 +50,21 @@ def some_facts(draw: st.DrawFn) -> Facts:
 
 @law
 @given(some_facts(), some_facts(), some_facts())
-def test_addition(a: Facts, b: Facts, c: Facts) -> None:
+def test_addition(a: Findings, b: Findings, c: Findings) -> None:
     assert a + b == b + a
     assert (a + b) + c == a + (b + c)
-    assert a + Facts() == a == Facts() + a
+    assert a + Findings() == a == Findings() + a
 
 
 @law
 @given(st.lists(st.lists(bad_rows, max_size=30), max_size=4))
 def test_the_first_rows_are_listed_and_all_are_counted(parts: list[list[BadRow]]) -> None:
-    facts = [
-        Facts(bad={("h", "null:y"): len(rows)}, examples=tuple(sorted(set(rows))[:FIRST]))
+    findings = [
+        Findings(bad={("h", "null:y"): len(rows)}, examples=tuple(sorted(set(rows))[:FIRST]))
         for rows in parts
         if rows
     ]
-    total = sum(facts, Facts())
+    total = sum(findings, Findings())
     assert sum(total.bad.values()) == sum(map(len, parts))
     assert list(total.examples) == sorted({row for rows in parts for row in rows})[:FIRST]
 
@@ -79,20 +87,22 @@ def test_a_bad_row_says_where_and_what() -> None:
 
 
 def test_good_rows_are_no_problem() -> None:
-    assert Facts(rows=3, kept=1).problems() == []
-    assert Facts(rows=3, kept=1, lengths={"s": (2, 2)}).problems() == []
+    assert Findings(rows=3, kept=1).problems() == []
+    assert Findings(rows=3, kept=1, lengths={"s": (2, 2)}).problems() == []
 
 
 def test_no_rows_are_a_problem() -> None:
-    assert Facts().problems() == ["there are no rows"]
-    assert Facts(rows=12345).problems() == ["none of 12,345 rows matches 'where'"]
+    assert Findings().problems() == ["there are no rows"]
+    assert Findings(rows=12345).problems() == ["none of 12,345 rows matches 'where'"]
     # What explains why there are none is enough.
-    assert Facts(failures={"a": "broken"}).problems() == ["broken"]
+    assert Findings(failures={"a": "broken"}).problems() == ["broken"]
 
 
 def test_lists_of_several_lengths_are_a_problem() -> None:
-    facts = Facts(rows=2, kept=2, lengths={"s": (2, 2)}) + Facts(lengths={"s": (3, 3), "a": (0, 1)})
-    assert facts.problems() == [
+    findings = Findings(rows=2, kept=2, lengths={"s": (2, 2)}) + Findings(
+        lengths={"s": (3, 3), "a": (0, 1)}
+    )
+    assert findings.problems() == [
         "column 'a': lists have from 0 to 1 values, and one length is needed",
         "column 's': lists have from 2 to 3 values, and one length is needed",
     ]
@@ -100,20 +110,22 @@ def test_lists_of_several_lengths_are_a_problem() -> None:
 
 def test_bad_rows_that_are_not_listed_are_counted() -> None:
     rows = tuple(BadRow("a.parquet", i, "h", "null:y") for i in range(FIRST))
-    exact = Facts(rows=9000, kept=9000, bad={("h", "null:y"): FIRST}, examples=rows)
+    exact = Findings(rows=9000, kept=9000, bad={("h", "null:y"): FIRST}, examples=rows)
     summary = "head 'h': 20 of 9,000 rows are bad, more than max_bad_fraction (0)"
     assert exact.problems() == [summary, *map(str, rows)]
-    one = exact + Facts(bad={("h", "null:y"): 1})
+    one = exact + Findings(bad={("h", "null:y"): 1})
     assert one.problems()[-1] == "... and 1 more bad rows"
-    more = exact + Facts(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
+    more = exact + Findings(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
     assert more.problems()[2:] == [*map(str, rows), "... and 1,500 more bad rows"]
 
 
 def test_each_head_is_held_against_the_limits() -> None:
     rows = (BadRow("a", 1, "h", "null:y"), BadRow("a", 2, "k", "null:y"))
-    facts = Facts(rows=100, kept=100, bad={("h", "null:y"): 1, ("k", "null:y"): 2}, examples=rows)
-    assert facts.problems(Tolerance(rows=2)) == []
-    assert facts.problems(Tolerance(rows=1)) == [
+    findings = Findings(
+        rows=100, kept=100, bad={("h", "null:y"): 1, ("k", "null:y"): 2}, examples=rows
+    )
+    assert findings.problems(Tolerance(rows=2)) == []
+    assert findings.problems(Tolerance(rows=1)) == [
         "head 'k': 2 of 100 rows are bad, more than max_bad_rows (1)",
         str(rows[1]),
         "... and 1 more bad rows",
@@ -144,24 +156,26 @@ def test_a_share_is_what_it_is_written_as() -> None:
 
 def test_losses_of_a_file_add_up() -> None:
     first, second = Lost("a", 3, 90, 40, 1, "corrupt_record"), Lost("a", 7, 300, 9, None, "cut")
-    total = sum((Facts(lost={"a": Losses.of(each)}) for each in (second, first)), Facts())
+    total = sum((Findings(lost={"a": Losses.of(each)}) for each in (second, first)), Findings())
     assert total.lost == {"a": Losses(first, records=1, bytes=49, rest=True)}
 
 
 def test_the_rows_of_a_manifest_have_to_be_there() -> None:
     one = Losses.of(Lost("b", 3, 90, 40, 1, "corrupt_record"))
     rest = Losses.of(Lost("c", 7, 300, 9, None, "truncated"))
-    facts = {
-        "a": Facts(rows=5),
-        "b": Facts(rows=4, lost={"b": one}),
-        "c": Facts(rows=7, lost={"c": rest}),
-        "d": Facts(rows=1, failures={"d": "broken"}),
+    findings = {
+        "a": Findings(rows=5),
+        "b": Findings(rows=4, lost={"b": one}),
+        "c": Findings(rows=7, lost={"c": rest}),
+        "d": Findings(rows=1, failures={"d": "broken"}),
     }
 
     def listed(**rows: int) -> list[str]:
         shards = {path: Shard(path, 1, "parquet", rows=count) for path, count in rows.items()}
-        own = {path: Facts(frozenset([shard])) for path, shard in shards.items()}
-        found = files_of_wrong_rows({path: facts.get(path, Facts()) + own[path] for path in own})
+        own = {path: Findings(frozenset([shard])) for path, shard in shards.items()}
+        found = files_of_wrong_rows(
+            {path: findings.get(path, Findings()) + own[path] for path in own}
+        )
         assert [line.partition(":")[0] for _, line in found] == [path for path, _ in found]
         return [line for _, line in found]
 
@@ -174,11 +188,11 @@ def test_the_rows_of_a_manifest_have_to_be_there() -> None:
 
 
 def test_files_that_are_not_listed_are_counted() -> None:
-    each = [Facts(failures={f"{i:04}": f"{i:04}: broken"}) for i in range(FIRST + 1005)]
-    problems = sum(each[::-1], Facts()).problems()
+    each = [Findings(failures={f"{i:04}": f"{i:04}: broken"}) for i in range(FIRST + 1005)]
+    problems = sum(each[::-1], Findings()).problems()
     assert problems[:FIRST] == [f"{i:04}: broken" for i in range(FIRST)]
     assert problems[FIRST:] == ["... and 1,005 more files cannot be read"]
-    assert len(sum(each[:FIRST], Facts()).problems()) == FIRST
+    assert len(sum(each[:FIRST], Findings()).problems()) == FIRST
 
 
 def test_an_error_has_a_line_for_each_problem() -> None:

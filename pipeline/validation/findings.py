@@ -1,18 +1,14 @@
-"""Facts of shards: how many rows were read, kept and bad, and which bad rows came first."""
+"""Findings of shards: how many rows were read, kept and bad, and which bad rows came first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline.errors.faults import DataFault
-from pipeline.metadata.reasons import SCHEMA_REASONS
-from pipeline.readers.footers import Footers, footers_of
 from pipeline.readers.manifest import wrong_rows
-from pipeline.readers.read import RECORDS, inspect
-from pipeline.readers.shards import Shard, WorkItem
-from pipeline.readers.storage import OpenFile
-from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, Lost, ReadOptions
+from pipeline.readers.shards import Shard
+from pipeline.readers.tfrecord.options import Lost
+from pipeline.validation.reasons import REASONS
 
 FIRST = 20
 """How many bad rows are listed, the first by file and row."""
@@ -40,18 +36,6 @@ class BadRow:
         what, _, column = self.reason.partition(":")
         held = f": {self.sample}" if self.sample else ""
         return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[what]}{held}"
-
-
-REASONS = SCHEMA_REASONS | {
-    "null": "has no value",
-    "wrong_length": "is a list of the wrong length",
-    "not_finite": "is NaN or infinite",
-    "not_a_probability": "is outside [0, 1]",
-    "out_of_range": "is outside the range of labels",
-    "not_a_class_id": "is not a class id",
-    "not_in_vocabulary": "is not in the vocabulary",
-    "negative": "is negative",
-}
 
 
 @dataclass(frozen=True)
@@ -108,7 +92,7 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Findings:
     """What was found in one shard, or in several.
 
     Attributes:
@@ -133,11 +117,11 @@ class Facts:
     unverified: frozenset[str] = frozenset()
     lost: Mapping[str, Losses] = field(default_factory=dict)
 
-    def __add__(self, other: Facts) -> Facts:
-        return Facts.total((self, other))
+    def __add__(self, other: Findings) -> Findings:
+        return Findings.total((self, other))
 
     @classmethod
-    def total(cls, parts: Iterable[Facts]) -> Facts:
+    def total(cls, parts: Iterable[Findings]) -> Findings:
         """What was found in all of several; its cost grows with their number, not its square."""
         shards: set[Shard] = set()
         unverified: set[str] = set()
@@ -220,44 +204,23 @@ class Facts:
         return problems + rows + ([f"... and {more:,} more bad rows"] if more else [])
 
 
-def examine(
-    shard: Shard,
-    names: Sequence[str],
-    open_file: OpenFile,
-    options: ReadOptions = DEFAULT_OPTIONS,
-    records: int = RECORDS,
-) -> tuple[Sequence[WorkItem], Facts, Footers]:
-    """The work items of a shard, and what is known of it before its rows are read.
-
-    Takes the arguments of `inspect` and of `footers_of`.
-    """
-    facts = Facts(frozenset([shard]))
-    try:
-        found = inspect(shard, open_file, options, records)
-    except DataFault as fault:
-        return [], facts + Facts(failures={shard.path: str(fault)}), Footers()
-    if found.page_checksums is False:
-        facts += Facts(unverified=frozenset([shard.path]))
-    return found.items, facts, footers_of(shard, found, names, open_file)
-
-
-def facts_by_path(parts: Iterable[Mapping[str, Facts]]) -> dict[str, Facts]:
+def findings_by_path(parts: Iterable[Mapping[str, Findings]]) -> dict[str, Findings]:
     """What was found in each file, from several parts."""
-    found: dict[str, list[Facts]] = {}
+    found: dict[str, list[Findings]] = {}
     for part in parts:
-        for path, facts in part.items():
-            found.setdefault(path, []).append(facts)
-    return {path: own[0] if len(own) == 1 else Facts.total(own) for path, own in found.items()}
+        for path, findings in part.items():
+            found.setdefault(path, []).append(findings)
+    return {path: own[0] if len(own) == 1 else Findings.total(own) for path, own in found.items()}
 
 
-def files_of_wrong_rows(facts: Mapping[str, Facts]) -> list[tuple[str, str]]:
+def files_of_wrong_rows(findings: Mapping[str, Findings]) -> list[tuple[str, str]]:
     """The files that do not have the rows that a manifest lists, sorted, and a line for each.
 
     Args:
-        facts: what was found in each file, by path.
+        findings: what was found in each file, by path.
     """
     problems = []
-    for path, found in sorted(facts.items()):
+    for path, found in sorted(findings.items()):
         losses = found.lost.get(path)
         read = found.rows + (losses.records if losses else 0)
         # A file that could not be read is a problem already, and a rest has no known rows.
