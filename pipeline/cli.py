@@ -150,7 +150,7 @@ def _evaluate(
     from pipeline.beam.options import beam_options
     from pipeline.beam.run import Job, NotRun, RunnerError, run
     from pipeline.errors.faults import BadData
-    from pipeline.plan import make_plan
+    from pipeline.evaluation.plan import make_plan
     from pipeline.report.table import render
 
     options = beam_options(rest, _options("run"))
@@ -214,8 +214,8 @@ def _connect(command: str, rest: Sequence[str], paths: Sequence[str]) -> None:
 
 
 def _validate(known: argparse.Namespace, rest: list[str]) -> int:
-    from pipeline.counting import known_slices
-    from pipeline.plan import make_plan
+    from pipeline.evaluation.plan import make_plan
+    from pipeline.evaluation.slice_counting import known_slices
 
     open_any = _opener("validate", rest)
     config = load_config(known.config, open_any)
@@ -224,8 +224,8 @@ def _validate(known: argparse.Namespace, rest: list[str]) -> int:
     _connect("validate", rest, [*inputs, *(path for path in named if path)])
     plan = make_plan(config, known.config, open_any)
     if inputs:
-        from pipeline.check import find_shards
         from pipeline.errors.faults import BadData
+        from pipeline.evaluation.input_files import find_shards
         from pipeline.readers.shards import list_local
 
         list_shards, open_file = list_local, open_local

@@ -14,8 +14,8 @@ from heads.statistics import Key, State, merge, same
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.estimates import Readings, difference
+from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
 from pipeline.finished import read_run
-from pipeline.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.comparison import worse_slices
 from pipeline.report.model import headline, values_data, worse_data

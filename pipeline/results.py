@@ -13,7 +13,7 @@ from heads.metrics.core.metric import Metric
 from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
 from pipeline.details import details_of
 from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
-from pipeline.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
+from pipeline.evaluation.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
 from pipeline.slicing.table import SliceTable
 
 if TYPE_CHECKING:

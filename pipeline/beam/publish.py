@@ -18,8 +18,8 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.beam.files import delete_files, exists, write_file
 from pipeline.beam.transforms import Evaluated, Piece
 from pipeline.beam.work import Work, load
-from pipeline.check import InputVerdict
-from pipeline.plan import Plan, StateKey
+from pipeline.evaluation.input_files import InputVerdict
+from pipeline.evaluation.plan import Plan, StateKey
 from pipeline.report.data_report import Files, data_bytes, row_problems
 from pipeline.report.metrics_table import metrics_table, parquet_bytes
 from pipeline.report.model import build_report, report_bytes

@@ -44,10 +44,10 @@ from pipeline.beam.losses import list_losses, remove_unfinished
 from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
 from pipeline.beam.transforms import Evaluate, items_together
 from pipeline.beam.work import Work
-from pipeline.check import check_some, list_files
 from pipeline.errors.faults import BadData, StorageError
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.plan import Plan
+from pipeline.evaluation.input_files import check_some, list_files
+from pipeline.evaluation.plan import Plan
 from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing

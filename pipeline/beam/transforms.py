@@ -16,10 +16,10 @@ from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.beam.files import open_file
 from pipeline.beam.losses import LossWriter
-from pipeline.check import InputVerdict, names_looked_for, validate_inputs
-from pipeline.counting import CountingPass, decide_slices, known_slices
-from pipeline.evaluate import Evaluator
-from pipeline.plan import Plan, StateKey
+from pipeline.evaluation.evaluator import Evaluator
+from pipeline.evaluation.input_files import InputVerdict, names_looked_for, validate_inputs
+from pipeline.evaluation.plan import Plan, StateKey
+from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers.input_summary import InputSummary, merge_summaries
 from pipeline.readers.parquet import ITEM_BYTES
 from pipeline.readers.read import RECORDS

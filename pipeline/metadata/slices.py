@@ -15,9 +15,9 @@ from heads.statistics.exact import add_columns
 from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from pipeline.config.heads import BinaryFields, MultiLabelHead
+from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Measured
 from pipeline.metadata.score_buckets import MOST_BUCKETS, moments, summarise_scores
 from pipeline.metadata.statistics import Buckets, NumericFeature, SliceStatistics, TextFeature
-from pipeline.plan import CANDIDATE, HeadPlan, Measured
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

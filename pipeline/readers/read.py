@@ -19,6 +19,9 @@ from pipeline.readers.tfrecord.blocks import OnLost
 from pipeline.readers.tfrecord.examples import example_columns, read_examples
 from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, Lost, ReadOptions
 
+BATCH_ROWS = 1 << 17
+"""So many rows are read at a time: enough that the cost of a batch does not show."""
+
 RECORDS = 1000
 """So many records of a TFRecord file are looked at for its columns, where there are few files."""
 

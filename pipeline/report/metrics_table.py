@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from heads.statistics.keys import key_text
 from pipeline.estimates import Estimates
-from pipeline.plan import Plan
+from pipeline.evaluation.plan import Plan
 from pipeline.results import Results
 
 SCHEMA = pa.schema(

@@ -20,7 +20,7 @@ from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
 from pipeline.config.load import load_config, parse_config
 from pipeline.estimates import NO_FOLDS, NOT_LARGEST
 from pipeline.evaluate import evaluate
-from pipeline.plan import make_plan
+from pipeline.evaluation.plan import make_plan
 from pipeline.report.metrics_table import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from sklearn import metrics
 
 from pipeline.config.load import load_config, parse_config
 from pipeline.evaluate import evaluate
-from pipeline.plan import make_plan
+from pipeline.evaluation.plan import make_plan
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 EXACT = {"rel": 1e-12, "abs": 1e-12}

@@ -74,7 +74,7 @@ def test_every_payload_is_looked_into(worker: dict[str, Any]) -> None:
     for each in worker["payloads"]:
         assert each["pickled"] == ("pickled" in each["urn"]), each
     names = {name for each in worker["payloads"] for name in each["names"]}
-    assert {"pipeline.plan.Plan", "pipeline.beam.combine.MergeStates"} <= names
+    assert {"pipeline.evaluation.plan.Plan", "pipeline.beam.combine.MergeStates"} <= names
 
 
 def test_nothing_is_of_the_program(worker: dict[str, Any]) -> None:

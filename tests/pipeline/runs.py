@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from heads.statistics.codec import encode
-from pipeline.counting import CountingPass, decide_slices, known_slices
 from pipeline.diff import Run, load_run
 from pipeline.evaluate import evaluate
+from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers.read import plan_items
 from pipeline.readers.storage import open_local
 from pipeline.report.model import report_bytes

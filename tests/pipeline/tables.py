@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, Phase, settings
 from heads.statistics import State, same
 from pipeline.config.heads import HeadConfig
 from pipeline.config.load import parse_config
-from pipeline.counting import CountingPass, decide_slices, known_slices
-from pipeline.evaluate import Evaluation, Evaluator
-from pipeline.plan import Plan, StateKey, make_plan, row_hashes
+from pipeline.evaluate import Evaluation
+from pipeline.evaluation.evaluator import Evaluator
+from pipeline.evaluation.plan import Plan, StateKey, make_plan, row_hashes
+from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.storage import open_local

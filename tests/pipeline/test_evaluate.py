@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 from heads.statistics import merge, same
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import TABLE, evaluate
-from pipeline.plan import Plan
+from pipeline.evaluation.plan import Plan
 from pipeline.report.model import report_bytes
 from tests.pipeline.tables import (
     PLAIN,

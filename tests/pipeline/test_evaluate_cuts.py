@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import counting
-from pipeline import evaluate as evaluation
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate, evaluate_items
-from pipeline.readers import parquet
+from pipeline.readers import parquet, read
 from pipeline.readers.read import plan_items
 from pipeline.readers.storage import open_local
 from pipeline.slicing import grouping
@@ -88,8 +86,7 @@ def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.
     shuffled = table.take(order)
     pieces = [shuffled.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, rows], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "BATCH_ROWS", data.draw(st.integers(4, 70)))
-        patch.setattr(counting, "BATCH_ROWS", data.draw(st.integers(4, 70)))
+        patch.setattr(read, "BATCH_ROWS", data.draw(st.integers(4, 70)))
         patch.setattr(grouping, "MAX_CROSS", data.draw(st.sampled_from([1, 12, 4096])))
         assert_equal(evaluate(pa.concat_tables(pieces), plan), reference)
 
@@ -103,7 +100,7 @@ def test_files_in_any_order_of_any_row_groups(seed: int, rows: int, data: st.Dat
     cuts = sorted(data.draw(st.lists(st.integers(0, rows), max_size=3)))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
         patch.setattr(parquet, "ITEM_ROWS", data.draw(st.integers(1, 40)))
-        patch.setattr(evaluation, "BATCH_ROWS", data.draw(st.integers(4, 40)))
+        patch.setattr(read, "BATCH_ROWS", data.draw(st.integers(4, 40)))
         shards = []
         for number, (a, b) in enumerate(zip([0, *cuts], [*cuts, rows], strict=True)):
             path = Path(directory) / f"part-{number}.parquet"
@@ -122,7 +119,7 @@ def test_more_scores_than_cells_in_any_order_and_batches(monkeypatch: pytest.Mon
     shifts = [state.shift for key, state in reference.states.items() if key.partition == 0]
     assert max(shifts) > 0
     for seed, batch_rows, max_cross in ((0, 700, 4096), (1, 5000, 10)):
-        monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
+        monkeypatch.setattr(read, "BATCH_ROWS", batch_rows)
         monkeypatch.setattr(grouping, "MAX_CROSS", max_cross)
         order = np.random.default_rng(seed).permutation(len(table))
         assert_equal(evaluate(table.take(order), plan), reference)
@@ -222,7 +219,7 @@ def test_batches_with_and_without_several_values(
         assert found[key]["examples"] == examples
     assert found["t", "missing", None]["examples"] == 2
     assert found[("g", "string", "x"), ("t", "string", "a")]["examples"] == 3
-    monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(read, "BATCH_ROWS", batch_rows)
     assert_equal(evaluate(whole, plan), reference)
     # The last rows may as well be in a file without lists, as where formats are mixed.
     first = write(tmp_path / "a.parquet", whole.slice(0, 5))

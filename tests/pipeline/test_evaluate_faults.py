@@ -12,11 +12,10 @@ import pyarrow as pa
 import pytest
 
 from heads.statistics import same
-from pipeline import evaluate as evaluation
 from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate, evaluate_items
-from pipeline.readers import parquet
+from pipeline.readers import parquet, read
 from pipeline.readers.shards import WorkItem
 from pipeline.validation.findings import FIRST
 from tests.pipeline.tables import (
@@ -52,7 +51,7 @@ def test_bad_rows_of_a_table_are_numbered() -> None:
 
 
 def test_numbers_go_on_over_the_batches_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "BATCH_ROWS", 4)
+    monkeypatch.setattr(read, "BATCH_ROWS", 4)
     labels = np.zeros(20, np.int64)
     labels[[3, 4, 17]] = 9
     table = pa.table({"s": np.ones(20), "y": labels})
@@ -81,7 +80,7 @@ def test_good_rows_are_measured_in_their_slices_beside_bad_ones() -> None:
 def test_bad_rows_of_files_are_named_by_file_and_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
 ) -> None:
-    monkeypatch.setattr(evaluation, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(read, "BATCH_ROWS", batch_rows)
     monkeypatch.setattr(parquet, "ITEM_ROWS", 4)
     labels = np.zeros(20, np.int64)
     labels[[3, 4, 17]] = 9
@@ -102,7 +101,7 @@ def test_bad_rows_of_files_are_named_by_file_and_row(
 def test_only_the_first_bad_rows_are_listed_and_all_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "BATCH_ROWS", 7)
+    monkeypatch.setattr(read, "BATCH_ROWS", 7)
     table = pa.table({"s": np.ones(1500), "y": np.full(1500, 2)})
     write(tmp_path / "b.parquet", table)
     write(tmp_path / "a.parquet", table.slice(0, 5))
@@ -222,7 +221,7 @@ def test_a_table_that_lacks_a_column() -> None:
 def test_a_work_item_that_fails_half_way_says_what_it_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "BATCH_ROWS", 2)
+    monkeypatch.setattr(read, "BATCH_ROWS", 2)
     table = pa.table({"s": [1.0] * 6, "y": [1] * 6, "id": [["a"]] * 4 + [["a", "b"], ["a"]]})
     shard = write(tmp_path / "a.parquet", table)
     plan = plan_of(PLAIN + "\nconfidence: {key: id}")

@@ -16,7 +16,7 @@ import pytest
 
 from heads.statistics.keys import key_text
 from pipeline.evaluate import Evaluation, evaluate
-from pipeline.plan import Plan
+from pipeline.evaluation.plan import Plan
 from pipeline.report import model
 from pipeline.report.metrics_table import SCHEMA, metrics_table, parquet_bytes
 from tests.pipeline.tables import plan_of

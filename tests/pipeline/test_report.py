@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key
 from pipeline.estimates import Estimates
-from pipeline.plan import Plan
+from pipeline.evaluation.plan import Plan
 from pipeline.report import model
 from pipeline.report.model import SCHEMA_VERSION, build_report, report_bytes
 from pipeline.results import Results

@@ -39,10 +39,11 @@ from pipeline.beam.transforms import (
     _shift,
     items_together,
 )
-from pipeline.check import InputVerdict, names_looked_for
-from pipeline.counting import CountingPass, add_counts, decide_slices
-from pipeline.evaluate import Evaluator, evaluate
-from pipeline.plan import Plan, StateKey
+from pipeline.evaluate import evaluate
+from pipeline.evaluation.evaluator import Evaluator
+from pipeline.evaluation.input_files import InputVerdict, names_looked_for
+from pipeline.evaluation.plan import Plan, StateKey
+from pipeline.evaluation.slice_counting import CountingPass, add_counts, decide_slices
 from pipeline.readers.input_summary import InputSummary, summarize_inputs
 from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
@@ -200,8 +201,7 @@ def test_no_row_is_read_where_shards_do_not_agree(
     def fail(*_: Any) -> None:
         pytest.fail("a row was read")
 
-    monkeypatch.setattr("pipeline.counting.read_rows", fail)
-    monkeypatch.setattr("pipeline.evaluate.read_rows", fail)
+    monkeypatch.setattr("pipeline.readers.read.read_rows", fail)
     odd = write(tmp_path / "odd.parquet", pa.table({"s": ["1"], "y": [0], "n": [1]}))
     with pipeline() as p:
         lines = p | beam.Create([shard_line(shards), shard_line([odd])])

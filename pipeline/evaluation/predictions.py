@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from heads.statistics import Scored
-from pipeline.plan import HeadPlan
+from pipeline.evaluation.plan import HeadPlan
 from pipeline.readers.rows import Rows
 
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL
 from heads.statistics.keys import key_text
-from pipeline import counting
-from pipeline.counting import CountingPass, add_counts, decide_slices, known_slices
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate
-from pipeline.plan import Plan
+from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.slice_counting import CountingPass, add_counts, decide_slices, known_slices
+from pipeline.readers import read
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
 from pipeline.report.model import report_bytes
@@ -233,7 +233,7 @@ def test_a_listed_value_that_no_row_has_is_no_slice() -> None:
 def test_only_the_columns_of_slices_are_counted_and_faults_are_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "BATCH_ROWS", 2)
+    monkeypatch.setattr(read, "BATCH_ROWS", 2)
     plan = plan_of(SLICES + PLAIN)
     columns = columns_of(40, 2)
     # Neither scores nor labels are read.

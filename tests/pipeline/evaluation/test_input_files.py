@@ -12,7 +12,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pytest
 
-from pipeline.check import (
+from pipeline.errors.faults import BadData
+from pipeline.errors.problems import ConfigError
+from pipeline.evaluate import evaluate
+from pipeline.evaluation.input_files import (
     InputVerdict,
     check_inputs,
     check_some,
@@ -21,10 +24,7 @@ from pipeline.check import (
     names_looked_for,
     validate_inputs,
 )
-from pipeline.errors.faults import BadData
-from pipeline.errors.problems import ConfigError
-from pipeline.evaluate import evaluate
-from pipeline.plan import Plan
+from pipeline.evaluation.plan import Plan
 from pipeline.readers.input_summary import summarize_inputs
 from pipeline.readers.manifest import crc32c_of
 from pipeline.readers.shards import Listing, Shard, list_local
@@ -417,7 +417,7 @@ def opened_by(
 
 
 def test_of_many_files_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.check._SOME", 7)
+    monkeypatch.setattr("pipeline.evaluation.input_files._SOME", 7)
     for i in range(30):
         write(tmp_path / f"{i:02}.parquet", pa.table(GOOD))
     # What is listed of a file is for all of them to be held against.

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from heads.scoring import score
 from heads.statistics import Scored, Segments
 from heads.statistics.statistic import Reach
+from pipeline.evaluation.plan import HeadPlan
 from pipeline.extract.folds import Hashes, mix, row_hashes
 from pipeline.extract.head_inputs import Extracted
-from pipeline.plan import HeadPlan
 from pipeline.slicing.slicer import Pass
 
 Ints = npt.NDArray[np.int64]

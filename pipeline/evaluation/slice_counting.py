@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.config.slices import slice_columns
 from pipeline.errors.faults import ColumnError, DataFault
+from pipeline.evaluation.plan import Plan
 from pipeline.extract.filter import keep_mask
-from pipeline.plan import Plan
-from pipeline.readers.read import read_rows
+from pipeline.readers import read
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile
@@ -17,7 +17,6 @@ from pipeline.slicing.table import SliceTable, decide, fixed_table
 
 Counts = dict[tuple[int, int], SliceCounts]
 
-BATCH_ROWS = 1 << 17
 _MB = 1_000_000
 
 
@@ -41,8 +40,9 @@ class CountingPass:
     def add_item(self, item: WorkItem) -> None:
         """Adds the rows of a work item."""
         try:
-            read = read_rows(item, self._columns, BATCH_ROWS, self._open_file, self._plan.reading)
-            for rows in read:
+            for rows in read.read_rows(
+                item, self._columns, read.BATCH_ROWS, self._open_file, self._plan.reading
+            ):
                 self.add(rows)
         except DataFault:
             return

@@ -13,10 +13,10 @@ from pipeline.errors.problems import ConfigError, Problem, show_path
 from pipeline.errors.problems import Path as Place
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import first_lines, have
+from pipeline.evaluation.plan import Plan
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import folds_by_key
 from pipeline.extract.head_inputs import type_problems
-from pipeline.plan import Plan
 from pipeline.readers.input_summary import (
     InputSummary,
     SchemaGroup,

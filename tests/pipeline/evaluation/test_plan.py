@@ -12,7 +12,15 @@ from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
 from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
-from pipeline.plan import PIECE_BYTES, Measured, Plan, StateKey, make_plan, row_hashes, split
+from pipeline.evaluation.plan import (
+    PIECE_BYTES,
+    Measured,
+    Plan,
+    StateKey,
+    make_plan,
+    row_hashes,
+    split,
+)
 from pipeline.slicing.table import SliceTable, SpecSlices
 from tests.pipeline.tables import plan_of
 

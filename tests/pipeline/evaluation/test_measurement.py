@@ -17,10 +17,10 @@ from heads.statistics import Key, RowSums, Scored, Segments, merge, same
 from heads.statistics.measure import measure_state
 from heads.statistics.scored import VALUES
 from heads.statistics.statistic import Reach
+from pipeline.evaluation.measurement import Measurement, measured_models, score_rows
+from pipeline.evaluation.plan import Plan
 from pipeline.extract.folds import row_hashes
 from pipeline.extract.head_inputs import extract
-from pipeline.measure import Measurement, measured_models, score_rows
-from pipeline.plan import Plan
 from pipeline.slicing.slicer import Pass
 from tests.pipeline.tables import law, plan_of, rows_of
 

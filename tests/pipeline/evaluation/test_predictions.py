@@ -10,8 +10,8 @@ import pytest
 
 from heads.statistics import Scored
 from pipeline.evaluate import evaluate
-from pipeline.example_losses import loss_table
-from pipeline.plan import HeadPlan, Plan
+from pipeline.evaluation.plan import HeadPlan, Plan
+from pipeline.evaluation.predictions import loss_table
 from pipeline.readers.rows import Rows
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of, values_of
 
