@@ -32,8 +32,9 @@ from heads.statistics import Key, Segments
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
 from heads.statistics.score_histogram import MAX_CELLS
-from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
 from pipeline.extract.folds import folds_by_key, folds_by_row
+from pipeline.results.estimates import Estimates, difference, estimate
+from pipeline.results.readings import Readings, StateViews, read_metric
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -262,7 +263,7 @@ def read_model(sample: Sample, model: int, metrics: Sequence[Metric]) -> dict[st
         for own in statistics
     }
     return {
-        metric.name: read(
+        metric.name: read_metric(
             metric,
             views[metric.statistic],
             None if metric.coarse is None else views[metric.coarse],

@@ -151,7 +151,7 @@ def _evaluate(
     from pipeline.beam.run import Job, NotRun, RunnerError, run
     from pipeline.errors.faults import BadData
     from pipeline.evaluation.plan import make_plan
-    from pipeline.report.table import render
+    from pipeline.report.terminal import render
 
     options = beam_options(rest, _options("run"))
     plan = replace(make_plan(config, source, _opener("run", rest)), debug_samples=debug_samples)
@@ -255,7 +255,7 @@ def _validate(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _show(known: argparse.Namespace, rest: list[str]) -> int:
-    from pipeline.report.table import render
+    from pipeline.report.terminal import render
 
     _connect("show", rest, [f"{known.directory}/_SUCCESS"])
     (report,) = read_run(known.directory, ["report.json"], _opener("show", rest))
@@ -265,8 +265,8 @@ def _show(known: argparse.Namespace, rest: list[str]) -> int:
 
 def _diff(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.diff import diff, load_run
-    from pipeline.report.model import report_bytes
-    from pipeline.report.table import render_diff
+    from pipeline.report.report_json import report_bytes
+    from pipeline.report.terminal import render_diff
 
     runs = (known.baseline, known.candidate)
     written = [known.output] if known.output else []

@@ -13,13 +13,15 @@ import numpy.typing as npt
 from heads.statistics import Key, State, merge, same
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.estimates import Readings, difference
 from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
 from pipeline.finished import read_run
 from pipeline.readers.storage import OpenFile, open_local
-from pipeline.report.comparison import worse_slices
-from pipeline.report.model import headline, values_data, worse_data
-from pipeline.results import Results, read_model, slice_views
+from pipeline.report.report_json import headline, values_data, worse_data
+from pipeline.results.estimates import difference
+from pipeline.results.readings import Readings
+from pipeline.results.regressions import worse_slices
+from pipeline.results.results import Results
+from pipeline.results.views import read_model, slice_views
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 from pipeline.states import unzip_states

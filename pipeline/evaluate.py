@@ -23,9 +23,10 @@ from pipeline.readers.input_summary import InputSummary, merge_summaries, record
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem, list_local
 from pipeline.readers.storage import open_local
-from pipeline.report.data_report import Files, row_problems
-from pipeline.report.model import build_report
-from pipeline.results import Results, compute, histogram_shifts, level
+from pipeline.report.data_json import Files, row_problems
+from pipeline.report.report_json import build_report
+from pipeline.results.compute import compute, histogram_shifts, level
+from pipeline.results.results import Results
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine
 from pipeline.validation.findings import Findings

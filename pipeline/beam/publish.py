@@ -20,9 +20,9 @@ from pipeline.beam.transforms import Evaluated, Piece
 from pipeline.beam.work import Work, load
 from pipeline.evaluation.input_files import InputVerdict
 from pipeline.evaluation.plan import Plan, StateKey
-from pipeline.report.data_report import Files, data_bytes, row_problems
-from pipeline.report.metrics_table import metrics_table, parquet_bytes
-from pipeline.report.model import build_report, report_bytes
+from pipeline.report.data_json import Files, data_bytes, row_problems
+from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
+from pipeline.report.report_json import build_report, report_bytes
 from pipeline.slicing.table import SliceTable
 from pipeline.states import zip_states
 from pipeline.validation.findings import Findings, Tolerance
@@ -93,7 +93,7 @@ def _publish(
     table: SliceTable,
     verdict: InputVerdict,
 ) -> bool:
-    from pipeline.metadata.statistics import statistics_bytes
+    from pipeline.report.statistics_pb import statistics_bytes
 
     parts: list[Files] = list(load(files))
     total = Findings.total(part.total for part in parts)
@@ -148,7 +148,7 @@ def _replace(output: str, files: Mapping[str, bytes]) -> None:
 
 def _anomalies(total: Findings, tolerance: Tolerance, problems: Sequence[str]) -> bytes:
     """What was wrong; of files and rows the findings tell, of the run as a whole the problems."""
-    from pipeline.metadata.anomalies import anomalies_text, column_anomalies
+    from pipeline.report.anomalies_pbtxt import anomalies_text, column_anomalies
 
     failing = total.failing(tolerance)
     columns = [

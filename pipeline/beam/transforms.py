@@ -26,7 +26,8 @@ from pipeline.readers.read import RECORDS
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
-from pipeline.results import Results, compute, level
+from pipeline.results.compute import compute, level
+from pipeline.results.results import Results
 from pipeline.slicing.counting import PARTS, SliceCounts, merge_counts
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine

@@ -18,10 +18,10 @@ from pipeline import cli
 from pipeline.confidence.intervals import AT_BOUND
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
 from pipeline.config.load import load_config, parse_config
-from pipeline.estimates import NO_FOLDS, NOT_LARGEST
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.plan import make_plan
-from pipeline.report.metrics_table import SCHEMA
+from pipeline.report.metrics_parquet import SCHEMA
+from pipeline.results.estimates import NO_FOLDS, NOT_LARGEST
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "configs" / "data" / "breast_cancer" / "parquet"

@@ -27,8 +27,8 @@ from pipeline.readers.shards import list_local
 from pipeline.readers.storage import open_local
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
-from pipeline.report.metrics_table import metrics_table, parquet_bytes
-from pipeline.report.model import report_bytes
+from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
+from pipeline.report.report_json import report_bytes
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
 from tests.pipeline.tables import own_states
 

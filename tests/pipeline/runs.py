@@ -16,7 +16,7 @@ from pipeline.evaluate import evaluate
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers.read import plan_items
 from pipeline.readers.storage import open_local
-from pipeline.report.model import report_bytes
+from pipeline.report.report_json import report_bytes
 from pipeline.states import zip_states
 from tests.pipeline.tables import plan_of, write
 

@@ -21,7 +21,7 @@ from pipeline.evaluation.slice_counting import CountingPass, decide_slices, know
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.storage import open_local
-from pipeline.report.model import report_bytes
+from pipeline.report.report_json import report_bytes
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
 

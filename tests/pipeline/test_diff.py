@@ -18,7 +18,7 @@ from pipeline.diff import diff
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.extract.folds import folds_by_key, folds_by_row
-from pipeline.report.model import report_bytes
+from pipeline.report.report_json import report_bytes
 from tests.pipeline.runs import (
     BINARY,
     FOLDS,

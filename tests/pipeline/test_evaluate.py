@@ -13,7 +13,7 @@ from heads.statistics import merge, same
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import TABLE, evaluate
 from pipeline.evaluation.plan import Plan
-from pipeline.report.model import report_bytes
+from pipeline.report.report_json import report_bytes
 from tests.pipeline.tables import (
     PLAIN,
     binary_table,

@@ -22,7 +22,7 @@ from pipeline.evaluation.slice_counting import CountingPass, add_counts, decide_
 from pipeline.readers import read
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
-from pipeline.report.model import report_bytes
+from pipeline.report.report_json import report_bytes
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import PLAIN, law, plan_of, rows_of, slices_of, write
 

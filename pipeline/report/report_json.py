@@ -13,10 +13,10 @@ from typing import Any
 
 from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
-from pipeline.estimates import Estimates
 from pipeline.evaluation.plan import BASELINE, CANDIDATE, HeadPlan, Plan
-from pipeline.report.comparison import Worse, worse_slices
-from pipeline.results import MAX_SLICES, Results
+from pipeline.results.estimates import Estimates
+from pipeline.results.regressions import Worse, worse_slices
+from pipeline.results.results import MAX_SLICES, Results
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings

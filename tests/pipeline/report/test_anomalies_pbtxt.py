@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.metadata.anomalies import (
+from pipeline.report.anomalies_pbtxt import (
     ANOMALY_TYPES,
     ColumnAnomaly,
     anomalies_text,

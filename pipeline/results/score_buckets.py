@@ -11,7 +11,7 @@ import numpy.typing as npt
 from heads.statistics import State
 from heads.statistics.exact import add_columns
 from heads.statistics.score_histogram import cell_floors
-from pipeline.metadata.statistics import Buckets
+from pipeline.results.feature_statistics import Buckets
 
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]

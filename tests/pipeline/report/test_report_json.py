@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heads.statistics import OVERALL, Key
-from pipeline.estimates import Estimates
 from pipeline.evaluation.plan import Plan
-from pipeline.report import model
-from pipeline.report.model import SCHEMA_VERSION, build_report, report_bytes
-from pipeline.results import Results
+from pipeline.report import report_json
+from pipeline.report.report_json import SCHEMA_VERSION, build_report, report_bytes
+from pipeline.results.estimates import Estimates
+from pipeline.results.results import Results
 from pipeline.slicing.conditions import key_order
 from pipeline.slicing.table import SliceTable, SpecSlices
 from pipeline.validation.findings import Findings
@@ -217,7 +217,7 @@ def test_bad_rows_are_not_missed() -> None:
 
 
 def test_the_largest_slices_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "MAX_SLICES", 3)
+    monkeypatch.setattr(report_json, "MAX_SLICES", 3)
     plan = plan_of(SLICED)
     slices: list[Key] = [(("b", "int", i),) for i in range(6)]
     rows = [1, 4, 3, 9, 4, 3]

@@ -17,8 +17,8 @@ import pytest
 from heads.statistics.keys import key_text
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.evaluation.plan import Plan
-from pipeline.report import model
-from pipeline.report.metrics_table import SCHEMA, metrics_table, parquet_bytes
+from pipeline.report import report_json
+from pipeline.report.metrics_parquet import SCHEMA, metrics_table, parquet_bytes
 from tests.pipeline.tables import plan_of
 
 TEXT = """
@@ -128,7 +128,7 @@ def test_every_metric_is_in_every_slice() -> None:
 
 
 def test_slices_that_the_report_leaves_out_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "MAX_SLICES", 4)
+    monkeypatch.setattr(report_json, "MAX_SLICES", 4)
     short = evaluate(rows(), plan())
     head = short.report["heads"]["one"]
     whole = evaluation().report["heads"]["one"]

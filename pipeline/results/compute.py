@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Metric
-from heads.statistics import OVERALL, Key, ScoreHistogram, State, Statistic
-from pipeline.details import details_of
-from pipeline.estimates import Estimates, Readings, StateViews, difference, estimate, read
+from heads.statistics import OVERALL, ScoreHistogram, State, Statistic
 from pipeline.evaluation.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
+from pipeline.results.details import details_of
+from pipeline.results.estimates import Estimates, difference, estimate
+from pipeline.results.results import MAX_SLICES, Results
+from pipeline.results.views import Views, read_for_model, read_model, slice_views
 from pipeline.slicing.table import SliceTable
-
-if TYPE_CHECKING:
-    from pipeline.metadata.statistics import SliceStatistics
-
-Views = Mapping[Measured, StateViews]
-
-MAX_SLICES = 1000
-"""So many slices of a head, those of most rows, are in report.json and have their distributions
-written; metrics.parquet has all."""
-
-
-@dataclass(frozen=True, eq=False)
-class Results:
-    """What was computed for the slices of one partition.
-
-    Attributes:
-        head: name of the head.
-        keys: the slices.
-        examples: rows of each.
-        models: for each model the metrics by name.
-        unweighted: the same of rows without weights; empty where there are no weights.
-        differences: candidate less baseline, by name of the metric; empty for one model.
-        pairs: the metrics of both models together, by name.
-        details: for overall and the slices that a configuration names, what else there is to show:
-            curves, confusion matrix; by slice, a mapping for each model.
-        statistics: distributions of scores, labels and weights, in overall and the slices of most
-            rows.
-        score_rounding: for each model float64 `[s]`, how far scores were rounded down, as a share
-            of them; 0 where they were not, NaN where no metric is read from a histogram.
-    """
-
-    head: str
-    keys: tuple[Key, ...]
-    examples: tuple[int, ...]
-    models: tuple[Mapping[str, Estimates], ...]
-    unweighted: tuple[Mapping[str, Estimates], ...]
-    differences: Mapping[str, Estimates] = field(default_factory=dict)
-    pairs: Mapping[str, Estimates] = field(default_factory=dict)
-    details: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
-    score_rounding: tuple[npt.NDArray[np.float64], ...] = ()
-    statistics: tuple[SliceStatistics, ...] = ()
 
 
 def histogram_shifts(states: Iterable[tuple[StateKey, State]]) -> dict[tuple[str, int], int]:
@@ -90,7 +48,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
         head: name of the head.
         states: its merged states of the partition, by position in what is measured.
     """
-    from pipeline.metadata.slices import slice_statistics  # small commands do without the protos
+    from pipeline.results.distributions import slice_statistics
 
     own = plan.heads[head]
     keys = states[0].keys
@@ -108,7 +66,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
         differences = {}
         if len(readings) > 1:
             differences = difference(readings[0], readings[1], sure)
-        pairs = {name: _read(metric, 0, views) for name, metric in own.pairs.items()}
+        pairs = {name: read_for_model(metric, 0, views) for name, metric in own.pairs.items()}
         both = estimate(pairs, sure)
     named = plan.named(table)
     details = {
@@ -155,37 +113,3 @@ def _of_model(head: HeadPlan, number: int, states: Mapping[int, State]) -> dict[
         for place, state in states.items()
         if head.measured[place].model == number
     }
-
-
-def slice_views(
-    head: HeadPlan, table: SliceTable, keys: tuple[Key, ...], states: Mapping[int, State]
-) -> Views:
-    """The states of some slices, ready to be read.
-
-    Args:
-        head: the head.
-        table: the slices.
-        keys: which slices.
-        states: merged states that hold them, by position in what is measured.
-    """
-    largest = np.array([key == OVERALL or key in table.largest for key in keys], bool)
-    return {
-        head.measured[number]: StateViews(state, keys, largest)
-        for number, state in sorted(states.items())
-    }
-
-
-def read_model(
-    head: HeadPlan, number: int, views: Views, *, weighted: bool = True
-) -> dict[str, Readings]:
-    """The metrics of one model, by name."""
-    return {
-        name: _read(metric, number, views, weighted=weighted)
-        for name, metric in head.models[number].metrics.items()
-    }
-
-
-def _read(metric: Metric, number: int, views: Views, *, weighted: bool = True) -> Readings:
-    coarse = None if metric.coarse is None else views.get(Measured(number, metric.coarse))
-    fine = views.get(Measured(number, metric.statistic))
-    return read(metric, fine, coarse, weighted=weighted)

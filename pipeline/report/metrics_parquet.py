@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from heads.statistics.keys import key_text
-from pipeline.estimates import Estimates
 from pipeline.evaluation.plan import Plan
-from pipeline.results import Results
+from pipeline.results.estimates import Estimates
+from pipeline.results.results import Results
 
 SCHEMA = pa.schema(
     {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.errors.wording import MOST
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.tfrecord.options import Lost
-from pipeline.report.data_report import Files, data_bytes, row_problems
+from pipeline.report.data_json import Files, data_bytes, row_problems
 from pipeline.validation.findings import BadRow, Findings, Losses
 from tests.pipeline.tables import law
 

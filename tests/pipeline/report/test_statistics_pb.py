@@ -16,14 +16,14 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from heads.statistics import OVERALL, Key, State
 from pipeline.evaluate import evaluate
-from pipeline.metadata import statistics
-from pipeline.metadata.slices import slice_statistics
-from pipeline.metadata.statistics import (
+from pipeline.report import statistics_pb
+from pipeline.report.statistics_pb import statistics_bytes
+from pipeline.results.distributions import slice_statistics
+from pipeline.results.feature_statistics import (
     Buckets,
     NumericFeature,
     SliceStatistics,
     TextFeature,
-    statistics_bytes,
 )
 from tests.pipeline.tables import law, plan_of
 
@@ -420,7 +420,7 @@ def test_slices_that_read_alike_have_their_keys_for_names() -> None:
 
 
 def test_the_slices_of_most_rows_are_kept_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "MAX_SLICES", 3)
+    monkeypatch.setattr(statistics_pb, "MAX_SLICES", 3)
     slices = [simple("h", ((("c", "int", i)),), rows) for i, rows in enumerate([5, 9, 7, 9, 1])]
     slices.append(simple("h", OVERALL, 31))
     expected = ["All Examples", "c=1", "c=3", "c=2"]

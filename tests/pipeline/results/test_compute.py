@@ -14,7 +14,7 @@ from heads.statistics import OVERALL, Key, Scored, ScoreHistogram, Segments
 from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.plan import StateKey, split
-from pipeline.results import compute, histogram_shifts, level
+from pipeline.results.compute import compute, histogram_shifts, level
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
 

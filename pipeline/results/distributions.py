@@ -16,8 +16,13 @@ from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from pipeline.config.heads import BinaryFields, MultiLabelHead
 from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Measured
-from pipeline.metadata.score_buckets import MOST_BUCKETS, moments, summarise_scores
-from pipeline.metadata.statistics import Buckets, NumericFeature, SliceStatistics, TextFeature
+from pipeline.results.feature_statistics import (
+    Buckets,
+    NumericFeature,
+    SliceStatistics,
+    TextFeature,
+)
+from pipeline.results.score_buckets import MOST_BUCKETS, moments, summarise_scores
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

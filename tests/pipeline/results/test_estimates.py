@@ -13,9 +13,9 @@ from scipy import stats
 
 from pipeline.confidence.intervals import FEW, binomial_interval
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
-from pipeline.estimates import NO_FOLDS, NOT_LARGEST
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.extract.folds import folds_by_key
+from pipeline.results.estimates import NO_FOLDS, NOT_LARGEST
 from tests.pipeline.tables import plan_of, slices_of
 
 FOLDS = 14

@@ -10,7 +10,7 @@ import numpy as np
 from heads.statistics import Key
 from pipeline.confidence.significance import benjamini_hochberg
 from pipeline.config.model import Config
-from pipeline.results import Results
+from pipeline.results.results import Results
 from pipeline.slicing.table import SliceTable
 
 

@@ -15,9 +15,9 @@ from sklearn.metrics import precision_recall_curve as sklearn_precision_recall
 from sklearn.metrics import roc_curve as sklearn_roc
 
 from heads.curves.points import MAX_POINTS
-from pipeline.details import details_of
 from pipeline.evaluate import Evaluation, evaluate
-from pipeline.report.model import report_bytes
+from pipeline.report.report_json import report_bytes
+from pipeline.results.details import details_of
 from tests.pipeline.tables import plan_of, slices_of
 
 ROWS = 3000

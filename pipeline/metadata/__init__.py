@@ -1,1 +1,0 @@
-"""Exchange with tensorflow-metadata: its schemas and problem statements in, its findings out."""

@@ -1,0 +1,1 @@
+"""Merged states -> values, intervals, comparisons and distributions. It knows no report."""
