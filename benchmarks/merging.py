@@ -187,7 +187,7 @@ def main() -> None:
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for count in known.shards:
         bundles = min(known.bundles, count)
-        widths = [bundles, *tree_widths(bundles, plan.piece_bytes)]
+        widths = [bundles, *tree_widths(bundles, plan.partition_bytes)]
         for workers in known.workers:
             told = [f"{count:,}", str(workers), str(bundles), f"{count * size / 1e9:.1f}"]
             told += merge_tree(distinct, count, widths, workers)

@@ -152,7 +152,7 @@ class BinaryClassHead(BinaryHead, Head):
             MetricContext(
                 "binary",
                 tuple(class_names(label_vocabulary, 2).tolist()),
-                ScoreSpace("logits", single=True),
+                ScoreSpace("logits", float32=True),
                 checked,
                 weight_column is not None,
             ),

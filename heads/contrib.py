@@ -211,7 +211,7 @@ def binary_classification_head(
         MetricContext(
             "contrib_binary",
             tuple(class_names(label_vocabulary, 2).tolist()),
-            ScoreSpace("logits", single=True),
+            ScoreSpace("logits", float32=True),
             checked,
             weight_column is not None,
         ),

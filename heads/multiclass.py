@@ -103,7 +103,7 @@ class MultiClassHead(Head):
             MetricContext(
                 "multi_class",
                 tuple(class_names(label_vocabulary, n_classes).tolist()),
-                ScoreSpace("logits", single=True),
+                ScoreSpace("logits", float32=True),
                 weighted=weight_column is not None,
             ),
             weight_column=weight_column,

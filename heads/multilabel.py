@@ -104,7 +104,7 @@ class MultiLabelHead(Head):
             MetricContext(
                 "multi_label",
                 names,
-                ScoreSpace("logits", single=True),
+                ScoreSpace("logits", float32=True),
                 checked,
                 weight_column is not None,
                 named,

@@ -19,8 +19,8 @@ from pipeline.config.model import Config
 from pipeline.errors.faults import StorageError
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
-from pipeline.finished import read_run
 from pipeline.readers.storage import OpenFile, is_local, open_local
+from pipeline.runs.read import read_run
 
 EXIT_OK, EXIT_CRASH, EXIT_CONFIG, EXIT_DATA, EXIT_RUNNER, EXIT_INTERRUPTED = 0, 1, 2, 4, 5, 130
 
@@ -148,7 +148,7 @@ def _evaluate(
     _import_beam()
     from pipeline.beam.access import connect
     from pipeline.beam.options import beam_options
-    from pipeline.beam.run import Job, NotRun, RunnerError, run
+    from pipeline.beam.run import Job, RunnerError, Submitted, run
     from pipeline.errors.faults import BadData
     from pipeline.evaluation.plan import make_plan
     from pipeline.report.terminal import render
@@ -168,7 +168,7 @@ def _evaluate(
     except RunnerError as error:
         print(error, file=sys.stderr)
         return EXIT_RUNNER
-    if isinstance(report, NotRun):
+    if isinstance(report, Submitted):
         print(report.message)
         return EXIT_OK
     print(render(report), end="")
@@ -240,7 +240,7 @@ def _validate(known: argparse.Namespace, rest: list[str]) -> int:
         print(f"{len(listing):,} files, {sum(shard.bytes for shard in listing):,} bytes")
     print(f"columns: {', '.join(plan.columns)}")
     for name, head in plan.heads.items():
-        size = sum(head.slice_bytes(large=True))
+        size = sum(head.slice_bytes(top_slice=True))
         print(f"head {name}: {len(head.models[0].metrics)} metrics, about {size:,} bytes a slice")
     for note in plan.too_large():
         print(note)
@@ -264,9 +264,9 @@ def _show(known: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _diff(known: argparse.Namespace, rest: list[str]) -> int:
-    from pipeline.diff import diff, load_run
     from pipeline.report.report_json import report_bytes
     from pipeline.report.terminal import render_diff
+    from pipeline.runs.diff import diff, load_run
 
     runs = (known.baseline, known.candidate)
     written = [known.output] if known.output else []

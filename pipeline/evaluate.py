@@ -128,11 +128,11 @@ def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> 
     merged = evaluator.states()
     shifts = histogram_shifts(merged.items())
     states = {key: level(key, state, shifts) for key, state in merged.items()}
-    pieces: dict[tuple[str, int], dict[int, State]] = {}
+    partitions: dict[tuple[str, int], dict[int, State]] = {}
     for key, state in states.items():
-        pieces.setdefault((key.head, key.partition), {})[key.statistic] = state
+        partitions.setdefault((key.head, key.partition), {})[key.statistic] = state
     table = evaluator.table
-    results = [compute(plan, table, head, own) for (head, _), own in pieces.items()]
+    results = [compute(plan, table, head, own) for (head, _), own in partitions.items()]
     return Evaluation(build_report(plan, table, results, total), results, states, findings)
 
 

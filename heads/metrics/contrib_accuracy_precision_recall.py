@@ -9,7 +9,7 @@ import numpy as np
 
 from heads.metrics.accuracy_precision_recall import Share
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Floats, Metric, Trials, Values, divide
+from heads.metrics.core.metric import BinomialCounts, Floats, Metric, Values, divide
 from heads.metrics.core.registry import offers
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
@@ -66,7 +66,11 @@ class ContribRecall(Share):
 
 
 def _rate(
-    numerator: Floats, denominator: Floats, epsilon: float, reason: str, trials: Trials | None
+    numerator: Floats,
+    denominator: Floats,
+    epsilon: float,
+    reason: str,
+    trials: BinomialCounts | None,
 ) -> Values:
     raised = denominator + epsilon if epsilon else np.maximum(denominator, 0)
     return Values(divide(numerator, raised), {reason: denominator == 0}, trials)

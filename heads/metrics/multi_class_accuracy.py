@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Metric, Trials, Values, ratio, total_mass
+from heads.metrics.core.metric import BinomialCounts, Metric, Values, ratio, total_mass
 from heads.metrics.core.registry import offers
 from heads.metrics.weighted_means import WeightedMean
 from heads.statistics import State
@@ -19,9 +19,9 @@ class RowShare(WeightedMean):
     def compute(self, state: State) -> Values:
         trials = None
         if "weight" not in state.sums:
-            trials = Trials(state.by_segment("rows"))
+            trials = BinomialCounts(state.by_segment("rows"))
         elif "weight_squared" in state.sums:
-            trials = Trials(*map(state.by_segment, ("rows", "weight", "weight_squared")))
+            trials = BinomialCounts(*map(state.by_segment, ("rows", "weight", "weight_squared")))
         reason = "the weights sum to zero"
         return ratio(state.by_segment(self.column), total_mass(state), reason, trials)
 

@@ -51,7 +51,7 @@ class Accumulator:
         # Where the codes of each segment begin, and where the last ones end.
         self._starts = [0]
         self._lists: OrderedDict[int, _KeyCodes] = OrderedDict()
-        self._folded: tuple[Ints | None, Ints, Ints] | None = None
+        self._fold_codes: tuple[Ints | None, Ints, Ints] | None = None
         self._table: DenseTable | SparseTable = DenseTable(statistic.sums)
 
     def add(self, scored: Scored, segments: Segments) -> None:
@@ -83,7 +83,7 @@ class Accumulator:
 
     def _codes(self, elements: Elements, segments: Segments) -> Ints:
         """The code of each element."""
-        folded = segments.folded
+        by_fold = segments.by_fold
         own = self._key_codes(segments)
         first = own.starts.take(segments.index)
         if len(first) and first.min() < 0:
@@ -93,8 +93,8 @@ class Accumulator:
         fold = segments.fold if self._statistic.folds > 1 else None
         if fold is not None:
             inner = self._with_folds(elements, fold)
-            if folded is not None:
-                apart = folded.take(segments.index)
+            if by_fold is not None:
+                apart = by_fold.take(segments.index)
                 if elements.repeat > 1:
                     apart = np.repeat(apart, elements.repeat)
                 plain = 0 if elements.code is None else elements.code
@@ -108,7 +108,7 @@ class Accumulator:
 
         A batch comes again in every pass.
         """
-        last = self._folded
+        last = self._fold_codes
         if last is not None and last[0] is elements.code and last[1] is fold:
             return last[2]
         inner = fold * self._fold_size
@@ -116,7 +116,7 @@ class Accumulator:
             inner = np.repeat(inner, elements.repeat)
         if elements.code is not None:
             inner += elements.code
-        self._folded = elements.code, fold, inner
+        self._fold_codes = elements.code, fold, inner
         return inner
 
     def _key_codes(self, segments: Segments) -> _KeyCodes:
@@ -127,21 +127,21 @@ class Accumulator:
             position = self._position
             known = [position.get(key, -1) for key in keys]
             starts = np.array([-1 if at < 0 else self._starts[at] for at in known], np.int64)
-            own = self._lists[id(keys)] = _KeyCodes(keys, segments.folded, starts)
+            own = self._lists[id(keys)] = _KeyCodes(keys, segments.by_fold, starts)
             while len(self._lists) > _LISTS:
                 self._lists.popitem(last=False)
         return own
 
     def _extend(self, own: _KeyCodes, index: Ints) -> None:
         """Gives keys that rows have for the first time their codes."""
-        folded = np.ones(len(own.keys), np.bool_) if own.folded is None else own.folded
+        by_fold = np.ones(len(own.keys), np.bool_) if own.by_fold is None else own.by_fold
         new = np.zeros(len(own.keys), np.bool_)
         new[index] = True
         for place in np.flatnonzero(new).tolist():
             key = own.keys[place]
             at = self._position.setdefault(key, len(self._position))
             if at + 1 == len(self._starts):
-                folds = self._statistic.folds if folded[place] else 1
+                folds = self._statistic.folds if by_fold[place] else 1
                 self._starts.append(self._starts[-1] + folds * self._fold_size)
             own.starts[place] = self._starts[at]
 
@@ -169,12 +169,12 @@ class _KeyCodes:
 
     Attributes:
         keys: the keys; the list is held, so that none takes its place.
-        folded: bool, which of them are told apart by fold; None for all.
+        by_fold: bool, which of them are told apart by fold; None for all.
         starts: int64, the first code of each; -1 if it has none yet.
     """
 
     keys: Sequence[Key]
-    folded: npt.NDArray[np.bool_] | None
+    by_fold: npt.NDArray[np.bool_] | None
     starts: Ints
 
 

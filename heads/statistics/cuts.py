@@ -27,13 +27,13 @@ class ScoreSpace:
 
     Attributes:
         kind: what the scores are, "logits" or "probabilities".
-        single: whether the estimator's float32 decides: logits and probabilities are rounded to
+        float32: whether the estimator's float32 decides: logits and probabilities are rounded to
             float32 before they are compared. Otherwise the exact probability of the float64 score
             decides.
     """
 
     kind: Literal["logits", "probabilities"] = "logits"
-    single: bool = False
+    float32: bool = False
 
     def above(self, threshold: float) -> float:
         """The cut for `probability > threshold`, a threshold in (0, 1).
@@ -41,13 +41,13 @@ class ScoreSpace:
         >>> ScoreSpace("logits").above(0.5)
         0.0
         """
-        if self.single:
+        if self.float32:
             return self._at_least_single(np.nextafter(np.float32(threshold), np.float32(2)))
         return _logit_below(Decimal(threshold)) if self.kind == "logits" else float(threshold)
 
     def at_least(self, threshold: float) -> float:
         """The cut for `probability >= threshold`, a threshold in (0, 1)."""
-        if self.single:
+        if self.float32:
             return self._at_least_single(np.float32(threshold))
         cut = self.above(threshold)
         exact = self.kind == "probabilities" or threshold == 0.5

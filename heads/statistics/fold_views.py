@@ -102,8 +102,10 @@ def without_weights(state: State) -> State:
     statistic = state.statistic
     if not statistic.weighted:
         return state
-    if statistic.values and not statistic.both:
-        raise ValueError("This state has no sums of rows without weights; measure with `both`.")
+    if statistic.values and not statistic.keep_unweighted:
+        raise ValueError(
+            "This state has no sums of rows without weights; measure with `keep_unweighted`."
+        )
     twin = statistic.without_weights()
     sums = {name: state.sums[f"{UNWEIGHTED}{name}"] for name in twin.sums}
     return replace(state, statistic=twin, sums=sums)

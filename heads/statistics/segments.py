@@ -21,15 +21,15 @@ class Segments:
         rows: int64 `[m]`, the row that each entry is of; None if entry i is row i, which is what
             statistics measure.
         fold: int64 `[n]`, the fold of each row; None if all are in fold 0.
-        folded: bool, for each key whether its rows are told apart by fold; None for all keys. Those
-            that are not count as rows of fold 0.
+        by_fold: bool, for each key whether its rows are told apart by fold; None for all keys.
+            Those that are not count as rows of fold 0.
     """
 
     index: npt.NDArray[np.int64]
     keys: Sequence[Key]
     rows: npt.NDArray[np.int64] | None = None
     fold: npt.NDArray[np.int64] | None = None
-    folded: npt.NDArray[np.bool_] | None = None
+    by_fold: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def overall(cls, rows: int) -> Segments:

@@ -15,7 +15,7 @@ from heads.statistics.scored import Scored
 STATISTICS: dict[str, type[Statistic]] = {}
 """Every statistic by class name: what the codec can read, and what the laws are tested over."""
 
-Reach = Literal["all", "largest", "largest_only", "small_only", "overall"]
+Coverage = Literal["all", "largest", "largest_only", "small_only", "overall"]
 """In which slices a statistic is measured: in all by fold; in all, but by fold only in the largest;
 in the largest alone; in all but the largest; or in overall alone."""
 
@@ -47,18 +47,19 @@ class Statistic(ABC):
     Attributes:
         values: what exact sums are kept of, names of `heads.statistics.scored.VALUES`.
         weighted: whether rows carry weights: values are multiplied by them, and they are summed.
-        both: whether the sums of values that are not weighted are kept beside; with weights only.
+        keep_unweighted: whether the sums of values without weights are kept beside those with;
+            with weights only.
         squares: whether squared weights are summed; with weights only.
         folds: how many folds rows are told apart by.
-        reach: in which slices it is measured.
+        coverage: in which slices it is measured.
     """
 
     values: tuple[str, ...] = ()
     weighted: bool = False
-    both: bool = False
+    keep_unweighted: bool = False
     squares: bool = False
     folds: int = 1
-    reach: Reach = "all"
+    coverage: Coverage = "all"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -70,7 +71,9 @@ class Statistic(ABC):
         if not self.weighted:
             return self.values
         squares = ("weight_squared",) if self.squares else ()
-        unweighted = tuple(f"{UNWEIGHTED}{name}" for name in self.values) if self.both else ()
+        unweighted = (
+            tuple(f"{UNWEIGHTED}{name}" for name in self.values) if self.keep_unweighted else ()
+        )
         return ("weight", *squares, *self.values, *unweighted)
 
     @property
@@ -101,7 +104,7 @@ class Statistic(ABC):
 
     def without_weights(self) -> Statistic:
         """The statistic of the same rows as if each weighed one."""
-        return replace(self, weighted=False, both=False, squares=False)
+        return replace(self, weighted=False, keep_unweighted=False, squares=False)
 
     def fitting_shift(self, cells: npt.NDArray[np.uint64], shift: int) -> int:  # noqa: ARG002
         """The shift that a state of these cells must have; only an adaptive histogram has any.

@@ -40,10 +40,10 @@ from pipeline.beam.files import (
     read_file,
     write_file,
 )
-from pipeline.beam.losses import list_losses, remove_unfinished
-from pipeline.beam.publish import DATA, FAILED, FILES, REPORT, Publish, publish_problems
+from pipeline.beam.prediction_writer import list_losses, remove_unfinished
+from pipeline.beam.publish import Publish, publish_problems
 from pipeline.beam.transforms import Evaluate, items_together
-from pipeline.beam.work import Work
+from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.faults import BadData, StorageError
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
@@ -51,6 +51,7 @@ from pipeline.evaluation.plan import Plan
 from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing
+from pipeline.runs.publish import DATA, FAILED, FILES, REPORT
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class RunnerError(Exception):
 
 
 @dataclass(frozen=True)
-class NotRun:
+class Submitted:
     """What there is in place of a report, where Beam's options ask for no run, or not to wait.
 
     Attributes:
@@ -98,7 +99,7 @@ class NotRun:
     later: bool = True
 
 
-def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
+def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
     """Runs a job to its end and returns its report, or what there is instead.
 
     Raises:
@@ -125,7 +126,7 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
         if instead is not None:
             return instead
         if options.view_as(StandardOptions).no_wait_until_finish and not _ended(result):
-            return NotRun(f"submitted; the report will be in {job.output}")
+            return Submitted(f"submitted; the report will be in {job.output}")
         result.wait_until_finish()
     except StorageError:
         raise
@@ -135,7 +136,7 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | NotRun:
         # A job that still runs, or is launched later, needs its work directory.
         later = instead is not None and instead.later
         if result is None or (not later and _ended(result)):
-            Work(job.output).remove()
+            WorkDirectory(job.output).remove()
             if job.example_losses is not None:
                 remove_unfinished(job.example_losses)
     try:
@@ -156,7 +157,7 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
 
     The list of shards is written below the output, for a worker to read it.
     """
-    shards = Work(job.output).path("shards.jsonl")
+    shards = WorkDirectory(job.output).path("shards.jsonl")
     write_file(shards, write_shards(listing.shards))
     pipeline = beam.Pipeline(_runner(options), options)
     evaluated = (
@@ -206,7 +207,7 @@ def _runner(options: PipelineOptions) -> PipelineRunner | None:
     )
 
 
-def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> NotRun | None:
+def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> Submitted | None:
     """What the runner leaves where the options ask for no run; other runners do not heed them."""
     runner = type(pipeline.runner).__name__
     template = options.view_as(GoogleCloudOptions).template_location
@@ -214,11 +215,11 @@ def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> NotR
     later = "nothing is evaluated before it is launched"
     if runner == "DataflowRunner" and options.view_as(TestOptions).dry_run:
         message = "the job is valid; this was a dry run, and nothing was submitted"
-        return NotRun(message, later=False)
+        return Submitted(message, later=False)
     if runner == "DataflowRunner" and template:
-        return NotRun(f"template written to {template}; {later}")
+        return Submitted(f"template written to {template}; {later}")
     if runner in _JOB_SERVERS and program:
-        return NotRun(f"program written to {program}; {later}")
+        return Submitted(f"program written to {program}; {later}")
     return None
 
 

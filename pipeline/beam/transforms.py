@@ -15,7 +15,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.beam.files import open_file
-from pipeline.beam.losses import LossWriter
+from pipeline.beam.prediction_writer import LossWriter
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for, validate_inputs
 from pipeline.evaluation.plan import Plan, StateKey
@@ -27,7 +27,7 @@ from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
 from pipeline.results.compute import compute, level
-from pipeline.results.results import Results
+from pipeline.results.partition import Partition
 from pipeline.slicing.counting import PARTS, SliceCounts, merge_counts
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine
@@ -200,33 +200,17 @@ class Slices(beam.PTransform):
         return verdict | "DecideSlices" >> beam.Map(_decide, plan, AsList(counts))
 
 
-class Piece(NamedTuple):
-    """What becomes of the slices of one partition.
-
-    Attributes:
-        head: name of the head.
-        partition: which partition.
-        results: the results of the report.
-        states: the merged states, encoded, by position in what is measured for the head.
-    """
-
-    head: str
-    partition: int
-    results: Results
-    states: dict[int, bytes]
-
-
 class Evaluated(NamedTuple):
     """What becomes of shards.
 
     Attributes:
-        pieces: the results of the report and the merged states, by head and partition.
+        partitions: the results of the report and the merged states, by head and partition.
         findings: what was found in each file, by path, in several parts.
         slices: the one table of slices; its problems say why no row was measured.
         verdict: the one verdict on all files.
     """
 
-    pieces: beam.PCollection[Piece]
+    partitions: beam.PCollection[Partition]
     findings: beam.PCollection[tuple[int, dict[str, Findings]]]
     slices: beam.PCollection[SliceTable]
     verdict: beam.PCollection[InputVerdict]
@@ -289,17 +273,17 @@ class Evaluate(beam.PTransform):
             Measure(plan, self._example_losses), table
         ).with_outputs(FINDINGS, main=STATES)
         merged = measured[STATES] | "MergeStates" >> MergeInTree(
-            MergeStates(), tree_widths(self._bundles, plan.piece_bytes)
+            MergeStates(), tree_widths(self._bundles, plan.partition_bytes)
         )
         shifts = merged | "HistogramShifts" >> beam.FlatMap(_shift)
         states = merged | "LevelHistograms" >> beam.Map(_level, AsDict(shifts)).with_output_types(
             tuple[Key, bytes]
         )
-        pieces = (
+        partitions = (
             states
-            | "ByPiece"
-            >> beam.Map(_by_piece).with_output_types(tuple[tuple[str, int], tuple[int, bytes]])
-            | "Pieces" >> beam.GroupByKey()
+            | "ByPartition"
+            >> beam.Map(_by_partition).with_output_types(tuple[tuple[str, int], tuple[int, bytes]])
+            | "Partitions" >> beam.GroupByKey()
             | "ComputeMetrics" >> beam.Map(_compute, plan, table)
         )
         findings = (
@@ -309,7 +293,7 @@ class Evaluate(beam.PTransform):
             | "FactsOfFiles"
             >> MergeInTree(findings_by_path, tree_widths(self._bundles, _FACT_BYTES))
         )
-        return Evaluated(pieces, findings, slices, verdict)
+        return Evaluated(partitions, findings, slices, verdict)
 
 
 def items_together(shards: Iterable[Shard]) -> int:
@@ -371,15 +355,15 @@ def _level(element: tuple[Key, bytes], shifts: Mapping[tuple[str, int], int]) ->
     return element[0], encode(level(key, decode(state, own=True), shifts))
 
 
-def _by_piece(element: tuple[Key, bytes]) -> tuple[tuple[str, int], tuple[int, bytes]]:
+def _by_partition(element: tuple[Key, bytes]) -> tuple[tuple[str, int], tuple[int, bytes]]:
     (head, statistic, partition), state = element
     return (head, partition), (statistic, state)
 
 
 def _compute(
     element: tuple[tuple[str, int], Iterable[tuple[int, bytes]]], plan: Plan, table: SliceTable
-) -> Piece:
+) -> Partition:
     (head, partition), states = element
     encoded = dict(states)
     decoded = {number: decode(state, own=True) for number, state in encoded.items()}
-    return Piece(head, partition, compute(plan, table, head, decoded), encoded)
+    return Partition(head, partition, compute(plan, table, head, decoded), encoded)

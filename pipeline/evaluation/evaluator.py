@@ -11,10 +11,10 @@ from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from heads.statistics.measure import make_accumulator
 from pipeline.errors.faults import ColumnError, DataFault
-from pipeline.evaluation.measurement import Measurement, measured_models, score_rows
+from pipeline.evaluation.measurement import PassBatch, measured_models, score_rows
 from pipeline.evaluation.plan import HeadPlan, Plan, StateKey, split
 from pipeline.extract.filter import keep_mask
-from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_hashes
+from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_identity
 from pipeline.extract.head_inputs import Fault, element_lengths, extract, first_faults
 from pipeline.readers import read
 from pipeline.readers.rows import Rows, shown
@@ -79,7 +79,7 @@ class Evaluator:
         try:
             rows = rows.where(keep_mask(self._plan.config.where, rows))
             findings = Findings(rows=rows_read, kept=len(rows))
-            hashes = row_hashes(rows.path, rows.numbers) if self._plan.folds > 1 else None
+            hashes = row_identity(rows.path, rows.numbers) if self._plan.folds > 1 else None
             fold = None if hashes is None else self._fold(rows, hashes)
             self._passes = self._slicer.segments(rows)
             faults = self._schema_faults(rows)
@@ -156,11 +156,11 @@ class Evaluator:
         scored = score_rows(head, columns, hashes)
         models = measured_models(scored, len(self._passes))
         for place, own in enumerate(self._passes):
-            measurement = Measurement(models, own, good, fold)
+            measurement = PassBatch(models, own, good, fold)
             for number, (model, statistic) in enumerate(head.measured):
-                if statistic.reach == "overall" and place:
+                if statistic.coverage == "overall" and place:
                     continue
-                found = measurement.of(statistic.reach, model)
+                found = measurement.of(statistic.coverage, model)
                 if found is not None:
                     key = (head.name, number)
                     if key not in self._running:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from heads.scoring import score
 from heads.statistics import Scored, Segments
-from heads.statistics.statistic import Reach
+from heads.statistics.statistic import Coverage
 from pipeline.evaluation.plan import HeadPlan
-from pipeline.extract.folds import Hashes, mix, row_hashes
+from pipeline.extract.folds import Hashes, mix, row_identity
 from pipeline.extract.head_inputs import Extracted
 from pipeline.slicing.slicer import Pass
 
@@ -43,7 +43,7 @@ def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Sco
 def _identity(columns: Extracted, hashes: Hashes) -> Hashes:
     """A hash of file and number, label and weight of each row `[n]`."""
     classes = columns.labels.shape[1]
-    factors = 2 * row_hashes("columns", np.arange(classes + 1)) + np.uint64(1)
+    factors = 2 * row_identity("columns", np.arange(classes + 1)) + np.uint64(1)
     if classes == 1:
         mixed = _bits(columns.labels[:, 0]) * factors[0]
     else:
@@ -68,7 +68,7 @@ def measured_models(scored: Scored, passes: int) -> list[Scored]:
     return [replace(one, passes=passes) for one in models if one is not None]
 
 
-class Measurement:
+class PassBatch:
     """The scored rows of a batch in one pass.
 
     Args:
@@ -93,26 +93,26 @@ class Measurement:
             index, rows = index[kept], place[rows[kept]]
         self._entries = _Entries(index, rows)
         self._keys = own.segments.keys
-        self._large = own.large
+        self._top_slice = own.top_slice
         self._taken: dict[tuple[int, int], Scored] = {}
 
-    def of(self, reach: Reach, model: int) -> tuple[Scored, Segments] | None:
+    def of(self, coverage: Coverage, model: int) -> tuple[Scored, Segments] | None:
         """What a statistic measures of a model; None if there is nothing."""
-        if reach == "overall":
+        if coverage == "overall":
             overall = Segments.overall(len(self._models[model]))
             return self._models[model], replace(overall, fold=self._fold)
         entries = self._entries
-        if reach == "largest_only":
-            entries = self._of_large
-        elif reach == "small_only":
+        if coverage == "largest_only":
+            entries = self._of_top
+        elif coverage == "small_only":
             entries = self._of_small
         if not len(entries.index):
             return None
         fold = self._fold
         if fold is not None and entries.rows is not None:
             fold = fold.take(entries.rows)
-        folded = None if reach != "largest" or self._all_large else self._large
-        segments = Segments(entries.index, self._keys, fold=fold, folded=folded)
+        by_fold = None if coverage != "largest" or self._all_top else self._top_slice
+        segments = Segments(entries.index, self._keys, fold=fold, by_fold=by_fold)
         return self._rows(model, entries), segments
 
     def _rows(self, model: int, entries: _Entries) -> Scored:
@@ -124,16 +124,16 @@ class Measurement:
         return self._taken[place]
 
     @cached_property
-    def _all_large(self) -> bool:
-        return bool(self._large.all())
+    def _all_top(self) -> bool:
+        return bool(self._top_slice.all())
 
     @cached_property
-    def _of_large(self) -> _Entries:
-        return self._entries if self._all_large else self._entries.where(self._large)
+    def _of_top(self) -> _Entries:
+        return self._entries if self._all_top else self._entries.where(self._top_slice)
 
     @cached_property
     def _of_small(self) -> _Entries:
-        return self._entries.where(~self._large)
+        return self._entries.where(~self._top_slice)
 
 
 @dataclass(frozen=True, eq=False)

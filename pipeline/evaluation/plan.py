@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # States are cut into pieces of at most so many bytes, but for a slice that has more. Bundles have
 # a state of the same piece each, and some runners hand those to a worker as one element.
-PIECE_BYTES = 2 << 20
+PARTITION_BYTES = 2 << 20
 
 CANDIDATE, BASELINE = 0, 1
 
@@ -47,7 +47,7 @@ class ModelPlan:
     metrics: dict[str, Metric]
 
 
-class Measured(NamedTuple):
+class ModelStatistic(NamedTuple):
     """A statistic, and which model of a head it is measured for."""
 
     model: int
@@ -70,25 +70,25 @@ class HeadPlan:
     config: HeadConfig
     models: tuple[ModelPlan, ...]
     pairs: dict[str, Metric]
-    measured: tuple[Measured, ...]
+    measured: tuple[ModelStatistic, ...]
 
     @property
     def scope(self) -> MetricContext:
         """What the metrics of the model, or of the candidate, depend on."""
         return self.models[CANDIDATE].scope
 
-    def slice_bytes(self, *, large: bool, rows: int | None = None) -> list[int]:
+    def slice_bytes(self, *, top_slice: bool, rows: int | None = None) -> list[int]:
         """About how many bytes each state of one slice takes.
 
         Args:
-            large: whether it is one of the largest.
+            top_slice: whether it is one of the largest.
             rows: rows of the slice, or None if that is not known.
         """
         sizes = []
         for _, statistic in self.measured:
-            if statistic.reach in ("overall", "small_only" if large else "largest_only"):
+            if statistic.coverage in ("overall", "small_only" if top_slice else "largest_only"):
                 continue
-            if statistic.reach == "largest" and not large:
+            if statistic.coverage == "largest" and not top_slice:
                 statistic = statistic.without_folds()
             table = statistic.segment_rows()
             sizes.append(statistic.row_bytes() * (table if rows is None else min(table, rows)))
@@ -144,10 +144,10 @@ class Plan:
         """About how many bytes the states of all slices of a table take."""
         total = 0
         for head in self.heads.values():
-            total += sum(head.slice_bytes(large=True))
+            total += sum(head.slice_bytes(top_slice=True))
             for spec in table.specs:
                 total += sum(
-                    sum(head.slice_bytes(large=key in table.largest, rows=rows))
+                    sum(head.slice_bytes(top_slice=key in table.largest, rows=rows))
                     for key, rows in zip(spec.keys, spec.examples, strict=True)
                 )
         return total
@@ -156,7 +156,7 @@ class Plan:
         """The heads of which a state of one slice may be too large to be sent, a line each."""
         notes = []
         for name, head in self.heads.items():
-            size = max(head.slice_bytes(large=True))
+            size = max(head.slice_bytes(top_slice=True))
             if size > MAX_BYTES:
                 notes.append(
                     f"head {name}: one state of a slice may take {size / 1e6:.0f} MB. More than"
@@ -166,22 +166,22 @@ class Plan:
         return notes
 
     @property
-    def piece_bytes(self) -> int:
+    def partition_bytes(self) -> int:
         """About how many bytes a piece of states takes at most."""
         heads = self.heads.values()
-        return max(PIECE_BYTES, *(max(head.slice_bytes(large=True)) for head in heads))
+        return max(PARTITION_BYTES, *(max(head.slice_bytes(top_slice=True)) for head in heads))
 
     def partitions(self, table: SliceTable) -> dict[Key, int]:
         """The piece of states that each segment belongs to; that of overall is 0."""
         keys = list(dict.fromkeys(key for spec in table.specs for key in spec.keys))
         out: dict[Key, int] = {}
         first = 0
-        for large in (True, False):
-            own = [OVERALL] if large else []
-            own += [key for key in keys if (key in table.largest) == large]
+        for top_slice in (True, False):
+            own = [OVERALL] if top_slice else []
+            own += [key for key in keys if (key in table.largest) == top_slice]
             heads = self.heads.values()
-            size = max(max(head.slice_bytes(large=large)) for head in heads)
-            together = max(1, PIECE_BYTES // size)
+            size = max(max(head.slice_bytes(top_slice=top_slice)) for head in heads)
+            together = max(1, PARTITION_BYTES // size)
             out.update((key, first + place // together) for place, key in enumerate(own))
             first += -(-len(own) // together)
         return out
@@ -271,23 +271,23 @@ def _plan_head(
     models = tuple(ModelPlan(own, _only(report_metrics(own), wanted)) for own in scopes)
     pairs = _only(pairs, wanted)
     # The statistic that counts the rows of every slice comes first.
-    measured = {Measured(CANDIDATE, _counting(scope)): None}
+    measured = {ModelStatistic(CANDIDATE, _counting(scope)): None}
     for number, model in enumerate(models):
         for metric in model.metrics.values():
-            measured[Measured(number, metric.statistic)] = None
+            measured[ModelStatistic(number, metric.statistic)] = None
             if metric.coarse is not None:
-                measured[Measured(number, metric.coarse)] = None
+                measured[ModelStatistic(number, metric.coarse)] = None
         if scope.head == "multi_class" and scope.columns <= MAX_MATRIX_CLASSES:
-            measured[Measured(number, model.scope.confusion_matrix)] = None
-    measured |= dict.fromkeys(Measured(CANDIDATE, m.statistic) for m in pairs.values())
+            measured[ModelStatistic(number, model.scope.confusion_matrix)] = None
+    measured |= dict.fromkeys(ModelStatistic(CANDIDATE, m.statistic) for m in pairs.values())
     if folds > 1:
-        measured[Measured(CANDIDATE, row_hashes(folds))] = None
+        measured[ModelStatistic(CANDIDATE, identity_statistic(folds))] = None
     return HeadPlan(name, head, models, pairs, tuple(measured))
 
 
-def row_hashes(folds: int) -> Statistic:
+def identity_statistic(folds: int) -> Statistic:
     """What tells, fold by fold, whether two runs saw the same rows."""
-    return RowSums(values=("identity",), folds=folds, reach="overall")
+    return RowSums(values=("identity",), folds=folds, coverage="overall")
 
 
 def _counting(scope: MetricContext) -> Statistic:

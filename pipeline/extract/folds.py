@@ -52,7 +52,7 @@ def folds_by_row(path: str, numbers: Integers, folds: int) -> Integers:
     >>> folds_by_row("days/1/part-0.parquet", np.arange(6), 20)
     array([18,  1, 12,  0, 14, 18])
     """
-    return folds_of(row_hashes(path, numbers), folds)
+    return folds_of(row_identity(path, numbers), folds)
 
 
 def folds_by_key(array: pa.Array, folds: int) -> Integers:
@@ -80,8 +80,8 @@ def folds_by_key(array: pa.Array, folds: int) -> Integers:
     return folds_of(_key_hashes(array), folds)
 
 
-def row_hashes(path: str, numbers: Integers) -> Hashes:
-    """The hash of each row before it is folded: which rows a run saw.
+def row_identity(path: str, numbers: Integers) -> Hashes:
+    """The hash of each row before it becomes a fold: which rows a run saw.
 
     It is the SplitMix64 sequence that starts from the hash of the base name, at the row's number.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from pipeline.validation.findings import FIRST, Findings
+from pipeline.validation.findings import FIRST, Findings, Tolerance
 from pipeline.validation.reasons import REASONS, SCHEMA_REASONS
 
 Severity = Literal["WARNING", "ERROR"]
@@ -168,3 +168,27 @@ def _describe(each: ColumnAnomaly) -> str:
 def _utf8(text: str) -> str:
     """A text that protobuf takes; the names of files need not be UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def anomalies_bytes(total: Findings, tolerance: Tolerance, problems: Sequence[str]) -> bytes:
+    """The bytes of `anomalies.pbtxt`, never none: S3 takes no upload in parts that has none.
+
+    Args:
+        total: the findings of a run, of its files and rows.
+        tolerance: how many bad rows may be left out.
+        problems: what is wrong with the run as a whole.
+    """
+    failing = total.failing(tolerance)
+    columns = [
+        replace(each, severity="ERROR") if each.head in failing else each
+        for each in column_anomalies(total, "WARNING")
+    ]
+    warnings = [
+        f"{path}: {losses.bytes:,} bytes are left out from row {losses.first.row} on,"
+        f" {losses.first.reason}"
+        for path, losses in sorted(total.lost.items())
+    ]
+    text = anomalies_text(
+        columns, total.failures, rows=total.rows, problems=problems, warnings=warnings
+    )
+    return text.encode() or b"\n"

@@ -57,10 +57,10 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def _where_defined(
-    unsure: npt.NDArray[np.object_], reasons: npt.NDArray[np.object_]
+    no_interval_reason: npt.NDArray[np.object_], reasons: npt.NDArray[np.object_]
 ) -> npt.NDArray[np.object_]:
     """Why there is no interval, where there is a value."""
-    out = unsure.copy()
+    out = no_interval_reason.copy()
     out[reasons.astype(bool)] = None
     return out
 
@@ -110,6 +110,6 @@ def _rows(
         ),
         **{name: floats(name) for name in SCHEMA.names[6:11]},
         "reason": coded(texts("reasons")),
-        "no_interval": coded(_where_defined(texts("unsure"), texts("reasons"))),
+        "no_interval": coded(_where_defined(texts("no_interval_reason"), texts("reasons"))),
     }
     return pa.table(columns, SCHEMA)

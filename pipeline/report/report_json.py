@@ -107,7 +107,7 @@ def _head(
             if key in shown
         ],
         "slices_left_out": len(keys) - len(shown),
-        "slices_folded": [spec.folded for spec in table.specs],
+        "slices_folded": [spec.merged_into_other for spec in table.specs],
         **({"worse": worse_data(worse)} if len(head.models) > 1 else {}),
     }
 
@@ -165,8 +165,8 @@ def _value(each: Estimates, at: int) -> dict[str, Any]:
     if reason is not None:
         return {"value": None, "reason": reason}
     entry: dict[str, Any] = {"value": float(each.value[at])}
-    if each.unsure[at] is not None:
-        entry["no_interval"] = each.unsure[at]
+    if each.no_interval_reason[at] is not None:
+        entry["no_interval"] = each.no_interval_reason[at]
     else:
         entry["lower"], entry["upper"] = float(each.lower[at]), float(each.upper[at])
     if not math.isnan(each.standard_error[at]):

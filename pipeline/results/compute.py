@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import OVERALL, ScoreHistogram, State, Statistic
-from pipeline.evaluation.plan import HeadPlan, Measured, ModelPlan, Plan, StateKey
+from pipeline.evaluation.plan import HeadPlan, ModelPlan, ModelStatistic, Plan, StateKey
 from pipeline.results.details import details_of
 from pipeline.results.estimates import Estimates, difference, estimate
 from pipeline.results.results import MAX_SLICES, Results
@@ -100,7 +100,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
 def _rounding(model: ModelPlan, number: int, views: Views, slices: int) -> npt.NDArray[np.float64]:
     out = np.full(slices, np.nan)
     for histogram in (model.scope.coarse_histogram, model.scope.score_histogram):
-        own = views.get(Measured(number, histogram))
+        own = views.get(ModelStatistic(number, histogram))
         if own is not None:
             out[own.place >= 0] = own.score_rounding
     return out

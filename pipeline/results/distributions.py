@@ -15,7 +15,7 @@ from heads.statistics.exact import add_columns
 from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from pipeline.config.heads import BinaryFields, MultiLabelHead
-from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Measured
+from pipeline.evaluation.plan import CANDIDATE, HeadPlan, ModelStatistic
 from pipeline.results.feature_statistics import (
     Buckets,
     NumericFeature,
@@ -91,7 +91,7 @@ class _Slice:
     """
 
     def __init__(
-        self, head: HeadPlan, measured: Mapping[Measured, _Sums], first: _Sums, key: Key
+        self, head: HeadPlan, measured: Mapping[ModelStatistic, _Sums], first: _Sums, key: Key
     ) -> None:
         self._head = head
         self._measured = measured
@@ -269,7 +269,7 @@ class _Slice:
 
     def _own(self, number: int, statistic: Statistic) -> _Sums | None:
         """What was measured of a model in this slice; None if nothing was."""
-        found = self._measured.get(Measured(number, statistic))
+        found = self._measured.get(ModelStatistic(number, statistic))
         return found if found is not None and self._key in found.place else None
 
     def _state(self, statistic: Statistic) -> State | None:

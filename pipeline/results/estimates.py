@@ -37,7 +37,7 @@ class Estimates:
         standard_error: the standard errors, NaN where there is none.
         lower: the lower ends of the intervals, NaN where there is none.
         upper: the upper ends.
-        unsure: why there is no interval.
+        no_interval_reason: why there is no interval.
         p_worse: for a difference, the one-sided p-value that the candidate is worse; NaN where
             there is none.
     """
@@ -47,7 +47,7 @@ class Estimates:
     standard_error: Floats
     lower: Floats
     upper: Floats
-    unsure: Reasons
+    no_interval_reason: Reasons
     p_worse: Floats
 
 
@@ -63,8 +63,8 @@ class _Stack:
         self.replicates, self.defined, self.present = map(np.concatenate, columns)
         self.value = np.concatenate([each.value for each in self.own])
         self.reasons = np.concatenate([each.reasons for each in self.own])
-        self.large = np.concatenate([each.large for each in self.own])
-        self.folded = self.each(lambda one: one.present is not None)
+        self.top_slice = np.concatenate([each.top_slice for each in self.own])
+        self.by_fold = self.each(lambda one: one.present is not None)
 
     def each(self, what: Callable[[Readings], object]) -> npt.NDArray[Any]:
         """Something of each metric, repeated for its slices."""
@@ -90,9 +90,9 @@ class _Stack:
         proportion, *trials = self.trials()
         return proportion & (effective_size(*trials) < FEW)
 
-    def unsure(self, errors: JackknifeErrors, lower: Floats) -> Reasons:
+    def no_interval_reason(self, errors: JackknifeErrors, lower: Floats) -> Reasons:
         """Why there is no interval."""
-        texts = {NO_FOLDS: ~self.folded, NOT_LARGEST: ~self.large, **errors.reasons}
+        texts = {NO_FOLDS: ~self.by_fold, NOT_LARGEST: ~self.top_slice, **errors.reasons}
         why = first_reasons(texts, len(lower))
         why[~why.astype(bool)] = AT_BOUND
         why = np.where(~self.reasons.astype(bool), why, self.reasons)
@@ -130,13 +130,15 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
         )
     proportion, rows, weight, squared = stack.trials()
     size = correlated_size(effective_size(rows, weight, squared), value, error)
-    rare = np.flatnonzero(proportion & stack.large & stack.folded & is_rare(value, size))
+    rare = np.flatnonzero(proportion & stack.top_slice & stack.by_fold & is_rare(value, size))
     ends = binomial_interval(value[rare], size[rare], level)
     known = ~np.isnan(ends[0])
     lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
     upper[rare[known]] = np.maximum(ends[1], value[rare])[known]
     none = np.full(len(value), np.nan)
-    return stack.cut(value, stack.reasons, error, lower, upper, stack.unsure(errors, lower), none)
+    return stack.cut(
+        value, stack.reasons, error, lower, upper, stack.no_interval_reason(errors, lower), none
+    )
 
 
 def difference(
@@ -160,7 +162,7 @@ def difference(
     first, second = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
     first.reasons = np.where(~first.reasons.astype(bool), second.reasons, first.reasons)
     value = first.value - second.value
-    first.large = first.large & second.large
+    first.top_slice = first.top_slice & second.top_slice
     if paired is None or paired.any():
         errors = paired_jackknife(
             first.replicates, second.replicates, first.present, first.defined & second.defined
@@ -182,7 +184,7 @@ def difference(
         reasons = {text: where | same[text] for text, where in reasons.items()}
         errors = replace(errors, reasons=reasons)
     few = first.few_trials() | second.few_trials()
-    error = np.where(np.isnan(value) | few | ~first.large, np.nan, error)
+    error = np.where(np.isnan(value) | few | ~first.top_slice, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
     p = np.full(len(value), np.nan)
@@ -190,4 +192,6 @@ def difference(
     for direction in (True, False):
         own = better == direction
         p[own] = p_worse(value[own], error[own], degrees[own], direction)
-    return first.cut(value, first.reasons, error, lower, upper, first.unsure(errors, lower), p)
+    return first.cut(
+        value, first.reasons, error, lower, upper, first.no_interval_reason(errors, lower), p
+    )

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Metric, Trials, Values
+from heads.metrics.core.metric import BinomialCounts, Metric, Values
 from heads.statistics import Key, State
 from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
 
@@ -28,15 +28,15 @@ class Readings:
         values: of all rows `[s]`.
         replicates: without each fold, values `[s * f]`; None without intervals.
         present: bool `[s, f]`, which folds have rows; None without intervals.
-        large: bool `[s]`, for metrics whose folds are kept in the largest slices alone, in which
-            they are.
+        top_slice: bool `[s]`, for metrics whose folds are kept in the largest slices alone, in
+            which they are.
     """
 
     metric: Metric
     values: Values
     replicates: Values | None
     present: Mask | None
-    large: Mask
+    top_slice: Mask
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -90,12 +90,18 @@ class StateViews:
 
     def __init__(self, state: State, keys: tuple[Key, ...], largest: Mask) -> None:
         self._state = state
-        self.folded = state.statistic.folds > 1
-        self.large = largest if state.statistic.reach == "largest" else np.ones(len(keys), bool)
+        self.by_fold = state.statistic.folds > 1
+        self.top_slice = (
+            largest if state.statistic.coverage == "largest" else np.ones(len(keys), bool)
+        )
         position = {key: place for place, key in enumerate(state.keys)}
         self.place = np.array([position.get(key, -1) for key in keys], np.int64)
         # Only some slices may have their rows by fold.
-        own = [at for at, large in zip(self.place.tolist(), self.large, strict=True) if large]
+        own = [
+            at
+            for at, top_slice in zip(self.place.tolist(), self.top_slice, strict=True)
+            if top_slice
+        ]
         own = [at for at in own if at >= 0]
         self._by_fold = state if len(own) == len(state.keys) else state.take(own)
         position = {key: place for place, key in enumerate(self._by_fold.keys)}
@@ -163,12 +169,12 @@ def read_metric(
         else:
             values = _choose(fine.place >= 0, values, other)
     assert values is not None
-    if not folds.folded:
-        return Readings(metric, values, None, None, folds.large)
+    if not folds.by_fold:
+        return Readings(metric, values, None, None, folds.top_slice)
     present = folds.present
     without = folds.without(weighted=weighted)
     if not len(without.keys):
-        return Readings(metric, values, None, present, folds.large)
+        return Readings(metric, values, None, present, folds.top_slice)
     number = present.shape[1]
     rows = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
     replicates = _pick(metric.compute(without), rows)
@@ -178,14 +184,14 @@ def read_metric(
         replicates = replace(
             replicates, value=replicates.value * np.repeat(kept / (kept - 1), number)
         )
-    return Readings(metric, values, replicates, present, folds.large)
+    return Readings(metric, values, replicates, present, folds.top_slice)
 
 
 def _pick(values: Values, place: npt.NDArray[np.int64]) -> Values:
     trials = values.trials
     if trials is not None:
         weights = (trials.weight, trials.weight_squared)
-        trials = Trials(
+        trials = BinomialCounts(
             trials.rows[place], *(None if each is None else each[place] for each in weights)
         )
     reasons = {text: where[place] for text, where in values.reasons.items()}

@@ -8,11 +8,11 @@ import numpy as np
 
 from heads.metrics.core.metric import Metric
 from heads.statistics import OVERALL, Key, State
-from pipeline.evaluation.plan import HeadPlan, Measured
+from pipeline.evaluation.plan import HeadPlan, ModelStatistic
 from pipeline.results.readings import Readings, StateViews, read_metric
 from pipeline.slicing.table import SliceTable
 
-Views = Mapping[Measured, StateViews]
+Views = Mapping[ModelStatistic, StateViews]
 
 
 def slice_views(
@@ -45,6 +45,6 @@ def read_model(
 
 def read_for_model(metric: Metric, number: int, views: Views, *, weighted: bool = True) -> Readings:
     """Reads a metric of the states of one model, by its number."""
-    coarse = None if metric.coarse is None else views.get(Measured(number, metric.coarse))
-    fine = views.get(Measured(number, metric.statistic))
+    coarse = None if metric.coarse is None else views.get(ModelStatistic(number, metric.coarse))
+    fine = views.get(ModelStatistic(number, metric.statistic))
     return read_metric(metric, fine, coarse, weighted=weighted)

@@ -17,7 +17,7 @@ from pipeline.readers.rows import as_held, can_hold, is_list, is_number, is_text
 from pipeline.slicing.conditions import (
     MISSING,
     NAN,
-    Own,
+    ColumnCondition,
     bucket_conditions,
     value_condition,
 )
@@ -44,7 +44,7 @@ class Codes:
         """How many codes there are."""
         raise NotImplementedError
 
-    def conditions(self) -> list[Own]:
+    def conditions(self) -> list[ColumnCondition]:
         """The condition of each code."""
         raise NotImplementedError
 
@@ -89,7 +89,7 @@ class ValueCodes(Codes):
             comes.
     """
 
-    def __init__(self, column: str, known: Sequence[Own] | None = None) -> None:
+    def __init__(self, column: str, known: Sequence[ColumnCondition] | None = None) -> None:
         super().__init__(column)
         self._grows = known is None
         self._size = 0
@@ -107,8 +107,8 @@ class ValueCodes(Codes):
     def __len__(self) -> int:
         return self._size
 
-    def conditions(self) -> list[Own]:
-        found: list[Own] = []
+    def conditions(self) -> list[ColumnCondition]:
+        found: list[ColumnCondition] = []
         values = {family: one.values() for family, one in self._numberings.items()}
         for family, first, count in self._blocks:
             if family == "missing":
@@ -117,7 +117,7 @@ class ValueCodes(Codes):
                 found += _conditions(family, values[family].slice(first, count))
         return found
 
-    def _add(self, family: str, known: Sequence[Own]) -> None:
+    def _add(self, family: str, known: Sequence[ColumnCondition]) -> None:
         if family == "missing":
             self._missing = self._block("missing", 0, 1)
             return
@@ -206,7 +206,7 @@ def _int64(values: Ints, array: pa.Array) -> pa.Array:
     return pa.array(values, mask=array.is_null().to_numpy(zero_copy_only=False))
 
 
-def _family(own: Own) -> str:
+def _family(own: ColumnCondition) -> str:
     """The family of a condition of a value, or `missing`."""
     kind, value = own
     if kind in ("string", "bytes"):
@@ -214,7 +214,7 @@ def _family(own: Own) -> str:
     return "wide" if kind == "int" and int(value or 0) >= _HALF else kind
 
 
-def _cell(own: Own) -> int | bytes:
+def _cell(own: ColumnCondition) -> int | bytes:
     """The cell of a condition of a value in its family."""
     kind, value = own
     if kind == "float":
@@ -228,7 +228,7 @@ def _cell(own: Own) -> int | bytes:
     return number - 2 * _HALF if number >= _HALF else number
 
 
-def _conditions(family: str, cells: pa.Array) -> list[Own]:
+def _conditions(family: str, cells: pa.Array) -> list[ColumnCondition]:
     if family == "float":
         return [value_condition(x) for x in cells.to_numpy().view(np.float64).tolist()]
     values = cells.to_pylist()
@@ -262,7 +262,7 @@ class BucketCodes(Codes):
     def __len__(self) -> int:
         return len(self._edges) + 3
 
-    def conditions(self) -> list[Own]:
+    def conditions(self) -> list[ColumnCondition]:
         return [*bucket_conditions(self._edges), NAN, MISSING]
 
     def _plain(self, array: pa.Array) -> Ints:
@@ -311,12 +311,12 @@ class ListedCodes(Codes):
     def __len__(self) -> int:
         return len(self._values)
 
-    def conditions(self) -> list[Own]:
+    def conditions(self) -> list[ColumnCondition]:
         return [value_condition(value) for value in self._values]
 
     def _plain(self, array: pa.Array) -> Ints:
         if array.type not in self._by_type:
-            known: dict[Own, int] = {}
+            known: dict[ColumnCondition, int] = {}
             for code, value in enumerate(self._values):
                 own = own_form(value, array.type)
                 if own is not None and known.setdefault(own, code) != code:
@@ -332,7 +332,7 @@ class ListedCodes(Codes):
         return out
 
 
-def own_form(value: str | int | float | bool | None, type_: pa.DataType) -> Own | None:
+def own_form(value: str | int | float | bool | None, type_: pa.DataType) -> ColumnCondition | None:
     """The condition that a listed value has in a column of a type; None if it cannot be there."""
     if value is None:
         return MISSING
@@ -348,7 +348,7 @@ def own_form(value: str | int | float | bool | None, type_: pa.DataType) -> Own 
     return None
 
 
-def make_codes(part: SliceColumn, known: Sequence[Own] | None = None) -> Codes:
+def make_codes(part: SliceColumn, known: Sequence[ColumnCondition] | None = None) -> Codes:
     """The codes of a column of a spec; `known` as for `ValueCodes`."""
     if part.edges is not None:
         return BucketCodes(part.column, part.edges)

@@ -9,15 +9,15 @@ from itertools import pairwise
 from heads.statistics import Condition, Key
 from pipeline.config.slices import Slice
 
-Own = tuple[str, str | int | bool | None]
+ColumnCondition = tuple[str, str | int | bool | None]
 """A condition without its column: `(kind, value)`."""
 
-MISSING: Own = ("missing", None)
-NAN: Own = ("float", "nan")
+MISSING: ColumnCondition = ("missing", None)
+NAN: ColumnCondition = ("float", "nan")
 OTHER = "other"
 
 
-def value_condition(value: str | bytes | int | float | bool | None) -> Own:
+def value_condition(value: str | bytes | int | float | bool | None) -> ColumnCondition:
     """The condition of a value: floats as text, with -0.0 as 0.0; bytes in hexadecimal.
 
     >>> value_condition(-0.0), value_condition(True), value_condition(None)
@@ -36,7 +36,7 @@ def value_condition(value: str | bytes | int | float | bool | None) -> Own:
     return "bytes", value.hex()
 
 
-def bucket_conditions(edges: Sequence[int | float]) -> list[Own]:
+def bucket_conditions(edges: Sequence[int | float]) -> list[ColumnCondition]:
     """The conditions of the buckets between edges, ascending.
 
     >>> bucket_conditions([18, 30.5])
@@ -49,7 +49,7 @@ def bucket_conditions(edges: Sequence[int | float]) -> list[Own]:
 
 
 def other_key(spec: Slice) -> Key:
-    """The key of the rows whose slices of a spec were folded into one."""
+    """The key of the rows whose slices of a spec were merged into `other`."""
     return tuple((part.column, OTHER, None) for part in spec.parts)
 
 

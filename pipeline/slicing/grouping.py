@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heads.statistics import Key
-from pipeline.slicing.conditions import OTHER, Own
+from pipeline.slicing.conditions import OTHER, ColumnCondition
 from pipeline.slicing.resolving import SpecResolver
 
 MAX_CROSS = 16
@@ -64,7 +64,7 @@ def group_specs(specs: Sequence[SpecResolver], numbers: Sequence[int]) -> list[G
 def _group(specs: Sequence[SpecResolver], numbers: tuple[int, ...]) -> Group | None:
     """The specs as one group; None if there would be too many combinations."""
     parts: dict[int, tuple[int, int]] = {}
-    seen: dict[int, set[Own]] = {}
+    seen: dict[int, set[ColumnCondition]] = {}
     open_: set[int] = set()
     for number in numbers:
         spec = specs[number]
@@ -72,7 +72,7 @@ def _group(specs: Sequence[SpecResolver], numbers: tuple[int, ...]) -> Group | N
             parts.setdefault(id(codes), (number, place))
             own = seen.setdefault(id(codes), set())
             own.update(key[place][1:] for key in spec.keys if key[place][1] != OTHER)
-            if spec.folded or spec.spec.parts[place].values is not None:
+            if spec.has_other or spec.spec.parts[place].values is not None:
                 open_.add(id(codes))
     estimate = math.prod(max(1, len(own) + (of in open_)) for of, own in seen.items())
     grid = math.prod(len(specs[n].codes[place]) + 1 for n, place in parts.values())
@@ -97,12 +97,12 @@ def _carrier(specs: Sequence[SpecResolver], factors: Sequence[int], number: int)
     own = {id(codes) for codes in specs[number].codes}
     for factor in factors:
         finer = specs[factor]
-        if not finer.folded and not finer.listed and own <= {id(codes) for codes in finer.codes}:
+        if not finer.has_other and not finer.listed and own <= {id(codes) for codes in finer.codes}:
             return factor
     return None
 
 
-class Joint:
+class CrossResolver:
     """Resolves the combinations of a group.
 
     Args:
@@ -115,7 +115,7 @@ class Joint:
         self._group = group
         if group.parts:
             self.sizes = [len(specs[n].codes[place]) + 1 for n, place in group.parts]
-            self._own: list[list[Own | None]] = [
+            self._own: list[list[ColumnCondition | None]] = [
                 [None, *specs[n].codes[place].conditions()] for n, place in group.parts
             ]
             at = {id(specs[n].codes[place]): i for i, (n, place) in enumerate(group.parts)}

@@ -12,7 +12,7 @@ from pipeline.config.slices import Slice
 from pipeline.errors.faults import ColumnError
 from pipeline.readers.rows import Rows
 from pipeline.slicing.codes import NOWHERE, Codes
-from pipeline.slicing.conditions import OTHER, Own, other_key
+from pipeline.slicing.conditions import OTHER, ColumnCondition, other_key
 from pipeline.slicing.entries import Entries
 from pipeline.slicing.numbering import Ints, Numbering
 from pipeline.slicing.table import SpecSlices
@@ -34,7 +34,7 @@ class SpecResolver:
         self.spec = spec
         self.codes = codes
         self.keys = slices.keys
-        self.folded = slices.folded > 0
+        self.has_other = slices.merged_into_other > 0
         self.listed = any(part.values is not None for part in spec.parts)
         self._other = other_key(spec)
         self._known = frozenset(self.keys)
@@ -55,7 +55,7 @@ class SpecResolver:
             for part, codes in zip(self.spec.parts, entries.codes, strict=True):
                 if part.values is not None:
                     lost &= codes != NOWHERE
-            if self.folded:
+            if self.has_other:
                 found[lost] = len(self.keys) - 1
             elif lost.any():
                 entry = int(np.flatnonzero(lost)[0])
@@ -64,7 +64,7 @@ class SpecResolver:
                 )
         return found
 
-    def key_of(self, own: Sequence[Own | None]) -> Key | None:
+    def key_of(self, own: Sequence[ColumnCondition | None]) -> Key | None:
         """The slice of a row with these conditions, None for values without a code.
 
         Returns:
@@ -79,7 +79,7 @@ class SpecResolver:
         key = tuple((part.column, *one) for part, one in pairs if one is not None)
         if len(key) == len(pairs) and key in self._known:
             return key
-        if self.folded:
+        if self.has_other:
             return self._other
         raise KeyError
 

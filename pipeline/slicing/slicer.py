@@ -13,9 +13,9 @@ from heads.statistics import OVERALL, Key, Segments
 from pipeline.config.slices import Slice
 from pipeline.readers.rows import Rows
 from pipeline.slicing.codes import NOWHERE, make_codes
-from pipeline.slicing.conditions import OTHER, Own
+from pipeline.slicing.conditions import OTHER, ColumnCondition
 from pipeline.slicing.entries import Entries, cross_entries, has_several, part_entries
-from pipeline.slicing.grouping import ChangedError, Group, Joint, group_specs
+from pipeline.slicing.grouping import ChangedError, CrossResolver, Group, group_specs
 from pipeline.slicing.numbering import Ints, distinct
 from pipeline.slicing.resolving import SpecResolver
 from pipeline.slicing.table import SliceTable
@@ -29,13 +29,13 @@ class Pass:
         segments: the segment of each entry; their keys are numbers that no slice has. The list of
             keys is the same object as long as nothing was added to it.
         slices: for each key the slices that its rows belong to, `OVERALL` among them in one pass.
-        large: bool `[k]`, for each key whether it is part of one of the largest slices or of
+        top_slice: bool `[k]`, for each key whether it is part of one of the largest slices or of
             `OVERALL`.
     """
 
     segments: Segments
     slices: Sequence[Sequence[Key]]
-    large: npt.NDArray[np.bool_]
+    top_slice: npt.NDArray[np.bool_]
 
 
 class Slicer:
@@ -56,7 +56,7 @@ class Slicer:
     """
 
     def __init__(self, specs: Sequence[Slice], table: SliceTable) -> None:
-        seen: dict[str, dict[Own, None]] = {}
+        seen: dict[str, dict[ColumnCondition, None]] = {}
         for spec, slices in zip(specs, table.specs, strict=True):
             for place, part in enumerate(spec.parts):
                 own = seen.setdefault(repr(part), {})
@@ -72,9 +72,9 @@ class Slicer:
         ]
         self._columns = sorted({part.column for spec in specs for part in spec.parts})
         self._largest = table.largest
-        self._positions: list[_Position] = []
+        self._positions: list[_PassKeys] = []
         self._ids = count()
-        self._layouts: dict[frozenset[str], list[_Measured]] = {}
+        self._layouts: dict[frozenset[str], list[_PassPlan]] = {}
 
     def segments(self, rows: Rows) -> list[Pass]:
         """The passes over a batch; the slices of `OVERALL` come from the first alone.
@@ -90,7 +90,7 @@ class Slicer:
         measured = [one.measure(rows, known) for one in self._layouts[several]]
         return measured + [position.nothing() for position in self._positions[len(measured) :]]
 
-    def _layout(self, several: frozenset[str]) -> list[_Measured]:
+    def _layout(self, several: frozenset[str]) -> list[_PassPlan]:
         joint = []
         alone = []
         for number, spec in enumerate(self._specs):
@@ -102,7 +102,7 @@ class Slicer:
         groups = group_specs(self._specs, joint) or [Group(())]
         groups += [Group((number,), factors=(number,), alone=True) for number in alone]
         while len(self._positions) < len(groups):
-            self._positions.append(_Position(self._largest, self._ids))
+            self._positions.append(_PassKeys(self._largest, self._ids))
         # A slice of two specs is measured for the first of them.
         owner: dict[Key, int] = {}
         for group in groups:
@@ -110,12 +110,12 @@ class Slicer:
                 for key in self._specs[number].keys:
                     owner.setdefault(key, number)
         return [
-            _Measured(self._specs, group, place, position, owner)
+            _PassPlan(self._specs, group, place, position, owner)
             for place, (group, position) in enumerate(zip(groups, self._positions, strict=False))
         ]
 
 
-class _Position:
+class _PassKeys:
     """The segments of the passes at one position of the list, whichever specs they measure."""
 
     def __init__(self, largest: frozenset[Key], ids: Iterable[int]) -> None:
@@ -123,22 +123,22 @@ class _Position:
         self._ids = iter(ids)
         self.keys: list[Key] = []
         self.slices: list[tuple[Key, ...]] = []
-        self.large = np.zeros(0, np.bool_)
+        self.top_slice = np.zeros(0, np.bool_)
 
     def nothing(self) -> Pass:
         """A pass of no entries."""
         none = np.zeros(0, np.int64)
-        return Pass(Segments(none, self.keys, none), self.slices, self.large)
+        return Pass(Segments(none, self.keys, none), self.slices, self.top_slice)
 
     def extend(self, slices: Sequence[tuple[Key, ...]]) -> None:
         """Adds segments; the lists that were given out before stay as they are."""
         self.keys = self.keys + [(("pass", "int", next(self._ids)),) for _ in slices]
         self.slices = self.slices + list(slices)
-        large = [any(key == OVERALL or key in self._largest for key in one) for one in slices]
-        self.large = np.append(self.large, np.array(large, np.bool_))
+        top_slice = [any(key == OVERALL or key in self._largest for key in one) for one in slices]
+        self.top_slice = np.append(self.top_slice, np.array(top_slice, np.bool_))
 
 
-class _Measured:
+class _PassPlan:
     """One pass: the specs of a group, which are measured together, or one spec alone."""
 
     def __init__(
@@ -146,7 +146,7 @@ class _Measured:
         specs: Sequence[SpecResolver],
         group: Group,
         place: int,
-        position: _Position,
+        position: _PassKeys,
         owner: dict[Key, int],
     ) -> None:
         self._specs = specs
@@ -154,7 +154,7 @@ class _Measured:
         self._first = place == 0
         self._position = position
         self._owner = owner
-        self._joint = Joint(specs, group)
+        self._joint = CrossResolver(specs, group)
         self._segment = np.full(self._joint.size, NOWHERE)
         if group.alone:
             (number,) = group.specs
@@ -170,7 +170,7 @@ class _Measured:
             self._add(np.unique(mixed[index == NOWHERE]), mixed, rows)
             index = self._segment.take(mixed)
         position = self._position
-        return Pass(Segments(index, position.keys, of), position.slices, position.large)
+        return Pass(Segments(index, position.keys, of), position.slices, position.top_slice)
 
     def _add(self, new: Ints, mixed: Ints, rows: Rows) -> None:
         """Gives combinations that come for the first time a segment."""
@@ -210,8 +210,8 @@ class _Measured:
         if not inside.all():
             kept = np.flatnonzero(inside)
             found, of = found[kept], kept if of is None else of[kept]
-        if of is not None and spec.folded:
-            # Several values of a row may have been folded into one slice.
+        if of is not None and spec.has_other:
+            # Several values of a row may have been merged into `other`.
             every = len(spec.keys)
             of, found = np.divmod(distinct(of * every + found, len(rows) * every), every)
         return found + 1, of

@@ -27,12 +27,12 @@ class SpecSlices:
         keys: their keys in the order of the report; `other` last, if there is one.
         examples: the rows of each; None where they are not known: where nothing was counted, and
             for `other` where a row may be in several of the slices it is made of.
-        folded: how many slices `other` is made of.
+        merged_into_other: how many slices `other` is made of.
     """
 
     keys: tuple[Key, ...]
     examples: tuple[int | None, ...]
-    folded: int = 0
+    merged_into_other: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def decide(
 
 
 def _keep(spec: Slice, parts: Sequence[SliceCounts], distinct: int) -> tuple[SpecSlices, int]:
-    """The slices kept of a spec, and the rows of those folded, by slice."""
+    """The slices kept of a spec, and the rows of those merged into `other`, by slice."""
     ranked = sorted(
         (item for part in parts for item in part.counts.items()),
         key=lambda item: (-item[1], item[0]),
@@ -105,13 +105,13 @@ def _keep(spec: Slice, parts: Sequence[SliceCounts], distinct: int) -> tuple[Spe
     found = sorted(((parse_key(text), n) for text, n in kept), key=lambda item: key_order(item[0]))
     keys = tuple(key for key, _ in found)
     examples: tuple[int | None, ...] = tuple(n for _, n in found)
-    folded = distinct - len(kept)
-    if not folded:
+    merged = distinct - len(kept)
+    if not merged:
         return SpecSlices(keys, examples), 0
     other = sum(n for _, n in ranked[len(kept) :]) + sum(part.more_rows for part in parts)
     several = any(part.several for part in parts)
     return SpecSlices(
-        (*keys, other_key(spec)), (*examples, None if several else other), folded
+        (*keys, other_key(spec)), (*examples, None if several else other), merged
     ), other
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import cli
-from pipeline.states import SLICES
+from pipeline.runs.states_zip import SLICES
 
 CONFIG = """
 where:

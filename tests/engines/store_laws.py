@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import cli
-from pipeline.beam import publish
+from pipeline.runs import publish
 from tests.e2e.conftest import make_rows
 from tests.engines.object_stores import ROOT, Bucket, Store
 

@@ -31,7 +31,7 @@ from heads.statistics import (
     ThresholdCounts,
 )
 from heads.statistics.measure import measure_state
-from heads.statistics.statistic import Reach
+from heads.statistics.statistic import Coverage
 
 Floats = npt.NDArray[np.float64]
 
@@ -204,10 +204,10 @@ def _common(draw: st.DrawFn, *values: str) -> dict[str, Any]:
     return {
         "values": tuple(draw(st.lists(st.sampled_from(values), unique=True))) if values else (),
         "weighted": draw(st.booleans()),
-        "both": draw(st.booleans()),
+        "keep_unweighted": draw(st.booleans()),
         "squares": draw(st.booleans()),
         "folds": draw(st.sampled_from((1, 2, 5))),
-        "reach": draw(st.sampled_from(get_args(Reach))),
+        "coverage": draw(st.sampled_from(get_args(Coverage))),
     }
 
 

@@ -65,10 +65,12 @@ def test_any_batching_equals_measuring_at_once(kind: Kind, data: st.DataObject) 
 def test_segments_not_told_apart_by_fold_are_in_fold_0(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     own = sample.segments
-    folded = np.array(data.draw(st.lists(st.booleans(), min_size=13, max_size=13)))[: len(own.keys)]
-    fold = None if own.fold is None else own.fold * folded[own.index]
+    by_fold = np.array(data.draw(st.lists(st.booleans(), min_size=13, max_size=13)))[
+        : len(own.keys)
+    ]
+    fold = None if own.fold is None else own.fold * by_fold[own.index]
     expected = replace(sample, segments=replace(own, fold=fold)).measure()
-    with_flags = replace(sample, segments=replace(own, folded=folded))
+    with_flags = replace(sample, segments=replace(own, by_fold=by_fold))
     assert_same(expected, with_flags.measure())
     parts = [with_flags.take(rows) for rows in np.array_split(np.arange(len(sample)), 3)]
     with constants(DENSE_BYTES=0, PENDING_ROWS=5):

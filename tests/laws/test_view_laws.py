@@ -135,10 +135,10 @@ def test_without_weights_equals_measuring_without_them(kind: Kind, data: st.Data
     statistic = sample.statistic
     if not statistic.weighted:
         return
-    if statistic.values and not statistic.both:
-        with pytest.raises(ValueError, match="`both`"):
+    if statistic.values and not statistic.keep_unweighted:
+        with pytest.raises(ValueError, match="`keep_unweighted`"):
             without_weights(sample.measure())
-        statistic = replace(statistic, both=True)
+        statistic = replace(statistic, keep_unweighted=True)
     state = sample.measured_as(statistic)
     twin = without_weights(state)
     assert_canonical(twin)

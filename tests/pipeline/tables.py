@@ -16,7 +16,7 @@ from pipeline.config.heads import HeadConfig
 from pipeline.config.load import parse_config
 from pipeline.evaluate import Evaluation
 from pipeline.evaluation.evaluator import Evaluator
-from pipeline.evaluation.plan import Plan, StateKey, make_plan, row_hashes
+from pipeline.evaluation.plan import Plan, StateKey, identity_statistic, make_plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, make_shard
@@ -106,11 +106,11 @@ def assert_equal(found: Evaluation, reference: Evaluation) -> None:
 
 
 def own_states(evaluation: Evaluation) -> dict[StateKey, State]:
-    """The states without those of `row_hashes`."""
+    """The states without those of `identity_statistic`."""
     return {
         key: state
         for key, state in evaluation.states.items()
-        if state.statistic != row_hashes(state.statistic.folds)
+        if state.statistic != identity_statistic(state.statistic.folds)
     }
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Floats, Trials
+from heads.metrics.core.metric import BinomialCounts, Floats
 from heads.statistics import ClassOutcomes, State, ThresholdCounts
 from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
@@ -132,7 +132,7 @@ def _column(table: Floats, cell: int) -> Floats:
     return np.ascontiguousarray(table[:, :, cell])
 
 
-def trials(state: State, of: Callable[[str], Floats]) -> Trials | None:
+def trials(state: State, of: Callable[[str], Floats]) -> BinomialCounts | None:
     """What a proportion is a share of; None where squared weights are not kept.
 
     Args:
@@ -140,7 +140,7 @@ def trials(state: State, of: Callable[[str], Floats]) -> Trials | None:
         of: the denominator `[s]` in terms of a column of the state.
     """
     if "weight" not in state.sums:
-        return Trials(of("rows"))
+        return BinomialCounts(of("rows"))
     if "weight_squared" not in state.sums:
         return None
-    return Trials(of("rows"), of("weight"), of("weight_squared"))
+    return BinomialCounts(of("rows"), of("weight"), of("weight_squared"))

@@ -17,7 +17,7 @@ from heads.statistics import (
 )
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
 from heads.statistics.score_histogram import MAX_CELLS
-from heads.statistics.statistic import Reach
+from heads.statistics.statistic import Coverage
 
 HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]
 
@@ -96,7 +96,7 @@ class MetricContext:
     @cached_property
     def estimator_space(self) -> ScoreSpace:
         """The score space in which float32 decides, as it does in the estimator."""
-        return ScoreSpace(self.space.kind, single=True)
+        return ScoreSpace(self.space.kind, float32=True)
 
     @cached_property
     def auc_cuts(self) -> tuple[float, ...]:
@@ -126,7 +126,7 @@ class MetricContext:
             by_class=self.columns > 1,
             values=(*loss, "probability", "soft_label", *error),
             weighted=self.weighted,
-            both=self.report,
+            keep_unweighted=self.report,
             squares=self.folds > 1,
             folds=self.folds,
         )
@@ -140,7 +140,7 @@ class MetricContext:
             by_class=bool(self.named_classes),
             weighted=self.weighted,
             folds=self.folds,
-            reach="largest",
+            coverage="largest",
         )
 
     @cached_property
@@ -152,9 +152,9 @@ class MetricContext:
             by_class=False,
             values=("probability", "soft_label"),
             weighted=self.weighted,
-            both=True,
+            keep_unweighted=True,
             folds=self.folds,
-            reach="largest",
+            coverage="largest",
         )
 
     @cached_property
@@ -168,7 +168,7 @@ class MetricContext:
         return RowSums(
             values=("loss", *own),
             weighted=self.weighted,
-            both=self.report,
+            keep_unweighted=self.report,
             squares=self.folds > 1,
             folds=self.folds,
         )
@@ -184,7 +184,9 @@ class MetricContext:
 
     @cached_property
     def confusion_matrix(self) -> ConfusionMatrix:
-        return ConfusionMatrix(classes=self.columns, weighted=self.weighted, reach="largest_only")
+        return ConfusionMatrix(
+            classes=self.columns, weighted=self.weighted, coverage="largest_only"
+        )
 
     @cached_property
     def score_histogram(self) -> ScoreHistogram:
@@ -199,7 +201,7 @@ class MetricContext:
             by_class=bool(self.named_classes),
             of="class_probability" if self.head == "multi_class" else "score",
             weighted=self.weighted,
-            reach="largest_only",
+            coverage="largest_only",
         )
 
     @cached_property
@@ -207,8 +209,8 @@ class MetricContext:
         """Its coarser twin: by fold in the largest slices, and all there is in the others."""
         own = max(1, len(self.named_classes))
         cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // own))
-        reach: Reach = "largest" if self.folds > 1 else "small_only"
-        return replace(self.score_histogram, max_cells=cells, folds=self.folds, reach=reach)
+        coverage: Coverage = "largest" if self.folds > 1 else "small_only"
+        return replace(self.score_histogram, max_cells=cells, folds=self.folds, coverage=coverage)
 
     @cached_property
     def flips(self) -> Flips:

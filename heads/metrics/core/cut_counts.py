@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Floats, Metric, Trials
+from heads.metrics.core.metric import BinomialCounts, Floats, Metric
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
@@ -71,7 +71,7 @@ class CutMetric(Metric):
         column = column or ("weight" if "weight" in state.sums else "rows")
         return _cut_counts(state, column, self.cut, self.group)
 
-    def trials(self, state: State, of: Callable[[CutCounts], Floats]) -> Trials | None:
+    def trials(self, state: State, of: Callable[[CutCounts], Floats]) -> BinomialCounts | None:
         """What a proportion is a share of; None where squared weights are not kept.
 
         Args:
@@ -80,10 +80,10 @@ class CutMetric(Metric):
         """
         rows = of(self.counts(state, "rows"))
         if "weight" not in state.sums:
-            return Trials(rows)
+            return BinomialCounts(rows)
         if "weight_squared" not in state.sums:
             return None
-        return Trials(
+        return BinomialCounts(
             rows, *(of(self.counts(state, name)) for name in ("weight", "weight_squared"))
         )
 

@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class BinomialCounts:
     """What a proportion is a share of, in every segment `[s]`, for the binomial interval.
 
     Attributes:
@@ -44,7 +44,7 @@ class Values:
 
     value: Floats
     reasons: Mapping[str, npt.NDArray[np.bool_]]
-    trials: Trials | None = None
+    trials: BinomialCounts | None = None
 
     def reason(self, segment: int) -> str | None:
         """Why the metric is undefined in a segment; None where it is defined."""
@@ -119,7 +119,7 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def ratio(
-    numerator: Floats, denominator: Floats, reason: str, trials: Trials | None = None
+    numerator: Floats, denominator: Floats, reason: str, trials: BinomialCounts | None = None
 ) -> Values:
     """A quotient that is 0, and undefined for the reason given, where the denominator is 0."""
     return Values(divide(numerator, denominator), {reason: denominator == 0}, trials)

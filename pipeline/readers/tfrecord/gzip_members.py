@@ -15,7 +15,9 @@ _STEP_BYTES = 256 << 10  # of content; fixed, as what comes out before damage ca
 _ANY_RATIO_BYTES = 16 << 20  # content that may expand by any ratio: one byte repeated is legal
 
 
-def decompress(stream: BinaryIO, path: str, piece_bytes: int, max_ratio: int) -> Iterator[bytes]:
+def decompress(
+    stream: BinaryIO, path: str, partition_bytes: int, max_ratio: int
+) -> Iterator[bytes]:
     """Decompress all gzip members; zlib compares the CRC and the length at the end of each.
 
     The pieces together, and the fault, depend on the content of the file alone. What zlib gives out
@@ -24,7 +26,7 @@ def decompress(stream: BinaryIO, path: str, piece_bytes: int, max_ratio: int) ->
     Args:
         stream: the bytes as stored.
         path: the name of the file, for errors.
-        piece_bytes: the most bytes of a piece, at least 1; pieces may be smaller.
+        partition_bytes: the most bytes of a piece, at least 1; pieces may be smaller.
         max_ratio: how many times the bytes read so far the content may take, past 16 MiB.
 
     Raises:
@@ -43,8 +45,8 @@ def decompress(stream: BinaryIO, path: str, piece_bytes: int, max_ratio: int) ->
             # At the end of the file, too: content may be left that the last step had no room for.
             content, error = _step(member, pending)
             room = max(_ANY_RATIO_BYTES, max_ratio * read) - produced
-            for at in range(0, min(len(content), room), piece_bytes):
-                yield content[at : min(at + piece_bytes, room)]
+            for at in range(0, min(len(content), room), partition_bytes):
+                yield content[at : min(at + partition_bytes, room)]
             if len(content) > room:
                 raise _ratio(path, produced + room, read, max_ratio)
             produced += len(content)

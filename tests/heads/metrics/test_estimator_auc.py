@@ -20,7 +20,7 @@ def keras_buckets(probability: np.ndarray) -> np.ndarray:
 
 
 def test_cuts_of_logits_are_the_buckets_of_probabilities() -> None:
-    space = ScoreSpace("logits", single=True)
+    space = ScoreSpace("logits", float32=True)
     cuts = np.array([space.bucket(i) for i in range(1, 199)])
     around = [cuts.astype(np.float32)]
     for direction in (np.inf, -np.inf):

@@ -27,7 +27,7 @@ def scope(head: HeadType, weighted: bool = True) -> MetricContext:
     return MetricContext(
         head,
         names,
-        ScoreSpace("logits", single=True),
+        ScoreSpace("logits", float32=True),
         thresholds,
         weighted,
         named,

@@ -60,9 +60,9 @@ def _state(statistic: Statistic, rows: int = 12) -> State:
 STATES = {
     statistic.__class__.__name__: _state(statistic)
     for statistic in (
-        RowSums(values=("loss",), weighted=True, both=True, squares=True, folds=3),
+        RowSums(values=("loss",), weighted=True, keep_unweighted=True, squares=True, folds=3),
         ClassOutcomes(classes=2, weighted=True),
-        ConfusionMatrix(classes=2, weighted=True, reach="largest_only"),
+        ConfusionMatrix(classes=2, weighted=True, coverage="largest_only"),
         Flips(cuts=(0.0, 0.5), classes=2, weighted=True, folds=3),
         ClassFlips(weighted=True),
         ThresholdCounts(cuts=(-1.0, 0.0, 0.5), classes=2, values=("probability",), weighted=True),

@@ -65,7 +65,7 @@ def test_a_score_above_the_cut_has_a_probability_above_the_threshold(
 def test_the_float32_probability_decides_where_the_estimators_would(
     kind: Kind, threshold: float, score: float
 ) -> None:
-    space = ScoreSpace(kind, single=True)
+    space = ScoreSpace(kind, float32=True)
     rounded = nearest_single(Fraction(threshold))
     above, at_least = space.above(threshold), space.at_least(threshold)
     for cut in (above, at_least):
@@ -90,7 +90,7 @@ def test_one_half_is_where_a_tie_is(kind: Kind, single: bool) -> None:
 
 @each_kind
 def test_no_float32_probability_is_above_a_threshold_that_rounds_to_one(kind: Kind) -> None:
-    cut = ScoreSpace(kind, single=True).above(1.0 - 2.0**-30)
+    cut = ScoreSpace(kind, float32=True).above(1.0 - 2.0**-30)
     tops = (1.0,) if kind == "probabilities" else (0.0, 17.0, 1e3, 1e308)
     assert not any(score > cut for score in tops)
 
@@ -99,7 +99,7 @@ def test_no_float32_probability_is_above_a_threshold_that_rounds_to_one(kind: Ki
 def test_every_float32_probability_is_at_least_a_threshold_that_rounds_to_zero(
     kind: Kind,
 ) -> None:
-    cut = ScoreSpace(kind, single=True).at_least(1e-50)
+    cut = ScoreSpace(kind, float32=True).at_least(1e-50)
     bottoms = (0.0, -0.0) if kind == "probabilities" else (0.0, -104.0, -1e3, -1e308)
     assert all(score > cut for score in bottoms)
 
@@ -122,7 +122,7 @@ def keras_bucket(single: float) -> int:
 
 @each_kind
 def test_buckets_are_those_of_keras(kind: Kind) -> None:
-    space = ScoreSpace(kind, single=True)
+    space = ScoreSpace(kind, float32=True)
     for index in range(1, AUC_THRESHOLDS - 1):
         cut = space.bucket(index)
         for near in {*around(cut, 1), *around_single(cut, 2)}:
@@ -132,7 +132,7 @@ def test_buckets_are_those_of_keras(kind: Kind) -> None:
 
 def test_a_threshold_itself_falls_below_its_bucket_wherever_float32_rounds_so() -> None:
     # The rule is not `probability > threshold`: the product is rounded before it is compared.
-    space = ScoreSpace("probabilities", single=True)
+    space = ScoreSpace("probabilities", float32=True)
     plain = [space.above(index / 199) for index in range(1, 199)]
     buckets = [space.bucket(index) for index in range(1, 199)]
     assert plain != buckets

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value):Runtime
     losses=value_pools,
     weights=value_pools,
     weighted=st.booleans(),
-    both=st.booleans(),
+    keep_unweighted=st.booleans(),
     squares=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
@@ -28,7 +28,7 @@ def test_losses(
     losses: list[float],
     weights: list[float],
     weighted: bool,
-    both: bool,
+    keep_unweighted: bool,
     squares: bool,
     seed: int,
 ) -> None:
@@ -36,7 +36,9 @@ def test_losses(
     n = int(rng.integers(1, 50))
     loss, weight = rng.choice(np.array(losses), n), rng.choice(np.array(weights), n)
     column = np.zeros((n, 1))
-    statistic = RowSums(values=("loss",), weighted=weighted, both=both, squares=squares)
+    statistic = RowSums(
+        values=("loss",), weighted=weighted, keep_unweighted=keep_unweighted, squares=squares
+    )
     state = measure_state(
         statistic, Scored(column, column, column, loss, weight), Segments.overall(n)
     )
@@ -45,7 +47,7 @@ def test_losses(
     if weighted:
         expected = {"loss": weight * loss, "weight": weight}
         expected |= {"weight_squared": weight * weight} if squares else {}
-        expected |= {"row_loss": loss} if both else {}
+        expected |= {"row_loss": loss} if keep_unweighted else {}
     assert set(state.sums) == set(statistic.sums) == set(expected)
     for name, values in expected.items():
         np.testing.assert_array_equal(state[name], [ieee_sum(values.tolist())])

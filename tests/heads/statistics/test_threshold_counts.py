@@ -133,7 +133,7 @@ def test_groups_and_weights_equal_brute_force(
         by_class=by_class,
         values=("loss", "probability", "soft_label", "squared_error"),
         weighted=True,
-        both=True,
+        keep_unweighted=True,
         squares=True,
     )
     scored = Scored(score, probability, label, loss, weight)

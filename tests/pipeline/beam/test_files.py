@@ -25,7 +25,7 @@ from pipeline.beam.files import (
     replace_file,
     write_file,
 )
-from pipeline.beam.losses import list_losses, remove_unfinished
+from pipeline.beam.prediction_writer import list_losses, remove_unfinished
 from pipeline.errors.faults import StorageError
 from pipeline.readers.shards import list_local
 

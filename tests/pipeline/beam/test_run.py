@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.beam.losses import list_losses, remove_unfinished
+from pipeline.beam.prediction_writer import list_losses, remove_unfinished
 from pipeline.beam.run import Job, _bundles, _from_the_root, build
-from pipeline.beam.work import Work, load
+from pipeline.beam.work_directory import WorkDirectory, load
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Listing, make_shard
 from tests.pipeline.tables import PLAIN, plan_of
@@ -36,7 +36,7 @@ def test_the_graph_does_not_grow_with_the_shards(job: Job) -> None:
         graph = build(job, listing, options).to_runner_api().SerializeToString()
         graphs.append(len(graph))
         # They are in the list, a few in each line.
-        lines = Path(Work(job.output).path("shards.jsonl")).read_bytes().splitlines()
+        lines = Path(WorkDirectory(job.output).path("shards.jsonl")).read_bytes().splitlines()
         found = [parse_shards(line) for line in lines]
         assert tuple(shard for own in found for shard in own) == listing.shards
         assert max(map(len, found)) <= max(32, count / 4096 + 1)
@@ -71,7 +71,7 @@ def test_states_come_from_so_many_bundles(options: list[str], bundles: int) -> N
 
 
 def test_what_is_kept_is_loaded_in_order(tmp_path: Path) -> None:
-    work = Work(str(tmp_path))
+    work = WorkDirectory(str(tmp_path))
     paths = [work.keep(f"{number}.findings", {number: "x"}) for number in range(20)]
     # A second attempt.
     assert work.keep("3.findings", {3: "x"}) == paths[3]

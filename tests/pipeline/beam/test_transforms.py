@@ -31,7 +31,6 @@ from pipeline.beam.transforms import (
     Evaluate,
     Group,
     Measure,
-    Piece,
     PlanItems,
     Slices,
     TakeTogether,
@@ -49,6 +48,7 @@ from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, WorkItem, list_local, make_shard
 from pipeline.readers.storage import open_local
+from pipeline.results.partition import Partition
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
 from tests.pipeline.tables import law, plan_of, write
@@ -103,7 +103,7 @@ def table_of(plan: Plan, items: list[WorkItem]) -> SliceTable:
 def test_slices_are_those_of_all_rows(shards: list[Shard]) -> None:
     plan, items = plan_of(CONFIG), items_of(shards)
     expected = table_of(plan, items)
-    assert expected.specs[0].folded == 1
+    assert expected.specs[0].merged_into_other == 1
     with pipeline() as p:
         groups = p | beam.Create([items[:1:-1], items[:2]]) | beam.Reshuffle()
         found = (groups, p | "InputVerdict" >> beam.Create([InputVerdict()])) | Slices(plan)
@@ -184,7 +184,7 @@ def test_a_run_with_too_many_slices_has_facts_alone(shards: list[Shard]) -> None
     plan = plan_of("max_distinct: 2\n" + CONFIG)
     with pipeline() as p:
         evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan)
-        assert_that(evaluated.pieces, equal_to([]), "pieces")
+        assert_that(evaluated.partitions, equal_to([]), "partitions")
 
         def check(found: list[SliceTable]) -> None:
             (table,) = found
@@ -206,7 +206,7 @@ def test_no_row_is_read_where_shards_do_not_agree(
     with pipeline() as p:
         lines = p | beam.Create([shard_line(shards), shard_line([odd])])
         evaluated = lines | Evaluate(plan_of(text))
-        assert_that(evaluated.pieces, equal_to([]), "pieces")
+        assert_that(evaluated.partitions, equal_to([]), "partitions")
         problems = [f"1 file has no column 'g': {odd.path}"]
         why = "1 file has another type: heads.h: column 's' is string, and numbers are needed"
         problems.append(f"{why}: {odd.path}")
@@ -261,7 +261,7 @@ def test_every_piece_has_the_shift_of_all_rows() -> None:
     assert overall.shift > small.shift
     first, second = ("h", 2, 0), ("h", 2, 1)
     elements = [(second, encode(small)), (first, encode(overall))]
-    # The piece that overall is in says it, whichever other pieces there are.
+    # The partition that overall is in says it, whichever other partitions there are.
     shifts = [one for element in elements for one in _shift(element)]
     assert shifts == [(("h", 2), overall.shift)]
     known = dict(shifts)
@@ -301,11 +301,11 @@ def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
     finer = [k for k, state in alone if decode(state).shift < expected[StateKey(*k)].shift]
     assert any(key[2] > 0 for key in finer)
 
-    def check(found: list[Piece]) -> None:
+    def check(found: list[Partition]) -> None:
         states = {
-            StateKey(piece.head, number, piece.partition): decode(state)
-            for piece in found
-            for number, state in piece.states.items()
+            StateKey(partition.head, number, partition.partition): decode(state)
+            for partition in found
+            for number, state in partition.states.items()
         }
         assert states.keys() == expected.keys()
         assert all(same(state, states[key]) for key, state in expected.items())
@@ -313,7 +313,7 @@ def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
     a_bundle_an_item(monkeypatch)
     with pipeline() as p:
         evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan, bundles=bundles)
-        assert_that(evaluated.pieces, check)
+        assert_that(evaluated.partitions, check)
 
 
 def states_of(count: int) -> list[State]:
@@ -415,7 +415,7 @@ def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
     p.visit(steps)
     tree = ["Among13", "MergeIn13/GroupByKey", "From13", "Merge/GroupByKey"]
     states = ["Measure/ParDo(Measure)", *(f"MergeStates/{step}" for step in tree)]
-    for step in [*states, "LevelHistograms", "ByPiece", "Pieces"]:
+    for step in [*states, "LevelHistograms", "ByPartition", "Partitions"]:
         coder = registry.get_coder(steps.found[step].element_type)
         assert coder.is_deterministic(), step
     others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FactsOfFiles") for step in tree]

@@ -16,10 +16,10 @@ from heads.scoring import score
 from heads.statistics import Key, RowSums, Scored, Segments, merge, same
 from heads.statistics.measure import measure_state
 from heads.statistics.scored import VALUES
-from heads.statistics.statistic import Reach
-from pipeline.evaluation.measurement import Measurement, measured_models, score_rows
+from heads.statistics.statistic import Coverage
+from pipeline.evaluation.measurement import PassBatch, measured_models, score_rows
 from pipeline.evaluation.plan import Plan
-from pipeline.extract.folds import row_hashes
+from pipeline.extract.folds import row_identity
 from pipeline.extract.head_inputs import extract
 from pipeline.slicing.slicer import Pass
 from tests.pipeline.tables import law, plan_of, rows_of
@@ -69,8 +69,8 @@ def batches(draw: st.DrawFn) -> Batch:
     return Batch([scored_of(kept), scored_of(-1.0 - kept)], own, good, fold)
 
 
-def by_hand(batch: Batch, reach: Reach, model: int) -> Picked:
-    segments, large = batch.own.segments, batch.own.large
+def by_hand(batch: Batch, coverage: Coverage, model: int) -> Picked:
+    segments, large = batch.own.segments, batch.own.top_slice
     rows = segments.rows
     of = range(len(segments.index)) if rows is None else rows.tolist()
     entries = list(zip(of, segments.index.tolist(), strict=True))
@@ -81,17 +81,17 @@ def by_hand(batch: Batch, reach: Reach, model: int) -> Picked:
         folds = [0] * len(batch.good) if batch.fold is None else batch.fold.tolist()
         fold = dict(zip(batch.good.tolist(), folds, strict=True))
     picked: Picked = []
-    if reach == "overall":
+    if coverage == "overall":
         picked = [(row, (), own) for row, own in fold.items()]
     else:
         for row, segment in entries:
             if row not in fold:
                 continue
-            if reach == "largest_only" and not large[segment]:
+            if coverage == "largest_only" and not large[segment]:
                 continue
-            if reach == "small_only" and large[segment]:
+            if coverage == "small_only" and large[segment]:
                 continue
-            together = reach == "largest" and not large[segment]
+            together = coverage == "largest" and not large[segment]
             picked.append((row, segments.keys[segment], 0 if together else fold[row]))
     return [(-1.0 - row if model else float(row), key, own) for row, key, own in picked]
 
@@ -105,20 +105,20 @@ def picked_by(batch: Batch, found: tuple[Scored, Segments] | None) -> Picked | N
     assert len(scored) == len(segments)
     assert (segments.fold is None) == (batch.fold is None)
     fold = np.zeros(len(scored), int) if segments.fold is None else segments.fold
-    if segments.folded is not None:
-        fold = np.where(segments.folded[segments.index], fold, 0)
+    if segments.by_fold is not None:
+        fold = np.where(segments.by_fold[segments.index], fold, 0)
     keys = [segments.keys[segment] for segment in segments.index.tolist()]
     return list(zip(scored.score.ravel().tolist(), keys, fold.tolist(), strict=True))
 
 
 @law
-@given(batches(), st.permutations(list(itertools.product(get_args(Reach), (0, 1)))))
-def test_every_reach_picks_its_rows(batch: Batch, asked: list[tuple[Reach, int]]) -> None:
-    measurement = Measurement(batch.models, batch.own, batch.good, batch.fold)
-    for reach, model in [*asked, asked[0]]:
-        expected = by_hand(batch, reach, model)
-        found = picked_by(batch, measurement.of(reach, model))
-        assert found == (expected if expected or reach == "overall" else None)
+@given(batches(), st.permutations(list(itertools.product(get_args(Coverage), (0, 1)))))
+def test_every_reach_picks_its_rows(batch: Batch, asked: list[tuple[Coverage, int]]) -> None:
+    measurement = PassBatch(batch.models, batch.own, batch.good, batch.fold)
+    for coverage, model in [*asked, asked[0]]:
+        expected = by_hand(batch, coverage, model)
+        found = picked_by(batch, measurement.of(coverage, model))
+        assert found == (expected if expected or coverage == "overall" else None)
 
 
 def test_small_and_large_segments_are_all_segments() -> None:
@@ -126,7 +126,7 @@ def test_small_and_large_segments_are_all_segments() -> None:
     index, of = np.array([0, 1, 2, 0, 2]), np.array([0, 0, 1, 2, 3])
     own = Pass(Segments(index, keys, of), [(key,) for key in keys], np.array([True, False, True]))
     batch = Batch([scored_of(np.arange(3))], own, np.array([0, 1, 2]), np.array([1, 0, 2]))
-    measurement = Measurement(batch.models, own, batch.good, batch.fold)
+    measurement = PassBatch(batch.models, own, batch.good, batch.fold)
     first, second, third = keys
     whole = [(0.0, first, 1), (0.0, second, 1), (1.0, third, 0), (2.0, first, 2)]
     assert picked_by(batch, measurement.of("all", 0)) == whole
@@ -141,8 +141,8 @@ def test_rows_are_taken_once_for_all_statistics() -> None:
     keys: list[Key] = [(("pass", "int", 0),)]
     of = np.array([0, 2])
     own = Pass(Segments(np.zeros(2, np.int64), keys, of), [(keys[0],)], np.array([True]))
-    measurement = Measurement([scored_of(np.arange(3))], own, None, None)
-    found = [measurement.of(reach, 0) for reach in ("all", "largest", "largest_only")]
+    measurement = PassBatch([scored_of(np.arange(3))], own, None, None)
+    found = [measurement.of(coverage, 0) for coverage in ("all", "largest", "largest_only")]
     assert len({id(one[0]) for one in found if one is not None}) == 1
     assert measurement.of("small_only", 0) is None
 
@@ -158,7 +158,7 @@ LABELS = plan_of(
 
 def score_columns(plan: Plan, columns: dict[str, Any]) -> Scored:
     rows = rows_of(columns)
-    hashes = row_hashes(rows.path, rows.numbers)
+    hashes = row_identity(rows.path, rows.numbers)
     return score_rows(plan.heads["h"], extract(plan.heads["h"].config, rows), hashes)
 
 
@@ -188,7 +188,7 @@ def test_a_row_without_weight_adds_nothing_though_its_loss_is_infinite() -> None
 
 
 def test_losses_without_weights_do_not_depend_on_the_batch() -> None:
-    statistic = RowSums(values=("loss",), weighted=True, both=True)
+    statistic = RowSums(values=("loss",), weighted=True, keep_unweighted=True)
     parts = [
         replace(score_columns(BOTH, COLUMNS | {"w": [0.0, 0.0]}), loss=np.array(loss))
         for loss in ([0.5, 0.25], [0.125, np.inf])

@@ -13,12 +13,12 @@ from heads.statistics.state import zero_state
 from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.plan import (
-    PIECE_BYTES,
-    Measured,
+    PARTITION_BYTES,
+    ModelStatistic,
     Plan,
     StateKey,
+    identity_statistic,
     make_plan,
-    row_hashes,
     split,
 )
 from pipeline.slicing.table import SliceTable, SpecSlices
@@ -88,11 +88,11 @@ def test_a_statistic_is_measured_once() -> None:
         (model,) = head.models
         for name, metric in model.metrics.items():
             assert name == metric.name
-            assert Measured(0, metric.statistic) in head.measured
-            assert metric.coarse is None or Measured(0, metric.coarse) in head.measured
+            assert ModelStatistic(0, metric.statistic) in head.measured
+            assert metric.coarse is None or ModelStatistic(0, metric.coarse) in head.measured
         # The first counts the examples of every slice, whatever metrics are asked for.
-        assert head.measured[0].statistic.reach == "all"
-        assert Measured(0, row_hashes(20)) in head.measured
+        assert head.measured[0].statistic.coverage == "all"
+        assert ModelStatistic(0, identity_statistic(20)) in head.measured
 
 
 def test_metrics_can_be_chosen() -> None:
@@ -111,7 +111,7 @@ def test_without_intervals_nothing_is_kept_by_fold() -> None:
     assert plan.folds == 1
     for head in plan.heads.values():
         assert {one.statistic.folds for one in head.measured} == {1}
-        assert {one.statistic.reach for one in head.measured}.isdisjoint({"overall"})
+        assert {one.statistic.coverage for one in head.measured}.isdisjoint({"overall"})
     assert plan_of(ALL + "\nconfidence: {folds: 12}").folds == 12
 
 
@@ -126,7 +126,7 @@ def test_two_models_are_measured_and_compared() -> None:
     assert head.pairs
     assert head.pairs.keys().isdisjoint(candidate.metrics)
     for metric in head.pairs.values():
-        assert Measured(0, metric.statistic) in head.measured
+        assert ModelStatistic(0, metric.statistic) in head.measured
     name = next(iter(head.pairs))
     one = plan_of(f"heads: {{h: {{{keys}, metrics: [{name}]}}}}").heads["h"]
     assert set(one.pairs) == {name}
@@ -183,10 +183,10 @@ def test_pieces_hold_slices_of_one_kind_and_about_so_many_bytes() -> None:
     large = {found[key] for key in [OVERALL, *keys[:200]]}
     assert large.isdisjoint({found[key] for key in keys[200:]})
     for big in (True, False):
-        size = max(max(head.slice_bytes(large=big)) for head in plan.heads.values())
+        size = max(max(head.slice_bytes(top_slice=big)) for head in plan.heads.values())
         own = [OVERALL, *keys[:200]] if big else keys[200:]
         together = np.bincount([found[key] for key in own]).max()
-        assert together * size <= max(PIECE_BYTES, size)
+        assert together * size <= max(PARTITION_BYTES, size)
     # Small slices are kept in fewer bytes, and more of them share a piece.
     assert len(large) / 200 > (len(numbers) - len(large)) / 2800
 
@@ -194,11 +194,13 @@ def test_pieces_hold_slices_of_one_kind_and_about_so_many_bytes() -> None:
 def test_states_are_no_larger_than_the_rows_they_are_of() -> None:
     plan = plan_of(ALL)
     head = plan.heads["one"]
-    for large in (True, False):
-        sizes = [sum(head.slice_bytes(large=large, rows=rows)) for rows in (1, 10, 1000, 10**9)]
+    for top_slice in (True, False):
+        sizes = [
+            sum(head.slice_bytes(top_slice=top_slice, rows=rows)) for rows in (1, 10, 1000, 10**9)
+        ]
         assert sizes == sorted(sizes)
-        assert sizes[0] < sizes[-1] == sum(head.slice_bytes(large=large))
-    assert sum(head.slice_bytes(large=False)) < sum(head.slice_bytes(large=True))
+        assert sizes[0] < sizes[-1] == sum(head.slice_bytes(top_slice=top_slice))
+    assert sum(head.slice_bytes(top_slice=False)) < sum(head.slice_bytes(top_slice=True))
     keys: list[Key] = [(("b", "int", i),) for i in range(10)]
     none = plan.state_bytes(SliceTable((), frozenset()))
     few = plan.state_bytes(table_of(keys, 0))

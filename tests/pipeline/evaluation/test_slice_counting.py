@@ -109,7 +109,7 @@ def test_slices_are_those_of_most_rows(seed: int, rows: int, data: st.DataObject
     ):
         order = sorted(counted, key=lambda key: (-counted[key], key_text(key)))
         kept, rest = order[: spec.max_slices], order[spec.max_slices :]
-        assert slices.folded == len(rest)
+        assert slices.merged_into_other == len(rest)
         own = dict(zip(slices.keys, slices.examples, strict=True))
         rank |= {key: counted[key] for key in kept}
         if rest:

@@ -15,7 +15,7 @@ from scipy import stats
 
 from pipeline.errors.faults import ColumnError
 from pipeline.extract import folds
-from pipeline.extract.folds import folds_by_key, folds_by_row, mix, row_hashes
+from pipeline.extract.folds import folds_by_key, folds_by_row, mix, row_identity
 
 law = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -62,7 +62,7 @@ def test_known_answers() -> None:
         "0x6c45d188009454f",
         "0xf88bb8a8724c81ec",
     ]
-    assert [hex(h) for h in row_hashes("a/part-0.parquet", np.array([0, 1, 2**40])).tolist()] == [
+    assert [hex(h) for h in row_identity("a/part-0.parquet", np.array([0, 1, 2**40])).tolist()] == [
         "0xf242d3400be9571e",
         "0x10f9ab00cbe9b38d",
         "0xeb9e36b1d78033c8",
@@ -193,22 +193,24 @@ def test_rows_hash_as_the_plain_reference(name: str, numbers: list[int]) -> None
     seed = plain_hash(name.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape"))
     expected = [plain_mix(seed, number) for number in numbers]
     array = np.array(numbers, np.int64)
-    assert row_hashes(name, array).tolist() == expected
+    assert row_identity(name, array).tolist() == expected
     assert folds_by_row(name, array, 7).tolist() == [(h >> 32) * 7 >> 32 for h in expected]
     assert folds_by_row(name, array, 7).dtype == np.int64
 
 
 def test_only_the_base_name_and_the_row_matter() -> None:
     numbers = np.arange(100_000)
-    whole = row_hashes("gs://bucket/day=1/part-7.parquet", numbers)
+    whole = row_identity("gs://bucket/day=1/part-7.parquet", numbers)
     for path in ("part-7.parquet", "/other/part-7.parquet"):
-        np.testing.assert_array_equal(row_hashes(path, numbers), whole)
-    parts = [row_hashes("part-7.parquet", numbers[i : i + 33_333]) for i in range(0, 10**5, 33_333)]
+        np.testing.assert_array_equal(row_identity(path, numbers), whole)
+    parts = [
+        row_identity("part-7.parquet", numbers[i : i + 33_333]) for i in range(0, 10**5, 33_333)
+    ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
-    np.testing.assert_array_equal(row_hashes("part-7.parquet", numbers[::-1]), whole[::-1])
-    assert (row_hashes("part-8.parquet", numbers) != whole).all()
+    np.testing.assert_array_equal(row_identity("part-7.parquet", numbers[::-1]), whole[::-1])
+    assert (row_identity("part-8.parquet", numbers) != whole).all()
     assert numbers.tolist() == list(range(100_000))
-    assert row_hashes("\udcff", np.arange(1)).tolist() == [plain_mix(plain_hash(b"\xff"), 0)]
+    assert row_identity("\udcff", np.arange(1)).tolist() == [plain_mix(plain_hash(b"\xff"), 0)]
 
 
 @law
@@ -270,5 +272,5 @@ def test_each_bit_changes_half_of_the_hash() -> None:
 
 
 def test_no_two_of_many_rows_or_keys_have_one_hash() -> None:
-    hashes = [row_hashes(f"part-{i}", np.arange(10_000)) for i in range(20)]
+    hashes = [row_identity(f"part-{i}", np.arange(10_000)) for i in range(20)]
     assert len(np.unique(np.concatenate(hashes))) == 200_000

@@ -32,8 +32,8 @@ def estimates(*values: float | str) -> Estimates:
     value = np.array([math.nan if isinstance(v, str) else v for v in values])
     reasons = np.array([v if isinstance(v, str) else None for v in values], object)
     none = np.full(len(values), math.nan)
-    unsure = np.full(len(values), "intervals are switched off", object)
-    return Estimates(value, reasons, none, none, none, unsure, none)
+    no_interval_reason = np.full(len(values), "intervals are switched off", object)
+    return Estimates(value, reasons, none, none, none, no_interval_reason, none)
 
 
 def results_of(
@@ -222,7 +222,7 @@ def test_the_largest_slices_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     slices: list[Key] = [(("b", "int", i),) for i in range(6)]
     rows = [1, 4, 3, 9, 4, 3]
     other: list[Key] = [(("a", "int", 0),)]
-    first = SpecSlices(tuple(slices), tuple(rows), folded=7)
+    first = SpecSlices(tuple(slices), tuple(rows), merged_into_other=7)
     table = SliceTable((first, SpecSlices(tuple(other), (24,))), frozenset())
     report = report_of(plan, table, slices_of(table), sum(rows))
     # Overall, and of equally many rows the first.

@@ -201,11 +201,11 @@ def found_slices(slicer: Slicer, rows: Sequence[Rows]) -> list[Counter[Key]]:
         for position, got in enumerate(passes):
             segments = got.segments
             assert segments.index.dtype == np.int64
-            assert len(segments.keys) == len(got.slices) == len(got.large)
+            assert len(segments.keys) == len(got.slices) == len(got.top_slice)
             assert len(set(segments.keys)) == len(segments.keys)
             assert {key for at, key in lists if at == position} <= set(segments.keys)
             for key, slices, large in zip(
-                segments.keys, got.slices, got.large.tolist(), strict=True
+                segments.keys, got.slices, got.top_slice.tolist(), strict=True
             ):
                 # A key of a position never changes its meaning.
                 assert lists.setdefault((position, key), (slices, large)) == (slices, large)

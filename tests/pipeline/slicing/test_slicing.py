@@ -83,7 +83,7 @@ def test_the_largest_slices_are_kept(table: Any, max_largest: int) -> None:
         own = kept(spec, counter)
         keys = sorted(own, key=key_order)
         folded = len(counter) - len(own)
-        assert slices.folded == folded
+        assert slices.merged_into_other == folded
         assert list(slices.keys) == keys + [other_of(spec)] * (folded > 0)
         for key, examples in zip(slices.keys, slices.examples, strict=True):
             if key in own:

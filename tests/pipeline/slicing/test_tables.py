@@ -39,7 +39,7 @@ def test_ties_go_by_name_and_the_rest_is_other() -> None:
     table = table_of(specs, [rows_of(words("zzzdbca"))])
     assert kept_values(table) == [("string", "a"), ("string", "z"), ("other", None)]
     assert table.specs[0].examples == (1, 3, 3)
-    assert table.specs[0].folded == 3
+    assert table.specs[0].merged_into_other == 3
 
 
 def test_the_rows_of_other_are_not_known_where_rows_have_several_values() -> None:
@@ -181,7 +181,7 @@ def test_without_specs_there_is_one_segment() -> None:
     (one,) = passes("[]", {"a": [1, 2, 3]})
     assert one.segments.index.tolist() == [0, 0, 0]
     assert one.slices == [(OVERALL,)]
-    assert one.large.tolist() == [True]
+    assert one.top_slice.tolist() == [True]
 
 
 def test_specs_of_few_slices_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_specs_of_few_slices_are_measured_together(monkeypatch: pytest.MonkeyPat
     (one,) = passes(f"[a, b, c, d, {pairs}]", columns("abcd", 4))
     assert len(one.segments.keys) <= 4**4
     assert one.segments.rows is None
-    assert one.large.all()
+    assert one.top_slice.all()
 
 
 def test_specs_of_too_many_combinations_are_measured_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +212,10 @@ def test_specs_with_small_slices_are_measured_alone_and_say_which_are_large() ->
     data = {"a": pa.array([0, 0, 0, 1, 1, 2]), "b": ["x"] * 6}
     first, second = passes("[a, b]", data, 3)
     assert len(first.segments.keys) == 1
-    assert first.large.all()
-    large = dict(zip([one[0][0][2] for one in second.slices], second.large.tolist(), strict=True))
+    assert first.top_slice.all()
+    large = dict(
+        zip([one[0][0][2] for one in second.slices], second.top_slice.tolist(), strict=True)
+    )
     assert large == {0: True, 1: True, 2: False}
 
 

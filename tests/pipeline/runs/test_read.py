@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors.faults import StorageError
 from pipeline.errors.problems import ConfigError
-from pipeline.finished import read_run
+from pipeline.runs.read import read_run
 
 
 @pytest.fixture

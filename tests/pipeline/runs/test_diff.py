@@ -14,12 +14,13 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from pipeline.diff import diff
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
-from tests.pipeline.runs import (
+from pipeline.runs.diff import diff
+from tests.pipeline.tables import plan_of
+from tests.pipeline.whole_runs import (
     BINARY,
     FOLDS,
     KEYED,
@@ -29,7 +30,6 @@ from tests.pipeline.runs import (
     table,
     with_column,
 )
-from tests.pipeline.tables import plan_of
 
 A = [{"column": "g", "kind": "string", "value": "a"}]
 

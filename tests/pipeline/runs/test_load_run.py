@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from heads.statistics import OVERALL
-from pipeline.diff import load_run
 from pipeline.errors.problems import ConfigError
-from pipeline.states import zip_states
-from tests.pipeline.runs import BINARY, Finish, config, table
+from pipeline.runs.diff import load_run
+from pipeline.runs.states_zip import zip_states
 from tests.pipeline.tables import plan_of
+from tests.pipeline.whole_runs import BINARY, Finish, config, table
 
 
 @pytest.fixture

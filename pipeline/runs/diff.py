@@ -13,8 +13,7 @@ import numpy.typing as npt
 from heads.statistics import Key, State, merge, same
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Plan, make_plan, row_hashes
-from pipeline.finished import read_run
+from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Plan, identity_statistic, make_plan
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import headline, values_data, worse_data
 from pipeline.results.estimates import difference
@@ -22,9 +21,10 @@ from pipeline.results.readings import Readings
 from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
 from pipeline.results.views import read_model, slice_views
+from pipeline.runs.read import read_run
+from pipeline.runs.states_zip import unzip_states
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
-from pipeline.states import unzip_states
 
 # Slices that are compared at a time.
 _TOGETHER = 64
@@ -183,7 +183,7 @@ def _unpaired(name: str, baseline: Run, candidate: Run) -> str | None:
 def _identity(run: Run, name: str) -> State:
     """How many rows each fold has, and their hashes added up."""
     head: HeadPlan = run.plan.heads[name]
-    wanted = row_hashes(run.plan.folds)
+    wanted = identity_statistic(run.plan.folds)
     number = next(n for n, own in enumerate(head.measured) if own.statistic == wanted)
     return run.states[name, number]
 

@@ -17,8 +17,8 @@ from heads.statistics import Key, State, same
 from heads.statistics.codec import encode
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.plan import StateKey
+from pipeline.runs.states_zip import SLICES, unzip_states, zip_states
 from pipeline.slicing.table import SliceTable, SpecSlices
-from pipeline.states import SLICES, unzip_states, zip_states
 from tests.pipeline.tables import binary_table, evaluator_of, law, plan_of, rows_of
 
 CONFIG = """
@@ -85,7 +85,7 @@ def test_equal_rows_make_equal_archives_and_other_rows_other_ones() -> None:
     rows = binary_table(300, 1)
     backwards = rows.take(pa.array(np.arange(300)[::-1]))
     again = evaluate(backwards, plan_of(CONFIG)).states
-    hashes = {key for key, state in states.items() if state.statistic.reach == "overall"}
+    hashes = {key for key, state in states.items() if state.statistic.coverage == "overall"}
     assert hashes
     mended = {key: states[key] if key in hashes else state for key, state in again.items()}
     assert zip_states(table, encoded(mended.items())) == content

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.beam import work
+from pipeline.beam import work_directory
 from pipeline.beam.files import exists
-from pipeline.beam.work import Work, load
+from pipeline.beam.work_directory import WorkDirectory, load
 from pipeline.errors.faults import StorageError
 
 
@@ -17,7 +17,7 @@ from pipeline.errors.faults import StorageError
 def test_what_is_kept_is_loaded_and_removed(
     store: str, tmp_path: Path, memory: dict[str, bytes]
 ) -> None:
-    own = Work(str(tmp_path / "out") if store == "here" else "mem://b/out")
+    own = WorkDirectory(str(tmp_path / "out") if store == "here" else "mem://b/out")
     values = [{"number": number} for number in range(20)]
     paths = [own.keep(f"{value['number']}.findings", value) for value in values]
     assert own.keep("0.findings", values[0]) == paths[0]
@@ -33,9 +33,9 @@ def test_what_cannot_be_removed_is_told(
     def refuse(path: str) -> None:
         raise StorageError(f"{path}: Forbidden")
 
-    monkeypatch.setattr(work, "delete_directory", refuse)
+    monkeypatch.setattr(work_directory, "delete_directory", refuse)
     with caplog.at_level(logging.WARNING):
-        Work("mem://b/out").remove()
+        WorkDirectory("mem://b/out").remove()
     assert caplog.messages == [
         "mem://b/out/.work: Forbidden; delete what is left in mem://b/out/.work"
     ]

@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 _THREADS = 8
 
 
-class Work:
+class WorkDirectory:
     """The work directory of a run.
 
     Args:

@@ -73,7 +73,7 @@ def _table_text(table: SliceTable) -> str:
                     [key_text(key), count]
                     for key, count in zip(spec.keys, spec.examples, strict=True)
                 ],
-                "folded": spec.folded,
+                "folded": spec.merged_into_other,
             }
             for spec in table.specs
         ],

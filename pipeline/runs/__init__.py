@@ -1,0 +1,1 @@
+"""A run as a directory: what is published, read and compared."""
