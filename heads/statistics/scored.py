@@ -187,10 +187,14 @@ def _repeated(values: Floats, repeat: int) -> Floats:
 def _short(values: Floats) -> Floats:
     """Values rounded to 24 bits, which mostly are one limb: enough for an effective size.
 
+    Values so large that this overflows stay as they are.
+
     T. J. Dekker, "A floating-point technique for extending the available precision", 1971.
     """
     large = values * (2.0**29 + 1)
-    return large - (large - values)
+    short = large - (large - values)
+    finite = np.isfinite(large)
+    return short if finite.all() else np.where(finite, short, values)
 
 
 def _soft_label(scored: Scored) -> Floats:

@@ -303,7 +303,7 @@ def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
 
     def check(found: list[Partition]) -> None:
         states = {
-            StateKey(partition.head, number, partition.partition): decode(state)
+            StateKey(partition.head, number, partition.number): decode(state)
             for partition in found
             for number, state in partition.states.items()
         }
