@@ -13,6 +13,7 @@ import pytest
 
 from pipeline import cli
 from pipeline.beam import access
+from pipeline.cli.demo import DEMO
 from tests.e2e.conftest import Run, make_rows
 from tests.pipeline.beam import memory_files
 
@@ -245,7 +246,7 @@ def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo", "--output", str(tmp_path)]) == 0
-    for name in cli.DEMO:
+    for name in DEMO:
         assert (tmp_path / name / "_SUCCESS").exists()
     printed = capsys.readouterr().out
     assert f"written to {tmp_path}/binary/report.json" in printed

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline import cli
 from pipeline.beam.options import beam_options
+from pipeline.cli.command import make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "configs" / "dataflow"
@@ -28,7 +29,7 @@ FIELDS = {"name", "label", "helpText", "isOptional", "regexes", "paramType"}
 
 def options() -> dict[str, argparse.Action]:
     """The options of `headcount run` by name."""
-    commands = cli._parser()._subparsers
+    commands = make_parser()._subparsers
     assert commands is not None
     (choices,) = [action.choices for action in commands._group_actions]
     assert isinstance(choices, dict)

@@ -1,0 +1,5 @@
+"""The command: `headcount run | validate | show | diff | demo | schema`, a module a subcommand."""
+
+from pipeline.cli.command import main
+
+__all__ = ["main"]

@@ -1,0 +1,72 @@
+"""The command line, and what ends it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+from collections.abc import Sequence
+
+from pipeline.cli import demo, diff, exit_codes, run, schema, show, validate
+from pipeline.errors.faults import StorageError
+from pipeline.errors.problems import ConfigError
+
+_SUBCOMMANDS = (run, validate, show, diff, demo, schema)
+
+_WORKER_STARTS = r'"No semi_persistent_directory found|"Discarding unparseable args'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code.
+
+    0 all is well, 1 a crash, 2 the command line or the configuration is wrong or names files that
+    cannot be reached, 4 the data is bad, 5 the runner failed, 130 interrupted.
+    """
+    known, rest = make_parser().parse_known_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger().handlers[0].addFilter(_worth_saying)
+    try:
+        code: int = known.execute(known, rest)
+    except (ConfigError, StorageError) as error:
+        print(error, file=sys.stderr)
+        return exit_codes.CONFIG
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return exit_codes.INTERRUPTED
+    return code
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Makes the parser of the command line.
+
+    Each subcommand leaves, besides its arguments, `command` (its name), `execute` (what runs it)
+    and `options` (the names of its options).
+    """
+    parser = argparse.ArgumentParser(
+        prog="headcount",
+        description="Evaluates stored model predictions, exact to the digit.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in _SUBCOMMANDS:
+        subparser = commands.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=module.HELP,
+            description=module.HELP,
+            epilog=module.EPILOG,
+            allow_abbrev=False,
+        )
+        module.add_arguments(subparser)
+        options = [text for action in subparser._actions for text in action.option_strings]
+        subparser.set_defaults(execute=module.execute, options=options)
+    return parser
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    # Beam says this at every import without Google's clients, whether or not anybody needs them,
+    # and each worker process at its start that it knows not all options of its runner. What Beam's
+    # S3 logs, with a traceback, is raised too.
+    told = record.getMessage()
+    at_start = record.module == "local_job_service" and re.search(_WORKER_STARTS, told)
+    return not (record.module == "s3io" or told.startswith("apitools not found") or at_start)

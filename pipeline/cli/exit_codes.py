@@ -1,0 +1,10 @@
+"""What the command exits with."""
+
+OK = 0
+CRASH = 1
+CONFIG = 2
+"""The command line or the configuration is wrong, or names files that cannot be reached."""
+DATA = 4
+"""The data must not be reported on."""
+RUNNER = 5
+INTERRUPTED = 130

@@ -1,0 +1,132 @@
+"""`headcount run`: evaluates files and writes a report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.cli import exit_codes
+from pipeline.cli.connecting import import_beam, make_opener
+from pipeline.config.load import load_config
+from pipeline.config.model import Config
+from pipeline.errors.problems import ConfigError, Problem
+
+HELP = "Evaluate files of predictions and write a report."
+EPILOG = (
+    "Any other option is passed to Apache Beam: --runner=DataflowRunner, --direct_num_workers=2"
+    " --direct_running_mode=multi_processing, ..."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the subcommand."""
+    add_job_arguments(parser)
+    parser.add_argument("--output", metavar="DIR", help="the directory to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace an older run in --output")
+    parser.add_argument(
+        "--write_example_losses",
+        metavar="DIR",
+        help="also write the predictions and the loss of every row there, as Parquet",
+    )
+    parser.add_argument(
+        "--debug_samples",
+        action="store_true",
+        help="show what bad rows hold, which may be personal data",
+    )
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say what is evaluated."""
+    parser.add_argument("--config", metavar="FILE", required=True, help="the YAML configuration")
+    parser.add_argument(
+        "--input",
+        metavar="GLOB",
+        action="append",
+        help="the files to read, in place of the configuration's; may be given several times",
+    )
+
+
+def execute(known: argparse.Namespace, rest: list[str]) -> int:
+    """Runs the subcommand and returns its exit code."""
+    config = load_config(known.config, make_opener(known, rest))
+    inputs = known.input or config.input
+    output = known.output or config.output
+    problems = [
+        Problem(known.config, (), f"give --{name}, or '{name}' in the configuration")
+        for name, value in (("input", inputs), ("output", output))
+        if not value
+    ]
+    if problems:
+        raise ConfigError(problems)
+    assert inputs is not None
+    assert output is not None
+    return evaluate(
+        known,
+        rest,
+        config,
+        known.config,
+        inputs,
+        output,
+        example_losses=known.write_example_losses,
+        overwrite=known.overwrite,
+        debug_samples=known.debug_samples,
+    )
+
+
+def evaluate(
+    known: argparse.Namespace,
+    rest: Sequence[str],
+    config: Config,
+    source: str,
+    inputs: Sequence[str],
+    output: str,
+    *,
+    example_losses: str | None = None,
+    overwrite: bool = False,
+    debug_samples: bool = False,
+) -> int:
+    """Evaluates files and prints the report; returns the exit code of a failure, explained.
+
+    Args:
+        known: the parsed command line.
+        rest: what is left of it, for Beam.
+        config: what to evaluate.
+        source: the name of the configuration file, for messages.
+        inputs: globs of the files.
+        output: the directory to write.
+        example_losses: a directory for the loss of every row, or None.
+        overwrite: whether to replace an older run.
+        debug_samples: whether messages may show what bad rows hold.
+    """
+    import_beam()
+    from pipeline.beam.access import connect
+    from pipeline.beam.options import beam_options
+    from pipeline.beam.run import Job, RunnerError, Submitted, run
+    from pipeline.errors.faults import BadData
+    from pipeline.evaluation.plan import make_plan
+    from pipeline.report.terminal import render
+
+    options = beam_options(rest, known.options)
+    plan = make_plan(config, source, make_opener(known, rest))
+    plan = replace(plan, debug_samples=debug_samples)
+    written = [f"{path}/_SUCCESS" for path in (output, example_losses) if path]
+    connect([*inputs, *written], options)
+    job = Job(plan, source, inputs, output, example_losses, overwrite)
+    try:
+        report = run(job, options)
+    except BadData as error:
+        print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
+        ways = "'where' and 'max_bad_rows' leave rows out"
+        print(f"Mend the data or the configuration ({ways}), and run again.", file=sys.stderr)
+        return exit_codes.DATA
+    except RunnerError as error:
+        print(error, file=sys.stderr)
+        return exit_codes.RUNNER
+    if isinstance(report, Submitted):
+        print(report.message)
+        return exit_codes.OK
+    print(render(report), end="")
+    print(f"\nwritten to {output}/report.json")
+    return exit_codes.OK

@@ -1,0 +1,28 @@
+"""`headcount show`: prints the report of a finished run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from pipeline.cli import exit_codes
+from pipeline.cli.connecting import connect, make_opener
+
+HELP = "Print the report of a finished run."
+EPILOG = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the subcommand."""
+    parser.add_argument("directory", metavar="DIR", help="the output of a run")
+
+
+def execute(known: argparse.Namespace, rest: list[str]) -> int:
+    """Runs the subcommand and returns its exit code."""
+    from pipeline.report.terminal import render
+    from pipeline.runs.read import read_run
+
+    connect(known, rest, [f"{known.directory}/_SUCCESS"])
+    (report,) = read_run(known.directory, ["report.json"], make_opener(known, rest))
+    print(render(json.loads(report)), end="")
+    return exit_codes.OK

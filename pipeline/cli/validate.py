@@ -1,0 +1,60 @@
+"""`headcount validate`: checks a configuration, and all files against it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pipeline.cli import exit_codes
+from pipeline.cli.connecting import connect, make_opener
+from pipeline.cli.run import add_job_arguments
+from pipeline.config.load import load_config
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.readers.storage import is_local, open_local
+
+HELP = "Check a configuration, and all files against it."
+EPILOG = None
+
+add_arguments = add_job_arguments
+
+
+def execute(known: argparse.Namespace, rest: list[str]) -> int:
+    """Runs the subcommand and returns its exit code."""
+    from pipeline.evaluation.plan import make_plan
+    from pipeline.evaluation.slice_counting import known_slices
+
+    open_any = make_opener(known, rest)
+    config = load_config(known.config, open_any)
+    inputs = known.input or config.input or ()
+    named = (known.config, config.input_manifest, config.schema_file, config.problem_statement)
+    connect(known, rest, [*inputs, *(path for path in named if path)])
+    plan = make_plan(config, known.config, open_any)
+    if inputs:
+        from pipeline.errors.faults import BadData
+        from pipeline.evaluation.input_files import find_shards
+        from pipeline.readers.shards import list_local
+
+        list_shards, open_file = list_local, open_local
+        if not all(map(is_local, (*inputs, config.input_manifest or ""))):
+            from pipeline.beam.files import list_shards, open_file
+        try:
+            listing = find_shards(plan, inputs, known.config, list_shards, open_file)
+        except BadData as error:
+            print(error, file=sys.stderr)
+            return exit_codes.DATA
+        print(*listing.notes, sep="\n", end="\n" * bool(listing.notes))
+        print(f"{len(listing):,} files, {sum(shard.bytes for shard in listing):,} bytes")
+    print(f"columns: {', '.join(plan.columns)}")
+    for name, head in plan.heads.items():
+        size = sum(head.slice_bytes(top_slice=True))
+        print(f"head {name}: {len(head.models[0].metrics)} metrics, about {size:,} bytes a slice")
+    for note in plan.too_large():
+        print(note)
+    table = known_slices(plan)
+    if table is not None:
+        if table.problems:
+            raise ConfigError([Problem(known.config, (), text) for text in table.problems])
+        slices = sum(len(spec.keys) for spec in table.specs)
+        print(f"{slices:,} slices, about {plan.state_bytes(table):,} bytes of state in all")
+    print(f"{known.config} is valid")
+    return exit_codes.OK
