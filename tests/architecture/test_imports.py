@@ -1,79 +1,101 @@
 """The shape of the tree: imports point one way, and start-up stays light."""
 
-import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.imports import circles, imported, module_graph, modules, room_graph
 
-# From the inside out; a layer may import itself and those before it.
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = modules(ROOT)
+
 LAYERS = (
     "heads.statistics",
+    "heads.metrics.core",
     "heads.metrics",
+    "heads.curves",
     "heads",
-    "pipeline",
+    "pipeline.errors",
+    "pipeline.confidence",
+    "pipeline.readers",
+    "pipeline.config",
+    "pipeline.extract",
+    "pipeline.slicing",
+    "pipeline.validation",
+    "pipeline.evaluation",
+    "pipeline.results",
+    "pipeline.report",
+    "pipeline.runs",
+    "pipeline.evaluate",
     "pipeline.beam",
     "pipeline.cli",
 )
+"""The rooms from the ground up: a room imports only those that stand above it here."""
+
 FOREIGN = {
     "heads": {"numpy", "scipy"},
-    "pipeline": {
-        "numpy",
-        "pyarrow",
-        "pydantic",
-        "pydantic_core",
-        "yaml",
-        "google",
-        "scipy",
-        "tensorflow_metadata",
-    },
+    "pipeline.errors": set(),
+    "pipeline.confidence": {"numpy", "scipy"},
+    "pipeline.readers": {"numpy", "pyarrow", "google"},
+    "pipeline.config": {"pydantic", "pydantic_core", "yaml", "google", "tensorflow_metadata"},
+    "pipeline.extract": {"numpy", "pyarrow"},
+    "pipeline.slicing": {"numpy", "pyarrow"},
+    "pipeline.validation": {"numpy", "pyarrow", "google", "tensorflow_metadata"},
+    "pipeline.evaluation": {"numpy", "pyarrow", "tensorflow_metadata"},
+    "pipeline.results": {"numpy"},
+    "pipeline.report": {"numpy", "pyarrow", "google", "tensorflow_metadata"},
+    "pipeline.runs": {"numpy"},
+    "pipeline.evaluate": {"numpy", "pyarrow"},
     "pipeline.beam": {"numpy", "pyarrow", "apache_beam"},
+    "pipeline.cli": set(),
+    "pipeline": set(),
 }
+"""What else each of them may import; what is not named here is of the standard library."""
+
+each_module = pytest.mark.parametrize(("module", "path"), MODULES.items(), ids=MODULES)
 
 
-def modules() -> list[tuple[str, Path]]:
-    found = []
-    for package in ("heads", "pipeline"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            found.append((".".join(p for p in parts if p != "__init__"), path))
-    return found
+def layer_of(module: str, layers: object = LAYERS) -> str:
+    assert isinstance(layers, tuple | dict)
+    return max((name for name in layers if f"{module}.".startswith(f"{name}.")), key=len)
 
 
-def imported(path: Path, *, at_import_only: bool = False) -> set[str]:
-    """The modules a file imports; without those named for type checkers alone."""
-    names: set[str] = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if at_import_only else ast.walk(tree)
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute here"
-            names.add(node.module or "")
-    return names
-
-
-def layer(module: str) -> str:
-    return max((name for name in LAYERS if (module + ".").startswith(name + ".")), key=len)
-
-
-@pytest.mark.parametrize(("module", "path"), modules(), ids=[name for name, _ in modules()])
+@each_module
 def test_imports_point_one_way(module: str, path: Path) -> None:
-    own = LAYERS.index(layer(module))
-    # The command imports Beam late; everything else imports at the top or for type checkers.
-    for name in imported(path, at_import_only=module.startswith("heads.statistics")):
-        if name.split(".")[0] in ("heads", "pipeline"):
-            assert LAYERS.index(layer(name)) <= own, f"{module} may not import {name}"
+    if module == "pipeline":
+        assert not imported(path, MODULES)
+        return
+    place = LAYERS.index(layer_of(module))
+    for other in imported(path, MODULES) & MODULES.keys():
+        above = LAYERS.index(layer_of(other))
+        assert above <= place, f"{module} may not import {other}"
 
 
-@pytest.mark.parametrize(("module", "path"), modules(), ids=[name for name, _ in modules()])
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circles(module_graph(ROOT)) == []
+    assert circles(room_graph(ROOT)) == []
+
+
+def test_every_layer_is_there_and_in_the_guide() -> None:
+    assert {layer_of(module) for module in MODULES if module != "pipeline"} == set(LAYERS)
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `((?:heads|pipeline)[a-z/.]*)` \|", guide, re.MULTILINE)
+    assert [row.removesuffix(".py").strip("/").replace("/", ".") for row in rows] == list(LAYERS)
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"f", "a"}, "f": {"e"}}
+    assert circles(graph) == [["b", "c"], ["e", "f"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
+
+
+@each_module
 def test_each_layer_imports_only_its_libraries(module: str, path: Path) -> None:
-    package = max((name for name in FOREIGN if (module + ".").startswith(name + ".")), key=len)
-    allowed = FOREIGN[package] | {"heads", "pipeline"} | set(sys.stdlib_module_names)
+    allowed = FOREIGN[layer_of(module, FOREIGN)] | {"heads", "pipeline"}
+    allowed = allowed | set(sys.stdlib_module_names)
     foreign = {name.split(".")[0] for name in imported(path)} - allowed
     assert not foreign, f"{module} may not import {sorted(foreign)}"
 
@@ -96,5 +118,5 @@ def test_light_commands_do_not_load_beam_or_arrow(command: str) -> None:
 
 
 def test_no_source_file_is_too_long() -> None:
-    long = [name for name, path in modules() if len(path.read_text().splitlines()) > 400]
+    long = [name for name, path in MODULES.items() if len(path.read_text().splitlines()) > 400]
     assert not long, f"split these: {long}"
