@@ -24,10 +24,10 @@ import pyarrow as pa
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from heads import BinaryClassHead
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import report_metrics
-from heads.scoring import score
 from heads.statistics import Key, Segments
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
@@ -171,7 +171,7 @@ def true_values(scenario: Scenario, model: Model, rows: int) -> dict[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows of some repetitions, one after the other; arrays as `heads.scoring.score` takes them.
+    """Rows of some repetitions, one after the other; arrays as the `score` of a head takes them.
 
     Attributes:
         scores: logits of the candidate and of the baseline, `[n, 1]` each.
@@ -255,7 +255,7 @@ def make_scope(scenario: Scenario) -> MetricContext:
 
 def read_model(sample: Sample, model: int, metrics: Sequence[Metric]) -> dict[str, Readings]:
     """What a run reads of the metrics of one model in every repetition."""
-    scored = score("binary", "logits", sample.scores[model], sample.labels, sample.weights)
+    scored = BinaryClassHead().score(sample.scores[model], sample.labels, sample.weights)
     keys, every = tuple(sample.segments.keys), np.ones(len(sample.segments.keys), bool)
     statistics = {own for m in metrics for own in (m.statistic, m.coarse) if own is not None}
     views = {

@@ -31,8 +31,9 @@ from heads.statistics.codec import decode, encode
 from pipeline.beam.combine import MergeStates, tree_widths
 from pipeline.config.load import parse_config
 from pipeline.evaluation.evaluator import Evaluator
-from pipeline.evaluation.plan import Plan, StateKey, make_plan
+from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.rows import Rows
 from pipeline.readers.storage import open_local
 

@@ -5,12 +5,12 @@ from string import Template
 from pydantic import BaseModel
 
 from pipeline.config.heads import (
-    BinaryHead,
+    BinaryHeadConfig,
     BinaryLabel,
-    ContribBinaryHead,
-    MultiClassHead,
+    ContribBinaryHeadConfig,
+    MultiClassHeadConfig,
     MultiClassLabel,
-    MultiLabelHead,
+    MultiLabelHeadConfig,
     MultiLabelLabel,
     OperatingPoints,
 )
@@ -26,15 +26,15 @@ _TABLES = (
     Slice,
     SliceColumn,
     Confidence,
-    BinaryHead,
+    BinaryHeadConfig,
     BinaryLabel,
     Score,
     OperatingPoints,
     BinaryBaseline,
-    MultiClassHead,
+    MultiClassHeadConfig,
     MultiClassLabel,
     ScoreList,
-    MultiLabelHead,
+    MultiLabelHeadConfig,
     MultiLabelLabel,
 )
 
@@ -136,9 +136,9 @@ heads:
 
 ## `type: binary`
 
-$BinaryHead_doc
+$BinaryHeadConfig_doc
 
-$BinaryHead
+$BinaryHeadConfig
 
 The `label`:
 
@@ -181,7 +181,7 @@ heads:
 
 ## `type: contrib_binary`
 
-$ContribBinaryHead_doc Its keys are those of `binary`.
+$ContribBinaryHeadConfig_doc Its keys are those of `binary`.
 
 ```yaml
 heads:
@@ -194,9 +194,9 @@ heads:
 
 ## `type: multi_class`
 
-$MultiClassHead_doc
+$MultiClassHeadConfig_doc
 
-$MultiClassHead
+$MultiClassHeadConfig
 
 The `label`:
 
@@ -221,9 +221,9 @@ heads:
 
 ## `type: multi_label`
 
-$MultiLabelHead_doc
+$MultiLabelHeadConfig_doc
 
-$MultiLabelHead
+$MultiLabelHeadConfig
 
 The `label`, which has no short form, as its form is to be said:
 
@@ -263,7 +263,7 @@ as the glob `"*.parquet"`, needs quotes.
 def config_page() -> str:
     """Return docs/config.md: the descriptions of the models, and what a wrong file is told."""
     parts = {model.__name__: _table(model) for model in _TABLES}
-    heads = (BinaryHead, ContribBinaryHead, MultiClassHead, MultiLabelHead)
+    heads = (BinaryHeadConfig, ContribBinaryHeadConfig, MultiClassHeadConfig, MultiLabelHeadConfig)
     parts |= {f"{head.__name__}_doc": str(head.__doc__) for head in heads}
     return _PAGE.substitute(parts, errors=_told(_WRONG))
 

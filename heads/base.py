@@ -1,16 +1,22 @@
-"""What the heads share: the way from logits and labels to loss, predictions, metrics and specs."""
+"""What the heads share: from scores and labels to what is measured, and the estimator's doors.
+
+`score` turns scores, labels and weights into a `Scored` batch, for stored scores in float64 and for
+the estimator's logits in float32. Predictions, losses, metrics and specs are views of that batch.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from heads.batch import Array, Batch, as_rows
+from heads.class_scores import ClassScores, ExclusiveScores, Real
 from heads.estimator_spec import (
     CLASSIFY_SERVING_KEY,
     DEFAULT_SERVING_KEY,
@@ -18,49 +24,21 @@ from heads.estimator_spec import (
     ClassificationOutput,
     EstimatorSpec,
     ExportOutput,
-    Optimizer,
     PredictOutput,
     TrainOpFn,
-    train_op,
 )
 from heads.inputs import Features, Float32, WeightColumn, as_logits, example_weights
 from heads.keys import MetricKeys, ModeKeys, PredictionKeys
 from heads.labels import Vocabulary
-from heads.losses import LossFn, as_scalar, call_loss_fn, reduce_loss
+from heads.losses import LossFn, as_scalar, call_loss_fn
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import estimator_metrics
 from heads.running_metric import RegularizationLoss, RunningMetric, Tally
 from heads.statistics import Scored, Statistic
+from heads.statistics.cuts import ScoreKind
 
-Array = npt.NDArray[Any]
 RegularizationLosses = Sequence[float]
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """A batch whose logits, labels, losses and weights were found valid, in this order.
-
-    Attributes:
-        logits: float32 `lead + [logits_dimension]`.
-        labels: as the head processes them, `lead + [1]` or `lead + [n_classes]`.
-        losses: the unreduced loss, `lead + [1]`.
-        weights: float32 `lead + [1]`, or None without a weight column.
-    """
-
-    logits: Float32
-    labels: Array
-    losses: Array
-    weights: Float32 | None
-
-    def row_losses(self) -> npt.NDArray[np.float64]:
-        """The losses as the metrics add them, rounded to float32 `[D0 * ... * DN]`."""
-        with np.errstate(over="ignore"):
-            return self.losses.astype(np.float32).astype(np.float64).ravel()
-
-    def row_weights(self) -> npt.NDArray[np.float64] | None:
-        """The weights `[D0 * ... * DN]`."""
-        return None if self.weights is None else self.weights.astype(np.float64).ravel()
 
 
 class BaseHead(ABC):
@@ -68,7 +46,7 @@ class BaseHead(ABC):
 
     def __init__(
         self,
-        scope: MetricContext,
+        context: MetricContext,
         *,
         weight_column: WeightColumn | None,
         label_vocabulary: Vocabulary | None,
@@ -77,14 +55,14 @@ class BaseHead(ABC):
         loss_fn_arguments: tuple[str, ...],
         name: str | None,
     ) -> None:
-        self._scope = scope
+        self._context = context
         self._weight_column = weight_column
         self._label_vocabulary = label_vocabulary
         self._loss_reduction = loss_reduction
         self._loss_fn = loss_fn
         self._loss_fn_arguments = loss_fn_arguments
         self._name = name
-        self._class_names = np.array(scope.class_names, np.str_)
+        self._class_names = np.array(context.class_names, np.str_)
 
     @property
     def name(self) -> str | None:
@@ -99,7 +77,60 @@ class BaseHead(ABC):
     @property
     def logits_dimension(self) -> int:
         """The size of the last dimension of the logits."""
-        return self._scope.columns
+        return self._context.columns
+
+    @property
+    def context(self) -> MetricContext:
+        """What the metrics of the head depend on: classes, thresholds, weights."""
+        return self._context
+
+    def score(
+        self,
+        scores: Real,
+        labels: Array | None = None,
+        weights: Array | None = None,
+        kind: ScoreKind = "logits",
+    ) -> Scored:
+        """Turns scores, labels and weights into the batch that statistics measure.
+
+        Args:
+            scores: float32 or float64 `[n, logits_dimension]`, C-contiguous; all is computed in
+                their dtype, see `heads.class_scores`.
+            labels: valid labels, numbers `[n, logits_dimension]`, or class ids `[n, 1]` of a
+                multi-class head; None where only predictions are wanted.
+            weights: `[n]`, or None where every row counts as one.
+            kind: whether the scores are logits or probabilities.
+
+        Returns:
+            Float64 arrays that hold values of the dtype of the scores; labels and losses are NaN
+            without labels.
+        """
+        class_scores = self._class_scores(scores, kind)
+        rows = len(scores)
+        if labels is None:
+            label, loss = np.full((rows, 1), np.nan), np.full(rows, np.nan)
+        else:
+            label = self._measured_labels(labels, scores.dtype)
+            loss = class_scores.losses(labels).astype(np.float64, copy=False)
+        return Scored(
+            score=scores.astype(np.float64, copy=False),
+            probability=class_scores.probability.astype(np.float64, copy=False),
+            label=label,
+            loss=loss,
+            weight=None if weights is None else weights.astype(np.float64, copy=False),
+            predicted=class_scores.predicted if isinstance(class_scores, ExclusiveScores) else None,
+            kind=kind,
+        )
+
+    def row_predictions(self, scored: Scored) -> dict[str, Array]:
+        """The predictions of rows that `score` scored, `[n, width]` by key; numbers are float64.
+
+        Those are left out that list all classes in every row, and logits that are not known.
+        """
+        predictors = self._predictors(scored, np.dtype(np.float64))
+        if scored.kind == "probabilities":
+            del predictors[PredictionKeys.LOGITS]
+        return {key: make() for key, make in predictors.items()}
 
     def predictions(
         self, logits: npt.ArrayLike, keys: Iterable[str] | None = None
@@ -117,7 +148,11 @@ class BaseHead(ABC):
             TypeError: if the logits are not numbers.
             ValueError: if the head has no prediction of that key, or the logits have another shape.
         """
-        predictors = self._predictors()
+        array = as_logits(logits, self.logits_dimension)
+        lead = array.shape[:-1]
+        by_row = self._predictors(self.score(as_rows(array)), array.dtype)
+        predictors = {key: (make, lead) for key, make in by_row.items()}
+        predictors |= {k: (make, lead[:1]) for k, make in self._class_lists(len(array)).items()}
         wanted = list(keys or ())
         for key in wanted:
             if key not in predictors:
@@ -125,10 +160,9 @@ class BaseHead(ABC):
                     f"Prediction key must be in PredictionKeys, given: {key}. Use one of "
                     f"{list(predictors)}, or none for all."
                 )
-        array = as_logits(logits, self.logits_dimension)
         return {
-            key: predict(array)
-            for key, predict in predictors.items()
+            key: (rows := make()).reshape(*shape, rows.shape[1])
+            for key, (make, shape) in predictors.items()
             if not wanted or key in wanted
         }
 
@@ -173,7 +207,11 @@ class BaseHead(ABC):
             that `loss_fn` returns.
         """
         array = as_logits(logits, self.logits_dimension)
-        _, losses = self._unweighted(labels, array, features)
+        processed = self._processed(labels, array.shape)
+        losses = self._caller_losses(processed, array, features)
+        if losses is None:
+            loss = self.score(as_rows(array), as_rows(processed)).loss
+            return loss.astype(np.float32).reshape(array.shape[:-1])
         return losses[..., 0]
 
     def metrics(
@@ -226,33 +264,45 @@ class BaseHead(ABC):
 
     @cached_property
     def _metrics(self) -> dict[str, Metric]:
-        return estimator_metrics(self._scope)
+        return estimator_metrics(self._context)
 
     @abstractmethod
-    def _predictors(self) -> dict[str, Callable[[Float32], Array]]:
-        """How each prediction is made of logits, by key, in the order of the result."""
+    def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
+        """The formulas of the head for some scores `[n, logits_dimension]`."""
+
+    @abstractmethod
+    def _predictors(self, scored: Scored, dtype: np.dtype[Any]) -> dict[str, Callable[[], Array]]:
+        """What makes each prediction of scored rows, `[n, width]`, in order.
+
+        Args:
+            scored: the rows.
+            dtype: the dtype that they were computed in, in which predictions are.
+        """
+
+    @abstractmethod
+    def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:
+        """What makes the predictions that list all classes in each row, `[rows, classes]`."""
 
     @abstractmethod
     def _processed(self, labels: Any, logits_shape: tuple[int, ...]) -> Array:
         """The labels, checked and looked up."""
 
-    @abstractmethod
-    def _default_loss(self, labels: Array, logits: Float32) -> Float32:
-        """The loss of processed labels without a `loss_fn`, `lead + [1]`."""
+    def _measured_labels(self, labels: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
+        """Labels as statistics measure them; in float32 a tiny fraction is 0."""
+        return labels.astype(dtype, copy=False).astype(np.float64, copy=False)
 
     @abstractmethod
     def _reduced(self, batch: Batch) -> Any:
         """The weighted and reduced loss, a scalar of the dtype of the losses."""
 
-    @abstractmethod
-    def _scored(self, batch: Batch) -> Scored:
-        """The batch as statistics measure it."""
+    def _check_measurable(self, batch: Batch) -> None:  # noqa: B027
+        """Checks what only metrics ask of a batch, by default nothing; raises ValueError."""
 
     def _exports(self, predictions: Mapping[str, Array]) -> dict[str, ExportOutput]:
         """The signatures of a PREDICT spec."""
         classify = ClassificationOutput(
             scores=predictions[PredictionKeys.PROBABILITIES],
-            classes=self._all_classes(predictions[PredictionKeys.LOGITS]),
+            classes=self._all_classes(len(predictions[PredictionKeys.LOGITS])),
         )
         return {
             DEFAULT_SERVING_KEY: classify,
@@ -260,13 +310,12 @@ class BaseHead(ABC):
             PREDICT_SERVING_KEY: PredictOutput(predictions),
         }
 
-    def _all_class_ids(self, logits: Array) -> npt.NDArray[np.int32]:
+    def _all_class_ids(self, rows: int) -> npt.NDArray[np.int32]:
         # A binary head has one column of logits for two classes.
-        ids = np.arange(max(self.logits_dimension, 2), dtype=np.int32)
-        return np.tile(ids, (len(logits), 1))
+        return np.tile(np.arange(max(self.logits_dimension, 2), dtype=np.int32), (rows, 1))
 
-    def _all_classes(self, logits: Array) -> npt.NDArray[np.str_]:
-        return np.tile(self._class_names, (len(logits), 1))
+    def _all_classes(self, rows: int) -> npt.NDArray[np.str_]:
+        return np.tile(self._class_names, (rows, 1))
 
     def _key(self, key: str) -> str:
         return f"{key}/{self._name}" if self._name else key
@@ -280,21 +329,29 @@ class BaseHead(ABC):
             )
         return eval_metrics[key].tally
 
-    def _unweighted(
-        self, labels: Any, logits: Float32, features: Features | None
-    ) -> tuple[Array, Array]:
-        processed = self._processed(labels, logits.shape)
+    def _caller_losses(
+        self, labels: Array, logits: Float32, features: Features | None
+    ) -> Array | None:
+        """The losses of the caller's `loss_fn`, `lead + [1]`; None without one."""
         if self._loss_fn is None:
-            return processed, self._default_loss(processed, logits)
-        return processed, call_loss_fn(
-            self._loss_fn, self._loss_fn_arguments, processed, logits, features
-        )
+            return None
+        return call_loss_fn(self._loss_fn, self._loss_fn_arguments, labels, logits, features)
 
     def _batch(self, labels: Any, logits: npt.ArrayLike, features: Features | None) -> Batch:
         array = as_logits(logits, self.logits_dimension)
-        processed, losses = self._unweighted(labels, array, features)
+        processed = self._processed(labels, array.shape)
+        losses = self._caller_losses(processed, array, features)
         weights = example_weights(self._weight_column, features, array.shape)
-        return Batch(array, processed, losses, weights)
+        row_weights = None if weights is None else weights.ravel()
+        scored = self.score(as_rows(array), as_rows(processed), row_weights)
+        if losses is None:
+            losses = scored.loss.astype(np.float32).reshape(*array.shape[:-1], 1)
+        else:
+            # Metrics add losses that are rounded to float32.
+            with np.errstate(over="ignore"):
+                rounded = losses.astype(np.float32).astype(np.float64).ravel()
+            scored = replace(scored, loss=rounded)
+        return Batch(array, processed, losses, weights, scored)
 
     def _updated(
         self,
@@ -302,8 +359,8 @@ class BaseHead(ABC):
         batch: Batch,
         regularization_losses: RegularizationLosses | None,
     ) -> dict[str, RunningMetric]:
-        scored = self._scored(batch)
-        updates = {self._tally(eval_metrics, name): scored for name in self._metrics}
+        self._check_measurable(batch)
+        updates = {self._tally(eval_metrics, name): batch.scored for name in self._metrics}
         if regularization_losses is not None:
             tally = self._tally(eval_metrics, MetricKeys.LOSS_REGULARIZATION)
             updates[tally] = RegularizationLoss.scored(regularization_losses)
@@ -340,50 +397,3 @@ class BaseHead(ABC):
             )
             return EstimatorSpec(mode, predictions, loss, eval_metric_ops=metrics)
         return EstimatorSpec(mode, predictions, loss, train_op=make_train_op(loss))
-
-
-class Head(BaseHead):
-    """A head with the interface of TensorFlow 2.x, `tf.estimator.Head`."""
-
-    def create_estimator_spec(
-        self,
-        features: Features | None,
-        mode: str,
-        logits: npt.ArrayLike,
-        labels: Any = None,
-        optimizer: Optimizer | None = None,
-        trainable_variables: list[Any] | tuple[Any, ...] | None = None,
-        train_op_fn: TrainOpFn | None = None,
-        update_ops: list[Any] | tuple[Any, ...] | None = None,
-        regularization_losses: RegularizationLosses | None = None,
-    ) -> EstimatorSpec:
-        """What a model function returns for a batch in a mode.
-
-        Args:
-            features: as for `loss`.
-            mode: one of `ModeKeys`; PREDICT makes export outputs, EVAL metrics, any other mode a
-                train op.
-            logits: as for `loss`.
-            labels: as for `loss`; PREDICT does not look at them.
-            optimizer: an object whose `get_updates(loss, trainable_variables)` returns the train
-                op, for example an adapter of a training library. TRAIN needs it or `train_op_fn`.
-            trainable_variables: list or tuple, passed on to the optimizer.
-            train_op_fn: takes the loss and returns the train op.
-            update_ops: list or tuple; the train op becomes a tuple of the train op and these.
-            regularization_losses: as for `loss`.
-
-        Raises:
-            TypeError: as `loss`.
-            ValueError: as `loss`, and for arguments that do not make one train op.
-        """
-        return self._estimator_spec(
-            features,
-            mode,
-            logits,
-            labels,
-            regularization_losses,
-            lambda loss: train_op(loss, optimizer, trainable_variables, train_op_fn, update_ops),
-        )
-
-    def _reduced(self, batch: Batch) -> Any:
-        return reduce_loss(batch.losses, batch.weights, self._loss_reduction)

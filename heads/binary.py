@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.base import Array, BaseHead, Batch, Head
+from heads.base import BaseHead
+from heads.batch import Array
+from heads.class_scores import ClassScores, ExclusiveScores, IndependentScores, Real
+from heads.estimator_head import Head
 from heads.estimator_spec import REGRESS_SERVING_KEY, ExportOutput, RegressionOutput
-from heads.inputs import Float32, WeightColumn
+from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
 from heads.labels import (
     UNKNOWN,
@@ -24,51 +27,50 @@ from heads.losses import (
     LossFn,
     check_loss_fn,
     check_reduction,
-    sigmoid,
-    sigmoid_cross_entropy,
-    softmax,
 )
 from heads.metrics.core.context import MetricContext
 from heads.statistics import Scored
-from heads.statistics.cuts import ScoreSpace
+from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
 class BinaryHead(BaseHead):
     """What the binary heads of TensorFlow 1.x and 2.x share."""
 
-    def _predictors(self) -> dict[str, Callable[[Float32], Array]]:
+    def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
+        return IndependentScores(scores, kind)
+
+    def _predictors(self, scored: Scored, dtype: np.dtype[Any]) -> dict[str, Callable[[], Array]]:
+        def probabilities() -> Array:
+            if scored.kind == "probabilities":
+                return np.hstack([1.0 - scored.probability, scored.probability])
+            logits = scored.score.astype(dtype, copy=False)
+            return ExclusiveScores(np.hstack([np.zeros_like(logits), logits])).probability
+
+        def class_ids() -> npt.NDArray[np.int64]:
+            return (scored.score > scored.cut).astype(np.int64)
+
+        # A vocabulary that is too short has no name for class 1.
+        names = np.array([*self._context.class_names, UNKNOWN, UNKNOWN][:2])
         return {
-            PredictionKeys.LOGITS: lambda logits: logits,
-            PredictionKeys.LOGISTIC: sigmoid,
-            PredictionKeys.PROBABILITIES: _probabilities,
-            PredictionKeys.CLASS_IDS: _class_ids,
-            PredictionKeys.CLASSES: self._classes,
-            PredictionKeys.ALL_CLASS_IDS: self._all_class_ids,
-            PredictionKeys.ALL_CLASSES: self._all_classes,
+            PredictionKeys.LOGITS: lambda: scored.score.astype(dtype, copy=False),
+            PredictionKeys.LOGISTIC: lambda: scored.probability.astype(dtype, copy=False),
+            PredictionKeys.PROBABILITIES: probabilities,
+            PredictionKeys.CLASS_IDS: class_ids,
+            PredictionKeys.CLASSES: lambda: names[class_ids()],
+        }
+
+    def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:
+        return {
+            PredictionKeys.ALL_CLASS_IDS: lambda: self._all_class_ids(rows),
+            PredictionKeys.ALL_CLASSES: lambda: self._all_classes(rows),
         }
 
     def _processed(self, labels: Any, logits_shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         return binary_labels(labels, logits_shape, self._label_vocabulary)
 
-    def _default_loss(self, labels: Array, logits: Float32) -> Float32:
-        return sigmoid_cross_entropy(labels, logits)
-
-    def _scored(self, batch: Batch) -> Scored:
-        return Scored(
-            score=_column(batch.logits),
-            probability=_column(sigmoid(batch.logits)),
-            label=_column(batch.labels),
-            loss=batch.row_losses(),
-            weight=batch.row_weights(),
-        )
-
     def _exports(self, predictions: Mapping[str, Array]) -> dict[str, ExportOutput]:
         regression = RegressionOutput(predictions[PredictionKeys.LOGISTIC])
         return {**super()._exports(predictions), REGRESS_SERVING_KEY: regression}
-
-    def _classes(self, logits: Float32) -> npt.NDArray[np.str_]:
-        names = np.array([*self._scope.class_names, UNKNOWN, UNKNOWN][:2])
-        return names[_class_ids(logits)]
 
 
 class BinaryClassHead(BinaryHead, Head):
@@ -176,15 +178,3 @@ def binary_thresholds(thresholds: Iterable[float] | None) -> tuple[float, ...]:
     if not all(0 < threshold < 1 for threshold in given):
         raise ValueError(f"thresholds not in (0, 1): ({given},). Give probabilities inside (0, 1).")
     return tuple(map(float, given))
-
-
-def _probabilities(logits: Float32) -> Float32:
-    return softmax(np.concatenate([np.zeros_like(logits), logits], axis=-1))
-
-
-def _class_ids(logits: Float32) -> npt.NDArray[np.int64]:
-    return (logits > 0).astype(np.int64)
-
-
-def _column(values: Array) -> npt.NDArray[np.float64]:
-    return values.astype(np.float64).reshape(-1, 1)

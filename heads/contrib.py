@@ -8,16 +8,15 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from heads.base import Array, Batch, RegularizationLosses
+from heads.base import RegularizationLosses
+from heads.batch import Array, Batch
 from heads.binary import BinaryHead, binary_thresholds
 from heads.estimator_spec import EstimatorSpec, Loss, TrainOpFn, train_op
 from heads.inputs import Features, Float32, WeightColumn
-from heads.keys import PredictionKeys
 from heads.labels import Vocabulary, check_vocabulary_words, class_names
 from heads.losses import LossFn, as_scalar, check_loss_fn, check_reduction, weighted_sum
 from heads.metrics.core.context import MetricContext
 from heads.running_metric import RunningMetric
-from heads.statistics import Scored
 from heads.statistics.cuts import ScoreSpace
 
 # What each loss reduction divides the weighted sum by, from the weights of all losses.
@@ -128,19 +127,16 @@ class ContribBinaryHead(BinaryHead):
         """As `BinaryClassHead.metrics`; no regularization losses are as None."""
         return super().metrics(regularization_losses or None)
 
-    def _predictors(self) -> dict[str, Callable[[Float32], Array]]:
-        predictors = super()._predictors()
-        del predictors[PredictionKeys.ALL_CLASS_IDS], predictors[PredictionKeys.ALL_CLASSES]
-        return predictors
+    def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:  # noqa: ARG002
+        return {}
 
-    def _scored(self, batch: Batch) -> Scored:
+    def _check_measurable(self, batch: Batch) -> None:
         if np.isnan(batch.logits).any():
             at = np.argwhere(np.isnan(batch.logits))[0].tolist()
             raise ValueError(
                 f"Predictions must be in [0, 1]: the logit at {at} is NaN. Remove the example, or "
                 "use BinaryClassHead, which counts it as never above a threshold."
             )
-        return super()._scored(batch)
 
     def _updated(
         self,

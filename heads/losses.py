@@ -1,9 +1,4 @@
-"""Probabilities and losses of logits, reduction to a scalar, and loss functions of the caller.
-
-Arithmetic is in float32, one rounding an operation, as tf.estimator has it; exponentials and
-logarithms are taken in float64 and rounded once, so that they do not depend on the float32 kernels
-of the machine.
-"""
+"""The reduction of losses to a scalar, and loss functions of the caller."""
 
 from __future__ import annotations
 
@@ -20,55 +15,6 @@ Float32 = npt.NDArray[np.float32]
 LossFn = Callable[..., npt.ArrayLike]
 
 REDUCTIONS = ("auto", "sum", "sum_over_batch_size")
-
-
-def sigmoid(logits: Float32) -> Float32:
-    """The logistic function, element by element; exact 0, 1/2 and 1 at -inf, 0 and inf.
-
-    >>> sigmoid(np.array([0.0, -np.inf, np.inf], np.float32)).tolist()
-    [0.5, 0.0, 1.0]
-    """
-    small = np.exp(-np.abs(logits), dtype=np.float64)
-    return np.asarray(np.where(logits >= 0, 1.0, small) / (1.0 + small), np.float32)
-
-
-def softmax(logits: Float32) -> Float32:
-    """The softmax over the last axis, `[..., n] -> [..., n]`."""
-    exponentials = np.exp(_shifted(logits), dtype=np.float64)
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), np.float32)
-
-
-def sigmoid_cross_entropy(labels: Array, logits: Float32) -> Float32:
-    """Log loss of independent classes, `max(x, 0) - x * y + log(1 + exp(-|x|))`, equal shapes.
-
-    Labels are in [0, 1] and rounded to float32. Infinite logits give infinity or NaN.
-
-    >>> sigmoid_cross_entropy(np.array([0.5, 1.0]), np.array([0.0, -41.0], np.float32)).round(2)
-    array([ 0.69, 41.  ], dtype=float32)
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        linear = np.maximum(logits, 0) - logits * labels.astype(np.float32)
-        curved = np.log1p(np.exp(-np.abs(logits), dtype=np.float64)).astype(np.float32)
-        return np.asarray(linear + curved)
-
-
-def softmax_cross_entropy(labels: npt.NDArray[np.integer[Any]], logits: Float32) -> Float32:
-    """Log loss of exclusive classes, `log(sum(exp(x))) - x[label]`, `[..., 1]`.
-
-    Args:
-        labels: class ids `[..., 1]`.
-        logits: `[..., n]`.
-    """
-    shifted = _shifted(logits)
-    total = np.exp(shifted, dtype=np.float64).sum(axis=-1, keepdims=True)
-    with np.errstate(over="ignore"):
-        chosen = np.take_along_axis(shifted, labels.astype(np.int64), axis=-1)
-        return np.asarray(np.log(total) - chosen, np.float32)
-
-
-def _shifted(logits: Float32) -> Float32:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(logits - logits.max(axis=-1, keepdims=True))
 
 
 def check_reduction(reduction: Any, valid: tuple[str, ...]) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.base import Array, Batch, Head
-from heads.inputs import Float32, WeightColumn
+from heads.batch import Array
+from heads.class_scores import ClassScores, ExclusiveScores, Real
+from heads.estimator_head import Head
+from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
 from heads.labels import Vocabulary, check_vocabulary_words, class_id_labels, class_names
 from heads.losses import (
@@ -17,12 +19,10 @@ from heads.losses import (
     LossFn,
     check_loss_fn,
     check_reduction,
-    softmax,
-    softmax_cross_entropy,
 )
 from heads.metrics.core.context import MetricContext
 from heads.statistics import Scored
-from heads.statistics.cuts import ScoreSpace
+from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
 class MultiClassHead(Head):
@@ -114,36 +114,33 @@ class MultiClassHead(Head):
             name=name,
         )
 
-    def _predictors(self) -> dict[str, Callable[[Float32], Array]]:
+    def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
+        return ExclusiveScores(scores, kind)
+
+    def _measured_labels(self, labels: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:  # noqa: ARG002
+        return labels.astype(np.float64, copy=False)
+
+    def _predictors(
+        self,
+        scored: Scored,
+        dtype: np.dtype[Any],
+    ) -> dict[str, Callable[[], Array]]:
+        predicted = scored.predicted
+        assert predicted is not None
         return {
-            PredictionKeys.LOGITS: lambda logits: logits,
-            PredictionKeys.PROBABILITIES: softmax,
-            PredictionKeys.CLASS_IDS: _class_ids,
-            PredictionKeys.CLASSES: lambda logits: self._class_names[_class_ids(logits)],
-            PredictionKeys.ALL_CLASS_IDS: self._all_class_ids,
-            PredictionKeys.ALL_CLASSES: self._all_classes,
+            PredictionKeys.LOGITS: lambda: scored.score.astype(dtype, copy=False),
+            PredictionKeys.PROBABILITIES: lambda: scored.probability.astype(dtype, copy=False),
+            PredictionKeys.CLASS_IDS: lambda: predicted[:, np.newaxis],
+            PredictionKeys.CLASSES: lambda: self._class_names[predicted][:, np.newaxis],
+        }
+
+    def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:
+        return {
+            PredictionKeys.ALL_CLASS_IDS: lambda: self._all_class_ids(rows),
+            PredictionKeys.ALL_CLASSES: lambda: self._all_classes(rows),
         }
 
     def _processed(
         self, labels: Any, logits_shape: tuple[int, ...]
     ) -> npt.NDArray[np.integer[Any]]:
         return class_id_labels(labels, logits_shape, self._label_vocabulary, self._n_classes)
-
-    def _default_loss(self, labels: Array, logits: Float32) -> Float32:
-        return softmax_cross_entropy(labels, logits)
-
-    def _scored(self, batch: Batch) -> Scored:
-        score = batch.logits.astype(np.float64).reshape(-1, self._n_classes)
-        return Scored(
-            score=score,
-            probability=softmax(batch.logits).astype(np.float64).reshape(score.shape),
-            label=batch.labels.astype(np.float64).reshape(-1, 1),
-            loss=batch.row_losses(),
-            weight=batch.row_weights(),
-            predicted=_class_ids(batch.logits).ravel(),
-        )
-
-
-def _class_ids(logits: Float32) -> npt.NDArray[np.int64]:
-    known = np.where(np.isnan(logits), np.float32(-np.inf), logits)
-    return np.asarray(known.argmax(axis=-1, keepdims=True), np.int64)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from heads.base import Array, Batch, Head
-from heads.inputs import Float32, WeightColumn
+from heads.batch import Array
+from heads.class_scores import ClassScores, IndependentScores, Real
+from heads.estimator_head import Head
+from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
 from heads.labels import Vocabulary, check_vocabulary_words, class_names, indicator_labels
 from heads.losses import (
@@ -16,12 +18,10 @@ from heads.losses import (
     LossFn,
     check_loss_fn,
     check_reduction,
-    sigmoid,
-    sigmoid_cross_entropy,
 )
 from heads.metrics.core.context import MetricContext
 from heads.statistics import Scored
-from heads.statistics.cuts import ScoreSpace
+from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
 class MultiLabelHead(Head):
@@ -118,27 +118,24 @@ class MultiLabelHead(Head):
             name=name,
         )
 
-    def _predictors(self) -> dict[str, Callable[[Float32], Array]]:
+    def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
+        return IndependentScores(scores, kind)
+
+    def _predictors(
+        self,
+        scored: Scored,
+        dtype: np.dtype[Any],
+    ) -> dict[str, Callable[[], Array]]:
         return {
-            PredictionKeys.LOGITS: lambda logits: logits,
-            PredictionKeys.PROBABILITIES: sigmoid,
-            PredictionKeys.CLASSES: self._all_classes,
+            PredictionKeys.LOGITS: lambda: scored.score.astype(dtype, copy=False),
+            PredictionKeys.PROBABILITIES: lambda: scored.probability.astype(dtype, copy=False),
         }
+
+    def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:
+        return {PredictionKeys.CLASSES: lambda: self._all_classes(rows)}
 
     def _processed(self, labels: Any, logits_shape: tuple[int, ...]) -> Array:
         return indicator_labels(labels, logits_shape, self._label_vocabulary, self._n_classes)
-
-    def _default_loss(self, labels: Array, logits: Float32) -> Float32:
-        losses = sigmoid_cross_entropy(labels, logits)
-        return np.asarray(losses.mean(axis=-1, keepdims=True, dtype=np.float64), np.float32)
-
-    def _scored(self, batch: Batch) -> Scored:
-        # Labels reach the metrics as float32, where a tiny fraction is 0.
-        columns = [batch.logits, sigmoid(batch.logits), batch.labels.astype(np.float32)]
-        score, probability, label = (
-            column.astype(np.float64).reshape(-1, self._n_classes) for column in columns
-        )
-        return Scored(score, probability, label, batch.row_losses(), batch.row_weights())
 
 
 def _thresholds(thresholds: Iterable[float] | None) -> tuple[float, ...]:

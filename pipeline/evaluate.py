@@ -16,8 +16,9 @@ from heads.statistics import State
 from pipeline.errors.faults import BadData, DataFault
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import check_inputs, check_types, list_files, names_looked_for
-from pipeline.evaluation.plan import Plan, StateKey
+from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import read
 from pipeline.readers.input_summary import InputSummary, merge_summaries, records_looked_at
 from pipeline.readers.rows import Rows

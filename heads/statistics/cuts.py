@@ -14,6 +14,10 @@ from typing import Literal
 
 import numpy as np
 
+ScoreKind = Literal["logits", "probabilities"]
+"""What scores are. Stored probabilities are used as given: no round trip through logits, and no
+clipping, so that a probability of 0 for what was observed is an infinite loss."""
+
 AUC_THRESHOLDS = 200
 """The thresholds of the estimator's AUC: -1e-7, 1/199, ..., 198/199, 1 + 1e-7."""
 
@@ -32,7 +36,7 @@ class ScoreSpace:
             decides.
     """
 
-    kind: Literal["logits", "probabilities"] = "logits"
+    kind: ScoreKind = "logits"
     float32: bool = False
 
     def above(self, threshold: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from heads.statistics.cuts import ScoreKind
 from heads.statistics.exact import Columns, Floats, Summand
 
 Made = TypeVar("Made")
@@ -27,7 +28,7 @@ class Scored:
         loss: `[n]`, the unreduced loss of each row.
         weight: `[n]`, or None where every row counts as one.
         predicted: int64 `[n]`, class ids of a multi-class head, else None.
-        cut: a score above it is predicted positive, in heads whose classes are independent.
+        kind: what the scores are.
         baseline: the same rows as another model scored them, or None.
         identity: uint64 `[n]`, a hash that tells the rows of a run from others, or None.
         skip_weightless: whether an infinite value of a row without weight counts nothing in
@@ -41,7 +42,7 @@ class Scored:
     loss: Floats
     weight: Floats | None = None
     predicted: npt.NDArray[np.int64] | None = None
-    cut: float = 0.0
+    kind: ScoreKind = "logits"
     baseline: Scored | None = None
     identity: npt.NDArray[np.uint64] | None = None
     skip_weightless: bool = False
@@ -138,11 +139,16 @@ class Scored:
             self.loss.take(rows),
             None if self.weight is None else self.weight.take(rows),
             None if self.predicted is None else self.predicted.take(rows),
-            self.cut,
+            self.kind,
             None if self.baseline is None else self.baseline.take(rows),
             None if self.identity is None else self.identity.take(rows),
             self.skip_weightless,
         )
+
+    @property
+    def cut(self) -> float:
+        """A score above it is predicted positive, in heads whose classes are independent."""
+        return 0.0 if self.kind == "logits" else 0.5
 
     @cached_property
     def score_bits(self) -> npt.NDArray[np.uint64]:

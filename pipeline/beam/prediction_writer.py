@@ -14,7 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 from heads.statistics import Scored
 from pipeline.beam.files import create_file, delete_files, match_files
 from pipeline.errors.faults import StorageError
-from pipeline.evaluation.plan import HeadPlan
+from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.predictions import loss_table
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem

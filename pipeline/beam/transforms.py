@@ -18,8 +18,9 @@ from pipeline.beam.files import open_file
 from pipeline.beam.prediction_writer import LossWriter
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for, validate_inputs
-from pipeline.evaluation.plan import Plan, StateKey
+from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.input_summary import InputSummary, merge_summaries
 from pipeline.readers.parquet import ITEM_BYTES
 from pipeline.readers.read import RECORDS

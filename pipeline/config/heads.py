@@ -261,19 +261,19 @@ class BinaryFields(HeadModel):
     metrics: Metrics = None
 
 
-class BinaryHead(BinaryFields):
+class BinaryHeadConfig(BinaryFields):
     """Two classes; the figures of `tf.estimator.BinaryClassHead`."""
 
     type: Literal["binary"] = Field(description="`binary`")
 
 
-class ContribBinaryHead(BinaryFields):
+class ContribBinaryHeadConfig(BinaryFields):
     """Two classes; the figures of `tf.contrib.estimator.binary_classification_head` (TF 1)."""
 
     type: Literal["contrib_binary"] = Field(description="`contrib_binary`")
 
 
-class MultiClassHead(HeadModel):
+class MultiClassHeadConfig(HeadModel):
     """One of several classes; the figures of `tf.estimator.MultiClassHead`."""
 
     type: Literal["multi_class"] = Field(description="`multi_class`")
@@ -318,7 +318,7 @@ class MultiClassHead(HeadModel):
         return value
 
 
-class MultiLabelHead(HeadModel):
+class MultiLabelHeadConfig(HeadModel):
     """Any number of several classes; the figures of `tf.estimator.MultiLabelHead`."""
 
     type: Literal["multi_label"] = Field(description="`multi_label`")
@@ -339,7 +339,8 @@ class MultiLabelHead(HeadModel):
 
 
 HeadConfig = Annotated[
-    BinaryHead | MultiClassHead | MultiLabelHead | ContribBinaryHead, Field(discriminator="type")
+    BinaryHeadConfig | MultiClassHeadConfig | MultiLabelHeadConfig | ContribBinaryHeadConfig,
+    Field(discriminator="type"),
 ]
 
 

@@ -11,8 +11,10 @@ from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from heads.statistics.measure import make_accumulator
 from pipeline.errors.faults import ColumnError, DataFault
+from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.measurement import PassBatch, measured_models, score_rows
-from pipeline.evaluation.plan import HeadPlan, Plan, StateKey, split
+from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.state_key import StateKey, split
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_identity
 from pipeline.extract.head_inputs import Fault, element_lengths, extract, first_faults

@@ -9,10 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from heads.scoring import score
 from heads.statistics import Scored, Segments
 from heads.statistics.statistic import Coverage
-from pipeline.evaluation.plan import HeadPlan
+from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.extract.folds import Hashes, mix, row_identity
 from pipeline.extract.head_inputs import Extracted
 from pipeline.slicing.slicer import Pass
@@ -31,13 +30,13 @@ def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Sco
             from those of other runs.
     """
     models = [
-        score(model.scope.head, model.scope.space.kind, scores, columns.labels, columns.weights)
+        head.head.score(scores, columns.labels, columns.weights, model.context.space.kind)
         for model, scores in zip(head.models, (columns.scores, columns.baseline), strict=False)
         if scores is not None
     ]
     identity = None if hashes is None else _identity(columns, hashes)
-    baseline = models[1] if len(models) > 1 else None
-    return replace(models[0], baseline=baseline, identity=identity)
+    baseline = replace(models[1], skip_weightless=True) if len(models) > 1 else None
+    return replace(models[0], baseline=baseline, identity=identity, skip_weightless=True)
 
 
 def _identity(columns: Extracted, hashes: Hashes) -> Hashes:

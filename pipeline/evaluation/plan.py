@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from heads.metrics.core.context import MAX_MATRIX_CLASSES, MetricContext, OperatingPoints
-from heads.metrics.core.metric import Metric
-from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
-from heads.statistics import OVERALL, Key, RowSums, State, Statistic
+from heads.statistics import OVERALL, Key
 from heads.statistics.codec import MAX_BYTES
-from heads.statistics.cuts import ScoreSpace
-from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHead
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.errors.suggest import nearest
+from pipeline.evaluation.head_plan import HeadPlan, make_head_plan
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.readers.tfrecord.options import ReadOptions
 from pipeline.slicing.table import SliceTable
@@ -27,72 +21,9 @@ if TYPE_CHECKING:
 
     from pipeline.validation.row_checks import RowCheck
 
-# States are cut into pieces of at most so many bytes, but for a slice that has more. Bundles have
-# a state of the same piece each, and some runners hand those to a worker as one element.
+# States are cut into partitions of at most so many bytes, but for a slice that has more. Bundles
+# have a state of the same partition each, and some runners hand those to a worker as one element.
 PARTITION_BYTES = 2 << 20
-
-CANDIDATE, BASELINE = 0, 1
-
-
-@dataclass(frozen=True)
-class ModelPlan:
-    """One model of a head: the only one, the candidate or the baseline.
-
-    Attributes:
-        scope: what its metrics depend on.
-        metrics: the metrics of the report, by name.
-    """
-
-    scope: MetricContext
-    metrics: dict[str, Metric]
-
-
-class ModelStatistic(NamedTuple):
-    """A statistic, and which model of a head it is measured for."""
-
-    model: int
-    statistic: Statistic
-
-
-@dataclass(frozen=True)
-class HeadPlan:
-    """One head of a plan.
-
-    Attributes:
-        name: the name it has in the configuration.
-        config: its part of the configuration.
-        models: the model; or the candidate, then the baseline.
-        pairs: the metrics of both models together, by name.
-        measured: what has to be measured, each once; the first counts the rows of every slice.
-    """
-
-    name: str
-    config: HeadConfig
-    models: tuple[ModelPlan, ...]
-    pairs: dict[str, Metric]
-    measured: tuple[ModelStatistic, ...]
-
-    @property
-    def scope(self) -> MetricContext:
-        """What the metrics of the model, or of the candidate, depend on."""
-        return self.models[CANDIDATE].scope
-
-    def slice_bytes(self, *, top_slice: bool, rows: int | None = None) -> list[int]:
-        """About how many bytes each state of one slice takes.
-
-        Args:
-            top_slice: whether it is one of the largest.
-            rows: rows of the slice, or None if that is not known.
-        """
-        sizes = []
-        for _, statistic in self.measured:
-            if statistic.coverage in ("overall", "small_only" if top_slice else "largest_only"):
-                continue
-            if statistic.coverage == "largest" and not top_slice:
-                statistic = statistic.without_folds()
-            table = statistic.segment_rows()
-            sizes.append(statistic.row_bytes() * (table if rows is None else min(table, rows)))
-        return sizes
 
 
 @dataclass(frozen=True)
@@ -187,23 +118,6 @@ class Plan:
         return out
 
 
-class StateKey(NamedTuple):
-    """Which state: of which head and statistic, and which part of its segments.
-
-    Attributes:
-        head: name of the head.
-        statistic: position in what is measured for the head.
-        partition: which piece of the slices; overall is in 0.
-    """
-
-    head: str
-    statistic: int
-    partition: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.head}/{self.statistic}/{self.partition}"
-
-
 def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_local) -> Plan:
     """The plan of a configuration.
 
@@ -218,7 +132,8 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
     problems: list[Problem] = []
     folds = max(1, config.confidence.folds)
     heads = {
-        name: _plan_head(name, head, folds, problems, source) for name, head in config.heads.items()
+        name: make_head_plan(name, head, folds, problems, source)
+        for name, head in config.heads.items()
     }
     if problems:
         raise ConfigError(problems)
@@ -246,96 +161,3 @@ def _load_schema(
         message = f"{path}: {what}"
         raise ConfigError([Problem(source, ("schema_file",), message)]) from error
     return schema
-
-
-def _plan_head(
-    name: str, head: HeadConfig, folds: int, problems: list[Problem], source: str
-) -> HeadPlan:
-    scope = make_scope(head, folds)
-    scopes = [scope]
-    if scope.baseline is not None:
-        scopes.append(replace(scope, space=scope.baseline, baseline=None))
-    for clash in ambiguous_names(scope):
-        message = f"the metric '{clash}' would be that of a class and another one; rename the class"
-        problems.append(Problem(source, ("heads", name, "class_names"), message))
-    pairs = pair_metrics(scope)
-    known = {**report_metrics(scope), **pairs}
-    wanted = set(known if head.metrics is None else head.metrics)
-    for position, asked in enumerate(head.metrics or ()):
-        if asked not in known:
-            near = nearest(asked, known)
-            hint = f"; did you mean '{near}'?" if near else f"; it has: {', '.join(known)}"
-            path = ("heads", name, "metrics", position)
-            message = f"a {head.type} head has no metric '{asked}'{hint}"
-            problems.append(Problem(source, path, message))
-    models = tuple(ModelPlan(own, _only(report_metrics(own), wanted)) for own in scopes)
-    pairs = _only(pairs, wanted)
-    # The statistic that counts the rows of every slice comes first.
-    measured = {ModelStatistic(CANDIDATE, _counting(scope)): None}
-    for number, model in enumerate(models):
-        for metric in model.metrics.values():
-            measured[ModelStatistic(number, metric.statistic)] = None
-            if metric.coarse is not None:
-                measured[ModelStatistic(number, metric.coarse)] = None
-        if scope.head == "multi_class" and scope.columns <= MAX_MATRIX_CLASSES:
-            measured[ModelStatistic(number, model.scope.confusion_matrix)] = None
-    measured |= dict.fromkeys(ModelStatistic(CANDIDATE, m.statistic) for m in pairs.values())
-    if folds > 1:
-        measured[ModelStatistic(CANDIDATE, identity_statistic(folds))] = None
-    return HeadPlan(name, head, models, pairs, tuple(measured))
-
-
-def identity_statistic(folds: int) -> Statistic:
-    """What tells, fold by fold, whether two runs saw the same rows."""
-    return RowSums(values=("identity",), folds=folds, coverage="overall")
-
-
-def _counting(scope: MetricContext) -> Statistic:
-    return scope.threshold_counts if scope.columns == 1 else scope.row_sums
-
-
-def _only(metrics: Mapping[str, Metric], names: set[str]) -> dict[str, Metric]:
-    return {name: metric for name, metric in metrics.items() if name in names}
-
-
-def make_scope(head: HeadConfig, folds: int = 1) -> MetricContext:
-    """What the metrics of a head depend on."""
-    points = OperatingPoints()
-    if isinstance(head, BinaryFields):
-        ids: tuple[str, ...] = ("0", "1")
-        words = head.label.vocabulary or ids
-        names = words[::-1] if head.label.positive == words[0] else words
-        points = OperatingPoints(**head.at.model_dump())
-    else:
-        ids = tuple(map(str, range(head.n_classes)))
-        names = head.class_names
-    named = tuple(getattr(head, "class_metrics", ()))
-    return MetricContext(
-        head=head.type,
-        class_names=names,
-        space=ScoreSpace("logits" if head.logits else "probabilities"),
-        thresholds=tuple(getattr(head, "thresholds", ())),
-        weighted=head.weight is not None,
-        named_classes=named,
-        class_suffixes=tuple(f"class{i}" if names == ids else names[i] for i in named),
-        report=True,
-        folds=folds,
-        at=points,
-        top=head.top_k if isinstance(head, MultiClassHead) else (),
-        baseline=None
-        if head.baseline is None
-        else ScoreSpace("logits" if head.baseline.logits else "probabilities"),
-    )
-
-
-def split(
-    key: StateKey, state: State, partitions: Mapping[Key, int]
-) -> list[tuple[StateKey, State]]:
-    """A state cut into the partitions its segments belong to."""
-    parts: dict[int, list[int]] = {}
-    for position, segment in enumerate(state.keys):
-        parts.setdefault(partitions[segment], []).append(position)
-    return [
-        (StateKey(key.head, key.statistic, number), state.take(positions))
-        for number, positions in parts.items()
-    ]

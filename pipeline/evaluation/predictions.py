@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from heads.statistics import Scored
-from pipeline.evaluation.plan import HeadPlan
+from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.readers.rows import Rows
 
 
@@ -29,11 +29,11 @@ def loss_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
         width = values.shape[1]
         columns[name] = flat if width == 1 else pa.FixedSizeListArray.from_arrays(flat, width)
     predicted = scored.predicted
-    if head.scope.columns == 1:
-        predicted = (scored.score.ravel() > head.scope.space.class_one()).astype("int64")
+    if head.context.columns == 1:
+        predicted = (scored.score.ravel() > head.context.space.class_one()).astype("int64")
     if predicted is not None:
         columns["class_id"] = pa.array(predicted)
-        names = pa.array(head.scope.class_names)
+        names = pa.array(head.context.class_names)
         columns["class"] = pa.DictionaryArray.from_arrays(predicted.astype("int32"), names)
     columns["loss"] = pa.array(scored.loss)
     if scored.weight is not None:

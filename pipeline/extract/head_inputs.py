@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.config.heads import HeadConfig, MultiLabelHead
+from pipeline.config.heads import HeadConfig, MultiLabelHeadConfig
 from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
 from pipeline.errors.faults import ColumnError
 from pipeline.readers.rows import (
@@ -121,7 +121,7 @@ def _source(model: Model) -> Score | ScoreList:
 def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     label = head.label
     column = label.column
-    if isinstance(head, MultiLabelHead):
+    if isinstance(head, MultiLabelHeadConfig):
         if head.label.form == "multi_hot":
             labels = _matrix(rows, column, head.n_classes, faults)
             _outside(faults, column, labels, 1.0)
@@ -228,7 +228,7 @@ def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _indicators(rows: Rows, head: MultiLabelHead, faults: list[Fault]) -> Floats:
+def _indicators(rows: Rows, head: MultiLabelHeadConfig, faults: list[Fault]) -> Floats:
     """Lists of class ids or names as 0 and 1 `[n, k]`."""
     column = head.label.column
     array = _lists(rows, column)

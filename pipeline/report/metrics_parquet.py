@@ -66,7 +66,7 @@ def _where_defined(
 
 
 def _tables(plan: Plan, results: Results) -> Iterator[tuple[str, bool, Mapping[str, Estimates]]]:
-    weighted = plan.heads[results.head].scope.weighted
+    weighted = plan.heads[results.head].context.weighted
     names = ("candidate", "baseline") if len(results.models) > 1 else ("model",)
     for name, estimates in zip(names, results.models, strict=True):
         yield name, weighted, estimates

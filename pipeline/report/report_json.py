@@ -13,7 +13,8 @@ from typing import Any
 
 from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
-from pipeline.evaluation.plan import BASELINE, CANDIDATE, HeadPlan, Plan
+from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
+from pipeline.evaluation.plan import Plan
 from pipeline.results.estimates import Estimates
 from pipeline.results.regressions import Worse, worse_slices
 from pipeline.results.results import MAX_SLICES, Results
@@ -88,8 +89,8 @@ def _head(
     shown = _shown(keys, examples)
     return {
         "type": head.config.type,
-        "classes": list(head.scope.class_names),
-        "weighted": head.scope.weighted,
+        "classes": list(head.context.class_names),
+        "weighted": head.context.weighted,
         "headline": headline(head),
         "bad_rows": {
             reason: count
@@ -114,7 +115,7 @@ def _head(
 
 def headline(head: HeadPlan) -> list[str]:
     """The metrics to look at first: the estimator's, and those that say so."""
-    own = estimator_metrics(head.scope)
+    own = estimator_metrics(head.context)
     metrics = head.models[CANDIDATE].metrics.values()
     return [metric.name for metric in metrics if metric.name in own or metric.headline]
 

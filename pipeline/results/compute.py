@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import OVERALL, ScoreHistogram, State, Statistic
-from pipeline.evaluation.plan import HeadPlan, ModelPlan, ModelStatistic, Plan, StateKey
+from pipeline.evaluation.head_plan import HeadPlan, ModelPlan, ModelStatistic
+from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.state_key import StateKey
 from pipeline.results.details import details_of
 from pipeline.results.estimates import Estimates, difference, estimate
 from pipeline.results.results import MAX_SLICES, Results
@@ -58,7 +60,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
         readings = [read_model(own, number, views) for number in range(len(own.models))]
         models = tuple(estimate(each, sure) for each in readings)
         unweighted: tuple[dict[str, Estimates], ...] = ()
-        if own.scope.weighted:
+        if own.context.weighted:
             unweighted = tuple(
                 estimate(read_model(own, number, views, weighted=False), sure)
                 for number in range(len(own.models))
@@ -71,7 +73,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
     named = plan.named(table)
     details = {
         key: tuple(
-            details_of(model.scope, key, _of_model(own, number, states))
+            details_of(model.context, key, _of_model(own, number, states))
             for number, model in enumerate(own.models)
         )
         for key in keys
@@ -99,7 +101,7 @@ def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State
 
 def _rounding(model: ModelPlan, number: int, views: Views, slices: int) -> npt.NDArray[np.float64]:
     out = np.full(slices, np.nan)
-    for histogram in (model.scope.coarse_histogram, model.scope.score_histogram):
+    for histogram in (model.context.coarse_histogram, model.context.score_histogram):
         own = views.get(ModelStatistic(number, histogram))
         if own is not None:
             out[own.place >= 0] = own.score_rounding

@@ -14,8 +14,8 @@ from heads.statistics.confusion import LABELLED
 from heads.statistics.exact import add_columns
 from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
-from pipeline.config.heads import BinaryFields, MultiLabelHead
-from pipeline.evaluation.plan import CANDIDATE, HeadPlan, ModelStatistic
+from pipeline.config.heads import BinaryFields, MultiLabelHeadConfig
+from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelStatistic
 from pipeline.results.feature_statistics import (
     Buckets,
     NumericFeature,
@@ -98,7 +98,7 @@ class _Slice:
         self._first = first
         self._key = key
         self._rows = int(first.of(key, "rows"))
-        self._weight = first.of(key, "weight") if head.scope.weighted else None
+        self._weight = first.of(key, "weight") if head.context.weighted else None
 
     def statistics(self) -> SliceStatistics:
         features: dict[tuple[str, ...], NumericFeature | TextFeature] = {}
@@ -121,7 +121,7 @@ class _Slice:
             yield self._score(number, path)
 
     def _score(self, number: int, path: tuple[str, ...]) -> NumericFeature:
-        scope = self._head.models[number].scope
+        scope = self._head.models[number].context
         probabilities = scope.space.kind == "probabilities"
         per_row = scope.columns
         plain = NumericFeature(path, whole=False, rows=self._rows, per_row=per_row)
@@ -154,7 +154,7 @@ class _Slice:
 
     def _mean_probability(self, number: int) -> tuple[float | None, float | None]:
         """The mean of probabilities, without weights and with them; None where it is not known."""
-        scope = self._head.models[number].scope
+        scope = self._head.models[number].context
         own = self._own(number, scope.threshold_counts)
         if own is None:
             return None, None
@@ -165,9 +165,9 @@ class _Slice:
         )
 
     def _labels(self) -> NumericFeature | TextFeature:
-        config, scope = self._head.config, self._head.scope
+        config, scope = self._head.config, self._head.context
         path = (config.label.column,)
-        form = config.label.form if isinstance(config, MultiLabelHead) else None
+        form = config.label.form if isinstance(config, MultiLabelHeadConfig) else None
         if form == "multi_hot" or (
             isinstance(config, BinaryFields) and config.label.vocabulary is None
         ):
@@ -189,7 +189,7 @@ class _Slice:
 
     def _zero_to_one(self, path: tuple[str, ...]) -> NumericFeature:
         """Labels from 0 to 1, which may lie between."""
-        scope = self._head.scope
+        scope = self._head.context
         per_row, weight = scope.columns, self._weight
         plain = NumericFeature(path, False, self._rows, per_row, weight=weight)
         own = self._own(CANDIDATE, scope.threshold_counts)
@@ -224,7 +224,7 @@ class _Slice:
 
     def _classes(self) -> _Classes | None:
         """Rows by class of the label; None where they were not measured."""
-        scope = self._head.scope
+        scope = self._head.context
         if scope.head == "multi_label":
             state = self._state(scope.threshold_counts)
             if state is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from heads.metrics.core.metric import Metric
 from heads.statistics import OVERALL, Key, State
-from pipeline.evaluation.plan import HeadPlan, ModelStatistic
+from pipeline.evaluation.head_plan import HeadPlan, ModelStatistic
 from pipeline.results.readings import Readings, StateViews, read_metric
 from pipeline.slicing.table import SliceTable
 

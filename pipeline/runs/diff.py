@@ -13,7 +13,8 @@ import numpy.typing as npt
 from heads.statistics import Key, State, merge, same
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.evaluation.plan import CANDIDATE, HeadPlan, Plan, identity_statistic, make_plan
+from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, identity_statistic
+from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import headline, values_data, worse_data
 from pipeline.results.estimates import difference

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from pipeline.evaluation.plan import Plan, StateKey
+from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.state_key import StateKey
 from pipeline.report.data_json import Files, data_bytes, row_problems
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import build_report, report_bytes

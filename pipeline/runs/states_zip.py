@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from heads.statistics import State
 from heads.statistics.codec import decode
 from heads.statistics.keys import Key, key_text, parse_key
-from pipeline.evaluation.plan import StateKey
+from pipeline.evaluation.state_key import StateKey
 from pipeline.slicing.table import SliceTable, SpecSlices
 
 SLICES = "slices.json"

@@ -20,7 +20,8 @@ from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.config.load import parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
-from pipeline.evaluation.plan import Plan, StateKey, make_plan
+from pipeline.evaluation.plan import Plan, make_plan
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import list_local

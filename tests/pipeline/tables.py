@@ -16,8 +16,10 @@ from pipeline.config.heads import HeadConfig
 from pipeline.config.load import parse_config
 from pipeline.evaluate import Evaluation
 from pipeline.evaluation.evaluator import Evaluator
-from pipeline.evaluation.plan import Plan, StateKey, identity_statistic, make_plan
+from pipeline.evaluation.head_plan import identity_statistic
+from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.storage import open_local

@@ -58,7 +58,7 @@ def independent(
     """Rows of independent classes, with ties of scores."""
     score = rng.integers(0, 9, (n, columns)) / 8.0
     label = rng.choice(np.array(labels, np.float64), (n, columns))
-    return Scored(score, score, label, rng.random(n), weights(rng, n), cut=0.5)
+    return Scored(score, score, label, rng.random(n), weights(rng, n), kind="probabilities")
 
 
 def weights(rng: np.random.Generator, n: int) -> Floats:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from heads import BinaryClassHead
-from heads.losses import sigmoid
+from heads.class_scores import IndependentScores
 from heads.statistics.cuts import ScoreSpace
 from tests.heads.oracles import areas
 from tests.heads.streams import Rows, results
+
+
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The float32 probabilities of logits `[n]`, as the heads compute them."""
+    return IndependentScores(logits.reshape(-1, 1)).probability.ravel()
 
 
 def keras_buckets(probability: np.ndarray) -> np.ndarray:

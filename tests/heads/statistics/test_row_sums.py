@@ -95,10 +95,10 @@ def test_ranks_of_exclusive_classes(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_label_sets(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    n, classes, cut = 30, 3, 1.0
-    score = rng.integers(0, 4, (n, classes)).astype(np.float64)
+    n, classes, cut = 30, 3, 0.0
+    score = rng.integers(-1, 3, (n, classes)).astype(np.float64)
     label = rng.choice([0.0, -0.0, 1.0, 0.5] if seed % 2 else [0.0, 1.0], (n, classes))
-    scored = Scored(score, score, label, np.zeros(n), cut=cut)
+    scored = Scored(score, score, label, np.zeros(n))
     exact = coverage = 0
     for scores, labels in zip(score.tolist(), label.tolist(), strict=True):
         exact += all(float(s > cut) == y for s, y in zip(scores, labels, strict=True))

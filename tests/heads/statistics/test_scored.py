@@ -55,7 +55,7 @@ def test_taking_rows_takes_them_of_every_column() -> None:
             rng.random(n),
             rng.random(n),
             rng.integers(0, 2, n),
-            0.25,
+            "probabilities",
             baseline,
             rng.integers(0, 2**64, n, np.uint64),
         )
@@ -70,6 +70,6 @@ def test_taking_rows_takes_them_of_every_column() -> None:
             if isinstance(other, np.ndarray):
                 assert np.array_equal(one, other[rows]), column.name
                 assert one.flags.c_contiguous
-        assert own.cut == 0.25
+        assert (own.kind, own.cut) == ("probabilities", 0.5)
     bare = replace(whole, weight=None, predicted=None, baseline=None, identity=None).take(rows)
     assert (bare.weight, bare.predicted, bare.baseline, bare.identity) == (None,) * 4

@@ -41,8 +41,9 @@ from pipeline.beam.transforms import (
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for
-from pipeline.evaluation.plan import Plan, StateKey
+from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, add_counts, decide_slices
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.input_summary import InputSummary, summarize_inputs
 from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line

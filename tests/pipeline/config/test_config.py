@@ -181,7 +181,7 @@ def test_the_schema_describes_every_key_and_refuses_others() -> None:
         assert model["additionalProperties"] is False
         assert model["description"]
         assert all(key["description"] for key in model["properties"].values())
-    head = schema["$defs"]["BinaryHead"]["properties"]
+    head = schema["$defs"]["BinaryHeadConfig"]["properties"]
     assert {"type": "string", "minLength": 1} in head["logits"]["anyOf"]
     heads = schema["properties"]["heads"]
     assert heads["patternProperties"].keys() == {"^[a-z][a-z0-9_]{0,63}$"}

@@ -9,7 +9,7 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import problem_statement_pb2 as proto
 
-from pipeline.config.heads import BinaryHead, MultiClassHead, MultiLabelHead
+from pipeline.config.heads import BinaryHeadConfig, MultiClassHeadConfig, MultiLabelHeadConfig
 from pipeline.config.load import parse_config
 from pipeline.config.problem_statement import heads_from, merge_heads
 from pipeline.errors.problems import ConfigError
@@ -141,12 +141,12 @@ def test_a_statement_and_scores_are_a_configuration() -> None:
     assert list(merged) == ["click", "topic", "tags", "other"]
     heads = parse_config(yaml.safe_dump({"heads": merged}), "c.yaml").heads
     click, topic, tags = heads["click"], heads["topic"], heads["tags"]
-    assert isinstance(click, BinaryHead)
+    assert isinstance(click, BinaryHeadConfig)
     assert (click.label.column, click.label.vocabulary) == ("clicked", ("no", "yes"))
     assert (click.label.positive, click.weight, click.thresholds) == ("yes", "w", (0.3,))
-    assert isinstance(topic, MultiClassHead)
+    assert isinstance(topic, MultiClassHeadConfig)
     assert (topic.n_classes, topic.label.vocabulary) == (4, tuple("abcd"))
-    assert isinstance(tags, MultiLabelHead)
+    assert isinstance(tags, MultiLabelHeadConfig)
     assert (tags.n_classes, tags.label.form, tags.label.column) == (3, "ids", "g")
 
 

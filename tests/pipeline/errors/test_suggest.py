@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.heads import BinaryHead, MultiClassHead
+from pipeline.config.heads import BinaryHeadConfig, MultiClassHeadConfig
 from pipeline.config.model import Config
 from pipeline.errors.suggest import did_you_mean, nearest
 
@@ -55,7 +55,9 @@ def slips(name: str) -> set[str]:
     return dropped | doubled | swapped
 
 
-KEYS = sorted({*Config.model_fields, *BinaryHead.model_fields, *MultiClassHead.model_fields})
+KEYS = sorted(
+    {*Config.model_fields, *BinaryHeadConfig.model_fields, *MultiClassHeadConfig.model_fields}
+)
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if len(key) > 3])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.scoring import score
+from heads import BinaryClassHead
 from heads.statistics import Key, RowSums, Scored, Segments, merge, same
 from heads.statistics.measure import measure_state
 from heads.statistics.scored import VALUES
@@ -48,7 +48,7 @@ class Batch:
 
 def scored_of(scores: npt.NDArray[Any]) -> Scored:
     column = scores.astype(np.float64)[:, np.newaxis]
-    return score("binary", "logits", column, np.zeros_like(column), None)
+    return BinaryClassHead().score(column, np.zeros_like(column))
 
 
 @st.composite

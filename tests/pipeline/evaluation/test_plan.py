@@ -12,15 +12,9 @@ from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
 from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
-from pipeline.evaluation.plan import (
-    PARTITION_BYTES,
-    ModelStatistic,
-    Plan,
-    StateKey,
-    identity_statistic,
-    make_plan,
-    split,
-)
+from pipeline.evaluation.head_plan import ModelStatistic, identity_statistic
+from pipeline.evaluation.plan import PARTITION_BYTES, Plan, make_plan
+from pipeline.evaluation.state_key import StateKey, split
 from pipeline.slicing.table import SliceTable, SpecSlices
 from tests.pipeline.tables import plan_of
 
@@ -52,7 +46,7 @@ def test_columns_are_read_once_and_slices_keep_their_order() -> None:
 
 
 def test_scopes() -> None:
-    scopes = {name: head.scope for name, head in plan_of(ALL).heads.items()}
+    scopes = {name: head.context for name, head in plan_of(ALL).heads.items()}
     assert [scope.head for scope in scopes.values()] == [
         "binary",
         "contrib_binary",
@@ -78,7 +72,7 @@ def test_scopes() -> None:
 
 def test_suffixes_of_classes_without_names() -> None:
     keys = "type: multi_label, n_classes: 2, logits: s, label: {column: y, form: ids}"
-    scope = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"].scope
+    scope = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"].context
     assert scope.class_suffixes == ("class0", "class1")
 
 
@@ -119,8 +113,11 @@ def test_two_models_are_measured_and_compared() -> None:
     keys = "type: binary, logits: s, label: y, baseline: {probability: p}"
     head = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"]
     candidate, baseline = head.models
-    assert (candidate.scope.space.kind, baseline.scope.space.kind) == ("logits", "probabilities")
-    assert candidate.scope is head.scope
+    assert (candidate.context.space.kind, baseline.context.space.kind) == (
+        "logits",
+        "probabilities",
+    )
+    assert candidate.context is head.context
     assert candidate.metrics.keys() == baseline.metrics.keys()
     assert {one.model for one in head.measured} == {0, 1}
     assert head.pairs

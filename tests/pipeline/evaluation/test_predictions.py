@@ -10,7 +10,8 @@ import pytest
 
 from heads.statistics import Scored
 from pipeline.evaluate import evaluate
-from pipeline.evaluation.plan import HeadPlan, Plan
+from pipeline.evaluation.head_plan import HeadPlan
+from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.predictions import loss_table
 from pipeline.readers.rows import Rows
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of, values_of
@@ -83,7 +84,7 @@ def test_predictions_of_every_row(keys: str) -> None:
     row = table.to_pylist()
     assert [r["row"] for r in row] == list(range(100, 100 + N))
     assert {r["file"] for r in row} == {"a.parquet"}
-    wide = head.scope.columns > 1
+    wide = head.context.columns > 1
     stored = head.config.logits or head.config.probability
     kind = "logits" if head.config.logits else "probabilities"
     assert ("logits" in table.column_names) == (kind == "logits")
@@ -91,18 +92,18 @@ def test_predictions_of_every_row(keys: str) -> None:
     assert table[kind].to_pylist() == expected
     if kind == "logits":
         other = np.array(given["p"] if not wide else 1 / (1 + np.exp(-np.array(given["t"]))))
-        if head.scope.head == "multi_class":
+        if head.context.head == "multi_class":
             other = np.array(given["q"])
         np.testing.assert_allclose(np.array(table["probabilities"].to_pylist()), other, rtol=1e-13)
     if wide:
         assert table["probabilities"].type == pa.list_(pa.float64(), 3)
-    if head.scope.head == "multi_label":
+    if head.context.head == "multi_label":
         assert "class" not in table.column_names
         return
     score = np.array(given[stored.column].tolist() if not wide else given[stored.column])
     ids = score.argmax(axis=1) if wide else (score > (0 if kind == "logits" else 0.5)).astype(int)
     assert table["class_id"].to_pylist() == ids.tolist()
-    names = head.scope.class_names
+    names = head.context.class_names
     assert table["class"].to_pylist() == [names[i] for i in ids]
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from heads import BinaryClassHead
 from heads.metrics.core.context import MAX_MATRIX_CLASSES
-from heads.scoring import score
 from heads.statistics import OVERALL, Key, Scored, ScoreHistogram, Segments
 from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
-from pipeline.evaluation.plan import StateKey, split
+from pipeline.evaluation.state_key import StateKey, split
 from pipeline.results.compute import compute, histogram_shifts, level
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
@@ -126,7 +126,7 @@ def test_histograms_of_slices_are_brought_to_the_shift_of_all_rows() -> None:
     rng = np.random.default_rng(0)
     n = 20_000
     scores, labels = rng.normal(size=(n, 1)), rng.integers(0, 2, (n, 1)).astype(float)
-    scored = score("binary", "logits", scores, labels, None)
+    scored = BinaryClassHead().score(scores, labels)
     number, statistic = next(
         (number, one.statistic)
         for number, one in enumerate(plan.heads["h"].measured)

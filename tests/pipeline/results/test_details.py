@@ -197,4 +197,4 @@ def test_curves_do_not_depend_on_whether_a_slice_is_large() -> None:
 
 def test_nothing_measured_is_nothing_shown() -> None:
     head = plan_of(CONFIG).heads["plain"]
-    assert details_of(head.scope, (), {}) == {}
+    assert details_of(head.context, (), {}) == {}

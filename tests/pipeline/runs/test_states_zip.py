@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from heads.statistics import Key, State, same
 from heads.statistics.codec import encode
 from pipeline.evaluate import evaluate
-from pipeline.evaluation.plan import StateKey
+from pipeline.evaluation.state_key import StateKey
 from pipeline.runs.states_zip import SLICES, unzip_states, zip_states
 from pipeline.slicing.table import SliceTable, SpecSlices
 from tests.pipeline.tables import binary_table, evaluator_of, law, plan_of, rows_of

@@ -1,25 +1,47 @@
-"""Stored scores against probabilities and losses computed with hundreds of digits."""
+"""Probabilities and losses of scores, against hundreds of digits, in float64 and in float32."""
 
 from __future__ import annotations
 
 import functools
 import math
-from decimal import Context, Decimal
-from typing import Any
+from dataclasses import replace
+from decimal import Context, Decimal, localcontext
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.scoring import score
+from heads import BinaryClassHead, MultiClassHead, MultiLabelHead
+from heads.class_scores import ExclusiveScores, IndependentScores, ScoreKind
+from heads.statistics import Scored
 from tests.laws.batches import law
+
+Floats = npt.NDArray[np.float64]
 
 DIGITS = Context(prec=400)
 MODERATE = st.floats(-700, 700)
 ANY = st.floats(allow_nan=False, allow_infinity=False)
 PROBABILITIES = st.floats(0, 1) | st.sampled_from([0.0, -0.0, 1.0, 0.5, 5e-324, 1 - 2**-53])
 LABELS = st.sampled_from([0.0, 1.0, -0.0]) | st.floats(0, 1)
+
+
+HeadName = Literal["binary", "multi_class", "multi_label"]
+
+
+def score(
+    name: HeadName, kind: ScoreKind, scores: Floats, labels: Floats, weights: Floats | None
+) -> Scored:
+    """The rows as the head of a name scores them, at least three classes for a multi-class one."""
+    classes = scores.shape[1]
+    head = {
+        "binary": BinaryClassHead,
+        "multi_class": lambda: MultiClassHead(max(3, classes)),
+        "multi_label": lambda: MultiLabelHead(classes),
+    }[name]()
+    return head.score(scores, labels, weights, kind)
 
 
 def exact_sigmoid(x: float) -> Decimal:
@@ -207,7 +229,99 @@ def test_a_loss_without_weight_counts_for_nothing() -> None:
     scores, labels = column(0.0, 0.5, 0.0), column(1, 1, 1)
     found = score("binary", "probabilities", scores, labels, np.array([0.0, 0.0, 2.0]))
     assert found.loss.tolist() == [math.inf, math.log(2), math.inf]
+    found = replace(found, skip_weightless=True)
     weighted = found.summand("loss", 1, weighted=True).values
     assert weighted.tolist() == [0.0, 0.0, math.inf]
     # In means of rows without weights it counts as any other.
     assert found.summand("loss", 1, weighted=False).values.tolist() == found.loss.tolist()
+
+
+single = st.floats(-200, 200, width=32)
+
+
+@law
+@given(st.lists(single, min_size=1, max_size=20))
+def test_a_float32_probability_is_rounded_once(values: list[float]) -> None:
+    logits = np.array(values, np.float32)
+    wanted = [np.float32(float(exact_sigmoid(float(x)))) for x in logits]
+    np.testing.assert_allclose(
+        IndependentScores(logits[:, np.newaxis]).probability.ravel(),
+        wanted,
+        rtol=6e-8,
+        atol=1.5e-45,
+    )
+
+
+@law
+@given(single, st.sampled_from([0.0, 1.0]))
+def test_float32_losses_of_hard_labels(x: float, y: float) -> None:
+    p = exact_sigmoid(float(np.float32(x)))
+    with localcontext() as context:
+        context.prec = 120
+        wanted = float(-(p if y else 1 - p).ln())
+    actual = IndependentScores(np.array([[x]], np.float32)).losses(np.array([[y]]))
+    np.testing.assert_allclose(actual, [np.float32(wanted)], rtol=2e-7, atol=1.5e-45)
+
+
+@law
+@given(st.lists(single, min_size=3, max_size=3), st.integers(0, 2))
+def test_float32_of_exclusive_classes(values: list[float], label: int) -> None:
+    logits = np.array([values], np.float32)
+    exact = np.exp(np.longdouble(logits) - np.longdouble(logits).max())
+    exact /= exact.sum()
+    np.testing.assert_allclose(ExclusiveScores(logits).probability, exact, rtol=4e-5, atol=1e-37)
+    loss = ExclusiveScores(logits).losses(np.array([[label]]))
+    assert (loss.shape, loss.dtype) == ((1,), np.float32)
+    np.testing.assert_allclose(loss, -np.log(exact[:, label]), rtol=1e-6, atol=1e-6)
+
+
+def test_float32_of_infinite_and_missing_logits_is_not_made_up() -> None:
+    """An infinite or NaN logit gives NaN for all exclusive classes; the prediction is never NaN."""
+    logits = np.array([[np.inf, 0, 0], [np.nan, 2, 1], [-np.inf, 0, 0]], np.float32)
+    scores = ExclusiveScores(logits)
+    assert np.isnan(scores.probability[:2]).all()
+    assert scores.probability[2].tolist() == [0.0, 0.5, 0.5]
+    assert scores.predicted.tolist() == [0, 1, 1]
+    assert np.isnan(ExclusiveScores(logits).losses(np.zeros((3, 1)))[:2]).all()
+
+
+@pytest.mark.parametrize("head", [BinaryClassHead(), MultiClassHead(4), MultiLabelHead(4)])
+def test_the_doors_of_the_estimator_are_views_of_float32_scores(head: Any) -> None:
+    rng = np.random.default_rng(7)
+    logits = rng.normal(0, 20, (50, head.logits_dimension)).astype(np.float32)
+    labels = rng.integers(0, 2, logits.shape)
+    if isinstance(head, MultiClassHead):
+        labels = rng.integers(0, 4, (50, 1))
+    scored = head.score(logits, labels)
+    assert head.example_loss(labels, logits).tolist() == scored.loss.tolist()
+    key = "logistic" if head.logits_dimension == 1 else "probabilities"
+    assert head.predictions(logits)[key].tolist() == scored.probability.tolist()
+    # Stored scores in float64 are not rounded to float32.
+    stored = head.score(logits.astype(np.float64), labels)
+    assert (stored.loss != scored.loss).any()
+    np.testing.assert_allclose(stored.loss, scored.loss, rtol=1e-6, atol=1e-7)
+    for name, values in head.row_predictions(stored).items():
+        wanted = head.predictions(logits)[name]
+        assert values.shape == wanted.shape
+        if values.dtype.kind == "f":
+            assert values.dtype == np.float64
+            np.testing.assert_allclose(values, wanted, rtol=2e-5, atol=1e-37)
+        else:
+            assert values.tolist() == wanted.tolist()
+
+
+def test_predictions_of_stored_probabilities() -> None:
+    p = column(0.25, 0.5, 0.75)
+    head = BinaryClassHead(label_vocabulary=["no", "yes"])
+    found = head.row_predictions(head.score(p, None, None, "probabilities"))
+    assert list(found) == ["logistic", "probabilities", "class_ids", "classes"]
+    assert found["logistic"].tolist() == p.tolist()
+    assert found["probabilities"].tolist() == [[0.75, 0.25], [0.5, 0.5], [0.25, 0.75]]
+    assert found["class_ids"].ravel().tolist() == [0, 0, 1]
+    assert found["classes"].ravel().tolist() == ["no", "no", "yes"]
+
+
+def test_without_labels_there_is_no_loss() -> None:
+    found = BinaryClassHead().score(column(0.0, 1.0))
+    assert np.isnan(found.loss).all()
+    assert np.isnan(found.label).all()

@@ -1,0 +1,167 @@
+"""The scores of the classes of a batch, and the formulas of probabilities and losses.
+
+Arithmetic is in the dtype of the scores, one rounding an operation; exponentials and logarithms are
+taken in float64 and rounded once. So float32 gives what tf.estimator gives, whatever the float32
+kernels of the machine, and float64 what the stored scores say. Sums run over contiguous axes only
+and no BLAS is called: the values of a row do not depend on the batch that it is in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.statistics.cuts import ScoreKind
+
+Real = npt.NDArray[np.floating[Any]]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+class ClassScores(ABC):
+    """The scores of some rows.
+
+    Args:
+        scores: float32 or float64 `[n, k]`, C-contiguous.
+        kind: what the scores are.
+    """
+
+    def __init__(self, scores: Real, kind: ScoreKind = "logits") -> None:
+        self.scores = scores
+        self.kind = kind
+
+    @property
+    @abstractmethod
+    def probability(self) -> Real:
+        """The probability of each class `[n, k]`, in the dtype of the scores."""
+
+    @abstractmethod
+    def losses(self, labels: npt.NDArray[Any]) -> Real:
+        """The loss of each row `[n]`, in the dtype of the scores.
+
+        Args:
+            labels: the labels of the rows, see the class.
+        """
+
+    def _rounded(self, values: Float64) -> Real:
+        """Values in the dtype of the scores; beyond its range they are infinite."""
+        with np.errstate(over="ignore"):
+            return values.astype(self.scores.dtype, copy=False)
+
+
+class IndependentScores(ClassScores):
+    """Scores of classes that each may hold or not: one column for a binary head.
+
+    Labels are numbers in [0, 1], `[n, k]`; fractions are soft labels. The loss of a row is the mean
+    over its classes of the log loss: of probabilities `-y log(p) - (1 - y) log(1 - p)`, and
+    of logits `x` is `max(x, 0) - x * y + log(1 + exp(-|x|))`, where `p = 1 / (1 + exp(-x))`.
+
+    >>> scores = IndependentScores(np.array([[0.0], [-np.inf], [np.inf]]))
+    >>> scores.probability.ravel().tolist()
+    [0.5, 0.0, 1.0]
+    >>> IndependentScores(np.array([[0.0], [-41.0]])).losses(np.array([[0.5], [1.0]])).round(2)
+    array([ 0.69, 41.  ])
+    """
+
+    @cached_property
+    def _decay(self) -> Float64:
+        """`exp(-|x|)`."""
+        decay = np.abs(self.scores).astype(np.float64, copy=False)
+        np.negative(decay, out=decay)
+        return np.exp(decay, out=decay)
+
+    @cached_property
+    def probability(self) -> Real:
+        if self.kind == "probabilities":
+            return self.scores
+        # 1 / (1 + exp(-x)) for positive logits, exp(x) / (1 + exp(x)) for negative ones.
+        probability = np.where(self.scores >= 0, 1.0, self._decay)
+        probability /= 1.0 + self._decay
+        return self._rounded(probability)
+
+    def losses(self, labels: npt.NDArray[Any]) -> Real:
+        scores = self.scores
+        labels = labels.astype(scores.dtype, copy=False)
+        if self.kind == "probabilities":
+            losses = _cross_entropy(labels, scores) + _cross_entropy(1 - labels, 1 - scores)
+        else:
+            with np.errstate(invalid="ignore", over="ignore"):
+                # The difference first: it is 0 where the label is right, and the rest may be tiny.
+                losses = np.maximum(scores, 0)
+                losses -= scores * labels
+                losses += self._rounded(np.log1p(self._decay))
+        classes = scores.shape[1]
+        if classes == 1:
+            return losses.ravel()
+        return self._rounded(losses.sum(axis=1, dtype=np.float64) / classes)
+
+
+class ExclusiveScores(ClassScores):
+    """Scores of classes of which exactly one holds.
+
+    Labels are class ids, whole numbers in [0, k), `[n, 1]`. Probabilities of logits `x` are
+    `exp(x) / sum(exp(x))`, the loss `log(sum(exp(x))) - x[label]`; of probabilities it is
+    `-log(p[label])`.
+
+    >>> scores = ExclusiveScores(np.array([[10.0, 0.0, 0.0], [0.0, 10.0, 0.0]]))
+    >>> scores.losses(np.array([[1], [1]])).round(4), scores.predicted
+    (array([1.00001e+01, 1.00000e-04]), array([0, 1]))
+    """
+
+    @cached_property
+    def _top(self) -> Int64:
+        """The place of the highest score `[n, 1]`, the first of equal ones; of NaN where one is."""
+        return np.asarray(self.scores.argmax(axis=1)[:, np.newaxis], np.int64)
+
+    @cached_property
+    def predicted(self) -> Int64:
+        """The class of the highest score `[n]`, the first of equal ones and never NaN."""
+        if np.isnan(np.take_along_axis(self.scores, self._top, axis=1)).any():
+            lowest = self.scores.dtype.type(-np.inf)
+            known = np.where(np.isnan(self.scores), lowest, self.scores)
+            return np.asarray(known.argmax(axis=1), np.int64)
+        return self._top.ravel()
+
+    @cached_property
+    def _shifted(self) -> Real:
+        """The logits less the highest of their row."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self.scores - np.take_along_axis(self.scores, self._top, axis=1)
+
+    @cached_property
+    def _normalised(self) -> tuple[Float64, Float64]:
+        """The probabilities `[n, k]`, and the logarithm of the sum of exponentials `[n, 1]`."""
+        exponentials = np.exp(self._shifted, dtype=np.float64)
+        if self.scores.dtype == np.float32:
+            total = exponentials.sum(axis=1, keepdims=True)
+            return exponentials / total, np.log(total)
+        # The exponential of the highest is 1; what the others add to it may be tiny.
+        np.put_along_axis(exponentials, self._top, 0.0, axis=1)
+        others = exponentials.sum(axis=1, keepdims=True)
+        np.put_along_axis(exponentials, self._top, 1.0, axis=1)
+        exponentials /= 1.0 + others
+        return exponentials, np.log1p(others)
+
+    @property
+    def probability(self) -> Real:
+        return self.scores if self.kind == "probabilities" else self._rounded(self._normalised[0])
+
+    def losses(self, labels: npt.NDArray[Any]) -> Real:
+        place = labels.astype(np.int64, copy=False)
+        if self.kind == "probabilities":
+            chosen = np.take_along_axis(self.scores, place, axis=1)
+            return _cross_entropy(np.ones_like(chosen), chosen).ravel()
+        chosen = np.take_along_axis(self._shifted, place, axis=1)
+        return self._rounded(self._normalised[1] - chosen).ravel()
+
+
+def _cross_entropy(labels: Real, probabilities: Real) -> Real:
+    """-y log(p), and 0 where y is 0, whatever p is."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        product = labels * np.log(probabilities)
+    # Subtracted from 0, not negated: a loss of nothing is 0.0, not -0.0.
+    return 0 - np.where(labels == 0, 0, product)

@@ -1,0 +1,199 @@
+"""The plan of a head: the head itself, and what is measured and computed of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from heads import BinaryClassHead, MultiClassHead, MultiLabelHead, binary_classification_head
+from heads.base import BaseHead
+from heads.metrics.core.context import MAX_MATRIX_CLASSES, MetricContext, OperatingPoints
+from heads.metrics.core.metric import Metric
+from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
+from heads.statistics import RowSums, Statistic
+from heads.statistics.cuts import ScoreKind, ScoreSpace
+from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
+from pipeline.config.scores import BinaryBaseline, ClassBaseline
+from pipeline.errors.problems import Problem
+from pipeline.errors.suggest import nearest
+
+CANDIDATE, BASELINE = 0, 1
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One model of a head: the only one, the candidate or the baseline.
+
+    Attributes:
+        context: what its metrics depend on.
+        metrics: the metrics of the report, by name.
+    """
+
+    context: MetricContext
+    metrics: dict[str, Metric]
+
+
+class ModelStatistic(NamedTuple):
+    """A statistic, and which model of a head it is measured for."""
+
+    model: int
+    statistic: Statistic
+
+
+@dataclass(frozen=True)
+class HeadPlan:
+    """One head of a plan.
+
+    Attributes:
+        name: the name it has in the configuration.
+        config: its part of the configuration.
+        head: the head, which scores the rows of all its models; it follows from `config`.
+        models: the model; or the candidate, then the baseline.
+        pairs: the metrics of both models together, by name.
+        measured: what has to be measured, each once; the first counts the rows of every slice.
+    """
+
+    name: str
+    config: HeadConfig
+    head: BaseHead = field(compare=False)
+    models: tuple[ModelPlan, ...]
+    pairs: dict[str, Metric]
+    measured: tuple[ModelStatistic, ...]
+
+    @property
+    def context(self) -> MetricContext:
+        """What the metrics of the model, or of the candidate, depend on."""
+        return self.models[CANDIDATE].context
+
+    def slice_bytes(self, *, top_slice: bool, rows: int | None = None) -> list[int]:
+        """About how many bytes each state of one slice takes.
+
+        Args:
+            top_slice: whether it is one of the largest.
+            rows: rows of the slice, or None if that is not known.
+        """
+        sizes = []
+        for _, statistic in self.measured:
+            if statistic.coverage in ("overall", "small_only" if top_slice else "largest_only"):
+                continue
+            if statistic.coverage == "largest" and not top_slice:
+                statistic = statistic.without_folds()
+            table = statistic.segment_rows()
+            sizes.append(statistic.row_bytes() * (table if rows is None else min(table, rows)))
+        return sizes
+
+
+def make_head_plan(
+    name: str, config: HeadConfig, folds: int, problems: list[Problem], source: str
+) -> HeadPlan:
+    """Makes the plan of a head.
+
+    Args:
+        name: the name of the head in the configuration.
+        config: its part of the configuration.
+        folds: how many folds rows are told apart by; 1 without intervals.
+        problems: gets what is wrong with the configuration.
+        source: the file name of the configuration, for messages.
+    """
+    head = make_head(config)
+    context = make_context(config, head, folds)
+    contexts = [context]
+    if context.baseline is not None:
+        contexts.append(replace(context, space=context.baseline, baseline=None))
+    for clash in ambiguous_names(context):
+        message = f"the metric '{clash}' would be that of a class and another one; rename the class"
+        problems.append(Problem(source, ("heads", name, "class_names"), message))
+    pairs = pair_metrics(context)
+    known = {**report_metrics(context), **pairs}
+    wanted = set(known if config.metrics is None else config.metrics)
+    for position, asked in enumerate(config.metrics or ()):
+        if asked not in known:
+            near = nearest(asked, known)
+            hint = f"; did you mean '{near}'?" if near else f"; it has: {', '.join(known)}"
+            path = ("heads", name, "metrics", position)
+            message = f"a {config.type} head has no metric '{asked}'{hint}"
+            problems.append(Problem(source, path, message))
+    models = tuple(ModelPlan(model, _only(report_metrics(model), wanted)) for model in contexts)
+    pairs = _only(pairs, wanted)
+    # The statistic that counts the rows of every slice comes first.
+    measured = {ModelStatistic(CANDIDATE, _counting(context)): None}
+    for number, model in enumerate(models):
+        for metric in model.metrics.values():
+            measured[ModelStatistic(number, metric.statistic)] = None
+            if metric.coarse is not None:
+                measured[ModelStatistic(number, metric.coarse)] = None
+        if context.head == "multi_class" and context.columns <= MAX_MATRIX_CLASSES:
+            measured[ModelStatistic(number, model.context.confusion_matrix)] = None
+    measured |= dict.fromkeys(ModelStatistic(CANDIDATE, m.statistic) for m in pairs.values())
+    if folds > 1:
+        measured[ModelStatistic(CANDIDATE, identity_statistic(folds))] = None
+    return HeadPlan(name, config, head, models, pairs, tuple(measured))
+
+
+def identity_statistic(folds: int) -> Statistic:
+    """What tells, fold by fold, whether two runs saw the same rows."""
+    return RowSums(values=("identity",), folds=folds, coverage="overall")
+
+
+def _counting(context: MetricContext) -> Statistic:
+    return context.threshold_counts if context.columns == 1 else context.row_sums
+
+
+def _only(metrics: Mapping[str, Metric], names: set[str]) -> dict[str, Metric]:
+    return {name: metric for name, metric in metrics.items() if name in names}
+
+
+def make_head(config: HeadConfig) -> BaseHead:
+    """Makes the head that a configuration describes, with the names of its classes as vocabulary.
+
+    Labels reach it as numbers: words of columns are looked up before.
+    """
+    if isinstance(config, BinaryFields):
+        words = config.label.vocabulary
+        if words is not None and config.label.positive == words[0]:
+            words = words[::-1]
+        make = binary_classification_head if config.type == "contrib_binary" else BinaryClassHead
+        return make(config.weight, config.thresholds, words)
+    ids = tuple(map(str, range(config.n_classes)))
+    words = None if config.class_names == ids else config.class_names
+    if isinstance(config, MultiClassHeadConfig):
+        return MultiClassHead(config.n_classes, config.weight, words)
+    return MultiLabelHead(
+        config.n_classes,
+        config.weight,
+        config.thresholds,
+        words,
+        classes_for_class_based_metrics=config.class_metrics,
+    )
+
+
+def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricContext:
+    """What the metrics of the report depend on: the context of the head, and what it does not know.
+
+    Args:
+        config: the configuration of the head.
+        head: the head.
+        folds: how many folds standard errors come from; 1 for none.
+    """
+    context = replace(
+        head.context,
+        space=ScoreSpace(score_kind(config)),
+        report=True,
+        folds=folds,
+        baseline=None if config.baseline is None else ScoreSpace(score_kind(config.baseline)),
+    )
+    if isinstance(config, BinaryFields):
+        return replace(context, at=OperatingPoints(**config.at.model_dump()))
+    if isinstance(config, MultiClassHeadConfig):
+        named = config.class_metrics
+        ids = tuple(map(str, range(config.n_classes)))
+        names = context.class_names
+        suffixes = tuple(f"class{i}" if names == ids else names[i] for i in named)
+        return replace(context, named_classes=named, class_suffixes=suffixes, top=config.top_k)
+    return context
+
+
+def score_kind(model: HeadConfig | BinaryBaseline | ClassBaseline) -> ScoreKind:
+    """What the stored scores of a model are."""
+    return "probabilities" if model.logits is None else "logits"
