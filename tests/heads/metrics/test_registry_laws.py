@@ -146,8 +146,8 @@ import heads.metrics
 names = [f"heads.metrics.{m.name}" for m in pkgutil.iter_modules(heads.metrics.__path__)]
 for name in names if sys.argv[1] == "forward" else reversed(names):
     importlib.import_module(name)
-from pipeline.config import load_config
-from pipeline.plan import make_plan
+from pipeline.config.load import load_config
+from pipeline.evaluation.plan import make_plan
 plan = make_plan(load_config("configs/binary.yaml"))
 for head in plan.heads.values():
     print(*head.measured, *head.models[0].metrics, *head.pairs, sep="\\n")
