@@ -108,18 +108,18 @@ def gain_curve(curve: ScoreCurve) -> Points:
     }
 
 
-def calibration_curve(state: State, scope: MetricContext) -> list[dict[str, float | None]]:
+def calibration_curve(state: State, context: MetricContext) -> list[dict[str, float | None]]:
     """Mean probability and mean label in each of the ten bins [0, 0.1), ..., [0.9, 1].
 
     Args:
-        state: the state of `scope.calibration_counts` of one segment, all folds together.
-        scope: what its metrics depend on.
+        state: the state of `context.calibration_counts` of one segment, all folds together.
+        context: what its metrics depend on.
 
     Returns:
         For each bin `low`, `high`, `rows`, `weight` (rows without weights), `mean_probability` and
         `mean_label`; the means are None where the weight is 0.
     """
-    own = bins(state, scope.calibration_cuts)
+    own = bins(state, context.calibration_cuts)
     means = (divide(own.probability, own.weight), divide(own.label, own.weight))
     edges = (0.0, *CALIBRATION_EDGES, 1.0)
     return [

@@ -54,14 +54,14 @@ RATES: dict[str, type[Share]] = {"accuracy": Accuracy, "precision": Precision, "
 
 
 @offers("binary")
-def at_the_likelier_class(scope: MetricContext) -> Iterator[Metric]:
+def at_the_likelier_class(context: MetricContext) -> Iterator[Metric]:
     for name, rate in RATES.items():
-        yield rate(name, scope.threshold_counts, scope.space.class_one())
+        yield rate(name, context.threshold_counts, context.space.class_one())
 
 
 @offers("binary", "multi_label")
-def at_thresholds(scope: MetricContext) -> Iterator[Metric]:
-    for cut, suffix in cuts_and_suffixes(scope):
+def at_thresholds(context: MetricContext) -> Iterator[Metric]:
+    for cut, suffix in cuts_and_suffixes(context):
         if suffix:
             for name, rate in RATES.items():
-                yield rate(f"{name}{suffix}", scope.threshold_counts, cut)
+                yield rate(f"{name}{suffix}", context.threshold_counts, cut)

@@ -50,7 +50,7 @@ class ThresholdAtBestF1(CurveMetric):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def best_f1(scope: MetricContext) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def best_f1(context: MetricContext) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     yield BestF1("best_f1", fine, coarse)
-    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=scope.space)
+    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=context.space)

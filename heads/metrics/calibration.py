@@ -168,9 +168,9 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
 
 
 @offers("binary", "contrib_binary", kind="report")
-def calibration(scope: MetricContext) -> Iterator[Metric]:
-    yield NormalisedEntropy("normalised_entropy", scope.threshold_counts, "loss")
-    yield CalibrationRatio("calibration_ratio", scope.threshold_counts, "probability")
-    counts, cuts = scope.calibration_counts, scope.calibration_cuts
+def calibration(context: MetricContext) -> Iterator[Metric]:
+    yield NormalisedEntropy("normalised_entropy", context.threshold_counts, "loss")
+    yield CalibrationRatio("calibration_ratio", context.threshold_counts, "probability")
+    counts, cuts = context.calibration_counts, context.calibration_cuts
     yield ExpectedCalibrationError("expected_calibration_error", counts, cuts)
     yield MaxCalibrationError("max_calibration_error", counts, cuts)

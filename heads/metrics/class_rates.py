@@ -127,32 +127,32 @@ class WeightedAverage(Average):
 
 
 @offers("multi_class", kind="report")
-def rates_by_class(scope: MetricContext) -> Iterator[Metric]:
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+def rates_by_class(context: MetricContext) -> Iterator[Metric]:
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
         for rate in RATES:
-            yield ClassRate(f"{rate}/{suffix}", scope.class_outcomes, rate, group=group)
+            yield ClassRate(f"{rate}/{suffix}", context.class_outcomes, rate, group=group)
 
 
 @offers("multi_class", kind="report")
-def averages_over_classes(scope: MetricContext) -> Iterator[Metric]:
+def averages_over_classes(context: MetricContext) -> Iterator[Metric]:
     for rate in RATES:
-        yield MacroAverage(f"{rate}/macro", scope.class_outcomes, rate)
-        yield WeightedAverage(f"{rate}/weighted", scope.class_outcomes, rate)
+        yield MacroAverage(f"{rate}/macro", context.class_outcomes, rate)
+        yield WeightedAverage(f"{rate}/weighted", context.class_outcomes, rate)
 
 
 @offers("multi_label", kind="report")
-def rates_by_label(scope: MetricContext) -> Iterator[Metric]:
-    counts = scope.threshold_counts
-    for cut, at in cuts_and_suffixes(scope):
-        for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+def rates_by_label(context: MetricContext) -> Iterator[Metric]:
+    counts = context.threshold_counts
+    for cut, at in cuts_and_suffixes(context):
+        for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
             yield Accuracy(f"accuracy{at}/{suffix}", counts, cut, group)
             for rate in RATES:
                 yield ClassRate(f"{rate}{at}/{suffix}", counts, rate, cut, group)
 
 
 @offers("multi_label", kind="report")
-def averages_over_labels(scope: MetricContext) -> Iterator[Metric]:
-    counts, cut = scope.threshold_counts, scope.space.class_one()
+def averages_over_labels(context: MetricContext) -> Iterator[Metric]:
+    counts, cut = context.threshold_counts, context.space.class_one()
     for rate in RATES:
         yield MacroAverage(f"{rate}/macro", counts, rate, cut)
         yield WeightedAverage(f"{rate}/weighted", counts, rate, cut)

@@ -349,20 +349,20 @@ FLATTENED = ("f1", "matthews_correlation")
 
 
 @offers("binary", "contrib_binary", kind="report")
-def confusion_ratios(scope: MetricContext) -> Iterator[Metric]:
-    counts = scope.threshold_counts
-    yield PlainShare("prevalence", counts, scope.space.class_one(), ratio=PREVALENCE)
-    for cut, suffix in cuts_and_suffixes(scope):
+def confusion_ratios(context: MetricContext) -> Iterator[Metric]:
+    counts = context.threshold_counts
+    yield PlainShare("prevalence", counts, context.space.class_one(), ratio=PREVALENCE)
+    for cut, suffix in cuts_and_suffixes(context):
         for name, (kind, ratio) in RATIOS.items():
             yield kind(f"{name}{suffix}", counts, cut, ratio=ratio)
 
 
 @offers("multi_label", kind="report")
-def flattened_ratios(scope: MetricContext) -> Iterator[Metric]:
+def flattened_ratios(context: MetricContext) -> Iterator[Metric]:
     """Offers ratios of all row-class pairs together; the estimator has some at thresholds."""
     for name, rate in RATES.items():
-        yield rate(name, scope.threshold_counts, scope.space.class_one())
-    for cut, suffix in cuts_and_suffixes(scope):
+        yield rate(name, context.threshold_counts, context.space.class_one())
+    for cut, suffix in cuts_and_suffixes(context):
         for name in FLATTENED:
             kind, ratio = RATIOS[name]
-            yield kind(f"{name}{suffix}", scope.threshold_counts, cut, ratio=ratio)
+            yield kind(f"{name}{suffix}", context.threshold_counts, cut, ratio=ratio)

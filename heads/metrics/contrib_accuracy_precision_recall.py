@@ -77,21 +77,21 @@ def _rate(
 
 
 @offers("contrib_binary")
-def at_the_likelier_class(scope: MetricContext) -> Iterator[Metric]:
+def at_the_likelier_class(context: MetricContext) -> Iterator[Metric]:
     """Offers accuracy, precision and recall of the likelier class."""
-    cut = scope.space.class_one()
-    yield ContribAccuracy("accuracy", scope.threshold_counts, cut)
-    yield ContribPrecision("precision", scope.threshold_counts, cut)
-    yield ContribRecall("recall", scope.threshold_counts, cut)
+    cut = context.space.class_one()
+    yield ContribAccuracy("accuracy", context.threshold_counts, cut)
+    yield ContribPrecision("precision", context.threshold_counts, cut)
+    yield ContribRecall("recall", context.threshold_counts, cut)
 
 
 @offers("contrib_binary")
-def at_thresholds(scope: MetricContext) -> Iterator[Metric]:
+def at_thresholds(context: MetricContext) -> Iterator[Metric]:
     """Offers accuracy, precision and recall at the configured thresholds."""
-    for threshold in scope.thresholds:
-        counts, above = scope.threshold_counts, scope.space.above(threshold)
+    for threshold in context.thresholds:
+        counts, above = context.threshold_counts, context.space.above(threshold)
         suffix = f"positive_threshold_{threshold:g}"
         # Accuracy alone counts a probability that equals the threshold as positive.
-        yield ContribAccuracy(f"accuracy/{suffix}", counts, scope.space.at_least(threshold))
+        yield ContribAccuracy(f"accuracy/{suffix}", counts, context.space.at_least(threshold))
         yield ContribPrecision(f"precision/{suffix}", counts, above, epsilon=EPSILON)
         yield ContribRecall(f"recall/{suffix}", counts, above, epsilon=EPSILON)

@@ -154,23 +154,23 @@ class ContribPrecisionRecallArea(PrecisionRecallArea):
 
 
 @offers("binary", "multi_label")
-def areas(scope: MetricContext) -> Iterator[Metric]:
+def areas(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of the row-class pairs."""
-    yield RocArea("auc", scope.auc_counts, scope.auc_cuts)
-    yield PrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)
+    yield RocArea("auc", context.auc_counts, context.auc_cuts)
+    yield PrecisionRecallArea("auc_precision_recall", context.auc_counts, context.auc_cuts)
 
 
 @offers("multi_label")
-def areas_by_class(scope: MetricContext) -> Iterator[Metric]:
+def areas_by_class(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of the named classes."""
-    counts, cuts = scope.auc_counts, scope.auc_cuts
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+    counts, cuts = context.auc_counts, context.auc_cuts
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
         yield RocArea(f"auc/{suffix}", counts, cuts, group)
         yield PrecisionRecallArea(f"auc_precision_recall/{suffix}", counts, cuts, group)
 
 
 @offers("contrib_binary")
-def contrib_areas(scope: MetricContext) -> Iterator[Metric]:
+def contrib_areas(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of TensorFlow 1.x."""
-    yield ContribRocArea("auc", scope.auc_counts, scope.auc_cuts)
-    yield ContribPrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)
+    yield ContribRocArea("auc", context.auc_counts, context.auc_cuts)
+    yield ContribPrecisionRecallArea("auc_precision_recall", context.auc_counts, context.auc_cuts)

@@ -114,13 +114,13 @@ AT_CUTS: dict[str, type[Flip]] = {
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="pair")
-def flips_at_cuts(scope: MetricContext) -> Iterator[Metric]:
-    for pair, (_, suffix) in enumerate(cuts_and_suffixes(scope)):
+def flips_at_cuts(context: MetricContext) -> Iterator[Metric]:
+    for pair, (_, suffix) in enumerate(cuts_and_suffixes(context)):
         for name, flip in AT_CUTS.items():
-            yield flip(f"{name}{suffix}", scope.flips, pair)
+            yield flip(f"{name}{suffix}", context.flips, pair)
 
 
 @offers("multi_class", kind="pair")
-def flips_of_classes(scope: MetricContext) -> Iterator[Metric]:
+def flips_of_classes(context: MetricContext) -> Iterator[Metric]:
     for name, flip in OF_CLASSES.items():
-        yield flip(name, scope.class_flips)
+        yield flip(name, context.class_flips)

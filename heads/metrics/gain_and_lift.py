@@ -100,8 +100,8 @@ def _deciles(curve: ScoreCurve) -> Floats:
 
 
 @offers("binary", "contrib_binary", kind="report")
-def gain_and_lift(scope: MetricContext) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def gain_and_lift(context: MetricContext) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     for decile in range(1, 11):
         if decile < 10:
             yield Gain(f"gain/decile_{decile}", fine, coarse, decile=decile)

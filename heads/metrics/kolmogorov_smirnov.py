@@ -32,5 +32,5 @@ class KolmogorovSmirnov(CurveMetric):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def kolmogorov_smirnov(scope: MetricContext) -> Iterator[Metric]:
-    yield KolmogorovSmirnov("kolmogorov_smirnov", scope.score_histogram, scope.coarse_histogram)
+def kolmogorov_smirnov(context: MetricContext) -> Iterator[Metric]:
+    yield KolmogorovSmirnov("kolmogorov_smirnov", context.score_histogram, context.coarse_histogram)

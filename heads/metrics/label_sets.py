@@ -82,14 +82,14 @@ class LabelCardinality(Metric):
 
 
 @offers("multi_label", kind="report")
-def label_sets(scope: MetricContext) -> Iterator[Metric]:
-    yield ExactMatch("exact_match", scope.row_sums, "exact_match")
-    yield CoverageError("coverage_error", scope.row_sums, "coverage")
-    yield HammingLoss("hamming_loss", scope.threshold_counts, scope.space.class_one())
-    yield LabelCardinality("label_cardinality", scope.threshold_counts)
+def label_sets(context: MetricContext) -> Iterator[Metric]:
+    yield ExactMatch("exact_match", context.row_sums, "exact_match")
+    yield CoverageError("coverage_error", context.row_sums, "coverage")
+    yield HammingLoss("hamming_loss", context.threshold_counts, context.space.class_one())
+    yield LabelCardinality("label_cardinality", context.threshold_counts)
 
 
 @offers("multi_label", kind="report")
-def label_means(scope: MetricContext) -> Iterator[Metric]:
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
-        yield MeanShare(f"label_mean/{suffix}", scope.threshold_counts, "label", group)
+def label_means(context: MetricContext) -> Iterator[Metric]:
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
+        yield MeanShare(f"label_mean/{suffix}", context.threshold_counts, "label", group)

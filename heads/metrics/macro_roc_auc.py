@@ -50,19 +50,19 @@ class MacroArea(Metric):
 
 
 @offers("multi_class", kind="report")
-def macro_roc_auc(scope: MetricContext) -> Iterator[Metric]:
-    yield from _macro(scope, {"roc_auc": RocAuc})
+def macro_roc_auc(context: MetricContext) -> Iterator[Metric]:
+    yield from _macro(context, {"roc_auc": RocAuc})
 
 
 @offers("multi_label", kind="report")
-def macro_areas(scope: MetricContext) -> Iterator[Metric]:
-    yield from _macro(scope, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
+def macro_areas(context: MetricContext) -> Iterator[Metric]:
+    yield from _macro(context, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
 
 
-def _macro(scope: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
-    if len(scope.named_classes) < scope.columns:
+def _macro(context: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
+    if len(context.named_classes) < context.columns:
         return
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+    fine, coarse = context.score_histogram, context.coarse_histogram
     for name, area in areas.items():
-        by_class = tuple(area(name, fine, coarse, group) for group in scope.named_classes)
+        by_class = tuple(area(name, fine, coarse, group) for group in context.named_classes)
         yield MacroArea(f"{name}/macro", fine, by_class)

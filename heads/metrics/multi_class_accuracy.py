@@ -54,11 +54,11 @@ class TopAccuracy(RowShare):
 
 
 @offers("multi_class")
-def multi_class_accuracy(scope: MetricContext) -> Iterator[Metric]:
-    yield MultiClassAccuracy("accuracy", scope.row_sums, "hit")
+def multi_class_accuracy(context: MetricContext) -> Iterator[Metric]:
+    yield MultiClassAccuracy("accuracy", context.row_sums, "hit")
 
 
 @offers("multi_class", kind="report")
-def top_accuracies(scope: MetricContext) -> Iterator[Metric]:
-    for k in scope.top:
-        yield TopAccuracy(f"accuracy/top_{k}", scope.row_sums, f"top_{k}")
+def top_accuracies(context: MetricContext) -> Iterator[Metric]:
+    for k in context.top:
+        yield TopAccuracy(f"accuracy/top_{k}", context.row_sums, f"top_{k}")

@@ -96,7 +96,7 @@ def _others(share: Floats) -> Floats:
 
 
 @offers("multi_class", kind="report")
-def agreement(scope: MetricContext) -> Iterator[Metric]:
-    yield BalancedAccuracy("balanced_accuracy", scope.class_outcomes)
-    yield CohenKappa("cohen_kappa", scope.class_outcomes)
-    yield MatthewsCorrelation("matthews_correlation", scope.class_outcomes)
+def agreement(context: MetricContext) -> Iterator[Metric]:
+    yield BalancedAccuracy("balanced_accuracy", context.class_outcomes)
+    yield CohenKappa("cohen_kappa", context.class_outcomes)
+    yield MatthewsCorrelation("matthews_correlation", context.class_outcomes)

@@ -157,16 +157,16 @@ class ThresholdAt(CurveMetric):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def operating_points(scope: MetricContext) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def operating_points(context: MetricContext) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     kinds: dict[str, tuple[str, type[OperatingPoint], tuple[float, ...]]] = {
-        "recall": ("precision", PrecisionAtRecall, scope.at.recall),
-        "precision": ("recall", RecallAtPrecision, scope.at.precision),
-        "specificity": ("sensitivity", SensitivityAtSpecificity, scope.at.specificity),
+        "recall": ("precision", PrecisionAtRecall, context.at.recall),
+        "precision": ("recall", RecallAtPrecision, context.at.precision),
+        "specificity": ("sensitivity", SensitivityAtSpecificity, context.at.specificity),
         "false_positive_rate": (
             "recall",
             RecallAtFalsePositiveRate,
-            scope.at.false_positive_rate,
+            context.at.false_positive_rate,
         ),
     }
     for other, (rate, kind, demands) in kinds.items():
@@ -174,4 +174,4 @@ def operating_points(scope: MetricContext) -> Iterator[Metric]:
             point = kind(f"{rate}_at_{other}_{demand:g}", fine, coarse, demand=demand)
             yield point
             name = f"threshold_at_{other}_{demand:g}"
-            yield ThresholdAt(name, fine, coarse, point=point, space=scope.space)
+            yield ThresholdAt(name, fine, coarse, point=point, space=context.space)

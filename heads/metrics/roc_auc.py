@@ -103,18 +103,18 @@ def _outwards(value: Floats, bound: Bound, curve: ScoreCurve) -> Floats:
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="report")
-def rank_areas(scope: MetricContext) -> Iterator[Metric]:
-    yield from _with_bounds(scope, "", None)
+def rank_areas(context: MetricContext) -> Iterator[Metric]:
+    yield from _with_bounds(context, "", None)
 
 
 @offers("multi_class", "multi_label", kind="report")
-def rank_areas_by_class(scope: MetricContext) -> Iterator[Metric]:
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
-        yield from _with_bounds(scope, f"/{suffix}", group)
+def rank_areas_by_class(context: MetricContext) -> Iterator[Metric]:
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
+        yield from _with_bounds(context, f"/{suffix}", group)
 
 
-def _with_bounds(scope: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def _with_bounds(context: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     for bound in TIES:
         ending = suffix if bound == "value" else f"_{bound}{suffix}"
         yield RocAuc(f"roc_auc{ending}", fine, coarse, group, bound)

@@ -100,30 +100,30 @@ def label_sum(state: State, group: int | None) -> Floats:
 
 
 @offers("binary")
-def binary_means(scope: MetricContext) -> Iterator[Metric]:
+def binary_means(context: MetricContext) -> Iterator[Metric]:
     """Offers the means of loss, probability and label."""
-    yield MeanLoss("average_loss", scope.threshold_counts, "loss")
-    yield MeanShare("prediction/mean", scope.threshold_counts, "probability")
-    yield MeanShare("label/mean", scope.threshold_counts, "label")
+    yield MeanLoss("average_loss", context.threshold_counts, "loss")
+    yield MeanShare("prediction/mean", context.threshold_counts, "probability")
+    yield MeanShare("label/mean", context.threshold_counts, "label")
 
 
 @offers("multi_class", "multi_label")
-def average_loss(scope: MetricContext) -> Iterator[Metric]:
+def average_loss(context: MetricContext) -> Iterator[Metric]:
     """Offers the mean loss."""
-    yield MeanLoss("average_loss", scope.row_sums, "loss")
+    yield MeanLoss("average_loss", context.row_sums, "loss")
 
 
 @offers("multi_label")
-def probability_means(scope: MetricContext) -> Iterator[Metric]:
+def probability_means(context: MetricContext) -> Iterator[Metric]:
     """Offers the mean probability of the named classes."""
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
         name = f"probability_mean/{suffix}"
-        yield MeanShare(name, scope.threshold_counts, "probability", group)
+        yield MeanShare(name, context.threshold_counts, "probability", group)
 
 
 @offers("contrib_binary")
-def contrib_means(scope: MetricContext) -> Iterator[Metric]:
+def contrib_means(context: MetricContext) -> Iterator[Metric]:
     """Offers the means of TensorFlow 1.x."""
-    yield ContribMeanLoss("average_loss", scope.threshold_counts, "loss")
-    yield ContribMeanShare("prediction/mean", scope.threshold_counts, "probability")
-    yield ContribMeanShare("label/mean", scope.threshold_counts, "label")
+    yield ContribMeanLoss("average_loss", context.threshold_counts, "loss")
+    yield ContribMeanShare("prediction/mean", context.threshold_counts, "probability")
+    yield ContribMeanShare("label/mean", context.threshold_counts, "label")

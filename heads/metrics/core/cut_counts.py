@@ -109,11 +109,11 @@ def _cut_counts(state: State, column: str, cut: float, group: int | None) -> Cut
     return CutCounts(above, np.ascontiguousarray(own[..., :first]).sum(axis=-1))
 
 
-def cuts_and_suffixes(scope: MetricContext) -> Iterator[tuple[float, str]]:
+def cuts_and_suffixes(context: MetricContext) -> Iterator[tuple[float, str]]:
     """The cuts that a head has thresholded metrics at, and what their names end with.
 
     That of the likelier class comes first, where names end with nothing.
     """
-    yield scope.space.class_one(), ""
-    for threshold in scope.thresholds:
-        yield scope.space.above(threshold), f"/positive_threshold_{threshold:g}"
+    yield context.space.class_one(), ""
+    for threshold in context.thresholds:
+        yield context.space.above(threshold), f"/positive_threshold_{threshold:g}"

@@ -21,7 +21,7 @@ _OFFERS: list[tuple[frozenset[HeadType], Kind, Offer]] = []
 
 
 def offers(*types: HeadType, kind: Kind = "estimator") -> Callable[[Offer], Offer]:
-    """Registers a function that yields the metrics a file offers for a scope.
+    """Registers a function that yields the metrics a file offers for a context.
 
     Args:
         types: the types of head that have these metrics.
@@ -52,39 +52,39 @@ def _offered() -> list[tuple[frozenset[HeadType], Kind, Offer]]:
     return sorted(_OFFERS, key=lambda registered: registered[2].__module__)
 
 
-def estimator_metrics(scope: MetricContext) -> dict[str, Metric]:
+def estimator_metrics(context: MetricContext) -> dict[str, Metric]:
     """The metrics that the estimator's head has, by name."""
-    return _metrics(scope, "estimator")
+    return _metrics(context, "estimator")
 
 
-def report_metrics(scope: MetricContext) -> dict[str, Metric]:
+def report_metrics(context: MetricContext) -> dict[str, Metric]:
     """All metrics of one model, by name: the estimator's and those of the report alone."""
-    return _metrics(scope, "estimator", "report")
+    return _metrics(context, "estimator", "report")
 
 
-def ambiguous_names(scope: MetricContext) -> list[str]:
+def ambiguous_names(context: MetricContext) -> list[str]:
     """Names that two different metrics of one model would have."""
     first: dict[str, Metric] = {}
     offered = [
         metric
         for types, kind, offer in _offered()
-        if scope.head in types and kind != "pair"
-        for metric in offer(scope)
+        if context.head in types and kind != "pair"
+        for metric in offer(context)
     ]
     return [one.name for one in offered if first.setdefault(one.name, one) != one]
 
 
-def pair_metrics(scope: MetricContext) -> dict[str, Metric]:
+def pair_metrics(context: MetricContext) -> dict[str, Metric]:
     """The metrics of a model and its baseline together, by name; none without a baseline."""
-    return {} if scope.baseline is None else _metrics(scope, "pair")
+    return {} if context.baseline is None else _metrics(context, "pair")
 
 
-def _metrics(scope: MetricContext, *kinds: Kind) -> dict[str, Metric]:
+def _metrics(context: MetricContext, *kinds: Kind) -> dict[str, Metric]:
     """The metrics of some kinds, sorted by name: a file may be renamed and reports stay as are."""
     metrics = {
         metric.name: metric
         for types, kind, offer in _offered()
-        if scope.head in types and kind in kinds
-        for metric in offer(scope)
+        if context.head in types and kind in kinds
+        for metric in offer(context)
     }
     return dict(sorted(metrics.items()))

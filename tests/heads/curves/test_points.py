@@ -26,11 +26,11 @@ from heads.statistics.state import zero_state
 from tests.heads.metrics.samples import (
     Sample,
     law,
+    make_context,
     measure,
     random_sample,
     result,
     samples,
-    scope,
     scored,
     sigmoid,
 )
@@ -39,7 +39,7 @@ LOGITS = ScoreSpace("logits")
 
 
 def curve(sample: Sample) -> ScoreCurve:
-    histogram = scope(weighted=sample[2] is not None).score_histogram
+    histogram = make_context(weighted=sample[2] is not None).score_histogram
     (own,) = score_curves(measure(histogram, scored(*sample)), None)
     return own
 
@@ -89,7 +89,7 @@ def test_long_curves_are_thinned() -> None:
     x, y = roc["false_positive_rate"], roc["recall"]
     assert MAX_POINTS * 0.9 < len(x) <= MAX_POINTS
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
-    exact, _ = result(report_metrics(scope())["roc_auc"], scored(score, label))
+    exact, _ = result(report_metrics(make_context())["roc_auc"], scored(score, label))
     assert sk.auc(x, y) == pytest.approx(exact, abs=0.02)
     assert max(np.hypot(np.diff(x), np.diff(y))) < 0.02
     precision_recall = precision_recall_curve(own, LOGITS)
@@ -105,7 +105,7 @@ def test_gain_curve() -> None:
     sample = random_sample(3)
     found = gain_curve(curve(sample))
     assert len(found["share"]) == 101
-    metrics, rows = report_metrics(scope(weighted=True)), scored(*sample)
+    metrics, rows = report_metrics(make_context(weighted=True)), scored(*sample)
     for decile in range(1, 10):
         assert found["share"][10 * decile] == decile / 10
         wanted = result(metrics[f"gain/decile_{decile}"], rows)[0]
@@ -117,7 +117,7 @@ def test_gain_curve() -> None:
 def test_calibration_curve(weighted: bool) -> None:
     score, label, weight = random_sample(4, n=100, weighted=weighted)
     # Off the edges, which scikit-learn puts into the lower bin.
-    score, own = score + 0.03, scope(weighted=weighted)
+    score, own = score + 0.03, make_context(weighted=weighted)
     found = calibration_curve(measure(own.calibration_counts, scored(score, label, weight)), own)
     assert [bin_["low"] for bin_ in found] == [i / 10 for i in range(10)]
     assert sum(bin_["rows"] for bin_ in found) == 100
@@ -138,7 +138,7 @@ def test_calibration_curve(weighted: bool) -> None:
 @law
 @given(samples())
 def test_json_holds_them(sample: Sample) -> None:
-    own, head = curve(sample), scope(weighted=sample[2] is not None)
+    own, head = curve(sample), make_context(weighted=sample[2] is not None)
     for points in (roc_curve(own, LOGITS), precision_recall_curve(own, LOGITS), gain_curve(own)):
         assert len({len(column) for column in points.values()}) == 1
         json.dumps(points, allow_nan=False)
@@ -151,7 +151,7 @@ def test_json_holds_them(sample: Sample) -> None:
 
 
 def test_no_rows_are_no_points() -> None:
-    own = scope()
+    own = make_context()
     (empty,) = score_curves(replace(zero_state(own.score_histogram), keys=(OVERALL,)), None)
     assert roc_curve(empty, LOGITS)["recall"] == []
     assert precision_recall_curve(empty, LOGITS)["recall"] == gain_curve(empty)["gain"] == []

@@ -21,7 +21,9 @@ CLASSES = 4
 THRESHOLDS = (0.25, 0.75)
 
 
-def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None) -> MetricContext:
+def make_context(
+    head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None
+) -> MetricContext:
     """A head of four classes whose metrics are all wanted."""
     own = tuple(range(CLASSES)) if named is None else named
     several = head in ("multi_class", "multi_label")
@@ -89,7 +91,7 @@ class Results(Mapping[str, Values]):
 
 def values(head: HeadType, rows: Scored, *, weighted: bool, pair: bool = False) -> Results:
     """Every metric of a model, or of a model and its baseline, of all rows together."""
-    own = scope(head, weighted=weighted)
+    own = make_context(head, weighted=weighted)
     return Results(pair_metrics(own) if pair else report_metrics(own), rows)
 
 

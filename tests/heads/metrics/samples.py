@@ -36,7 +36,7 @@ AT = OperatingPoints(
 )
 
 
-def scope(
+def make_context(
     head: HeadType = "binary",
     *,
     weighted: bool = False,

@@ -21,7 +21,7 @@ from heads.statistics import OVERALL, Scored, Segments
 from heads.statistics.fold_views import fold_views, without_weights
 from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
-from tests.heads.metrics.class_rows import exclusive, independent, scope
+from tests.heads.metrics.class_rows import exclusive, independent, make_context
 
 MODULES = {
     module.__name__
@@ -36,7 +36,7 @@ each_head = pytest.mark.parametrize("head", HEADS)
 
 def metrics(head: HeadType, *, weighted: bool = True, folds: int = FOLDS) -> list[Metric]:
     """The metrics of the files above, of one model and of two."""
-    own = replace(scope(head, weighted=weighted), folds=folds)
+    own = replace(make_context(head, weighted=weighted), folds=folds)
     found = [*report_metrics(own).values(), *pair_metrics(own).values()]
     return [metric for metric in found if type(metric).__module__ in MODULES]
 

@@ -20,7 +20,7 @@ CLASSES = {"binary": 2, "contrib_binary": 2, "multi_class": 3, "multi_label": 3}
 HEADS = get_args(HeadType)
 
 
-def scope(head: HeadType, weighted: bool = True) -> MetricContext:
+def make_context(head: HeadType, weighted: bool = True) -> MetricContext:
     names = tuple("abc"[: CLASSES[head]])
     named = (0, 2) if head == "multi_label" else ()
     thresholds = () if head == "multi_class" else (0.25, 0.5)
@@ -37,7 +37,7 @@ def scope(head: HeadType, weighted: bool = True) -> MetricContext:
 
 def scored(head: HeadType, n: int, weighted: bool = True, seed: int = 0) -> Scored:
     rng = np.random.default_rng(seed)
-    columns = scope(head).columns
+    columns = make_context(head).columns
     score = rng.normal(0, 2, (n, columns)).astype(np.float32).astype(np.float64)
     label = rng.integers(0, 2, (n, columns)).astype(np.float64)
     predicted = None
@@ -50,7 +50,7 @@ def scored(head: HeadType, n: int, weighted: bool = True, seed: int = 0) -> Scor
 
 
 def metrics(head: HeadType, weighted: bool = True) -> list[Metric]:
-    return list(estimator_metrics(scope(head, weighted)).values())
+    return list(estimator_metrics(make_context(head, weighted)).values())
 
 
 @pytest.mark.parametrize("head", HEADS)

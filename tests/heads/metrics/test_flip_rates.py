@@ -15,7 +15,7 @@ from tests.heads.metrics.class_rows import (
     defined,
     exclusive,
     independent,
-    scope,
+    make_context,
     values,
 )
 
@@ -89,7 +89,7 @@ def test_which_flips_are_good() -> None:
     for head in ("binary", "multi_class"):
         good = {
             name: metric.higher_is_better
-            for name, metric in pair_metrics(scope(head, weighted=False)).items()
+            for name, metric in pair_metrics(make_context(head, weighted=False)).items()
         }
         assert good["correct_to_wrong_rate"] is False
         assert good["wrong_to_correct_rate"] is True

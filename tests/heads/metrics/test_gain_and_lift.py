@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from heads.metrics.core.registry import report_metrics
 from heads.statistics import ScoreHistogram
-from tests.heads.metrics.samples import FEW_CELLS, Sample, law, result, samples, scope, scored
+from tests.heads.metrics.samples import (
+    FEW_CELLS,
+    Sample,
+    law,
+    make_context,
+    result,
+    samples,
+    scored,
+)
 from tests.heads.metrics.test_threshold_metrics import coarser, in_cells
 
 
@@ -35,7 +43,7 @@ def gain(sample: Sample, decile: int) -> Fraction:
 @law
 @given(samples(both_labels=True), st.none() | FEW_CELLS)
 def test_gain_and_lift(sample: Sample, max_cells: int | None) -> None:
-    metrics, rows = report_metrics(scope(weighted=sample[2] is not None)), scored(*sample)
+    metrics, rows = report_metrics(make_context(weighted=sample[2] is not None)), scored(*sample)
     rounded = sample if max_cells is None else in_cells(sample, max_cells)
     gains = [gain(rounded, decile) for decile in range(11)]
     for decile in range(1, 11):
@@ -48,7 +56,7 @@ def test_gain_and_lift(sample: Sample, max_cells: int | None) -> None:
 
 
 def test_ties_are_the_mean_of_every_order() -> None:
-    metrics = report_metrics(scope())
+    metrics = report_metrics(make_context())
     top, tied, bottom = [1, 0], [1, 1, 0, 0, 0], [0, 1, 0]
     rows = scored([3.0] * 2 + [2.0] * 5 + [1.0] * 3, top + tied + bottom)
     for decile in (1, 2, 3, 4, 6, 7, 9):
@@ -63,7 +71,7 @@ def test_ties_are_the_mean_of_every_order() -> None:
 
 
 def test_names_and_reasons() -> None:
-    metrics = report_metrics(scope())
+    metrics = report_metrics(make_context())
     own = [name for name in metrics if name.startswith(("gain", "lift"))]
     assert len(own) == 19
     for name in own:

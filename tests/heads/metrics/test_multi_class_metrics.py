@@ -25,8 +25,8 @@ from tests.heads.metrics.class_rows import (
     Floats,
     defined,
     exclusive,
+    make_context,
     samples,
-    scope,
     values,
 )
 
@@ -156,8 +156,8 @@ def test_a_class_of_rows_without_weight_is_averaged_over_as_in_scikit_learn() ->
 
 
 def test_which_metrics_there_are() -> None:
-    own = report_metrics(scope("multi_class", weighted=False))
+    own = report_metrics(make_context("multi_class", weighted=False))
     assert not [name for name in own if name.endswith("/micro")]
-    some = report_metrics(scope("multi_class", weighted=False, named=(1, 2)))
+    some = report_metrics(make_context("multi_class", weighted=False, named=(1, 2)))
     assert {"precision/b", "f1/c", "f1/macro"} <= set(some)
     assert not {"precision/a", "roc_auc/macro"} & set(some)

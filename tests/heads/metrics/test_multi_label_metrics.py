@@ -24,8 +24,8 @@ from tests.heads.metrics.class_rows import (
     Floats,
     defined,
     independent,
+    make_context,
     samples,
-    scope,
     values,
 )
 
@@ -153,6 +153,6 @@ def test_averages_are_undefined_where_no_class_has_the_rate() -> None:
 
 
 def test_areas_are_averaged_only_where_every_class_has_one() -> None:
-    some = report_metrics(scope("multi_label", weighted=False, named=(0, 3)))
+    some = report_metrics(make_context("multi_label", weighted=False, named=(0, 3)))
     assert {"f1/d", "f1/macro", "label_mean/a"} <= set(some)
     assert not {"roc_auc/macro", "average_precision/macro", "f1/b"} & set(some)

@@ -21,7 +21,7 @@ from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments, State
 from heads.statistics.fold_views import fold_views, without_weights
 from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
-from tests.heads.metrics.samples import scope, sigmoid
+from tests.heads.metrics.samples import make_context, sigmoid
 
 HEADS = get_args(HeadType)
 SLACK = 1e-12
@@ -29,7 +29,7 @@ FOLDS = 4
 
 
 def rows(head: HeadType, n: int, seed: int = 0) -> Scored:
-    own, rng = scope(head), np.random.default_rng(seed)
+    own, rng = make_context(head), np.random.default_rng(seed)
     score = rng.normal(0, 2, (n, own.columns)).round(1)
     probability = sigmoid(score)
     label = rng.integers(0, 2, (n, own.columns)).astype(np.float64)
@@ -63,7 +63,7 @@ def samples(head: HeadType) -> dict[str, Scored]:
 
 
 def offered(head: HeadType) -> list[Metric]:
-    own = scope(head, folds=FOLDS, weighted=True)
+    own = make_context(head, folds=FOLDS, weighted=True)
     return list(report_metrics(own).values())
 
 
@@ -117,7 +117,7 @@ def test_no_rows(head: HeadType) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_names_are_used_once(head: HeadType) -> None:
-    own = scope(head)
+    own = make_context(head)
     for kinds in (("estimator", "report"), ("pair",)):
         paired = own if kinds != ("pair",) else replace(own, baseline=own.space)
         names = [
@@ -193,5 +193,5 @@ def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
 
 def test_the_estimator_has_no_metric_of_a_histogram() -> None:
     for head in HEADS:
-        for metric in estimator_metrics(scope(head)).values():
+        for metric in estimator_metrics(make_context(head)).values():
             assert not isinstance(metric.statistic, ScoreHistogram)

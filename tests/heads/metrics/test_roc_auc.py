@@ -297,10 +297,10 @@ def test_the_state_that_is_kept_is_the_state_that_is_asked() -> None:
 
 
 def test_names() -> None:
-    scope = MetricContext(
+    context = MetricContext(
         "multi_label", ("a", "b"), ScoreSpace(), named_classes=(1,), class_suffixes=("b",)
     )
-    names = set(report_metrics(scope)) - set(estimator_metrics(scope))
+    names = set(report_metrics(context)) - set(estimator_metrics(context))
     assert {n for n in names if "roc_auc" in n} == {
         "roc_auc",
         "roc_auc_lower",
@@ -312,7 +312,7 @@ def test_names() -> None:
     assert {n for n in names if "average_precision" in n} == {
         n.replace("roc_auc", "average_precision") for n in names if "roc_auc" in n
     }
-    metrics = report_metrics(scope)
+    metrics = report_metrics(context)
     assert isinstance(metrics["roc_auc_upper/b"], RocAuc)
     assert (metrics["roc_auc_upper/b"].bound, metrics["roc_auc_upper/b"].group) == ("upper", 1)
     assert "roc_auc" not in report_metrics(

@@ -22,11 +22,11 @@ from tests.heads.metrics.samples import (
     FEW_CELLS,
     Sample,
     law,
+    make_context,
     measure,
     random_sample,
     result,
     samples,
-    scope,
     scored,
     sigmoid,
 )
@@ -41,7 +41,7 @@ SLACK = Fraction(1, 10**12)
 
 
 def metrics(weighted: bool) -> dict[str, Metric]:
-    return report_metrics(scope(weighted=weighted))
+    return report_metrics(make_context(weighted=weighted))
 
 
 # The definitions in fractions, one threshold after the other.
@@ -140,13 +140,13 @@ def test_a_demand_that_is_just_met() -> None:
     # 1/49 is a float that times 49 is not 1, and two of five weights seem less than 2/5.
     label = np.ones(49)
     rows = scored(np.arange(49) / 10, label)
-    own = report_metrics(replace(scope(), at=replace(AT, recall=(1 / 49, 0.8))))
+    own = report_metrics(replace(make_context(), at=replace(AT, recall=(1 / 49, 0.8))))
     threshold = result(own[f"threshold_at_recall_{1 / 49:g}"], rows)
     assert threshold == (pytest.approx(sigmoid(4.8)), None)
     weights = np.full(5, 0.3)
     assert np.cumsum(weights)[1] / np.cumsum(weights)[4] < 0.4
     rows = scored(np.arange(5.0), np.ones(5), weights)
-    own = report_metrics(replace(scope(weighted=True), at=replace(AT, recall=(0.4,))))
+    own = report_metrics(replace(make_context(weighted=True), at=replace(AT, recall=(0.4,))))
     assert result(own["threshold_at_recall_0.4"], rows)[0] == pytest.approx(sigmoid(3))
 
 
@@ -187,7 +187,7 @@ def test_scores_without_weight_are_no_thresholds() -> None:
 def test_probabilities_are_thresholds_as_they_are() -> None:
     score = np.array([[0.1], [0.7], [0.3]])
     rows = Scored(score, score, np.array([[0.0], [1.0], [1.0]]), np.zeros(3))
-    own = report_metrics(scope(space=ScoreSpace("probabilities")))
+    own = report_metrics(make_context(space=ScoreSpace("probabilities")))
     assert result(own["threshold_at_best_f1"], rows) == (0.3, None)
     assert result(own["threshold_at_recall_0.1"], rows) == (0.7, None)
 
