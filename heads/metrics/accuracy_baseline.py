@@ -38,11 +38,11 @@ class ContribAccuracyBaseline(Metric):
 
 @offers("binary")
 def accuracy_baseline(context: MetricContext) -> Iterator[Metric]:
-    """Offers the baseline."""
+    """Offers the accuracy baseline of the estimator."""
     yield AccuracyBaseline("accuracy_baseline", context.threshold_counts)
 
 
 @offers("contrib_binary")
 def contrib_accuracy_baseline(context: MetricContext) -> Iterator[Metric]:
-    """Offers the baseline of TensorFlow 1.x."""
+    """Offers the accuracy baseline of TensorFlow 1.x."""
     yield ContribAccuracyBaseline("accuracy_baseline", context.threshold_counts)

@@ -1,4 +1,4 @@
-"""The best F1 over all thresholds, and where it is."""
+"""The best F1 over all thresholds, and the threshold at which it is reached."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class BestF1(CurveMetric):
     low, high = 0.0, 1.0
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        own = rates(curve)
-        value = best(own.f1, own.occurs).value
+        curve_rates = rates(curve)
+        value = best(curve_rates.f1, curve_rates.occurs).value
         return where_defined(value, {"no label is positive": curve.positives == 0})
 
 
@@ -36,7 +36,7 @@ class ThresholdAtBestF1(CurveMetric):
     With logits it is the sigmoid of the score. F1 values within 1e-12 are equal.
 
     Attributes:
-        space: how probabilities relate to scores.
+        space: how probabilities relate to the stored scores.
     """
 
     space: ScoreSpace = field(kw_only=True)
@@ -44,8 +44,9 @@ class ThresholdAtBestF1(CurveMetric):
     low, high = 0.0, 1.0
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        own = rates(curve)
-        value = probability(curve, best(own.f1, own.occurs), self.space)
+        curve_rates = rates(curve)
+        highest = best(curve_rates.f1, curve_rates.occurs)
+        value = probability(curve, highest, self.space)
         return where_defined(value, {"no label is positive": curve.positives == 0})
 
 

@@ -1,4 +1,4 @@
-"""Areas under curves of every score, averaged over all classes."""
+"""Areas under the curves of single classes, averaged over all classes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from heads.statistics import State, Statistic
 class MacroArea(Metric):
     """The mean over all classes of an area of the class against all others.
 
-    scikit-learn's `average="macro"`, of exclusive classes with `multi_class="ovr"`, where every
-    cell of the histogram is one score. Undefined if the area of a class is.
+    Where every cell of the histogram is a single score, it equals scikit-learn's
+    `average="macro"`, for exclusive classes with `multi_class="ovr"`. It is undefined if the area
+    of any class is undefined.
 
     Attributes:
-        by_class: the areas.
+        by_class: the metrics of the areas of the classes.
     """
 
     by_class: tuple[RankMetric, ...]
@@ -60,6 +61,7 @@ def macro_areas(context: MetricContext) -> Iterator[Metric]:
 
 
 def _macro(context: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
+    """Yields the mean of each area, but only if all classes have metrics of their own."""
     if len(context.named_classes) < context.columns:
         return
     fine, coarse = context.score_histogram, context.coarse_histogram
