@@ -128,6 +128,15 @@ def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
 def _curve(
     state: State, weight: Floats, rows: slice, segments: tuple[int, int], group: int | None
 ) -> ScoreCurve:
+    """Returns the curve of a range of segments, whose cells are the elements `rows` of the state.
+
+    Args:
+        state: a state of `ScoreHistogram`.
+        weight: the weight of every element of the state.
+        rows: the elements of the segments.
+        segments: the first segment, and the segment after the last.
+        group: the id of a class; None for all row-class pairs together.
+    """
     segment, groups = state.segment[rows] - segments[0], state.group[rows]
     cells, weights = state.cell[rows], weight[rows]
     if group is not None:

@@ -28,9 +28,9 @@ PROBABILITIES = ScoreSpace("probabilities")
 
 
 def probabilities(p: list[float], label: list[float], weight: list[float] | None = None) -> Scored:
-    own = np.array(p).reshape(-1, 1)
+    score = np.array(p).reshape(-1, 1)
     y = np.array(label).reshape(-1, 1)
-    return Scored(own, own, y, np.zeros(len(p)), None if weight is None else np.array(weight))
+    return Scored(score, score, y, np.zeros(len(p)), None if weight is None else np.array(weight))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -42,8 +42,8 @@ def test_normalised_entropy_is_log_loss_over_that_of_the_mean(head: str, weighte
         label, np.full(len(label), mean), sample_weight=weight
     )
     metric = report_metrics(make_context(head, weighted=weighted))["normalised_entropy"]
-    found, reason = result(metric, scored(score, label, weight))
-    assert (found, reason) == (pytest.approx(wanted, rel=1e-12), None)
+    actual, reason = result(metric, scored(score, label, weight))
+    assert (actual, reason) == (pytest.approx(wanted, rel=1e-12), None)
 
 
 def test_soft_labels_have_a_mean() -> None:
@@ -97,13 +97,13 @@ def test_bins_of_scikit_learn() -> None:
 
 def test_a_bin_holds_its_lower_edge() -> None:
     metrics = report_metrics(make_context(space=PROBABILITIES))
-    # In one bin the two would make up for one another.
+    # In the same bin their errors would cancel out.
     rows = probabilities([0.3, 0.3 - 1e-9], [0.0, 0.6])
-    found, _ = result(metrics["expected_calibration_error"], rows)
-    assert found == pytest.approx(0.3)
+    actual, _ = result(metrics["expected_calibration_error"], rows)
+    assert actual == pytest.approx(0.3)
     rows = probabilities([0.0, 0.05, 1.0, 0.9], [0, 1, 1, 1])
-    found, _ = result(metrics["expected_calibration_error"], rows)
-    assert found == pytest.approx((0.95 + 0.1) / 4)
+    actual, _ = result(metrics["expected_calibration_error"], rows)
+    assert actual == pytest.approx((0.95 + 0.1) / 4)
     assert result(metrics["max_calibration_error"], rows)[0] == pytest.approx(0.95 / 2)
 
 

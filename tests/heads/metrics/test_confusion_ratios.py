@@ -43,7 +43,7 @@ COINCIDING: dict[str, Callable[..., Any]] = {
 
 
 def predictions(score: np.ndarray) -> dict[str, np.ndarray]:
-    """What is predicted at each cut, by what names end with."""
+    """Returns the predictions at every cut, by the ending of the names of its metrics."""
     at = {f"/positive_threshold_{t:g}": sigmoid(score) > t for t in THRESHOLDS}
     return {"": score > 0, **at}
 
@@ -56,22 +56,22 @@ def test_scikit_learn(name: str, seed: int, weighted: bool) -> None:
     metrics = report_metrics(make_context(weighted=weighted))
     for suffix, predicted in predictions(score).items():
         wanted = COINCIDING[name](label, predicted, sample_weight=weight)
-        found, reason = result(metrics[name + suffix], scored(score, label, weight))
+        actual, reason = result(metrics[name + suffix], scored(score, label, weight))
         assert reason is None
-        assert found == pytest.approx(wanted, rel=1e-12)
+        assert actual == pytest.approx(wanted, rel=1e-12)
 
 
 @law
 @given(samples(), st.sampled_from(["", "/positive_threshold_0.25"]))
 def test_formulas(sample: tuple[np.ndarray, np.ndarray, np.ndarray | None], suffix: str) -> None:
     score, label, weight = sample
-    own = make_context(weighted=weight is not None)
-    metrics = report_metrics(own)
+    context = make_context(weighted=weight is not None)
+    metrics = report_metrics(context)
     predicted, positive = predictions(score)[suffix], label == 1
     w = np.ones(len(score)) if weight is None else weight
     tp, fp = w[predicted & positive].sum(), w[predicted & ~positive].sum()
     fn, tn = w[~predicted & positive].sum(), w[~predicted & ~positive].sum()
-    # Python's own division, so that what is undefined is an error.
+    # Division of Python floats raises where NumPy would only warn of what is undefined.
     tp, fp, fn, tn = map(float, (tp, fp, fn, tn))
     wanted: dict[str, Callable[[], float]] = {
         "true_positives": lambda: tp,
@@ -110,18 +110,18 @@ def test_formulas(sample: tuple[np.ndarray, np.ndarray, np.ndarray | None], suff
     assert set(wanted) == {*RATIOS, "prevalence"}
     for name, formula in wanted.items():
         metric = metrics[name if name == "prevalence" else name + suffix]
-        found, reason = result(metric, scored(score, label, weight))
+        actual, reason = result(metric, scored(score, label, weight))
         try:
             value = formula()
         except ZeroDivisionError:
-            assert (found, reason is None) == (0, False), name
+            assert (actual, reason is None) == (0, False), name
         else:
             assert reason is None, name
-            assert found == pytest.approx(value, rel=1e-12, abs=1e-12), name
+            assert actual == pytest.approx(value, rel=1e-12, abs=1e-12), name
 
 
 def _both(tp: float, fn: float, fp: float, tn: float) -> float:
-    """1, and an error where labels are of one kind."""
+    """Returns 1, or raises ZeroDivisionError where all labels are of the same kind."""
     return (tp + fn) * (fp + tn) / ((tp + fn) * (fp + tn))
 
 
@@ -130,8 +130,8 @@ def test_numbers_of_other_definitions() -> None:
     metrics = report_metrics(make_context())
     rows = scored([1, 1, 1, -1, -1, 1], [1, 1, 1, 1, 0, 0])
     recall, fall_out = 3 / 4, 1 / 2
-    found, _ = result(metrics["prevalence_threshold"], rows)
-    assert found == pytest.approx(((recall * fall_out) ** 0.5 - fall_out) / (recall - fall_out))
+    actual, _ = result(metrics["prevalence_threshold"], rows)
+    assert actual == pytest.approx(((recall * fall_out) ** 0.5 - fall_out) / (recall - fall_out))
 
 
 def test_a_soft_label_is_positive() -> None:
@@ -168,9 +168,9 @@ def test_weights_of_any_magnitude() -> None:
     score, label, weight = random_sample(0)
     for scale in (2.0**-900, 2.0**900):
         for name in ("matthews_correlation", "cohen_kappa", "diagnostic_odds_ratio", "f2"):
-            one = result(metrics[name], scored(score, label, weight))
+            unscaled = result(metrics[name], scored(score, label, weight))
             # To the digit, for powers of two.
-            assert result(metrics[name], scored(score, label, weight * scale)) == one, name
+            assert result(metrics[name], scored(score, label, weight * scale)) == unscaled, name
 
 
 def test_trials_of_proportions() -> None:
@@ -211,7 +211,7 @@ def test_flattened_metrics_of_several_labels() -> None:
 
 
 def test_the_estimator_keeps_its_names() -> None:
-    own = make_context("multi_label")
-    assert "accuracy" not in estimator_metrics(own)
-    assert "f1/positive_threshold_0.25" in report_metrics(own)
-    assert not {"f1", "specificity"} & set(estimator_metrics(replace(own, head="binary")))
+    context = make_context("multi_label")
+    assert "accuracy" not in estimator_metrics(context)
+    assert "f1/positive_threshold_0.25" in report_metrics(context)
+    assert not {"f1", "specificity"} & set(estimator_metrics(replace(context, head="binary")))

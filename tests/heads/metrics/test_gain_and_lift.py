@@ -26,17 +26,17 @@ from tests.heads.metrics.test_threshold_metrics import coarser, in_cells
 
 
 def gain(sample: Sample, decile: int) -> Fraction:
-    """The share of positive labels in the top tenths, from the highest score down."""
+    """Returns the share of the positive labels in the top tenths, from the highest score down."""
     score, label, weight = sample
     exact = [Fraction(w) for w in (np.ones(len(score)) if weight is None else weight).tolist()]
     rows = list(zip(score.tolist(), label.tolist(), exact, strict=True))
     left, hit = sum(exact) * decile / 10, Fraction(0)
     for level in sorted(set(score.tolist()), reverse=True):
-        own = sum(w for s, _, w in rows if s == level)
+        at_level = sum(w for s, _, w in rows if s == level)
         positive = sum(w for s, y, w in rows if s == level and y)
-        if own:
-            hit += positive * min(left, own) / own
-        left -= min(left, own)
+        if at_level:
+            hit += positive * min(left, at_level) / at_level
+        left -= min(left, at_level)
     return hit / sum(w for _, y, w in rows if y)
 
 
@@ -48,11 +48,11 @@ def test_gain_and_lift(sample: Sample, max_cells: int | None) -> None:
     gains = [gain(rounded, decile) for decile in range(11)]
     for decile in range(1, 11):
         if decile < 10:
-            found = result(coarser(metrics[f"gain/decile_{decile}"], max_cells), rows)
-            assert found == (pytest.approx(float(gains[decile]), rel=1e-12, abs=1e-12), None)
+            actual = result(coarser(metrics[f"gain/decile_{decile}"], max_cells), rows)
+            assert actual == (pytest.approx(float(gains[decile]), rel=1e-12, abs=1e-12), None)
         wanted = float((gains[decile] - gains[decile - 1]) * 10)
-        found = result(coarser(metrics[f"lift/decile_{decile}"], max_cells), rows)
-        assert found == (pytest.approx(wanted, rel=1e-12, abs=1e-12), None)
+        actual = result(coarser(metrics[f"lift/decile_{decile}"], max_cells), rows)
+        assert actual == (pytest.approx(wanted, rel=1e-12, abs=1e-12), None)
 
 
 def test_ties_are_the_mean_of_every_order() -> None:
@@ -66,15 +66,15 @@ def test_ties_are_the_mean_of_every_order() -> None:
                 for third in set(itertools.permutations(bottom)):
                     order = [*first, *second, *third]
                     shares.append(sum(order[:decile]) / 4)
-        found = result(metrics[f"gain/decile_{decile}"], rows)[0]
-        assert found == pytest.approx(np.mean(shares), rel=1e-12)
+        actual = result(metrics[f"gain/decile_{decile}"], rows)[0]
+        assert actual == pytest.approx(np.mean(shares), rel=1e-12)
 
 
 def test_names_and_reasons() -> None:
     metrics = report_metrics(make_context())
-    own = [name for name in metrics if name.startswith(("gain", "lift"))]
-    assert len(own) == 19
-    for name in own:
+    names = [name for name in metrics if name.startswith(("gain", "lift"))]
+    assert len(names) == 19
+    for name in names:
         assert result(metrics[name], scored([1, 2], [0, 0])) == (0, "no label is positive")
     assert result(metrics["lift/decile_1"], scored([1] * 5, [0, 0, 0, 0, 1])) == (1, None)
     assert isinstance(metrics["gain/decile_1"].statistic, ScoreHistogram)
