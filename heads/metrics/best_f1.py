@@ -16,8 +16,9 @@ from heads.statistics.cuts import ScoreSpace
 class BestF1(CurveMetric):
     """The highest F1, `2 * TP / (2 * TP + FP + FN)`, at any threshold.
 
-    A score of at least the threshold is predicted positive, and the thresholds are the scores that
-    occur with a weight, by cell of the histogram. The best of scikit-learn's `f1_score` over them.
+    A score of at least the threshold is predicted positive. The thresholds are the lowest scores of
+    the cells of the histogram that have a weight. It equals the highest of scikit-learn's
+    `f1_score` at these thresholds.
     """
 
     higher_is_better = True
@@ -33,7 +34,8 @@ class BestF1(CurveMetric):
 class ThresholdAtBestF1(CurveMetric):
     """The threshold, as a probability, where F1 is the highest; the highest of several.
 
-    With logits it is the sigmoid of the score. F1 values within 1e-12 are equal.
+    With logits it is the sigmoid of the score. F1 values that differ by at most 1e-12 count as
+    equal.
 
     Attributes:
         space: how probabilities relate to the stored scores.

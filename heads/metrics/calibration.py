@@ -51,8 +51,8 @@ class NormalisedEntropy(WeightedMean):
 class CalibrationRatio(WeightedMean):
     """The sum of probabilities over the sum of labels.
 
-    Above 1 the model predicts too many positives, below 1 too few. `Calibration` of TensorFlow
-    Model Analysis.
+    Above 1 the model predicts too many positives, below 1 too few. It equals `Calibration` of
+    TensorFlow Model Analysis.
     """
 
     low = 0.0
@@ -110,8 +110,8 @@ class ExpectedCalibrationError(BinnedError):
     """The mean over ten bins of |mean probability - mean label|, weighted by what the bins weigh.
 
     Bins are [0, 0.1), ..., [0.9, 1] (Naeini, Cooper and Hauskrecht, "Obtaining well calibrated
-    probabilities using Bayesian binning", 2015). Even a calibrated model has some of it from chance
-    alone, the more the fewer rows there are.
+    probabilities using Bayesian binning", 2015). By chance alone even a calibrated model has an
+    error above 0, which is larger where there are fewer rows.
     """
 
     def of_bins(self, sums: Bins) -> Floats:
@@ -122,8 +122,8 @@ class ExpectedCalibrationError(BinnedError):
 class MaxCalibrationError(BinnedError):
     """The largest |mean probability - mean label| of the ten bins [0, 0.1), ..., [0.9, 1].
 
-    Bins without weight are left out (Naeini, Cooper and Hauskrecht, 2015). A bin of few rows may
-    decide it.
+    Bins without weight are left out (Naeini, Cooper and Hauskrecht, 2015). A bin of few rows
+    may have the largest.
     """
 
     def of_bins(self, sums: Bins) -> Floats:

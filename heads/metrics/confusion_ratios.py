@@ -43,7 +43,7 @@ class Ratio:
     Attributes:
         definition: the text that defines it for users.
         formula: the function that returns its value `[s]`, or the numerator of a proportion.
-        denominators: the quantities that the formula divides by; empty for a proportion.
+        denominators: the quantities that the formula divides by; empty for proportions and counts.
         whole: the denominator of a proportion; None if it is not a proportion.
     """
 
