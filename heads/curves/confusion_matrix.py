@@ -1,4 +1,4 @@
-"""The confusion matrix as plain data for the report; rows are counted, never weighted."""
+"""The confusion matrix as plain data for the report; it counts rows without weights."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ Ints = npt.NDArray[np.int64]
 
 
 def matrix(state: State, segment: int, max_classes: int = 100) -> list[list[int]] | None:
-    """The rows of a segment by class of the label, then by predicted class.
+    """Returns the numbers of rows of a segment by labelled class, and then by predicted class.
 
     Args:
         state: a state of `ConfusionMatrix` over all folds.
-        segment: position of the segment in its keys.
-        max_classes: of more classes there is no matrix, only the most confused pairs.
+        segment: the position of the segment in the keys of the state.
+        max_classes: how many classes a matrix may have; beyond that there is none.
 
     Returns:
-        `classes` lists of `classes` counts; None for more classes than `max_classes`.
+        A list for each class of the label, with a count for each predicted class; None if there
+        are more classes than `max_classes`.
     """
     counts = state.statistic
     assert isinstance(counts, ConfusionMatrix)
@@ -37,18 +38,18 @@ def matrix(state: State, segment: int, max_classes: int = 100) -> list[list[int]
 def most_confused(
     state: State, segment: int, names: Sequence[str], limit: int = 20
 ) -> list[dict[str, str | int | float]]:
-    """The pairs of different classes that most rows of a segment fall into, those of most first.
+    """Returns the pairs of label and wrong prediction that most rows of a segment have.
 
     Args:
         state: a state of `ConfusionMatrix` over all folds.
-        segment: position of the segment in its keys.
-        names: the name of each class.
-        limit: how many pairs to give at most.
+        segment: the position of the segment in the keys of the state.
+        names: the names of the classes, by id.
+        limit: how many pairs are returned at most.
 
     Returns:
-        For each pair the names of the class of the `label` and of the `predicted` one, the `rows`,
-        and `share_of_label`, their share of all rows with that label. Pairs of equally many rows
-        come in the order of class ids.
+        For each pair, the names of the classes as `label` and `predicted`, the number of `rows`,
+        and `share_of_label`, their share of all rows with that label. Pairs of more rows come
+        first, and pairs of equally many rows in the order of class ids.
     """
     label, predicted, rows = _cells(state, segment)
     labelled = np.bincount(label, rows, len(names))
@@ -67,6 +68,6 @@ def most_confused(
 
 
 def _cells(state: State, segment: int) -> tuple[Ints, Ints, Ints]:
-    """Label, predicted class and rows of the cells of a segment that have rows, in that order."""
-    own = np.flatnonzero((state.segment == segment) & (state.counts["rows"] > 0))
-    return state.group[own], state.cell[own].astype(np.int64), state.counts["rows"][own]
+    """Returns the cells of a segment that have rows: their labels, predicted classes and rows."""
+    place = np.flatnonzero((state.segment == segment) & (state.counts["rows"] > 0))
+    return state.group[place], state.cell[place].astype(np.int64), state.counts["rows"][place]

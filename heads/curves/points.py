@@ -1,8 +1,8 @@
-"""Curves of the report as plain data, of one segment each.
+"""Curves of the report as plain data, each of a single segment.
 
-Numbers are floats that JSON can hold. A curve has at most 400 points: those on a straight line
-between their neighbours are left out, and of what remains the nearest ones to 400 places that are
-equally far apart along the curve are kept, both ends among them.
+Numbers are floats that JSON can hold. A curve has at most 400 points: points on a straight line
+between their neighbours are left out. If more than 400 points remain, those nearest to 400 places
+at equal distances along the curve are kept, among them both ends.
 """
 
 from __future__ import annotations
@@ -26,27 +26,30 @@ Points = dict[str, list[float]]
 
 
 def roc_curve(curve: ScoreCurve, space: ScoreSpace) -> dict[str, list[float | None]]:
-    """Recall over false positive rate from nothing predicted positive to everything.
+    """Returns recall over false positive rate, from nothing predicted positive to everything.
 
-    Those of scikit-learn's `roc_curve`, whose first threshold is infinite.
+    The points are those of scikit-learn's `roc_curve`, whose first threshold is infinite.
 
     Args:
-        curve: the curve of one segment.
-        space: how probabilities relate to scores.
+        curve: the curve of a single segment.
+        space: how probabilities relate to the stored scores.
 
     Returns:
-        Lists of one length: `threshold`, a probability, None for the first point, where nothing is
-        predicted positive; `false_positive_rate` and `recall`. Empty if labels are of one kind.
+        Lists of equal length: `threshold`, a probability, which is None at the first point, where
+        nothing is predicted positive; `false_positive_rate`; and `recall`. They are empty unless
+        there are both positive and zero labels.
     """
-    own = rates(curve)
+    curve_rates = rates(curve)
     if not (curve.positives[0] and curve.negatives[0]):
         return {"threshold": [], "false_positive_rate": [], "recall": []}
-    occurs = np.flatnonzero(own.occurs[0])
+    occurs = np.flatnonzero(curve_rates.occurs[0])
     recall, fall_out = (
-        np.append(0.0, rate[0][occurs]) for rate in (own.recall, own.false_positive_rate)
+        np.append(0.0, rate[0][occurs])
+        for rate in (curve_rates.recall, curve_rates.false_positive_rate)
     )
     hits, others = (
-        np.append(0.0, own_sum[0][occurs]) for own_sum in (own.true_positive, own.false_positive)
+        np.append(0.0, weight[0][occurs])
+        for weight in (curve_rates.true_positive, curve_rates.false_positive)
     )
     keep = _corners(others, hits)
     keep = keep[_thinned(fall_out[keep], recall[keep])]
@@ -59,25 +62,25 @@ def roc_curve(curve: ScoreCurve, space: ScoreSpace) -> dict[str, list[float | No
 
 
 def precision_recall_curve(curve: ScoreCurve, space: ScoreSpace) -> Points:
-    """Precision over recall from the highest score to the lowest.
+    """Returns precision over recall, from the highest score to the lowest.
 
-    Those of scikit-learn's `precision_recall_curve` in the other direction, without its last point.
-    Of thresholds that give one recall the first and the last are kept.
+    The points are those of scikit-learn's `precision_recall_curve` in the opposite order, without
+    its last point. Of several thresholds with the same recall, the first and the last are kept.
 
     Args:
-        curve: the curve of one segment.
-        space: how probabilities relate to scores.
+        curve: the curve of a single segment.
+        space: how probabilities relate to the stored scores.
 
     Returns:
-        Lists of one length: `threshold`, a probability, `recall` and `precision`. Empty if no label
-        is positive.
+        Lists of equal length: `threshold`, a probability; `recall`; and `precision`. They are empty
+        if no label is positive.
     """
-    own = rates(curve)
+    curve_rates = rates(curve)
     if not curve.positives[0]:
         return {"threshold": [], "recall": [], "precision": []}
-    occurs = np.flatnonzero(own.occurs[0])
-    recall, precision = own.recall[0][occurs], own.precision[0][occurs]
-    hits = own.true_positive[0][occurs]
+    occurs = np.flatnonzero(curve_rates.occurs[0])
+    recall, precision = curve_rates.recall[0][occurs], curve_rates.precision[0][occurs]
+    hits = curve_rates.true_positive[0][occurs]
     inner = (hits[1:-1] != hits[:-2]) | (hits[1:-1] != hits[2:])
     keep = _with_ends(inner, len(hits))
     keep = keep[_thinned(recall[keep], precision[keep])]
@@ -89,15 +92,16 @@ def precision_recall_curve(curve: ScoreCurve, space: ScoreSpace) -> Points:
 
 
 def gain_curve(curve: ScoreCurve) -> Points:
-    """The share of positive labels among the top 0, 1, ..., 100 % of the weight by score.
+    """Returns the share of the positive labels among the top 0, 1, ..., 100 % of the weight.
 
-    Labels of a cell of the histogram are spread over it evenly.
+    The labels in a cell of the histogram are spread over it evenly.
 
     Args:
-        curve: the curve of one segment.
+        curve: the curve of a single segment.
 
     Returns:
-        `share` of the weight and `gain`, 101 points each; empty if no label is positive.
+        Two lists of 101 numbers: `share` of the weight, and `gain`. They are empty if no label is
+        positive.
     """
     if not curve.positives[0]:
         return {"share": [], "gain": []}
@@ -108,53 +112,53 @@ def gain_curve(curve: ScoreCurve) -> Points:
     }
 
 
-def calibration_curve(state: State, scope: MetricContext) -> list[dict[str, float | None]]:
-    """Mean probability and mean label in each of the ten bins [0, 0.1), ..., [0.9, 1].
+def calibration_curve(state: State, context: MetricContext) -> list[dict[str, float | None]]:
+    """Returns mean probability and mean label in each of the ten bins [0, 0.1), ..., [0.9, 1].
 
     Args:
-        state: the state of `scope.calibration_counts` of one segment, all folds together.
-        scope: what its metrics depend on.
+        state: a state of `context.calibration_counts` with a single segment, over all folds.
+        context: the settings that the metrics of the head depend on.
 
     Returns:
-        For each bin `low`, `high`, `rows`, `weight` (rows without weights), `mean_probability` and
-        `mean_label`; the means are None where the weight is 0.
+        For each bin `low`, `high`, `rows`, `weight` (the number of rows if there are no weights),
+        `mean_probability` and `mean_label`. The means are None where the weight is 0.
     """
-    own = bins(state, scope.calibration_cuts)
-    means = (divide(own.probability, own.weight), divide(own.label, own.weight))
+    sums = bins(state, context.calibration_cuts)
+    means = (divide(sums.probability, sums.weight), divide(sums.label, sums.weight))
     edges = (0.0, *CALIBRATION_EDGES, 1.0)
     return [
         {
             "low": edges[i],
             "high": edges[i + 1],
-            "rows": int(own.rows[0, i]),
-            "weight": float(own.weight[0, i]),
-            "mean_probability": float(means[0][0, i]) if own.weight[0, i] else None,
-            "mean_label": float(means[1][0, i]) if own.weight[0, i] else None,
+            "rows": int(sums.rows[0, i]),
+            "weight": float(sums.weight[0, i]),
+            "mean_probability": float(means[0][0, i]) if sums.weight[0, i] else None,
+            "mean_label": float(means[1][0, i]) if sums.weight[0, i] else None,
         }
         for i in range(len(edges) - 1)
     ]
 
 
 def _thresholds(curve: ScoreCurve, occurs: npt.NDArray[np.intp], space: ScoreSpace) -> Floats:
-    """The thresholds of the cells with a weight as probabilities, highest first."""
+    """Returns the thresholds of the cells `occurs` as probabilities, the highest first."""
     return as_probability(curve.score[::-1][occurs], space)
 
 
 def _corners(x: Floats, y: Floats) -> npt.NDArray[np.intp]:
-    """The points where a line changes direction, and its ends."""
+    """Returns the positions of the points where a line changes direction, and of its ends."""
     across, up = np.diff(x), np.diff(y)
     return _with_ends(across[1:] * up[:-1] != across[:-1] * up[1:], len(x))
 
 
 def _with_ends(inner: npt.NDArray[np.bool_], points: int) -> npt.NDArray[np.intp]:
-    """The positions of the first and the last point and of the inner ones to keep."""
+    """Returns the positions of the first point, of the inner points to keep, and of the last."""
     keep = np.ones(points, np.bool_)
     keep[1:-1] = inner
     return np.flatnonzero(keep)
 
 
 def _thinned(x: Floats, y: Floats) -> npt.NDArray[np.intp]:
-    """At most 400 positions, as equally far apart along the line as its points allow."""
+    """Returns at most 400 positions, as evenly spread along the line as its points allow."""
     if len(x) <= MAX_POINTS:
         return np.arange(len(x))
     way = np.append(0.0, np.cumsum(np.hypot(np.diff(x), np.diff(y))))

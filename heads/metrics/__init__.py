@@ -1,1 +1,1 @@
-"""Metrics: pure functions of a state, one file per metric or close family."""
+"""Metrics, which are pure functions of a state; a module holds a metric or a close family."""

@@ -37,12 +37,12 @@ class ContribAccuracyBaseline(Metric):
 
 
 @offers("binary")
-def accuracy_baseline(scope: MetricContext) -> Iterator[Metric]:
-    """Offers the baseline."""
-    yield AccuracyBaseline("accuracy_baseline", scope.threshold_counts)
+def accuracy_baseline(context: MetricContext) -> Iterator[Metric]:
+    """Offers the accuracy baseline of the estimator."""
+    yield AccuracyBaseline("accuracy_baseline", context.threshold_counts)
 
 
 @offers("contrib_binary")
-def contrib_accuracy_baseline(scope: MetricContext) -> Iterator[Metric]:
-    """Offers the baseline of TensorFlow 1.x."""
-    yield ContribAccuracyBaseline("accuracy_baseline", scope.threshold_counts)
+def contrib_accuracy_baseline(context: MetricContext) -> Iterator[Metric]:
+    """Offers the accuracy baseline of TensorFlow 1.x."""
+    yield ContribAccuracyBaseline("accuracy_baseline", context.threshold_counts)

@@ -1,4 +1,4 @@
-"""The estimator's accuracy, precision and recall: exact counts at a cut of the score."""
+"""The estimator's accuracy, precision and recall, from exact counts at a cut of the score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heads.statistics.threshold_counts import ONE, ZERO
 
 
 class Share(CutMetric):
-    """A share of what is better the more of it there is."""
+    """A share, from 0 to 1, of which a higher value is better."""
 
     higher_is_better = True
     low, high = 0.0, 1.0
@@ -26,7 +26,9 @@ class Accuracy(Share):
         counts = self.counts(state)
         total = counts.above.sum(axis=1) + counts.below.sum(axis=1)
         right = counts.above[:, ONE] + counts.below[:, ZERO]
-        trials = self.trials(state, lambda own: own.above.sum(axis=1) + own.below.sum(axis=1))
+        trials = self.trials(
+            state, lambda counts: counts.above.sum(axis=1) + counts.below.sum(axis=1)
+        )
         return ratio(right, total, "the weights sum to zero", trials)
 
 
@@ -36,7 +38,7 @@ class Precision(Share):
     def compute(self, state: State) -> Values:
         counts = self.counts(state)
         predicted = counts.above.sum(axis=1)
-        trials = self.trials(state, lambda own: own.above.sum(axis=1))
+        trials = self.trials(state, lambda counts: counts.above.sum(axis=1))
         return ratio(counts.true_positive, predicted, "nothing is predicted positive", trials)
 
 
@@ -46,7 +48,7 @@ class Recall(Share):
     def compute(self, state: State) -> Values:
         counts = self.counts(state)
         positive = counts.true_positive + counts.false_negative
-        trials = self.trials(state, lambda own: own.true_positive + own.false_negative)
+        trials = self.trials(state, lambda counts: counts.true_positive + counts.false_negative)
         return ratio(counts.true_positive, positive, "no label is positive", trials)
 
 
@@ -54,14 +56,14 @@ RATES: dict[str, type[Share]] = {"accuracy": Accuracy, "precision": Precision, "
 
 
 @offers("binary")
-def at_the_likelier_class(scope: MetricContext) -> Iterator[Metric]:
+def at_the_likelier_class(context: MetricContext) -> Iterator[Metric]:
     for name, rate in RATES.items():
-        yield rate(name, scope.threshold_counts, scope.space.class_one())
+        yield rate(name, context.threshold_counts, context.space.class_one())
 
 
 @offers("binary", "multi_label")
-def at_thresholds(scope: MetricContext) -> Iterator[Metric]:
-    for cut, suffix in cuts_and_suffixes(scope):
+def at_thresholds(context: MetricContext) -> Iterator[Metric]:
+    for cut, suffix in cuts_and_suffixes(context):
         if suffix:
             for name, rate in RATES.items():
-                yield rate(f"{name}{suffix}", scope.threshold_counts, cut)
+                yield rate(f"{name}{suffix}", context.threshold_counts, cut)

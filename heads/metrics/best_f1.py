@@ -1,4 +1,4 @@
-"""The best F1 over all thresholds, and where it is."""
+"""The best F1 over all thresholds, and the threshold at which it is reached."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from heads.statistics.cuts import ScoreSpace
 class BestF1(CurveMetric):
     """The highest F1, `2 * TP / (2 * TP + FP + FN)`, at any threshold.
 
-    A score of at least the threshold is predicted positive, and the thresholds are the scores that
-    occur with a weight, by cell of the histogram. The best of scikit-learn's `f1_score` over them.
+    A score of at least the threshold is predicted positive. The thresholds are the lowest scores of
+    the cells of the histogram that have a weight. It equals the highest of scikit-learn's
+    `f1_score` at these thresholds.
     """
 
     higher_is_better = True
     low, high = 0.0, 1.0
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        own = rates(curve)
-        value = best(own.f1, own.occurs).value
+        curve_rates = rates(curve)
+        value = best(curve_rates.f1, curve_rates.occurs).value
         return where_defined(value, {"no label is positive": curve.positives == 0})
 
 
@@ -33,10 +34,11 @@ class BestF1(CurveMetric):
 class ThresholdAtBestF1(CurveMetric):
     """The threshold, as a probability, where F1 is the highest; the highest of several.
 
-    With logits it is the sigmoid of the score. F1 values within 1e-12 are equal.
+    With logits it is the sigmoid of the score. F1 values that differ by at most 1e-12 count as
+    equal.
 
     Attributes:
-        space: how probabilities relate to scores.
+        space: how probabilities relate to the stored scores.
     """
 
     space: ScoreSpace = field(kw_only=True)
@@ -44,13 +46,14 @@ class ThresholdAtBestF1(CurveMetric):
     low, high = 0.0, 1.0
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        own = rates(curve)
-        value = probability(curve, best(own.f1, own.occurs), self.space)
+        curve_rates = rates(curve)
+        highest = best(curve_rates.f1, curve_rates.occurs)
+        value = probability(curve, highest, self.space)
         return where_defined(value, {"no label is positive": curve.positives == 0})
 
 
 @offers("binary", "contrib_binary", kind="report")
-def best_f1(scope: MetricContext) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def best_f1(context: MetricContext) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     yield BestF1("best_f1", fine, coarse)
-    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=scope.space)
+    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=context.space)

@@ -27,5 +27,5 @@ class BrierScore(WeightedMean):
 
 
 @offers("binary", "contrib_binary", kind="report")
-def brier_score(scope: MetricContext) -> Iterator[Metric]:
-    yield BrierScore("brier_score", scope.threshold_counts, "squared_error")
+def brier_score(context: MetricContext) -> Iterator[Metric]:
+    yield BrierScore("brier_score", context.threshold_counts, "squared_error")

@@ -1,4 +1,4 @@
-"""How far probabilities are from the labels: overall, and bin by bin."""
+"""Metrics of how far probabilities are from the labels, over all rows and in bins."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class NormalisedEntropy(WeightedMean):
         loss, weight = self.sums(state)
         ones = divide(label_sum(state, None), weight)
         mixed = (ones > 0) & (ones < 1)
-        own = np.where(mixed, ones, 0.5)
-        entropy = -(own * np.log(own) + (1 - own) * np.log1p(-own))
+        mean = np.where(mixed, ones, 0.5)
+        entropy = -(mean * np.log(mean) + (1 - mean) * np.log1p(-mean))
         value = np.where(mixed, divide(divide(loss, weight), entropy), 0.0)
         return Values(
             value, {"the weights sum to zero": weight == 0, "all labels are the same": ~mixed}
@@ -51,8 +51,8 @@ class NormalisedEntropy(WeightedMean):
 class CalibrationRatio(WeightedMean):
     """The sum of probabilities over the sum of labels.
 
-    Above 1 the model predicts too many positives, below 1 too few. `Calibration` of TensorFlow
-    Model Analysis.
+    Above 1 the model predicts too many positives, below 1 too few. It equals `Calibration` of
+    TensorFlow Model Analysis.
     """
 
     low = 0.0
@@ -68,13 +68,13 @@ class CalibrationRatio(WeightedMean):
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Sums by bin of the probability, `[s, 10]`: [0, 0.1), [0.1, 0.2), ..., [0.9, 1].
+    """Sums in ten bins of the probability, each `[s, 10]`: [0, 0.1), [0.1, 0.2), ..., [0.9, 1].
 
     Attributes:
-        rows: the rows.
-        weight: their weights, or the rows without weights.
-        probability: the weighted sum of probabilities.
-        label: the weighted sum of labels.
+        rows: the number of rows.
+        weight: the sum of the weights; without weights the number of rows.
+        probability: the weighted sum of the probabilities.
+        label: the weighted sum of the labels.
     """
 
     rows: Floats
@@ -88,7 +88,7 @@ class BinnedError(Metric):
     """An error of the mean probability in ten bins of equal width.
 
     Attributes:
-        cuts: the cuts between the bins, of those of its `ThresholdCounts`.
+        cuts: the cuts between the bins, which are among those of its `ThresholdCounts`.
     """
 
     cuts: tuple[float, ...]
@@ -97,60 +97,61 @@ class BinnedError(Metric):
     low, high = 0.0, 1.0
 
     @abstractmethod
-    def of_bins(self, own: Bins) -> Floats:
-        """The error `[s]`."""
+    def of_bins(self, sums: Bins) -> Floats:
+        """Returns the error `[s]`."""
 
     def compute(self, state: State) -> Values:
-        own = bins(state, self.cuts)
-        none = own.weight.sum(axis=1) == 0
-        return Values(self.of_bins(own), {"the weights sum to zero": none})
+        sums = bins(state, self.cuts)
+        weightless = sums.weight.sum(axis=1) == 0
+        return Values(self.of_bins(sums), {"the weights sum to zero": weightless})
 
 
 class ExpectedCalibrationError(BinnedError):
     """The mean over ten bins of |mean probability - mean label|, weighted by what the bins weigh.
 
     Bins are [0, 0.1), ..., [0.9, 1] (Naeini, Cooper and Hauskrecht, "Obtaining well calibrated
-    probabilities using Bayesian binning", 2015). Even a calibrated model has some of it from chance
-    alone, the more the fewer rows there are.
+    probabilities using Bayesian binning", 2015). By chance alone even a calibrated model has an
+    error above 0, which is larger where there are fewer rows.
     """
 
-    def of_bins(self, own: Bins) -> Floats:
-        off = np.abs(own.probability - own.label)
-        return divide(off.sum(axis=1), own.weight.sum(axis=1))
+    def of_bins(self, sums: Bins) -> Floats:
+        distance = np.abs(sums.probability - sums.label)
+        return divide(distance.sum(axis=1), sums.weight.sum(axis=1))
 
 
 class MaxCalibrationError(BinnedError):
     """The largest |mean probability - mean label| of the ten bins [0, 0.1), ..., [0.9, 1].
 
-    Bins without weight are left out (Naeini, Cooper and Hauskrecht, 2015). A bin of few rows may
-    decide it.
+    Bins without weight are left out (Naeini, Cooper and Hauskrecht, 2015). A bin of few rows
+    may have the largest.
     """
 
-    def of_bins(self, own: Bins) -> Floats:
-        off: Floats = divide(np.abs(own.probability - own.label), own.weight).max(axis=1)
-        return off
+    def of_bins(self, sums: Bins) -> Floats:
+        distance = divide(np.abs(sums.probability - sums.label), sums.weight)
+        largest: Floats = distance.max(axis=1)
+        return largest
 
 
 @lru_cache(maxsize=16)
 def bins(state: State, cuts: tuple[float, ...]) -> Bins:
-    """The sums by bin of each segment of a state; rows whose score is NaN are in no bin.
+    """Returns the sums in each bin, by segment; rows whose score is NaN are in no bin.
 
     Args:
-        state: a state of `ThresholdCounts` with sums of the probability and of soft labels.
-        cuts: the cuts between bins.
+        state: a state of `ThresholdCounts` with the sums of the probability and of soft labels.
+        cuts: the cuts between the bins.
     """
     counts = state.statistic
     assert isinstance(counts, ThresholdCounts)
     edges = np.array([1, *(counts.cuts.index(cut) + 2 for cut in cuts)], np.uint64)
     # Bin 0 is the cell of NaN.
-    own = np.searchsorted(edges, state.cell, side="right")
+    place = np.searchsorted(edges, state.cell, side="right")
     size = len(edges) + 1
-    code = (state.segment * counts.groups + state.group) * size + own
+    code = (state.segment * counts.groups + state.group) * size + place
     starts = np.flatnonzero(np.diff(code, prepend=-1))
     shape = (len(state.keys), counts.groups // LABEL_KINDS, LABEL_KINDS, size)
 
     def table(column: str) -> Floats:
-        """A column by class, kind of label and bin `[s, classes, 3, 10]`, rounded once."""
+        """Returns a column by class, kind of label and bin `[s, classes, 3, 10]`, rounded once."""
         out = np.zeros(shape)
         if len(starts):
             out.flat[code[starts]] = (
@@ -168,9 +169,9 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
 
 
 @offers("binary", "contrib_binary", kind="report")
-def calibration(scope: MetricContext) -> Iterator[Metric]:
-    yield NormalisedEntropy("normalised_entropy", scope.threshold_counts, "loss")
-    yield CalibrationRatio("calibration_ratio", scope.threshold_counts, "probability")
-    counts, cuts = scope.calibration_counts, scope.calibration_cuts
+def calibration(context: MetricContext) -> Iterator[Metric]:
+    yield NormalisedEntropy("normalised_entropy", context.threshold_counts, "loss")
+    yield CalibrationRatio("calibration_ratio", context.threshold_counts, "probability")
+    counts, cuts = context.calibration_counts, context.calibration_cuts
     yield ExpectedCalibrationError("expected_calibration_error", counts, cuts)
     yield MaxCalibrationError("max_calibration_error", counts, cuts)

@@ -1,8 +1,8 @@
 """Precision, recall and F1 of each class, and their averages over classes.
 
-There is no micro average for exclusive classes: each row has one label and one prediction, so micro
-precision, recall and F1 are all the accuracy. Those of independent classes are the flattened ones,
-whose names end with nothing.
+There is no micro average of exclusive classes: each row has one label and one prediction, so that
+micro precision, recall and F1 are all equal to the accuracy. The micro averages of independent
+classes are the metrics of all row-class pairs together, whose names have no ending.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from heads.statistics import ClassOutcomes, State
 
 @dataclass(frozen=True)
 class ByClass(Metric):
-    """What is computed from the counts of classes.
+    """A metric that is computed from the counts by class.
 
     Attributes:
-        rate: which rate of a class.
-        cut: for independent classes a cut of its `ThresholdCounts`; a class whose score is above it
-            is predicted.
+        rate: the name of the rate of a class.
+        cut: a cut of its `ThresholdCounts`, for independent classes: a class whose score is above
+            it is predicted.
     """
 
     rate: RateName
@@ -43,10 +43,10 @@ class ByClass(Metric):
 class ClassRate(ByClass):
     """A rate of one class against all others.
 
-    That of scikit-learn's `precision_recall_fscore_support` with `average=None`.
+    It equals that of scikit-learn's `precision_recall_fscore_support` with `average=None`.
 
     Attributes:
-        group: the class.
+        group: the id of the class.
     """
 
     group: int = 0
@@ -69,33 +69,38 @@ class Average(ByClass):
     """A mean over classes of a rate of one class against all others; 0 where that is undefined."""
 
     def rates(self, state: State) -> tuple[ClassCounts, Floats, Reasons]:
-        """Counts and rates by class `[s, k]`, and why the average is undefined where all are."""
+        """Returns what the average is computed from.
+
+        Returns:
+            The counts by class, the rates by class `[s, k]`, and where and why the average is
+            undefined since every rate is.
+        """
         rate, counts = RATES[self.rate], class_counts(state, cut=self.cut)
-        own, whole = rate.share(counts)
+        part, whole = rate.share(counts)
         undefined = {
             "the weights sum to zero": total_mass(state) == 0,
             rate.undefined_everywhere: (whole == 0).all(axis=1),
         }
-        return counts, divide(own, whole), undefined
+        return counts, divide(part, whole), undefined
 
 
 class MacroAverage(Average):
     """The mean over classes of a rate of one class against all others.
 
-    scikit-learn's `average="macro"` with `zero_division=0`: a class whose rate is undefined counts
-    as 0. Of exclusive classes those are averaged over that occur in labels or predictions, in a row
-    of whatever weight; of independent ones all.
+    It equals scikit-learn's `average="macro"` with `zero_division=0`: a class whose rate is
+    undefined counts as 0. The mean is over those exclusive classes that are a label or a prediction
+    in any row, even in a row of weight 0, but over all independent classes.
     """
 
     @property
     def definition(self) -> str:
-        which = (
+        classes = (
             "classes that occur in labels or predictions"
             if isinstance(self.statistic, ClassOutcomes)
             else "all classes"
         )
         return (
-            f"The mean over {which} of {RATES[self.rate].text}, the class being positive and all"
+            f"The mean over {classes} of {RATES[self.rate].text}, the class being positive and all"
             " others negative; 0 for a class where that is undefined."
         )
 
@@ -108,8 +113,8 @@ class MacroAverage(Average):
 class WeightedAverage(Average):
     """The mean over classes, by the weight of their labels, of a rate of one class.
 
-    scikit-learn's `average="weighted"` with `zero_division=0`: a class whose rate is undefined
-    counts as 0.
+    It equals scikit-learn's `average="weighted"` with `zero_division=0`: a class whose rate is
+    undefined counts as 0.
     """
 
     @property
@@ -127,32 +132,32 @@ class WeightedAverage(Average):
 
 
 @offers("multi_class", kind="report")
-def rates_by_class(scope: MetricContext) -> Iterator[Metric]:
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+def rates_by_class(context: MetricContext) -> Iterator[Metric]:
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
         for rate in RATES:
-            yield ClassRate(f"{rate}/{suffix}", scope.class_outcomes, rate, group=group)
+            yield ClassRate(f"{rate}/{suffix}", context.class_outcomes, rate, group=group)
 
 
 @offers("multi_class", kind="report")
-def averages_over_classes(scope: MetricContext) -> Iterator[Metric]:
+def averages_over_classes(context: MetricContext) -> Iterator[Metric]:
     for rate in RATES:
-        yield MacroAverage(f"{rate}/macro", scope.class_outcomes, rate)
-        yield WeightedAverage(f"{rate}/weighted", scope.class_outcomes, rate)
+        yield MacroAverage(f"{rate}/macro", context.class_outcomes, rate)
+        yield WeightedAverage(f"{rate}/weighted", context.class_outcomes, rate)
 
 
 @offers("multi_label", kind="report")
-def rates_by_label(scope: MetricContext) -> Iterator[Metric]:
-    counts = scope.threshold_counts
-    for cut, at in cuts_and_suffixes(scope):
-        for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
-            yield Accuracy(f"accuracy{at}/{suffix}", counts, cut, group)
+def rates_by_label(context: MetricContext) -> Iterator[Metric]:
+    counts = context.threshold_counts
+    for cut, ending in cuts_and_suffixes(context):
+        for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
+            yield Accuracy(f"accuracy{ending}/{suffix}", counts, cut, group)
             for rate in RATES:
-                yield ClassRate(f"{rate}{at}/{suffix}", counts, rate, cut, group)
+                yield ClassRate(f"{rate}{ending}/{suffix}", counts, rate, cut, group)
 
 
 @offers("multi_label", kind="report")
-def averages_over_labels(scope: MetricContext) -> Iterator[Metric]:
-    counts, cut = scope.threshold_counts, scope.space.class_one()
+def averages_over_labels(context: MetricContext) -> Iterator[Metric]:
+    counts, cut = context.threshold_counts, context.space.class_one()
     for rate in RATES:
         yield MacroAverage(f"{rate}/macro", counts, rate, cut)
         yield WeightedAverage(f"{rate}/weighted", counts, rate, cut)

@@ -1,4 +1,4 @@
-"""The counts of the confusion matrix at a cut of the score, and the ratios of them.
+"""The counts of the confusion matrix at a cut of the score, and ratios of these counts.
 
 Formulas are in TP, FP, FN and TN, the weights of rows by prediction and label. A label that is not
 0 is positive.
@@ -15,8 +15,8 @@ from heads.metrics.accuracy_precision_recall import RATES
 from heads.metrics.core import confusion_formulas as formulas
 from heads.metrics.core.confusion_formulas import (
     ALL,
+    ANY_POSITIVE,
     DISAGREEMENT,
-    EITHER,
     FALSE_NEGATIVE,
     FALSE_POSITIVE,
     LABELS,
@@ -26,8 +26,8 @@ from heads.metrics.core.confusion_formulas import (
     PREDICTED_POSITIVE,
     PREDICTIONS,
     TRUE_NEGATIVE,
-    Part,
-    Whole,
+    Denominator,
+    Formula,
 )
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.cut_counts import CutMetric, cuts_and_suffixes
@@ -38,27 +38,27 @@ from heads.statistics import State
 
 @dataclass(frozen=True)
 class Ratio:
-    """How a ratio is computed.
+    """The way in which a ratio is computed.
 
     Attributes:
-        definition: what it is.
-        of: the value `[s]`; of a proportion the numerator.
-        needs: what must not be 0.
-        whole: what a proportion is a share of; None for what is not one.
+        definition: the text that defines it for users.
+        formula: the function that returns its value `[s]`, or the numerator of a proportion.
+        denominators: the quantities that the formula divides by; empty for proportions and counts.
+        whole: the denominator of a proportion; None if it is not a proportion.
     """
 
     definition: str
-    of: Part
-    needs: tuple[Whole, ...] = ()
-    whole: Whole | None = None
+    formula: Formula
+    denominators: tuple[Denominator, ...] = ()
+    whole: Denominator | None = None
 
 
 @dataclass(frozen=True)
 class ConfusionRatio(CutMetric):
-    """A ratio of the counts above and below one cut.
+    """A ratio of the counts above and below a cut of the score.
 
     Attributes:
-        ratio: which.
+        ratio: the way in which the ratio is computed.
     """
 
     ratio: Ratio = field(kw_only=True)
@@ -69,33 +69,35 @@ class ConfusionRatio(CutMetric):
 
     def compute(self, state: State) -> Values:
         counts, ratio = self.counts(state), self.ratio
-        value, trials = ratio.of(counts), None
+        value, trials = ratio.formula(counts), None
         if ratio.whole is not None:
-            value = divide(value, ratio.whole.of(counts))
-            trials = self.trials(state, ratio.whole.of)
-        needs = ratio.needs if ratio.whole is None else (ratio.whole,)
-        reasons = {need.reason: need.of(counts) == 0 for need in needs}
+            value = divide(value, ratio.whole.formula(counts))
+            trials = self.trials(state, ratio.whole.formula)
+        denominators = ratio.denominators if ratio.whole is None else (ratio.whole,)
+        reasons = {
+            denominator.reason: denominator.formula(counts) == 0 for denominator in denominators
+        }
         for undefined in reasons.values():
             value = np.where(undefined, 0.0, value)
         return Values(value, reasons, trials)
 
 
 class HighShare(ConfusionRatio):
-    """A share of what is better the more of it there is."""
+    """A share, from 0 to 1, of which a higher value is better."""
 
     higher_is_better = True
     low, high = 0.0, 1.0
 
 
 class LowShare(ConfusionRatio):
-    """A share of what is better the less of it there is."""
+    """A share, from 0 to 1, of which a lower value is better."""
 
     higher_is_better = False
     low, high = 0.0, 1.0
 
 
 class PlainShare(ConfusionRatio):
-    """A share of what is neither good nor bad."""
+    """A share, from 0 to 1, of which no value is better than another."""
 
     low, high = 0.0, 1.0
 
@@ -108,7 +110,7 @@ class Coefficient(ConfusionRatio):
 
 
 class GoodCount(ConfusionRatio):
-    """A sum of weights that is better the more there is of it."""
+    """A sum of weights, of which a higher value is better."""
 
     higher_is_better = True
     low = 0.0
@@ -116,7 +118,7 @@ class GoodCount(ConfusionRatio):
 
 
 class BadCount(ConfusionRatio):
-    """A sum of weights that is better the less there is of it."""
+    """A sum of weights, of which a lower value is better."""
 
     higher_is_better = False
     low = 0.0
@@ -124,20 +126,20 @@ class BadCount(ConfusionRatio):
 
 
 class HighRatio(ConfusionRatio):
-    """A ratio without upper bound that is better the higher it is."""
+    """A ratio without an upper bound, of which a higher value is better."""
 
     higher_is_better = True
     low = 0.0
 
 
 class LowRatio(ConfusionRatio):
-    """A ratio without upper bound that is better the lower it is."""
+    """A ratio without an upper bound, of which a lower value is better."""
 
     higher_is_better = False
     low = 0.0
 
 
-def _share(definition: str, part: Part, whole: Whole) -> Ratio:
+def _share(definition: str, part: Formula, whole: Denominator) -> Ratio:
     return Ratio(definition, part, whole=whole)
 
 
@@ -150,7 +152,7 @@ F1 = Ratio(
     "The harmonic mean of precision and recall, `2 * TP / (2 * TP + FP + FN)`; scikit-learn's"
     " `f1_score`.",
     formulas.f1,
-    (EITHER,),
+    (ANY_POSITIVE,),
 )
 MATTHEWS = Ratio(
     "The correlation of labels and predictions, `(TP * TN - FP * FN) / sqrt((TP + FP) * (TP + FN)"
@@ -255,7 +257,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
         _share(
             "The critical success index, `TP / (TP + FN + FP)`; scikit-learn's `jaccard_score`.",
             formulas.true_positive,
-            EITHER,
+            ANY_POSITIVE,
         ),
     ),
     "balanced_accuracy": (
@@ -273,7 +275,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             "F-beta for beta 1/2, to which precision counts more: `1.25 * TP / (1.25 * TP +"
             " 0.25 * FN + FP)`; scikit-learn's `fbeta_score`.",
             formulas.f_half,
-            (EITHER,),
+            (ANY_POSITIVE,),
         ),
     ),
     "f2": (
@@ -282,7 +284,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             "F-beta for beta 2, to which recall counts more: `5 * TP / (5 * TP + 4 * FN + FP)`;"
             " scikit-learn's `fbeta_score`.",
             formulas.f2,
-            (EITHER,),
+            (ANY_POSITIVE,),
         ),
     ),
     "fowlkes_mallows_index": (
@@ -343,26 +345,27 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
         ),
     ),
 }
-"""The ratios that are computed at every cut, by name."""
+"""The class and the formula of every ratio that is computed at every cut, by its name."""
 
 FLATTENED = ("f1", "matthews_correlation")
+"""The names of the ratios that are also computed from all row-class pairs of several classes."""
 
 
 @offers("binary", "contrib_binary", kind="report")
-def confusion_ratios(scope: MetricContext) -> Iterator[Metric]:
-    counts = scope.threshold_counts
-    yield PlainShare("prevalence", counts, scope.space.class_one(), ratio=PREVALENCE)
-    for cut, suffix in cuts_and_suffixes(scope):
+def confusion_ratios(context: MetricContext) -> Iterator[Metric]:
+    counts = context.threshold_counts
+    yield PlainShare("prevalence", counts, context.space.class_one(), ratio=PREVALENCE)
+    for cut, suffix in cuts_and_suffixes(context):
         for name, (kind, ratio) in RATIOS.items():
             yield kind(f"{name}{suffix}", counts, cut, ratio=ratio)
 
 
 @offers("multi_label", kind="report")
-def flattened_ratios(scope: MetricContext) -> Iterator[Metric]:
-    """Offers ratios of all row-class pairs together; the estimator has some at thresholds."""
+def flattened_ratios(context: MetricContext) -> Iterator[Metric]:
+    """Offers ratios of all row-class pairs together that the estimator does not have."""
     for name, rate in RATES.items():
-        yield rate(name, scope.threshold_counts, scope.space.class_one())
-    for cut, suffix in cuts_and_suffixes(scope):
+        yield rate(name, context.threshold_counts, context.space.class_one())
+    for cut, suffix in cuts_and_suffixes(context):
         for name in FLATTENED:
             kind, ratio = RATIOS[name]
-            yield kind(f"{name}{suffix}", scope.threshold_counts, cut, ratio=ratio)
+            yield kind(f"{name}{suffix}", context.threshold_counts, cut, ratio=ratio)

@@ -26,7 +26,9 @@ class ContribAccuracy(Share):
         total = counts.above.sum(axis=1) + counts.below.sum(axis=1)
         value = divide(counts.above[:, ONE] + counts.below[:, ZERO], np.maximum(total, 0))
         reasons = {"the weights sum to zero": total == 0, "the weights sum to less": total < 0}
-        trials = self.trials(state, lambda own: own.above.sum(axis=1) + own.below.sum(axis=1))
+        trials = self.trials(
+            state, lambda counts: counts.above.sum(axis=1) + counts.below.sum(axis=1)
+        )
         return Values(value, reasons, trials)
 
 
@@ -35,7 +37,7 @@ class ContribPrecision(Share):
     """TP / (epsilon + TP + FP), and 0 where TP + FP is not above 0 and epsilon is 0.
 
     Attributes:
-        epsilon: 1e-7 at a threshold, 0 without.
+        epsilon: what is added to the denominator: 1e-7 at a threshold, 0 at the likelier class.
     """
 
     epsilon: float = 0.0
@@ -43,7 +45,7 @@ class ContribPrecision(Share):
     def compute(self, state: State) -> Values:
         counts = self.counts(state)
         predicted = counts.above.sum(axis=1)
-        trials = self.trials(state, lambda own: own.above.sum(axis=1))
+        trials = self.trials(state, lambda counts: counts.above.sum(axis=1))
         reason = "nothing is predicted positive"
         return _rate(counts.true_positive, predicted, self.epsilon, reason, trials)
 
@@ -53,7 +55,7 @@ class ContribRecall(Share):
     """TP / (epsilon + TP + FN), and 0 where TP + FN is not above 0 and epsilon is 0.
 
     Attributes:
-        epsilon: 1e-7 at a threshold, 0 without.
+        epsilon: what is added to the denominator: 1e-7 at a threshold, 0 at the likelier class.
     """
 
     epsilon: float = 0.0
@@ -61,7 +63,7 @@ class ContribRecall(Share):
     def compute(self, state: State) -> Values:
         counts = self.counts(state)
         positive = counts.true_positive + counts.false_negative
-        trials = self.trials(state, lambda own: own.true_positive + own.false_negative)
+        trials = self.trials(state, lambda counts: counts.true_positive + counts.false_negative)
         return _rate(counts.true_positive, positive, self.epsilon, "no label is positive", trials)
 
 
@@ -72,26 +74,27 @@ def _rate(
     reason: str,
     trials: BinomialCounts | None,
 ) -> Values:
+    """Returns a quotient whose denominator is raised by epsilon, or is at least 0 without it."""
     raised = denominator + epsilon if epsilon else np.maximum(denominator, 0)
     return Values(divide(numerator, raised), {reason: denominator == 0}, trials)
 
 
 @offers("contrib_binary")
-def at_the_likelier_class(scope: MetricContext) -> Iterator[Metric]:
-    """Offers accuracy, precision and recall of the likelier class."""
-    cut = scope.space.class_one()
-    yield ContribAccuracy("accuracy", scope.threshold_counts, cut)
-    yield ContribPrecision("precision", scope.threshold_counts, cut)
-    yield ContribRecall("recall", scope.threshold_counts, cut)
+def at_the_likelier_class(context: MetricContext) -> Iterator[Metric]:
+    """Offers accuracy, precision and recall where the likelier class is predicted."""
+    cut = context.space.class_one()
+    yield ContribAccuracy("accuracy", context.threshold_counts, cut)
+    yield ContribPrecision("precision", context.threshold_counts, cut)
+    yield ContribRecall("recall", context.threshold_counts, cut)
 
 
 @offers("contrib_binary")
-def at_thresholds(scope: MetricContext) -> Iterator[Metric]:
+def at_thresholds(context: MetricContext) -> Iterator[Metric]:
     """Offers accuracy, precision and recall at the configured thresholds."""
-    for threshold in scope.thresholds:
-        counts, above = scope.threshold_counts, scope.space.above(threshold)
+    for threshold in context.thresholds:
+        counts, above = context.threshold_counts, context.space.above(threshold)
         suffix = f"positive_threshold_{threshold:g}"
         # Accuracy alone counts a probability that equals the threshold as positive.
-        yield ContribAccuracy(f"accuracy/{suffix}", counts, scope.space.at_least(threshold))
+        yield ContribAccuracy(f"accuracy/{suffix}", counts, context.space.at_least(threshold))
         yield ContribPrecision(f"precision/{suffix}", counts, above, epsilon=EPSILON)
         yield ContribRecall(f"recall/{suffix}", counts, above, epsilon=EPSILON)

@@ -1,7 +1,7 @@
 """The estimator's areas under the ROC and precision-recall curves, over 200 thresholds.
 
-The thresholds are those of `tf.keras.metrics.AUC`: -1e-7, 1/199, ..., 198/199, 1 + 1e-7. Curves run
-over increasing thresholds, hence from everything predicted positive to nothing.
+The thresholds are those of `tf.keras.metrics.AUC`: -1e-7, 1/199, ..., 198/199, 1 + 1e-7. A curve
+goes from the lowest threshold, where all is predicted positive, to the highest, where nothing is.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ EPSILON = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Weights of the labels at each threshold.
+    """The weights of the labels at each threshold; a label that is not 0 is positive.
 
     Attributes:
-        true_positive: `[s, 200]`, positive labels above the threshold; a label not 0 is positive.
-        false_positive: `[s, 200]`, zero labels above the threshold.
-        positive: `[s, 1]`, all positive labels, those with a NaN score too.
-        negative: `[s, 1]`, all zero labels, those with a NaN score too.
+        true_positive: `[s, 200]`, positive labels whose score is above the threshold.
+        false_positive: `[s, 200]`, zero labels whose score is above the threshold.
+        positive: `[s, 1]`, all positive labels, including those with a NaN score.
+        negative: `[s, 1]`, all zero labels, including those with a NaN score.
     """
 
     true_positive: Floats
@@ -44,8 +44,9 @@ class AreaMetric(Metric):
     """An area under a curve over the 200 thresholds.
 
     Attributes:
-        cuts: the cuts of thresholds 1 to 198 in its `ThresholdCounts`.
-        group: the class the curve is of; None for all row-class pairs together (micro average).
+        cuts: the cuts of the thresholds 1 to 198, which are among those of its `ThresholdCounts`.
+        group: the id of the class it describes; None for all row-class pairs together (micro
+            average).
     """
 
     cuts: tuple[float, ...]
@@ -56,34 +57,44 @@ class AreaMetric(Metric):
 
     @abstractmethod
     def area(self, curve: Curve) -> Floats:
-        """The area under the curve `[s]`, with the estimator's convention where undefined."""
+        """Returns the area under the curve `[s]`; where undefined, the value the estimator has."""
 
     def curve(self, state: State) -> Curve:
-        """The curve of each segment."""
+        """Returns the curve of each segment."""
         counts = self.statistic
         assert isinstance(counts, ThresholdCounts)
         weight = mass(state, counts.groups, counts.cells)
         classes = counts.groups // LABEL_KINDS
         weight = weight.reshape(len(weight), classes, LABEL_KINDS, counts.cells)
-        own = weight.sum(axis=1) if self.group is None else weight[:, self.group]
+        by_label = weight.sum(axis=1) if self.group is None else weight[:, self.group]
         position = {cut: index for index, cut in enumerate(counts.cuts)}
-        # Every score is above threshold 0 but NaN, in cell 0; none is above threshold 199.
+        # Cell 0 holds NaN. Every other score is above threshold 0, and none is above threshold 199.
         first = [1, *(position[cut] + 2 for cut in self.cuts)]
-        true_positive, positive = _above(own[:, ONE:].sum(axis=1), first)
-        false_positive, negative = _above(own[:, ZERO], first)
+        true_positive, positive = _above(by_label[:, ONE:].sum(axis=1), first)
+        false_positive, negative = _above(by_label[:, ZERO], first)
         return Curve(true_positive, false_positive, positive, negative)
 
 
 def _above(weight: Floats, first: list[int]) -> tuple[Floats, Floats]:
-    """The sums from each of the first cells on, then 0 `[s, m + 1]`; and of all cells `[s, 1]`."""
+    """Returns sums of the weights over cells.
+
+    Args:
+        weight: the weights `[s, cells]`.
+        first: `m` first cells.
+
+    Returns:
+        The sums from each first cell to the last cell, followed by a 0, `[s, m + 1]`; and the sum
+        over all cells, `[s, 1]`.
+    """
     total = np.cumsum(weight[:, ::-1], axis=1)[:, ::-1]
-    # Indexing may put the segments innermost, where sums would depend on how many there are.
+    # Indexing may put the axis of segments innermost, and then the digits of sums would depend on
+    # how many segments there are.
     above = np.ascontiguousarray(total[:, first])
     return np.pad(above, ((0, 0), (0, 1))), total[:, :1]
 
 
 def _trapezoids(x: Floats, y: Floats) -> Floats:
-    """The area under y over falling x, each `[s, m]`."""
+    """Returns the area under y over falling x, both `[s, m]`, by the trapezoidal rule."""
     area: Floats = ((x[:, :-1] - x[:, 1:]) * ((y[:, :-1] + y[:, 1:]) / 2)).sum(axis=1)
     return area
 
@@ -154,23 +165,23 @@ class ContribPrecisionRecallArea(PrecisionRecallArea):
 
 
 @offers("binary", "multi_label")
-def areas(scope: MetricContext) -> Iterator[Metric]:
-    """Offers the areas of the row-class pairs."""
-    yield RocArea("auc", scope.auc_counts, scope.auc_cuts)
-    yield PrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)
+def areas(context: MetricContext) -> Iterator[Metric]:
+    """Offers the areas of all row-class pairs together."""
+    yield RocArea("auc", context.auc_counts, context.auc_cuts)
+    yield PrecisionRecallArea("auc_precision_recall", context.auc_counts, context.auc_cuts)
 
 
 @offers("multi_label")
-def areas_by_class(scope: MetricContext) -> Iterator[Metric]:
+def areas_by_class(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of the named classes."""
-    counts, cuts = scope.auc_counts, scope.auc_cuts
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+    counts, cuts = context.auc_counts, context.auc_cuts
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
         yield RocArea(f"auc/{suffix}", counts, cuts, group)
         yield PrecisionRecallArea(f"auc_precision_recall/{suffix}", counts, cuts, group)
 
 
 @offers("contrib_binary")
-def contrib_areas(scope: MetricContext) -> Iterator[Metric]:
+def contrib_areas(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of TensorFlow 1.x."""
-    yield ContribRocArea("auc", scope.auc_counts, scope.auc_cuts)
-    yield ContribPrecisionRecallArea("auc_precision_recall", scope.auc_counts, scope.auc_cuts)
+    yield ContribRocArea("auc", context.auc_counts, context.auc_cuts)
+    yield ContribPrecisionRecallArea("auc_precision_recall", context.auc_counts, context.auc_cuts)

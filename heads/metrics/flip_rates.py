@@ -1,4 +1,4 @@
-"""Where a candidate and a baseline predict differently, and which of them is right there."""
+"""Metrics of how often a candidate and a baseline predict differently, and which is then right."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ from heads.metrics.core.registry import offers
 from heads.statistics import ClassFlips, State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
-# What two models predict in `Flips`: 2 * candidate + baseline.
+# Cells of `Flips`, 2 * candidate + baseline, where the prediction goes to negative or to positive.
 _TO_NEGATIVE, _TO_POSITIVE = 1, 2
-# Which of two models that differ is right in `ClassFlips`: 2 * candidate + baseline.
+# Cells of `ClassFlips`, 2 * candidate + baseline: which of two models that differ is right.
 _NEITHER, _BASELINE, _CANDIDATE = 0, 1, 2
 _ANY_LABEL = (ZERO, ONE, SOFT)
 
 
 @dataclass(frozen=True)
 class Flip(Metric):
-    """The weighted share of rows in which one model predicts so and the other otherwise.
+    """The weighted share of rows that two models predict differently in a certain way.
 
     Attributes:
-        pair: which pair of cuts of its `Flips`; without meaning for exclusive classes.
+        pair: the index of the pair of cuts of its `Flips`; without meaning for exclusive classes.
     """
 
     pair: int = 0
 
     low, high = 0.0, 1.0
     cells: ClassVar[tuple[tuple[int, int], ...]]
-    """Which kinds of label and predictions of a `Flips` are meant."""
+    """The pairs of kind of label and cell of a `Flips` that count as flipped."""
     class_cells: ClassVar[tuple[int, ...]] = ()
-    """Which cells of a `ClassFlips` are meant."""
+    """The cells of a `ClassFlips` that count as flipped."""
 
     def counts(self, state: State, column: str) -> tuple[Floats, Floats]:
-        """What flips, and all `[s]`, in terms of a column of the state."""
+        """Returns the sums `[s]` of a column of the state over what flips, and over everything."""
         statistic = state.statistic
         table = state.dense(column, statistic.groups, statistic.cells)
         if isinstance(statistic, ClassFlips):
             chosen = table[:, 0, self.class_cells]
             return np.ascontiguousarray(chosen).sum(axis=1), table[:, 0].sum(axis=1)
         first = self.pair * LABEL_KINDS
-        own = np.ascontiguousarray(table[:, first : first + LABEL_KINDS])
-        chosen = np.stack([own[:, kind, cell] for kind, cell in self.cells], axis=1)
-        return np.ascontiguousarray(chosen).sum(axis=1), own.sum(axis=2).sum(axis=1)
+        by_label = np.ascontiguousarray(table[:, first : first + LABEL_KINDS])
+        chosen = np.stack([by_label[:, kind, cell] for kind, cell in self.cells], axis=1)
+        return np.ascontiguousarray(chosen).sum(axis=1), by_label.sum(axis=2).sum(axis=1)
 
     def compute(self, state: State) -> Values:
         flipped, total = self.counts(state, weight_column(state))
-        size = trials(state, lambda column: self.counts(state, column)[1])
-        return ratio(flipped, total, "the weights sum to zero", size)
+        whole = trials(state, lambda column: self.counts(state, column)[1])
+        return ratio(flipped, total, "the weights sum to zero", whole)
 
 
 class FlipRate(Flip):
     """The weighted share of rows that the candidate predicts otherwise than the baseline.
 
-    Of a multi-label head it is the share of row-class pairs, as of all flips.
+    Of a multi-label head this, as every flip rate, is the share of row-class pairs.
     """
 
     cells = tuple((kind, to) for kind in _ANY_LABEL for to in (_TO_NEGATIVE, _TO_POSITIVE))
@@ -106,21 +106,23 @@ OF_CLASSES: dict[str, type[Flip]] = {
     "correct_to_wrong_rate": CorrectToWrongRate,
     "wrong_to_correct_rate": WrongToCorrectRate,
 }
+"""The flip rates of exclusive classes, by name."""
 AT_CUTS: dict[str, type[Flip]] = {
     **OF_CLASSES,
     "positive_to_negative_rate": PositiveToNegativeRate,
     "negative_to_positive_rate": NegativeToPositiveRate,
 }
+"""The flip rates at a cut of the score, by name."""
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="pair")
-def flips_at_cuts(scope: MetricContext) -> Iterator[Metric]:
-    for pair, (_, suffix) in enumerate(cuts_and_suffixes(scope)):
+def flips_at_cuts(context: MetricContext) -> Iterator[Metric]:
+    for pair, (_, suffix) in enumerate(cuts_and_suffixes(context)):
         for name, flip in AT_CUTS.items():
-            yield flip(f"{name}{suffix}", scope.flips, pair)
+            yield flip(f"{name}{suffix}", context.flips, pair)
 
 
 @offers("multi_class", kind="pair")
-def flips_of_classes(scope: MetricContext) -> Iterator[Metric]:
+def flips_of_classes(context: MetricContext) -> Iterator[Metric]:
     for name, flip in OF_CLASSES.items():
-        yield flip(name, scope.class_flips)
+        yield flip(name, context.class_flips)

@@ -18,17 +18,17 @@ from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 
 @dataclass(frozen=True)
 class DecileMetric(CurveMetric):
-    """A metric of tenths of the weight by score.
+    """A metric of tenths of the weight in the order of the score.
 
     Attributes:
-        decile: which tenth, 1 to 10; the first has the highest scores.
+        decile: the number of the tenth, from 1 to 10; the first has the highest scores.
     """
 
     decile: int = field(kw_only=True)
 
     @abstractmethod
     def of_deciles(self, curve: ScoreCurve) -> Floats:
-        """The value `[r]`; 0 without positive labels."""
+        """Returns the value `[r]`; 0 without positive labels."""
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         reasons = {"no label is positive": curve.positives == 0}
@@ -38,8 +38,8 @@ class DecileMetric(CurveMetric):
 class Gain(DecileMetric):
     """The share of positive labels that are among the top D tenths of the weight by score.
 
-    Labels of a cell of the histogram are spread over it evenly, which is what ties in random order
-    give on average. With shift 0 a cell is one score.
+    The labels in a cell of the histogram are spread over it evenly. Ties in random order give the
+    same on average. With shift 0 a cell is a single score.
     """
 
     higher_is_better = True
@@ -52,8 +52,8 @@ class Gain(DecileMetric):
 class Lift(DecileMetric):
     """The share of positive labels within the D-th tenth of the weight by score, over that of all.
 
-    1 is what random scores give, and the mean of the ten. Labels of a cell of the histogram are
-    spread over it evenly. The lift of D tenths together is `gain * 10 / D`.
+    Random scores give 1, which is also the mean of the ten lifts. The labels in a cell of the
+    histogram are spread over it evenly. The lift of the top D tenths together is `gain * 10 / D`.
     """
 
     low, high = 0.0, 10.0
@@ -67,23 +67,26 @@ class Lift(DecileMetric):
 class FirstLift(Lift):
     """The share of positive labels within the first tenth of the weight by score, over that of all.
 
-    Labels of a cell of the histogram are spread over it evenly.
+    The labels in a cell of the histogram are spread over it evenly.
     """
 
     higher_is_better = True
 
 
-def gains(curve: ScoreCurve, parts: tuple[int, ...], of: int) -> Floats:
-    """The share of positive labels among the top parts of the weight `[r, len(parts)]`.
+def gains(curve: ScoreCurve, parts: tuple[int, ...], total_parts: int) -> Floats:
+    """Returns the share of the positive labels among the top parts of the weight.
 
     Args:
-        curve: the curve.
-        parts: how many parts from the top.
-        of: how many parts there are.
+        curve: the curve of `r` segments.
+        parts: `m` numbers of parts, counted from the top.
+        total_parts: the number of parts into which the whole weight is divided.
+
+    Returns:
+        The shares `[r, m]`.
     """
-    hits, others = (np.pad(own, ((0, 0), (1, 0))) for own in curve.from_above)
+    hits, others = (np.pad(sums, ((0, 0), (1, 0))) for sums in curve.from_above)
     seen = hits + others
-    wanted = np.array(parts) * seen[:, -1:] / of
+    wanted = np.array(parts) * seen[:, -1:] / total_parts
     reached = [np.interp(*row) for row in zip(wanted, seen, hits, strict=True)]
     return divide(np.array(reached).reshape(wanted.shape), hits[:, -1:])
 
@@ -100,8 +103,8 @@ def _deciles(curve: ScoreCurve) -> Floats:
 
 
 @offers("binary", "contrib_binary", kind="report")
-def gain_and_lift(scope: MetricContext) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def gain_and_lift(context: MetricContext) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     for decile in range(1, 11):
         if decile < 10:
             yield Gain(f"gain/decile_{decile}", fine, coarse, decile=decile)

@@ -1,4 +1,4 @@
-"""How far apart the scores of positive and zero labels are."""
+"""A metric of how far apart the scores of positive and of zero labels are."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 class KolmogorovSmirnov(CurveMetric):
     """The largest distance of recall and false positive rate at one threshold, `max |R - FPR|`.
 
-    The two-sample statistic of the scores of positive and of zero labels; without weights that of
-    scipy's `ks_2samp`.
+    It is the two-sample statistic of the scores of positive and of zero labels. Without weights it
+    equals that of scipy's `ks_2samp`.
     """
 
     higher_is_better = True
     low, high = 0.0, 1.0
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        own = rates(curve)
+        curve_rates = rates(curve)
         positive, negative = curve.positives, curve.negatives
-        distance = np.abs(own.recall - own.false_positive_rate).max(axis=1, initial=0.0)
+        distance = np.abs(curve_rates.recall - curve_rates.false_positive_rate)
+        largest = distance.max(axis=1, initial=0.0)
         reasons = {"no label is positive": positive == 0, "no label is zero": negative == 0}
-        return where_defined(distance, reasons)
+        return where_defined(largest, reasons)
 
 
 @offers("binary", "contrib_binary", kind="report")
-def kolmogorov_smirnov(scope: MetricContext) -> Iterator[Metric]:
-    yield KolmogorovSmirnov("kolmogorov_smirnov", scope.score_histogram, scope.coarse_histogram)
+def kolmogorov_smirnov(context: MetricContext) -> Iterator[Metric]:
+    yield KolmogorovSmirnov("kolmogorov_smirnov", context.score_histogram, context.coarse_histogram)

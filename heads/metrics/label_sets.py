@@ -1,4 +1,4 @@
-"""Metrics of the set of labels that each row has."""
+"""Metrics of the set of labels of a row, for heads of independent classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ NOTHING = "the weights sum to zero"
 class ExactMatch(RowShare):
     """The weighted share of rows whose labels are all predicted right.
 
-    scikit-learn's `accuracy_score` of indicator matrices. A label between 0 and 1 never is.
+    It equals scikit-learn's `accuracy_score` of indicator matrices. A label between 0 and 1 is
+    never predicted right.
     """
 
     higher_is_better = True
@@ -32,8 +33,8 @@ class ExactMatch(RowShare):
 class CoverageError(WeightedMean):
     """The weighted mean of the classes to go down the ranking by score until all labels are met.
 
-    scikit-learn's `coverage_error`. Classes of equal scores are met together, a row without labels
-    needs 0, and a label that is not 0 is one.
+    It equals scikit-learn's `coverage_error`. Classes of equal scores are met together, and a row
+    without labels needs 0 classes. A class is a label of the row where its value is not 0.
     """
 
     higher_is_better = False
@@ -50,7 +51,7 @@ class CoverageError(WeightedMean):
 class HammingLoss(CutMetric):
     """The weighted share of row-class pairs whose label is not the prediction, 1 - accuracy.
 
-    scikit-learn's `hamming_loss`. A label between 0 and 1 never is the prediction.
+    It equals scikit-learn's `hamming_loss`. A label between 0 and 1 never equals the prediction.
     """
 
     higher_is_better = False
@@ -61,7 +62,9 @@ class HammingLoss(CutMetric):
         wrong = counts.above[:, ZERO] + counts.below[:, ONE]
         wrong = wrong + counts.above[:, SOFT] + counts.below[:, SOFT]
         total = counts.above.sum(axis=1) + counts.below.sum(axis=1)
-        trials = self.trials(state, lambda own: own.above.sum(axis=1) + own.below.sum(axis=1))
+        trials = self.trials(
+            state, lambda counts: counts.above.sum(axis=1) + counts.below.sum(axis=1)
+        )
         return ratio(wrong, total, NOTHING, trials)
 
 
@@ -74,22 +77,22 @@ class LabelCardinality(Metric):
     low = 0.0
 
     def compute(self, state: State) -> Values:
-        counts = state.statistic
-        assert isinstance(counts, ThresholdCounts)
+        statistic = state.statistic
+        assert isinstance(statistic, ThresholdCounts)
         # Each row is counted once for every class.
         pairs = total_mass(state)
-        return ratio(label_sum(state, None) * counts.classes, pairs, NOTHING)
+        return ratio(label_sum(state, None) * statistic.classes, pairs, NOTHING)
 
 
 @offers("multi_label", kind="report")
-def label_sets(scope: MetricContext) -> Iterator[Metric]:
-    yield ExactMatch("exact_match", scope.row_sums, "exact_match")
-    yield CoverageError("coverage_error", scope.row_sums, "coverage")
-    yield HammingLoss("hamming_loss", scope.threshold_counts, scope.space.class_one())
-    yield LabelCardinality("label_cardinality", scope.threshold_counts)
+def label_sets(context: MetricContext) -> Iterator[Metric]:
+    yield ExactMatch("exact_match", context.row_sums, "exact_match")
+    yield CoverageError("coverage_error", context.row_sums, "coverage")
+    yield HammingLoss("hamming_loss", context.threshold_counts, context.space.class_one())
+    yield LabelCardinality("label_cardinality", context.threshold_counts)
 
 
 @offers("multi_label", kind="report")
-def label_means(scope: MetricContext) -> Iterator[Metric]:
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
-        yield MeanShare(f"label_mean/{suffix}", scope.threshold_counts, "label", group)
+def label_means(context: MetricContext) -> Iterator[Metric]:
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
+        yield MeanShare(f"label_mean/{suffix}", context.threshold_counts, "label", group)

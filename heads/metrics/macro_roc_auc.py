@@ -1,4 +1,4 @@
-"""Areas under curves of every score, averaged over all classes."""
+"""Areas under the curves of single classes, averaged over all classes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from heads.statistics import State, Statistic
 class MacroArea(Metric):
     """The mean over all classes of an area of the class against all others.
 
-    scikit-learn's `average="macro"`, of exclusive classes with `multi_class="ovr"`, where every
-    cell of the histogram is one score. Undefined if the area of a class is.
+    Where every cell of the histogram is a single score, it equals scikit-learn's
+    `average="macro"`, for exclusive classes with `multi_class="ovr"`. It is undefined if the area
+    of any class is undefined.
 
     Attributes:
-        by_class: the areas.
+        by_class: the metrics of the areas of the classes.
     """
 
     by_class: tuple[RankMetric, ...]
@@ -50,19 +51,20 @@ class MacroArea(Metric):
 
 
 @offers("multi_class", kind="report")
-def macro_roc_auc(scope: MetricContext) -> Iterator[Metric]:
-    yield from _macro(scope, {"roc_auc": RocAuc})
+def macro_roc_auc(context: MetricContext) -> Iterator[Metric]:
+    yield from _macro(context, {"roc_auc": RocAuc})
 
 
 @offers("multi_label", kind="report")
-def macro_areas(scope: MetricContext) -> Iterator[Metric]:
-    yield from _macro(scope, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
+def macro_areas(context: MetricContext) -> Iterator[Metric]:
+    yield from _macro(context, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
 
 
-def _macro(scope: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
-    if len(scope.named_classes) < scope.columns:
+def _macro(context: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
+    """Yields the mean of each area, but only if all classes have metrics of their own."""
+    if len(context.named_classes) < context.columns:
         return
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+    fine, coarse = context.score_histogram, context.coarse_histogram
     for name, area in areas.items():
-        by_class = tuple(area(name, fine, coarse, group) for group in scope.named_classes)
+        by_class = tuple(area(name, fine, coarse, group) for group in context.named_classes)
         yield MacroArea(f"{name}/macro", fine, by_class)

@@ -1,4 +1,4 @@
-"""How often the likeliest of several classes is the label, or one of the likeliest."""
+"""How often the label is the likeliest class, or among the likeliest classes."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class MultiClassAccuracy(RowShare):
 class TopAccuracy(RowShare):
     """The weighted share of rows whose label is among the k highest scores.
 
-    scikit-learn's `top_k_accuracy_score`, but that of equal scores the class of the lower id leads,
-    as it does in the prediction.
+    It equals scikit-learn's `top_k_accuracy_score`, except that of classes with equal scores the
+    lowest id ranks first, as it does in the prediction.
     """
 
     higher_is_better = True
@@ -54,11 +54,11 @@ class TopAccuracy(RowShare):
 
 
 @offers("multi_class")
-def multi_class_accuracy(scope: MetricContext) -> Iterator[Metric]:
-    yield MultiClassAccuracy("accuracy", scope.row_sums, "hit")
+def multi_class_accuracy(context: MetricContext) -> Iterator[Metric]:
+    yield MultiClassAccuracy("accuracy", context.row_sums, "hit")
 
 
 @offers("multi_class", kind="report")
-def top_accuracies(scope: MetricContext) -> Iterator[Metric]:
-    for k in scope.top:
-        yield TopAccuracy(f"accuracy/top_{k}", scope.row_sums, f"top_{k}")
+def top_accuracies(context: MetricContext) -> Iterator[Metric]:
+    for k in context.top:
+        yield TopAccuracy(f"accuracy/top_{k}", context.row_sums, f"top_{k}")

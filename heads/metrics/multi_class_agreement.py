@@ -1,4 +1,4 @@
-"""How far predicted and labelled classes agree, rare classes and chance accounted for."""
+"""Metrics of how far predicted and labelled classes agree, which allow for rarity and chance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from heads.statistics import State
 
 
 class Agreement(Metric):
-    """A metric of the counts by class, of a head of exclusive classes."""
+    """A metric that is computed from the counts by class of a head of exclusive classes."""
 
     higher_is_better = True
     low, high = -1.0, 1.0
 
     def shares(self, state: State) -> tuple[Floats, Floats, Floats]:
-        """The shares of rows by class: predicted wrongly, predicted, labelled, each `[s, k]`."""
+        """Returns shares of rows by class, each `[s, k]`.
+
+        Returns:
+            The shares of rows that have the class wrongly as prediction, that have it as
+            prediction, and that have it as label.
+        """
         counts = class_counts(state)
         total = counts.labelled.sum(axis=1)[:, np.newaxis]
         wrong, right = divide(counts.false_positive, total), divide(counts.true_positive, total)
@@ -30,7 +35,7 @@ class Agreement(Metric):
 class BalancedAccuracy(Agreement):
     """The mean over classes that are labels of the recall of the class, TP / (TP + FN).
 
-    scikit-learn's `balanced_accuracy_score`.
+    It equals scikit-learn's `balanced_accuracy_score`.
     """
 
     low = 0.0
@@ -74,21 +79,26 @@ class MatthewsCorrelation(Agreement):
         wrong, predicted, labelled = self.shares(state)
         chance = (labelled * _others(predicted)).sum(axis=1)
         covariance = chance - wrong.sum(axis=1)
-        own = (labelled * _others(labelled)).sum(axis=1)
-        other = (predicted * _others(predicted)).sum(axis=1)
-        # Equal to covariance / sqrt(own * other), but exactly 1 where all is right.
+        label_variance = (labelled * _others(labelled)).sum(axis=1)
+        prediction_variance = (predicted * _others(predicted)).sum(axis=1)
+        # This equals covariance / sqrt(label_variance * prediction_variance), but it is exactly 1
+        # where every prediction is right.
         return Values(
-            divide(covariance, own) * np.sqrt(divide(own, other)),
+            divide(covariance, label_variance)
+            * np.sqrt(divide(label_variance, prediction_variance)),
             {
                 "the weights sum to zero": labelled.sum(axis=1) == 0,
-                "all labels are of one class": own == 0,
-                "all predictions are of one class": other == 0,
+                "all labels are of one class": label_variance == 0,
+                "all predictions are of one class": prediction_variance == 0,
             },
         )
 
 
 def _others(share: Floats) -> Floats:
-    """What all other classes add up to `[s, k]`; without a difference, which would lose digits."""
+    """Returns for each class the sum of the shares of all other classes, `[s, k]`.
+
+    It adds shares from both sides, since a difference to the total would lose digits.
+    """
     before, after = np.zeros_like(share), np.zeros_like(share)
     np.cumsum(share[:, :-1], axis=1, out=before[:, 1:])
     np.cumsum(share[:, :0:-1], axis=1, out=after[:, -2::-1])
@@ -96,7 +106,7 @@ def _others(share: Floats) -> Floats:
 
 
 @offers("multi_class", kind="report")
-def agreement(scope: MetricContext) -> Iterator[Metric]:
-    yield BalancedAccuracy("balanced_accuracy", scope.class_outcomes)
-    yield CohenKappa("cohen_kappa", scope.class_outcomes)
-    yield MatthewsCorrelation("matthews_correlation", scope.class_outcomes)
+def agreement(context: MetricContext) -> Iterator[Metric]:
+    yield BalancedAccuracy("balanced_accuracy", context.class_outcomes)
+    yield CohenKappa("cohen_kappa", context.class_outcomes)
+    yield MatthewsCorrelation("matthews_correlation", context.class_outcomes)

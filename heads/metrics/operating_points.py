@@ -1,9 +1,10 @@
-"""Rates where another rate is as demanded, and the thresholds there.
+"""Rates at a threshold where another rate is as demanded, and those thresholds.
 
-A score of at least a threshold is predicted positive, and the thresholds are the scores that occur
-with a weight, by cell of the histogram: with shift 0 exactly those scores, else the lowest of each
-cell. A rate meets a demand that it falls short of by 1e-12 at most, and values that differ by so
-little are equal: less than that is rounding of sums of weights, more a difference of rows.
+A score of at least the threshold is predicted positive. The thresholds are the lowest scores of the
+cells of the histogram that have a weight; with shift 0 they are exactly the scores that occur with
+a weight. A rate also meets a demand that it misses by at most 1e-12, and values that differ by at
+most that count as equal: rounding of sums of weights makes smaller differences, rows make larger
+ones.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ _KEPT: WeakKeyDictionary[ScoreCurve, dict[OperatingPoint, Best]] = WeakKeyDictio
 
 @dataclass(frozen=True)
 class OperatingPoint(CurveMetric):
-    """A rate where another one is as demanded.
+    """The best value of a rate at the thresholds where another rate is as demanded.
 
     Attributes:
-        demand: what the other rate must be.
-        nothing_will_do: whether predicting nothing, with a recall of 0, meets every demand.
+        demand: the value that the other rate must reach or may not exceed.
+        nothing_will_do: whether a model that predicts nothing positive, whose recall is 0, meets
+            every demand.
     """
 
     demand: float = field(kw_only=True)
@@ -52,51 +54,51 @@ class OperatingPoint(CurveMetric):
     low, high = 0.0, 1.0
 
     @abstractmethod
-    def choose(self, own: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """The rate to be high and whether the other one is as demanded, each `[r, c]`."""
+    def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Returns the rate to make high, and whether the other is as demanded, both `[r, c]`."""
 
-    def reasons(self, curve: ScoreCurve, found: Best) -> Reasons:
-        """Why the rate is undefined."""
+    def reasons(self, curve: ScoreCurve, point: Best) -> Reasons:
+        """Returns where and why the rate is undefined."""
         none = {"no label is positive": curve.positives == 0}
         if self.nothing_will_do:
             return {**none, "no label is zero": curve.negatives == 0}
-        return {**none, "no threshold is as demanded": ~found.found}
+        return {**none, "no threshold is as demanded": ~point.exists}
 
     def best(self, curve: ScoreCurve) -> Best:
         """The highest value at the thresholds that meet the demand, kept as long as the curve."""
         kept = _KEPT.setdefault(curve, {})
         if self not in kept:
-            own = rates(curve)
-            value, meets = self.choose(own)
-            kept[self] = best(value, meets & own.occurs)
+            curve_rates = rates(curve)
+            value, meets = self.choose(curve_rates)
+            kept[self] = best(value, meets & curve_rates.occurs)
         return kept[self]
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        found = self.best(curve)
-        # Predicting nothing meets some demands: its recall is 0.
-        value = np.where(found.found, found.value, 0.0)
-        return where_defined(value, self.reasons(curve, found))
+        point = self.best(curve)
+        # Where only predicting nothing positive meets the demand, the recall is 0.
+        value = np.where(point.exists, point.value, 0.0)
+        return where_defined(value, self.reasons(curve, point))
 
 
 class PrecisionAtRecall(OperatingPoint):
     """The highest precision at a threshold where the recall is at least the one of the name.
 
-    That of the points of scikit-learn's `precision_recall_curve`, without its last one.
+    The points are those of scikit-learn's `precision_recall_curve`, without its last point.
     """
 
-    def choose(self, own: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        return own.precision, own.recall >= self.demand - SLACK
+    def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        return curve_rates.precision, curve_rates.recall >= self.demand - SLACK
 
 
 class RecallAtPrecision(OperatingPoint):
     """The highest recall at a threshold where the precision is at least the one of the name.
 
-    Undefined where no threshold has that precision; predicting nothing has none. The points are
-    those of scikit-learn's `precision_recall_curve`, without its last one.
+    It is undefined where no threshold has that precision; predicting nothing has no precision. The
+    points are those of scikit-learn's `precision_recall_curve`, without its last point.
     """
 
-    def choose(self, own: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        return own.recall, own.precision >= self.demand - SLACK
+    def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        return curve_rates.recall, curve_rates.precision >= self.demand - SLACK
 
 
 class SensitivityAtSpecificity(OperatingPoint):
@@ -108,8 +110,8 @@ class SensitivityAtSpecificity(OperatingPoint):
 
     nothing_will_do = True
 
-    def choose(self, own: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        return own.recall, 1 - own.false_positive_rate >= self.demand - SLACK
+    def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        return curve_rates.recall, 1 - curve_rates.false_positive_rate >= self.demand - SLACK
 
 
 class RecallAtFalsePositiveRate(SensitivityAtSpecificity):
@@ -119,20 +121,20 @@ class RecallAtFalsePositiveRate(SensitivityAtSpecificity):
     `roc_curve`.
     """
 
-    def choose(self, own: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        return own.recall, own.false_positive_rate <= self.demand + SLACK
+    def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        return curve_rates.recall, curve_rates.false_positive_rate <= self.demand + SLACK
 
 
 @dataclass(frozen=True)
 class ThresholdAt(CurveMetric):
     """The threshold, as a probability, at which a rate is the highest while another is as demanded.
 
-    The highest one where several are as good. With logits it is the sigmoid of the score: rows of
-    at least that probability are predicted positive.
+    Where several thresholds are equally good, it is the highest. With logits it is the sigmoid of
+    the score. Rows of at least that probability are predicted positive.
 
     Attributes:
         point: the metric of that rate.
-        space: how probabilities relate to scores.
+        space: how probabilities relate to the stored scores.
     """
 
     point: OperatingPoint = field(kw_only=True)
@@ -148,30 +150,30 @@ class ThresholdAt(CurveMetric):
         )
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        found = self.point.best(curve)
+        point = self.point.best(curve)
         reasons = {
-            **self.point.reasons(curve, found),
-            "only predicting nothing is as demanded": ~found.found,
+            **self.point.reasons(curve, point),
+            "only predicting nothing is as demanded": ~point.exists,
         }
-        return where_defined(probability(curve, found, self.space), reasons)
+        return where_defined(probability(curve, point, self.space), reasons)
 
 
 @offers("binary", "contrib_binary", kind="report")
-def operating_points(scope: MetricContext) -> Iterator[Metric]:
-    fine, coarse = scope.score_histogram, scope.coarse_histogram
+def operating_points(context: MetricContext) -> Iterator[Metric]:
+    fine, coarse = context.score_histogram, context.coarse_histogram
     kinds: dict[str, tuple[str, type[OperatingPoint], tuple[float, ...]]] = {
-        "recall": ("precision", PrecisionAtRecall, scope.at.recall),
-        "precision": ("recall", RecallAtPrecision, scope.at.precision),
-        "specificity": ("sensitivity", SensitivityAtSpecificity, scope.at.specificity),
+        "recall": ("precision", PrecisionAtRecall, context.at.recall),
+        "precision": ("recall", RecallAtPrecision, context.at.precision),
+        "specificity": ("sensitivity", SensitivityAtSpecificity, context.at.specificity),
         "false_positive_rate": (
             "recall",
             RecallAtFalsePositiveRate,
-            scope.at.false_positive_rate,
+            context.at.false_positive_rate,
         ),
     }
-    for other, (rate, kind, demands) in kinds.items():
+    for demanded, (rate, kind, demands) in kinds.items():
         for demand in demands:
-            point = kind(f"{rate}_at_{other}_{demand:g}", fine, coarse, demand=demand)
+            point = kind(f"{rate}_at_{demanded}_{demand:g}", fine, coarse, demand=demand)
             yield point
-            name = f"threshold_at_{other}_{demand:g}"
-            yield ThresholdAt(name, fine, coarse, point=point, space=scope.space)
+            name = f"threshold_at_{demanded}_{demand:g}"
+            yield ThresholdAt(name, fine, coarse, point=point, space=context.space)

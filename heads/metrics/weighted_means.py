@@ -19,8 +19,8 @@ class WeightedMean(Metric):
     """sum(w * v) / sum(w); 0 and undefined where the weights sum to zero.
 
     Attributes:
-        column: the sum in its statistic of what is averaged, `v`; or `label`.
-        group: the class that is averaged over; None for all rows or row-class pairs.
+        column: the name of the values `v` of which its statistic has a sum; or `label`.
+        group: the id of the class it describes; None for all rows or all row-class pairs.
     """
 
     column: str
@@ -28,11 +28,11 @@ class WeightedMean(Metric):
 
     @property
     def definition(self) -> str:
-        what = self.column.replace("_", " ")
-        return f"The weighted mean of the {what}, `sum(w * v) / sum(w)`."
+        name = self.column.replace("_", " ")
+        return f"The weighted mean of the {name}, `sum(w * v) / sum(w)`."
 
     def sums(self, state: State) -> tuple[Floats, Floats]:
-        """sum(w * v) and sum(w), each `[s]`."""
+        """Returns sum(w * v) and sum(w), both `[s]`."""
         if self.column == "label":
             return label_sum(state, self.group), class_sum(state, None, self.group)
         return class_sum(state, self.column, self.group), class_sum(state, None, self.group)
@@ -82,7 +82,13 @@ class ContribMeanShare(ContribMean):
 
 
 def class_sum(state: State, column: str | None, group: int | None) -> Floats:
-    """The sum of a column over one class, or over all `[s]`; of the weights where it is None."""
+    """Returns the sum `[s]` of a column over a class, or over everything.
+
+    Args:
+        state: the state.
+        column: the column; None for the weights, or for the rows where there are no weights.
+        group: the id of the class; None for everything.
+    """
     if column is None:
         column = "weight" if "weight" in state.sums else "rows"
     if group is None:
@@ -91,7 +97,10 @@ def class_sum(state: State, column: str | None, group: int | None) -> Floats:
 
 
 def label_sum(state: State, group: int | None) -> Floats:
-    """sum(w * y) over one class, or over all `[s]`: counts of label 1, and soft labels."""
+    """Returns sum(w * y) `[s]` over a class, or over everything where `group` is None.
+
+    Labels of 1 are in the counts of the state, and labels between 0 and 1 in a sum.
+    """
     ones = state.group % LABEL_KINDS == ONE
     if group is not None:
         ones &= state.group // LABEL_KINDS == group
@@ -100,30 +109,30 @@ def label_sum(state: State, group: int | None) -> Floats:
 
 
 @offers("binary")
-def binary_means(scope: MetricContext) -> Iterator[Metric]:
+def binary_means(context: MetricContext) -> Iterator[Metric]:
     """Offers the means of loss, probability and label."""
-    yield MeanLoss("average_loss", scope.threshold_counts, "loss")
-    yield MeanShare("prediction/mean", scope.threshold_counts, "probability")
-    yield MeanShare("label/mean", scope.threshold_counts, "label")
+    yield MeanLoss("average_loss", context.threshold_counts, "loss")
+    yield MeanShare("prediction/mean", context.threshold_counts, "probability")
+    yield MeanShare("label/mean", context.threshold_counts, "label")
 
 
 @offers("multi_class", "multi_label")
-def average_loss(scope: MetricContext) -> Iterator[Metric]:
+def average_loss(context: MetricContext) -> Iterator[Metric]:
     """Offers the mean loss."""
-    yield MeanLoss("average_loss", scope.row_sums, "loss")
+    yield MeanLoss("average_loss", context.row_sums, "loss")
 
 
 @offers("multi_label")
-def probability_means(scope: MetricContext) -> Iterator[Metric]:
+def probability_means(context: MetricContext) -> Iterator[Metric]:
     """Offers the mean probability of the named classes."""
-    for group, suffix in zip(scope.named_classes, scope.class_suffixes, strict=True):
+    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
         name = f"probability_mean/{suffix}"
-        yield MeanShare(name, scope.threshold_counts, "probability", group)
+        yield MeanShare(name, context.threshold_counts, "probability", group)
 
 
 @offers("contrib_binary")
-def contrib_means(scope: MetricContext) -> Iterator[Metric]:
+def contrib_means(context: MetricContext) -> Iterator[Metric]:
     """Offers the means of TensorFlow 1.x."""
-    yield ContribMeanLoss("average_loss", scope.threshold_counts, "loss")
-    yield ContribMeanShare("prediction/mean", scope.threshold_counts, "probability")
-    yield ContribMeanShare("label/mean", scope.threshold_counts, "label")
+    yield ContribMeanLoss("average_loss", context.threshold_counts, "loss")
+    yield ContribMeanShare("prediction/mean", context.threshold_counts, "probability")
+    yield ContribMeanShare("label/mean", context.threshold_counts, "label")

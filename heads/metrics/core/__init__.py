@@ -1,1 +1,1 @@
-"""What metrics share: the contract, the registry, and what several of them are computed from."""
+"""Code that metrics share: the contract of a metric, the registry, and quantities of a state."""

@@ -1,4 +1,4 @@
-"""What is labelled with each class, and predicted to be of it: what rates by class come from."""
+"""Counts of labels and predictions by class, which the rates of a class are computed from."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ RateName = Literal["precision", "recall", "f1"]
 
 @dataclass(frozen=True, eq=False)
 class ClassCounts:
-    """Weights, or rows without weights, by class.
+    """Counts of labels and predictions by class: summed weights, or numbers of rows.
 
     Attributes:
-        true_positive: `[s, k]`, labelled with the class and predicted to be of it.
-        false_positive: `[s, k]`, predicted to be of the class and not labelled with it.
-        labelled: `[s, k]`, labelled with the class.
-        averaged: bool `[s, k]`, which classes averages are over: of exclusive ones those that occur
-            in labels or predictions, in rows of whatever weight; of independent ones all.
+        true_positive: `[s, k]`, rows that have the class as label and as prediction.
+        false_positive: `[s, k]`, rows that have the class as prediction but not as label.
+        labelled: `[s, k]`, rows that have the class as label.
+        averaged: bool `[s, k]`, whether averages include the class. Of exclusive classes they
+            include those that are a label or a prediction in any row, even in a row of weight 0;
+            of independent classes they include all.
     """
 
     true_positive: Floats
@@ -37,11 +38,11 @@ class ClassCounts:
 
     @property
     def predicted(self) -> Floats:
-        """`[s, k]`, predicted to be of the class."""
+        """The rows `[s, k]` that have the class as prediction."""
         return self.true_positive + self.false_positive
 
     def of(self, group: int) -> ClassCounts:
-        """The counts of one class, each `[s]`."""
+        """Returns the counts of a single class; its arrays have the shape `[s]`."""
         return ClassCounts(
             self.true_positive[:, group],
             self.false_positive[:, group],
@@ -52,14 +53,15 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class Rate:
-    """A quotient of the counts of a class.
+    """A quotient of two counts of a class.
 
     Attributes:
-        text: what it is, in words.
-        share: its numerator and denominator.
-        undefined: why it is undefined where the denominator is 0.
-        undefined_everywhere: why averages are undefined where it is 0 for every class.
-        proportion: whether it is a share of rows.
+        text: the formula, for users to read.
+        share: the function that returns numerator and denominator.
+        undefined: the reason why the rate is undefined where the denominator is 0.
+        undefined_everywhere: the reason why the averages over classes are undefined where the
+            denominator is 0 for every class.
+        proportion: whether the rate is a share of rows, so that it has a binomial interval.
     """
 
     text: str
@@ -72,19 +74,19 @@ class Rate:
 RATES: dict[RateName, Rate] = {
     "precision": Rate(
         "TP / (TP + FP)",
-        lambda own: (own.true_positive, own.predicted),
+        lambda counts: (counts.true_positive, counts.predicted),
         "the class is never predicted",
         "no class is ever predicted",
     ),
     "recall": Rate(
         "TP / (TP + FN)",
-        lambda own: (own.true_positive, own.labelled),
+        lambda counts: (counts.true_positive, counts.labelled),
         "no label is of the class",
         "no label is positive",
     ),
     "f1": Rate(
         "2 * TP / (2 * TP + FP + FN)",
-        lambda own: (2 * own.true_positive, own.labelled + own.predicted),
+        lambda counts: (2 * counts.true_positive, counts.labelled + counts.predicted),
         "the class occurs neither in labels nor in predictions",
         "no class occurs in labels or predictions",
         proportion=False,
@@ -93,23 +95,24 @@ RATES: dict[RateName, Rate] = {
 
 
 def weight_column(state: State) -> str:
-    """What a state counts by: its weights, or its rows without weights."""
+    """Returns the name of the column to count: "weight", or "rows" where a state has no weights."""
     return "weight" if "weight" in state.sums else "rows"
 
 
 def class_counts(state: State, column: str | None = None, cut: float = 0.0) -> ClassCounts:
-    """The counts of each class in each segment.
+    """Returns the counts of each class in each segment.
 
     Args:
-        state: a state of `ClassOutcomes`, or of `ThresholdCounts` told apart by class.
-        column: which column, by default the weights, or the rows without weights.
-        cut: for independent classes the cut of the score above which a class is predicted; a label
-            that is not 0 counts as one with the class.
+        state: a state of `ClassOutcomes` for exclusive classes, or a state of `ThresholdCounts`
+            that is kept by class for independent classes.
+        column: the column of the state to count; by default "weight", or "rows" without weights.
+        cut: the cut of the score above which an independent class is predicted. An independent
+            class is a label of a row where the value of its label is not 0.
     """
     return _class_counts(state, column or weight_column(state), cut)
 
 
-# The metrics of all classes are read from the same few of these, which may be large.
+# The metrics of all classes are computed from the same few counts, which may be large.
 @lru_cache(maxsize=16)
 def _class_counts(state: State, column: str, cut: float) -> ClassCounts:
     statistic = state.statistic
@@ -124,23 +127,26 @@ def _class_counts(state: State, column: str, cut: float) -> ClassCounts:
     above = np.ascontiguousarray(table[..., first:]).sum(axis=-1)
     below = np.ascontiguousarray(table[..., :first]).sum(axis=-1)
     hit, missed = (part[..., ONE] + part[..., SOFT] for part in (above, below))
-    every = np.ones(hit.shape, np.bool_)
-    return ClassCounts(hit, above[..., ZERO], hit + missed, every)
+    all_classes = np.ones(hit.shape, np.bool_)
+    return ClassCounts(hit, above[..., ZERO], hit + missed, all_classes)
 
 
 def _column(table: Floats, cell: int) -> Floats:
     return np.ascontiguousarray(table[:, :, cell])
 
 
-def trials(state: State, of: Callable[[str], Floats]) -> BinomialCounts | None:
-    """What a proportion is a share of; None where squared weights are not kept.
+def trials(state: State, denominator: Callable[[str], Floats]) -> BinomialCounts | None:
+    """Returns the counts that a proportion is a share of.
 
     Args:
         state: the state.
-        of: the denominator `[s]` in terms of a column of the state.
+        denominator: the function that returns the denominator `[s]` for a column of the state.
+
+    Returns:
+        The counts; None if the state has weights but not their squares.
     """
     if "weight" not in state.sums:
-        return BinomialCounts(of("rows"))
+        return BinomialCounts(denominator("rows"))
     if "weight_squared" not in state.sums:
         return None
-    return BinomialCounts(of("rows"), of("weight"), of("weight_squared"))
+    return BinomialCounts(denominator("rows"), denominator("weight"), denominator("weight_squared"))

@@ -1,7 +1,7 @@
-"""Formulas of the confusion matrix at a cut of the score, and what they need not to be 0.
+"""Formulas of the confusion matrix at a cut of the score, and the denominators they divide by.
 
-Each is of the weights of rows by prediction and label, TP, FP, FN and TN, and gives `[s]`, 0 where
-it is undefined. A label that is not 0 is positive.
+A formula takes the weights of rows by prediction and label, TP, FP, FN and TN, and returns a value
+for each segment, `[s]`, which is 0 where it is undefined. A label that is not 0 is positive.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ import numpy as np
 from heads.metrics.core.cut_counts import CutCounts
 from heads.metrics.core.metric import Floats, divide
 
-Part = Callable[[CutCounts], Floats]
+Formula = Callable[[CutCounts], Floats]
 
 
 @dataclass(frozen=True)
-class Whole:
-    """Counts that must not be 0 for a ratio to be defined.
+class Denominator:
+    """A quantity that a ratio divides by, so that the ratio is undefined where it is 0.
 
     Attributes:
-        of: the counts `[s]`.
-        reason: why the ratio is undefined where they are 0.
+        formula: the function that returns the quantity `[s]`.
+        reason: the reason why the ratio is undefined where the quantity is 0.
     """
 
-    of: Part
+    formula: Formula
     reason: str
 
 
 def positive(counts: CutCounts) -> Floats:
+    """Returns the weight of the positive labels `[s]`."""
     return counts.true_positive + counts.false_negative
 
 
 def negative(counts: CutCounts) -> Floats:
+    """Returns the weight of the zero labels `[s]`."""
     return counts.true_negative + counts.false_positive
 
 
@@ -46,11 +48,13 @@ def predicted_negative(counts: CutCounts) -> Floats:
     return counts.true_negative + counts.false_negative
 
 
-def everything(counts: CutCounts) -> Floats:
+def total(counts: CutCounts) -> Floats:
+    """Returns the weight of all labels `[s]`."""
     return positive(counts) + negative(counts)
 
 
-def either(counts: CutCounts) -> Floats:
+def any_positive(counts: CutCounts) -> Floats:
+    """Returns the weight of what is positive by its label, its prediction or both `[s]`."""
     return positive(counts) + counts.false_positive
 
 
@@ -132,44 +136,48 @@ def odds_ratio(counts: CutCounts) -> Floats:
 
 
 def scaled(counts: CutCounts) -> CutCounts:
-    """The counts by a power of two for which they sum to less than 1: no product overflows."""
-    _, exponent = np.frexp(everything(counts))
-    above, below = (np.ldexp(own, -exponent[:, None]) for own in (counts.above, counts.below))
+    """Returns the counts divided by a power of two, so that no product of two sums overflows.
+
+    The counts that are returned sum to less than 1.
+    """
+    _, exponent = np.frexp(total(counts))
+    above, below = (np.ldexp(part, -exponent[:, None]) for part in (counts.above, counts.below))
     return CutCounts(above, below)
 
 
 def covariance(counts: CutCounts) -> Floats:
+    """Returns the covariance of labels and predictions `[s]`, up to a factor."""
     right = counts.true_positive * counts.true_negative
     return right - counts.false_positive * counts.false_negative
 
 
 def matthews(counts: CutCounts) -> Floats:
-    own = scaled(counts)
-    labels = np.sqrt(positive(own)) * np.sqrt(negative(own))
-    predictions = np.sqrt(predicted_positive(own)) * np.sqrt(predicted_negative(own))
-    return divide(covariance(own), labels * predictions)
+    small = scaled(counts)
+    labels = np.sqrt(positive(small)) * np.sqrt(negative(small))
+    predictions = np.sqrt(predicted_positive(small)) * np.sqrt(predicted_negative(small))
+    return divide(covariance(small), labels * predictions)
 
 
 def chance_disagreement(counts: CutCounts) -> Floats:
-    """What is proportional to how often labels and independent predictions would differ."""
-    own = scaled(counts)
-    missed = positive(own) * predicted_negative(own)
-    return missed + negative(own) * predicted_positive(own)
+    """Returns how often labels and independent predictions would differ, up to a factor."""
+    small = scaled(counts)
+    missed = positive(small) * predicted_negative(small)
+    return missed + negative(small) * predicted_positive(small)
 
 
 def kappa(counts: CutCounts) -> Floats:
     return divide(2 * covariance(scaled(counts)), chance_disagreement(counts))
 
 
-POSITIVE = Whole(positive, "no label is positive")
-NEGATIVE = Whole(negative, "no label is zero")
-PREDICTED_POSITIVE = Whole(predicted_positive, "nothing is predicted positive")
-PREDICTED_NEGATIVE = Whole(predicted_negative, "nothing is predicted negative")
-ALL = Whole(everything, "the weights sum to zero")
-EITHER = Whole(either, "no label and no prediction is positive")
-FALSE_POSITIVE = Whole(false_positive, "there is no false positive")
-FALSE_NEGATIVE = Whole(false_negative, "there is no false negative")
-TRUE_NEGATIVE = Whole(true_negative, "there is no true negative")
-DISAGREEMENT = Whole(chance_disagreement, "all labels and predictions are the same")
+POSITIVE = Denominator(positive, "no label is positive")
+NEGATIVE = Denominator(negative, "no label is zero")
+PREDICTED_POSITIVE = Denominator(predicted_positive, "nothing is predicted positive")
+PREDICTED_NEGATIVE = Denominator(predicted_negative, "nothing is predicted negative")
+ALL = Denominator(total, "the weights sum to zero")
+ANY_POSITIVE = Denominator(any_positive, "no label and no prediction is positive")
+FALSE_POSITIVE = Denominator(false_positive, "there is no false positive")
+FALSE_NEGATIVE = Denominator(false_negative, "there is no false negative")
+TRUE_NEGATIVE = Denominator(true_negative, "there is no true negative")
+DISAGREEMENT = Denominator(chance_disagreement, "all labels and predictions are the same")
 LABELS = (POSITIVE, NEGATIVE)
 PREDICTIONS = (PREDICTED_POSITIVE, PREDICTED_NEGATIVE)

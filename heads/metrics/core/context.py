@@ -1,4 +1,4 @@
-"""What the metrics of one head depend on, and the statistics that they share."""
+"""The settings that the metrics of one head depend on, and the statistics that they share."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from heads.statistics.statistic import Coverage
 HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]
 
 MAX_MATRIX_CLASSES = 500
-"""Beyond this many classes a confusion matrix is no longer small enough to keep whole."""
+"""A head of more classes has no confusion matrix: it would be too large to keep as a whole."""
 
 MAX_FOLDED_CLASSES = 100
-"""Beyond this many classes the counts by class are no longer kept by fold."""
+"""The counts by class of a head of more classes are not kept for every fold."""
 
 COARSE_CELLS = 512
-"""Cells of the histograms by fold, and of those of small slices."""
+"""The number of cells of a histogram that is kept by fold, or of a small slice."""
 
-# Histograms of several classes have as many cells as can cross a shuffle in one piece, even if all
-# classes fill all of them.
+# A histogram of several classes has only so many cells that it can cross a shuffle in one piece,
+# even if all classes fill all of its cells.
 _FINE_BYTES = 7_000_000
 _LEAST_FINE_CELLS, _MOST_FINE_CELLS = 1024, 1 << 16
 _COARSE_CELLS, _LEAST_COARSE_CELLS = 10 * COARSE_CELLS, 128
@@ -41,13 +41,13 @@ CALIBRATION_EDGES = tuple(i / 10 for i in range(1, 10))
 
 @dataclass(frozen=True)
 class OperatingPoints:
-    """Where on a curve to read it.
+    """The points of a curve at which rates are read from it.
 
     Attributes:
-        recall: recalls to give the precision at.
-        precision: precisions to give the recall at.
-        specificity: specificities to give the sensitivity at.
-        false_positive_rate: false positive rates to give the recall at.
+        recall: the recalls at which the precision is read.
+        precision: the precisions at which the recall is read.
+        specificity: the specificities at which the sensitivity is read.
+        false_positive_rate: the false positive rates at which the recall is read.
     """
 
     recall: tuple[float, ...] = ()
@@ -58,21 +58,22 @@ class OperatingPoints:
 
 @dataclass(frozen=True)
 class MetricContext:
-    """What the metrics of one head depend on.
+    """The settings that the metrics of one head depend on.
 
     Attributes:
-        head: type of the head.
-        class_names: a name for each class; two for the binary types.
-        space: how probabilities relate to the scores that are stored.
+        head: the type of the head.
+        class_names: the names of the classes, by id; the binary types have two classes.
+        space: how probabilities relate to the stored scores.
         thresholds: the configured thresholds, in order.
-        weighted: whether rows carry weights.
-        named_classes: classes, by id, that have metrics of their own.
-        class_suffixes: what the names of those metrics end with, by id.
-        report: whether the metrics of the report are wanted, and not the estimator's alone.
-        folds: how many folds standard errors come from; 1 for none.
+        weighted: whether the rows have weights.
+        named_classes: the ids of the classes for which there are separate metrics.
+        class_suffixes: the endings of the names of those metrics, in the order of `named_classes`.
+        report: whether the metrics of the report are computed, or only the estimator's.
+        folds: the number of folds that standard errors are computed from; 1 if there are none.
         at: the operating points.
-        top: the numbers `k` of the top-k accuracy.
-        baseline: how the scores of a second model are stored; None without one.
+        top: the numbers `k` of the top-k accuracies.
+        baseline: how probabilities relate to the stored scores of the baseline model; None if
+            there is no baseline.
     """
 
     head: HeadType
@@ -90,17 +91,20 @@ class MetricContext:
 
     @property
     def columns(self) -> int:
-        """Columns of the score: 1 for the binary types, else the number of classes."""
+        """The number of score columns: 1 for the binary types, else the number of classes."""
         return 1 if self.head in ("binary", "contrib_binary") else len(self.class_names)
 
     @cached_property
     def estimator_space(self) -> ScoreSpace:
-        """The score space in which float32 decides, as it does in the estimator."""
+        """The score space that compares in float32, as the estimator does."""
         return ScoreSpace(self.space.kind, float32=True)
 
     @cached_property
     def auc_cuts(self) -> tuple[float, ...]:
-        """The cuts of AUC thresholds 1 to 198; everything is above 0 and nothing above 199."""
+        """The cuts of the AUC thresholds 1 to 198.
+
+        Thresholds 0 and 199 need no cut: every score is above the first, and none above the second.
+        """
         inner = range(1, AUC_THRESHOLDS - 1)
         if self.head == "contrib_binary":
             return tuple(self.estimator_space.above(i / (AUC_THRESHOLDS - 1)) for i in inner)
@@ -108,12 +112,15 @@ class MetricContext:
 
     @cached_property
     def calibration_cuts(self) -> tuple[float, ...]:
-        """The cuts of the bins of the calibration error: a bin holds its lower edge."""
+        """The cuts between the bins of the calibration error; a bin includes its lower edge."""
         return tuple(self.space.at_least(edge) for edge in CALIBRATION_EDGES)
 
     @cached_property
     def threshold_counts(self) -> ThresholdCounts:
-        """Counts at the configured thresholds and at the likelier class, and the sums of means."""
+        """The counts at the cut of the likelier class and at the configured thresholds.
+
+        It also has the sums that weighted means are computed from.
+        """
         cuts = {self.space.class_one()}
         cuts.update(self.space.above(t) for t in self.thresholds)
         if self.head == "contrib_binary":
@@ -133,7 +140,7 @@ class MetricContext:
 
     @cached_property
     def auc_counts(self) -> ThresholdCounts:
-        """Counts at the estimator's 200 thresholds."""
+        """The counts at the estimator's 200 thresholds."""
         return ThresholdCounts(
             cuts=tuple(sorted(set(self.auc_cuts))),
             classes=self.columns,
@@ -145,7 +152,7 @@ class MetricContext:
 
     @cached_property
     def calibration_counts(self) -> ThresholdCounts:
-        """Counts and sums of probabilities in the bins of the calibration error."""
+        """The counts and the sums of probabilities in the bins of the calibration error."""
         return ThresholdCounts(
             cuts=self.calibration_cuts,
             classes=self.columns,
@@ -159,14 +166,14 @@ class MetricContext:
 
     @cached_property
     def row_sums(self) -> RowSums:
-        """Sums by row, of heads of several classes."""
-        own: tuple[str, ...] = ()
+        """The sums of the values that each row has once, for a head of several classes."""
+        row_values: tuple[str, ...] = ()
         if self.head == "multi_class":
-            own = ("hit", *(f"top_{k}" for k in self.top))
+            row_values = ("hit", *(f"top_{k}" for k in self.top))
         elif self.report:
-            own = ("exact_match", "coverage")
+            row_values = ("exact_match", "coverage")
         return RowSums(
-            values=("loss", *own),
+            values=("loss", *row_values),
             weighted=self.weighted,
             keep_unweighted=self.report,
             squares=self.folds > 1,
@@ -175,6 +182,7 @@ class MetricContext:
 
     @cached_property
     def class_outcomes(self) -> ClassOutcomes:
+        """The counts of right and wrong predictions and of labels, by exclusive class."""
         return ClassOutcomes(
             classes=self.columns,
             weighted=self.weighted,
@@ -184,19 +192,21 @@ class MetricContext:
 
     @cached_property
     def confusion_matrix(self) -> ConfusionMatrix:
+        """The counts of rows by labelled and predicted class."""
         return ConfusionMatrix(
             classes=self.columns, weighted=self.weighted, coverage="largest_only"
         )
 
     @cached_property
     def score_histogram(self) -> ScoreHistogram:
-        """The histogram that curves and rank metrics come from."""
-        own, cells = self.columns, MAX_CELLS
+        """The histogram that curves and rank metrics are computed from."""
+        classes, cells = self.columns, MAX_CELLS
         if self.named_classes:
             row = 9 + 6 * self.weighted
-            cells = max(_LEAST_FINE_CELLS, min(_MOST_FINE_CELLS, _FINE_BYTES // (2 * own * row)))
+            most = _FINE_BYTES // (2 * classes * row)
+            cells = max(_LEAST_FINE_CELLS, min(_MOST_FINE_CELLS, most))
         return ScoreHistogram(
-            classes=own,
+            classes=classes,
             max_cells=cells,
             by_class=bool(self.named_classes),
             of="class_probability" if self.head == "multi_class" else "score",
@@ -206,20 +216,29 @@ class MetricContext:
 
     @cached_property
     def coarse_histogram(self) -> ScoreHistogram:
-        """Its coarser twin: by fold in the largest slices, and all there is in the others."""
-        own = max(1, len(self.named_classes))
-        cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // own))
+        """The score histogram with fewer cells.
+
+        In the largest slices it is kept by fold, beside `score_histogram`; small slices have only
+        this one.
+        """
+        named = max(1, len(self.named_classes))
+        cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // named))
         coverage: Coverage = "largest" if self.folds > 1 else "small_only"
         return replace(self.score_histogram, max_cells=cells, folds=self.folds, coverage=coverage)
 
     @cached_property
     def flips(self) -> Flips:
-        """What this model and the baseline predict, at the likelier class and the thresholds."""
+        """The counts of what this model and the baseline predict.
+
+        They predict at the cut of the likelier class and at the configured thresholds.
+        """
         assert self.baseline is not None
-        own = [self.space.class_one(), *map(self.space.above, self.thresholds)]
-        other = [self.baseline.class_one(), *map(self.baseline.above, self.thresholds)]
+        candidate_cuts = [self.space.class_one(), *map(self.space.above, self.thresholds)]
+        baseline_cuts = [self.baseline.class_one(), *map(self.baseline.above, self.thresholds)]
         return Flips(
-            cuts=tuple(cut for pair in zip(own, other, strict=True) for cut in pair),
+            cuts=tuple(
+                cut for pair in zip(candidate_cuts, baseline_cuts, strict=True) for cut in pair
+            ),
             classes=self.columns,
             weighted=self.weighted,
             squares=self.folds > 1,
@@ -228,4 +247,5 @@ class MetricContext:
 
     @cached_property
     def class_flips(self) -> ClassFlips:
+        """The counts of rows by whether this model and the baseline predict the same class."""
         return ClassFlips(weighted=self.weighted, squares=self.folds > 1, folds=self.folds)

@@ -1,4 +1,4 @@
-"""Rates at every threshold of a curve, and where one of them is best."""
+"""Rates at every threshold of a curve, and the threshold at which a rate is best."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from heads.metrics.core.score_curve import Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
 SLACK = 1e-12
-"""Rates closer than this are equal: sums of weights are rounded."""
+"""Rates that differ by no more than this count as equal, since sums of weights are rounded."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """Rates if a cell and those above are predicted positive; the highest cell comes first.
+    """The rates of a curve for a threshold at each cell; the highest cell comes first.
+
+    The scores of the cell, and of all cells above it, are predicted positive.
 
     Attributes:
-        true_positive: `[r, c]`.
-        false_positive: `[r, c]`.
+        true_positive: `[r, c]`, the weight of positive labels that are predicted positive.
+        false_positive: `[r, c]`, the weight of zero labels that are predicted positive.
         occurs: bool `[r, c]`, whether the cell itself has a weight.
     """
 
@@ -33,7 +35,7 @@ class Rates:
     @cached_property
     def recall(self) -> Floats:
         """TP / (TP + FN) `[r, c]`; 0 without positive labels."""
-        # By the last of the same sums, so that rounding takes none beyond 1.
+        # The denominator is the last of the same sums, so that rounding takes no share beyond 1.
         return _share(self.true_positive, self.true_positive[:, -1:])
 
     @cached_property
@@ -54,51 +56,55 @@ class Rates:
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
-    """The share, and 0 where the whole is 0 and hence the part: `divide`, but faster."""
+    """Returns part / whole, and 0 where the whole, and hence the part, is 0.
+
+    It is faster than `divide`.
+    """
     share: Floats = part / np.where(whole == 0, 1.0, whole)
     return share
 
 
 def rates(curve: ScoreCurve) -> Rates:
-    """The rates of a curve at every threshold."""
+    """Returns the rates of a curve at every threshold."""
     occurs = (curve.positive != 0) | (curve.negative != 0)
     return Rates(*curve.from_above, occurs[:, ::-1])
 
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """Where a rate is best.
+    """The best value of a rate in each segment, and the threshold at which it is reached.
 
     Attributes:
-        value: `[r]`, the best value; -inf where no threshold may be taken.
-        place: int `[r]`, how many cells are above that of the threshold; of equal ones the highest.
-        found: bool `[r]`, whether a threshold may be taken.
+        value: `[r]`, the best value; -inf where no threshold is allowed.
+        place: int `[r]`, how many cells are above the cell of the threshold. Where several
+            thresholds are equally good, it is that of the highest.
+        exists: bool `[r]`, whether any threshold is allowed.
     """
 
     value: Floats
     place: npt.NDArray[np.intp]
-    found: npt.NDArray[np.bool_]
+    exists: npt.NDArray[np.bool_]
 
 
 def best(value: Floats, allowed: npt.NDArray[np.bool_]) -> Best:
-    """The best of the values `[r, c]` that are allowed, the highest cell first."""
-    own = np.where(allowed, value, -np.inf)
-    top = own.max(axis=1, initial=-np.inf)
-    found = top > -np.inf
-    place = np.zeros(len(own), np.intp)
-    if found.any():
-        place = np.argmax(own >= top[:, np.newaxis] - SLACK, axis=1)
-    return Best(top, place, found)
+    """Returns the best of the allowed values `[r, c]`, whose highest cell comes first."""
+    candidates = np.where(allowed, value, -np.inf)
+    top = candidates.max(axis=1, initial=-np.inf)
+    exists = top > -np.inf
+    place = np.zeros(len(candidates), np.intp)
+    if exists.any():
+        place = np.argmax(candidates >= top[:, np.newaxis] - SLACK, axis=1)
+    return Best(top, place, exists)
 
 
 def probability(curve: ScoreCurve, at: Best, space: ScoreSpace) -> Floats:
-    """The thresholds as probabilities `[r]`; anything where there is none."""
+    """Returns the thresholds as probabilities `[r]`, without meaning where none exists."""
     score = np.append(curve.score[::-1], 0.0)[at.place]
     return as_probability(score, space)
 
 
 def as_probability(score: Floats, space: ScoreSpace) -> Floats:
-    """Scores as probabilities in float64: the sigmoid of logits."""
+    """Returns scores as float64 probabilities; of logits this is the sigmoid."""
     if space.kind == "probabilities":
         return score
     small = np.exp(-np.abs(score))
@@ -106,7 +112,7 @@ def as_probability(score: Floats, space: ScoreSpace) -> Floats:
 
 
 def where_defined(value: Floats, reasons: Reasons) -> tuple[Floats, Reasons]:
-    """The values with 0 where there is a reason for them to be undefined, and the reasons."""
+    """Returns the values, set to 0 where they are undefined for any reason, and the reasons."""
     for undefined in reasons.values():
         value = np.where(undefined, 0.0, value)
     return value, reasons

@@ -1,4 +1,4 @@
-"""Counts above and below one cut of the score: what thresholded metrics are computed from."""
+"""Counts above and below a cut of the score, which thresholded metrics are computed from."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
 @dataclass(frozen=True, eq=False)
 class CutCounts:
-    """Weights, or rows without weights, by prediction and kind of label.
+    """Counts by prediction and kind of label: summed weights, or numbers of rows.
+
+    A label that is not 0 is positive.
 
     Attributes:
-        above: `[s, 3]`, predicted positive, by kind of label.
-        below: `[s, 3]`, predicted negative.
+        above: `[s, 3]`, what is predicted positive, by kind of label.
+        below: `[s, 3]`, what is predicted negative, by kind of label.
     """
 
     above: Floats
@@ -28,69 +30,75 @@ class CutCounts:
 
     @cached_property
     def true_positive(self) -> Floats:
-        """`[s]`; a label that is not 0 is positive."""
+        """The positive labels `[s]` that are predicted positive."""
         total: Floats = self.above[:, ONE:].sum(axis=1)
         return total
 
     @cached_property
     def false_positive(self) -> Floats:
-        """`[s]`."""
+        """The zero labels `[s]` that are predicted positive."""
         return self.above[:, 0]
 
     @cached_property
     def false_negative(self) -> Floats:
-        """`[s]`; a label that is not 0 is positive."""
+        """The positive labels `[s]` that are predicted negative."""
         total: Floats = self.below[:, ONE:].sum(axis=1)
         return total
 
     @cached_property
     def true_negative(self) -> Floats:
-        """`[s]`."""
+        """The zero labels `[s]` that are predicted negative."""
         return self.below[:, 0]
 
 
 @dataclass(frozen=True)
 class CutMetric(Metric):
-    """A metric of the counts above and below one cut.
+    """A metric that is computed from the counts above and below a cut of the score.
 
     Attributes:
         cut: a cut of its `ThresholdCounts`; a score above it is predicted positive.
-        group: the class it is of; None for all row-class pairs together.
+        group: the id of the class it describes; None for all row-class pairs together.
     """
 
     cut: float
     group: int | None = None
 
     def counts(self, state: State, column: str | None = None) -> CutCounts:
-        """The counts of each segment; a NaN score is predicted negative.
+        """Returns the counts of each segment; a NaN score is predicted negative.
 
         Args:
-            state: the state.
-            column: which column, by default the weights, or the rows without weights.
+            state: a state of its `ThresholdCounts`.
+            column: the column of the state to count; by default "weight", or "rows" without
+                weights.
         """
         column = column or ("weight" if "weight" in state.sums else "rows")
         return _cut_counts(state, column, self.cut, self.group)
 
-    def trials(self, state: State, of: Callable[[CutCounts], Floats]) -> BinomialCounts | None:
-        """What a proportion is a share of; None where squared weights are not kept.
+    def trials(
+        self, state: State, denominator: Callable[[CutCounts], Floats]
+    ) -> BinomialCounts | None:
+        """Returns the counts that a proportion is a share of.
 
         Args:
-            state: the state.
-            of: what is added up: `lambda counts: counts.above.sum(axis=1)`.
+            state: a state of its `ThresholdCounts`.
+            denominator: the function that returns the denominator `[s]` of the proportion, such as
+                `lambda counts: counts.above.sum(axis=1)`.
+
+        Returns:
+            The counts; None if the state has weights but not their squares.
         """
-        rows = of(self.counts(state, "rows"))
+        rows = denominator(self.counts(state, "rows"))
         if "weight" not in state.sums:
             return BinomialCounts(rows)
         if "weight_squared" not in state.sums:
             return None
-        return BinomialCounts(
-            rows, *(of(self.counts(state, name)) for name in ("weight", "weight_squared"))
-        )
+        columns = ("weight", "weight_squared")
+        return BinomialCounts(rows, *(denominator(self.counts(state, name)) for name in columns))
 
 
 @lru_cache(maxsize=4)
 def _table(state: State, column: str) -> Floats:
-    """A column by class, kind of label and interval `[s, classes, 3, cells]`."""
+    """Returns a column as a table `[s, classes, 3, cells]` by class, kind of label and cell."""
     counts = state.statistic
     assert isinstance(counts, ThresholdCounts)
     dense = state.dense(column, counts.groups, counts.cells)
@@ -102,18 +110,18 @@ def _cut_counts(state: State, column: str, cut: float, group: int | None) -> Cut
     counts = state.statistic
     assert isinstance(counts, ThresholdCounts)
     table = _table(state, column)
-    own = table.sum(axis=1) if group is None else table[:, group]
+    by_label = table.sum(axis=1) if group is None else table[:, group]
     first = counts.cuts.index(cut) + 2
     # Contiguous, so that no digit depends on how many segments there are.
-    above = np.ascontiguousarray(own[..., first:]).sum(axis=-1)
-    return CutCounts(above, np.ascontiguousarray(own[..., :first]).sum(axis=-1))
+    above = np.ascontiguousarray(by_label[..., first:]).sum(axis=-1)
+    return CutCounts(above, np.ascontiguousarray(by_label[..., :first]).sum(axis=-1))
 
 
-def cuts_and_suffixes(scope: MetricContext) -> Iterator[tuple[float, str]]:
-    """The cuts that a head has thresholded metrics at, and what their names end with.
+def cuts_and_suffixes(context: MetricContext) -> Iterator[tuple[float, str]]:
+    """Yields the cuts of the thresholded metrics of a head, and the endings of their names.
 
-    That of the likelier class comes first, where names end with nothing.
+    The cut of the likelier class comes first, and its ending is empty.
     """
-    yield scope.space.class_one(), ""
-    for threshold in scope.thresholds:
-        yield scope.space.above(threshold), f"/positive_threshold_{threshold:g}"
+    yield context.space.class_one(), ""
+    for threshold in context.thresholds:
+        yield context.space.above(threshold), f"/positive_threshold_{threshold:g}"

@@ -1,4 +1,4 @@
-"""The contract of a metric: a pure function of a merged state."""
+"""The contract of a metric, which is a pure function of a merged state."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class BinomialCounts:
-    """What a proportion is a share of, in every segment `[s]`, for the binomial interval.
+    """The counts that a proportion is a share of, by segment `[s]`, for the binomial interval.
 
     Attributes:
-        rows: the rows.
-        weight: their weights added up; None without weights.
-        weight_squared: their squared weights added up; None without weights.
+        rows: the number of rows.
+        weight: the sum of the weights of the rows; None without weights.
+        weight_squared: the sum of the squared weights of the rows; None without weights.
     """
 
     rows: Floats
@@ -34,12 +34,14 @@ class BinomialCounts:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """A metric in every segment of a state.
+    """The values of a metric in every segment of a state.
 
     Attributes:
-        value: float64 `[s]`, with the estimator's convention (mostly 0.0) where undefined.
-        reasons: why the value is undefined, by text, and in which segments: bool `[s]`.
-        trials: for a proportion, what it is a share of.
+        value: float64 `[s]`; where the metric is undefined it holds the value that the estimator
+            has there, mostly 0.0.
+        reasons: for each text of a reason, in which segments the metric is undefined for it: bool
+            `[s]`.
+        trials: the counts that a proportion is a share of; None for other metrics.
     """
 
     value: Floats
@@ -47,7 +49,7 @@ class Values:
     trials: BinomialCounts | None = None
 
     def reason(self, segment: int) -> str | None:
-        """Why the metric is undefined in a segment; None where it is defined."""
+        """Returns why the metric is undefined in a segment; None where it is defined."""
         for text, where in self.reasons.items():
             if where[segment]:
                 return text
@@ -56,16 +58,17 @@ class Values:
 
 @dataclass(frozen=True)
 class Metric(ABC):
-    """A scalar computed from one state.
+    """A scalar that is computed from the state of a statistic.
 
     Attributes:
-        name: the key in the estimator's results and in the report.
-        statistic: what it reads.
-        higher_is_better: the good direction; None where there is none.
-        low: the lowest value it can have.
-        high: the highest.
-        total: whether it is a sum over rows, which grows with them.
-        headline: whether it is one to look at first; the estimator's always are.
+        name: the key of the metric in the estimator's results and in the report.
+        statistic: the statistic whose states the metric reads.
+        higher_is_better: whether a higher value is better; None where no direction is good.
+        low: the lowest value that the metric can have.
+        high: the highest value that the metric can have.
+        total: whether the metric is a sum over rows, which grows with their number.
+        headline: whether users should look at the metric first. The estimator's metrics are
+            headlines, whatever this says.
     """
 
     name: str
@@ -79,40 +82,44 @@ class Metric(ABC):
 
     @property
     def definition(self) -> str:
-        """What it is: the first paragraph of the docstring of its class."""
+        """The text that defines the metric: the first paragraph of the docstring of its class."""
         return " ".join((inspect.getdoc(type(self)) or "").partition("\n\n")[0].split())
 
     @property
     def coarse(self) -> Statistic | None:
-        """What it reads in small slices, and for its standard error; None if just `statistic`."""
+        """The statistic that is read in small slices and for the standard error.
+
+        It is None where `statistic` is read there too.
+        """
         return None
 
     @property
     def comparable(self) -> bool:
-        """Whether the difference of two models says something."""
+        """Whether the difference of the values of two models has a meaning."""
         return True
 
     @abstractmethod
     def compute(self, state: State) -> Values:
-        """The metric in every segment `[s]` of a state, all folds of it together.
+        """Returns the values of the metric in every segment of a state.
 
-        The statistic of the state is `statistic` or `coarse`, but without folds, and without
-        weights where the metric of rows that are not weighted is wanted.
+        Args:
+            state: a state of `statistic` or `coarse` over all folds, so that its statistic has no
+                folds. It has no weights where the metric without weights is computed.
         """
 
 
 def mass(state: State, groups: int, cells: int = 1) -> Floats:
-    """What each cell weighs, float64 `[s, groups, cells]`: its weights, or its rows without."""
+    """Returns the weight of each cell, float64 `[s, groups, cells]`; without weights its rows."""
     return state.dense("weight" if "weight" in state.sums else "rows", groups, cells)
 
 
 def total_mass(state: State) -> Floats:
-    """What each segment weighs `[s]`: its weights, or its rows without; rounded once."""
+    """Returns the weight of each segment `[s]`, rounded once; without weights its rows."""
     return state.by_segment("weight" if "weight" in state.sums else "rows")
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:
-    """The quotient, and 0 where the denominator is 0: the estimator's `div_no_nan`."""
+    """Returns the quotient, and 0 where the denominator is 0, as TensorFlow's `div_no_nan`."""
     out = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
     np.divide(numerator, denominator, out=out, where=denominator != 0)
     return out
@@ -121,5 +128,5 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
 def ratio(
     numerator: Floats, denominator: Floats, reason: str, trials: BinomialCounts | None = None
 ) -> Values:
-    """A quotient that is 0, and undefined for the reason given, where the denominator is 0."""
+    """Returns a quotient that is 0, and undefined for `reason`, where the denominator is 0."""
     return Values(divide(numerator, denominator), {reason: denominator == 0}, trials)

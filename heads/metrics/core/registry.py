@@ -1,4 +1,4 @@
-"""Finds the metrics: every module of this package offers its own, and no list is edited."""
+"""The registry of metrics: it finds the modules that offer metrics, so that no list is edited."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from heads.metrics.core.metric import Metric
 Offer = Callable[[MetricContext], Iterable[Metric]]
 Kind = Literal["estimator", "report", "pair"]
 
-# The package whose modules offer metrics. It is found by name: nothing here imports a metric.
+# The package whose modules offer metrics; by name, since nothing here may import a metric.
 _PACKAGE = "heads.metrics"
 
 _OFFERS: list[tuple[frozenset[HeadType], Kind, Offer]] = []
 
 
 def offers(*types: HeadType, kind: Kind = "estimator") -> Callable[[Offer], Offer]:
-    """Registers a function that yields the metrics a file offers for a scope.
+    """Returns a decorator that registers a function which yields metrics for a context.
 
     Args:
         types: the types of head that have these metrics.
-        kind: `estimator` for metrics that the estimator has, `report` for those of the report
-            alone, `pair` for those of two models together.
+        kind: `estimator` for metrics that the estimator has, `report` for metrics that only the
+            report has, `pair` for metrics of two models together.
     """
 
     def register(offer: Offer) -> Offer:
@@ -44,47 +44,50 @@ def _load() -> None:
 
 
 def _offered() -> list[tuple[frozenset[HeadType], Kind, Offer]]:
-    """All offers by the name of their file, and within it as they stand there.
+    """Returns all offers, sorted by the name of their module and then by their order in it.
 
-    The order must not depend on what a program imports first.
+    The order must not depend on which module a program imports first.
     """
     _load()
     return sorted(_OFFERS, key=lambda registered: registered[2].__module__)
 
 
-def estimator_metrics(scope: MetricContext) -> dict[str, Metric]:
-    """The metrics that the estimator's head has, by name."""
-    return _metrics(scope, "estimator")
+def estimator_metrics(context: MetricContext) -> dict[str, Metric]:
+    """Returns the metrics that the estimator's head has, by name."""
+    return _metrics(context, "estimator")
 
 
-def report_metrics(scope: MetricContext) -> dict[str, Metric]:
-    """All metrics of one model, by name: the estimator's and those of the report alone."""
-    return _metrics(scope, "estimator", "report")
+def report_metrics(context: MetricContext) -> dict[str, Metric]:
+    """Returns all metrics of a model, by name: the estimator's and those that only reports have."""
+    return _metrics(context, "estimator", "report")
 
 
-def ambiguous_names(scope: MetricContext) -> list[str]:
-    """Names that two different metrics of one model would have."""
+def ambiguous_names(context: MetricContext) -> list[str]:
+    """Returns the names that two different metrics of a model would share."""
     first: dict[str, Metric] = {}
     offered = [
         metric
         for types, kind, offer in _offered()
-        if scope.head in types and kind != "pair"
-        for metric in offer(scope)
+        if context.head in types and kind != "pair"
+        for metric in offer(context)
     ]
-    return [one.name for one in offered if first.setdefault(one.name, one) != one]
+    return [metric.name for metric in offered if first.setdefault(metric.name, metric) != metric]
 
 
-def pair_metrics(scope: MetricContext) -> dict[str, Metric]:
-    """The metrics of a model and its baseline together, by name; none without a baseline."""
-    return {} if scope.baseline is None else _metrics(scope, "pair")
+def pair_metrics(context: MetricContext) -> dict[str, Metric]:
+    """Returns the metrics of a model and its baseline, by name; none without a baseline."""
+    return {} if context.baseline is None else _metrics(context, "pair")
 
 
-def _metrics(scope: MetricContext, *kinds: Kind) -> dict[str, Metric]:
-    """The metrics of some kinds, sorted by name: a file may be renamed and reports stay as are."""
+def _metrics(context: MetricContext, *kinds: Kind) -> dict[str, Metric]:
+    """Returns the metrics of some kinds, by name.
+
+    They are sorted by name, so that the name of a module changes no report.
+    """
     metrics = {
         metric.name: metric
         for types, kind, offer in _offered()
-        if scope.head in types and kind in kinds
-        for metric in offer(scope)
+        if context.head in types and kind in kinds
+        for metric in offer(context)
     }
     return dict(sorted(metrics.items()))

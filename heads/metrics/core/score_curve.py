@@ -1,4 +1,4 @@
-"""Labels by cell of the score: what curves, and metrics of every score, are computed from."""
+"""Labels by cell of the score, which curves and metrics of the ranking are computed from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heads.metrics.core.metric import Floats, Metric, Values
 from heads.statistics import ScoreHistogram, State, Statistic
 from heads.statistics.score_histogram import cell_floors
 
-# Cells that are computed together: few enough to stay in the cache.
+# How many cells are computed together: few enough to stay in the cache of the processor.
 _TOGETHER = 1 << 17
 
 Reasons = Mapping[str, npt.NDArray[np.bool_]]
@@ -23,15 +23,17 @@ Reasons = Mapping[str, npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class ScoreCurve:
-    """The weights of labels by cell of the score, in one segment or several.
+    """The weights of the labels in each cell of the score, for `r` segments and `c` cells.
 
-    The scores of a cell are taken for its lowest one; with a shift of 0 there is no other.
+    All scores of a cell are treated as its lowest score. With a shift of 0 a cell has a single
+    score.
 
     Attributes:
-        positive: `[r, c]`, labels that are not 0; cells ascend.
-        negative: `[r, c]`, labels that are 0.
-        score: `[c]`, the lowest score of each cell, as it is stored.
-        exact: whether every cell is one score.
+        positive: `[r, c]`, the weights of labels that are not 0, from the lowest cell to the
+            highest.
+        negative: `[r, c]`, the weights of labels that are 0.
+        score: `[c]`, the lowest score of each cell, on the scale on which scores are stored.
+        exact: whether every cell has a single score.
     """
 
     positive: Floats
@@ -41,19 +43,19 @@ class ScoreCurve:
 
     @cached_property
     def positives(self) -> Floats:
-        """`[r]`, the weight of all labels that are not 0."""
+        """The weight `[r]` of all labels that are not 0."""
         return ordered_sum(self.positive)
 
     @cached_property
     def negatives(self) -> Floats:
-        """`[r]`, the weight of all labels that are 0."""
+        """The weight `[r]` of all labels that are 0."""
         return ordered_sum(self.negative)
 
     @cached_property
     def from_above(self) -> tuple[Floats, Floats]:
-        """TP and FP `[r, c]` if the scores of a cell and those above are predicted positive.
+        """TP and FP, both `[r, c]`, for a threshold at each cell; the highest cell comes first.
 
-        The highest cell comes first.
+        The scores of the cell, and of all cells above it, are predicted positive.
         """
         return (
             np.cumsum(self.positive[:, ::-1], axis=1),
@@ -62,9 +64,10 @@ class ScoreCurve:
 
 
 def ordered_sum(values: Floats) -> Floats:
-    """The sums `[r]` over the cells `[r, c]`, from left to right.
+    """Returns the sums `[r]` of the values `[r, c]`, added from left to right.
 
-    So that empty cells, which other segments are computed with, change no digit.
+    In this order no digit depends on empty cells, which a segment has if it is computed together
+    with other segments.
     """
     if not values.shape[1]:
         return np.zeros(len(values))
@@ -74,11 +77,11 @@ def ordered_sum(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class CurveMetric(Metric):
-    """A metric of the labels in order of their scores.
+    """A metric that is computed from the labels in the order of their scores.
 
     Attributes:
-        coarse_histogram: the coarser twin of its `ScoreHistogram`.
-        group: the class it is of; None for all row-class pairs together.
+        coarse_histogram: the same `ScoreHistogram` as `statistic`, but with fewer cells.
+        group: the id of the class it describes; None for all row-class pairs together.
     """
 
     coarse_histogram: Statistic
@@ -90,13 +93,16 @@ class CurveMetric(Metric):
 
     @abstractmethod
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        """The values `[r]` of one curve, and why which are undefined."""
+        """Returns the values `[r]` of a curve, and where and why they are undefined."""
 
     def compute(self, state: State) -> Values:
         parts = [self.of_curve(curve) for curve in score_curves(state, self.group)]
         if not parts:
             return Values(np.zeros(0), {})
-        reasons = {text: np.concatenate([why[text] for _, why in parts]) for text in parts[0][1]}
+        reasons = {
+            text: np.concatenate([undefined[text] for _, undefined in parts])
+            for text in parts[0][1]
+        }
         return Values(np.concatenate([value for value, _ in parts]), reasons)
 
 
@@ -122,18 +128,28 @@ def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
 def _curve(
     state: State, weight: Floats, rows: slice, segments: tuple[int, int], group: int | None
 ) -> ScoreCurve:
+    """Returns the curve of a range of segments, whose cells are the elements `rows` of the state.
+
+    Args:
+        state: a state of `ScoreHistogram`.
+        weight: the weight of every element of the state.
+        rows: the elements of the segments.
+        segments: the first segment, and the segment after the last.
+        group: the id of a class; None for all row-class pairs together.
+    """
     segment, groups = state.segment[rows] - segments[0], state.group[rows]
-    cells, own = state.cell[rows], weight[rows]
+    cells, weights = state.cell[rows], weight[rows]
     if group is not None:
         keep = groups // 2 == group
-        segment, groups, cells, own = segment[keep], groups[keep], cells[keep], own[keep]
+        segment, groups = segment[keep], groups[keep]
+        cells, weights = cells[keep], weights[keep]
     cells, cell = np.unique(cells, return_inverse=True)
     shape = (segments[1] - segments[0], len(cells))
     by_label = []
     for label in (1, 0):
-        mine = groups % 2 == label
-        place = segment[mine] * len(cells) + cell[mine]
-        table = np.bincount(place, own[mine], shape[0] * shape[1]).reshape(shape)
+        labelled = groups % 2 == label
+        place = segment[labelled] * len(cells) + cell[labelled]
+        table = np.bincount(place, weights[labelled], shape[0] * shape[1]).reshape(shape)
         by_label.append(table.astype(np.float64, copy=False))
     floors = cell_floors(cells, state.shift)
     return ScoreCurve(by_label[0], by_label[1], floors, exact=state.shift == 0)

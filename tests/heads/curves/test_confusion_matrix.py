@@ -15,7 +15,7 @@ KEYS = [(("part", "int", i),) for i in range(3)]
 
 
 def measured(classes: int, seed: int, n: int = 90) -> tuple[State, np.ndarray, np.ndarray]:
-    """A state of two of three segments, and label and predicted class of its second one."""
+    """Returns a state of two of the three segments, and labels and predictions of its second."""
     rng = np.random.default_rng(seed)
     label, predicted = rng.integers(0, classes, (2, n))
     zero = np.zeros((n, classes))
@@ -24,8 +24,12 @@ def measured(classes: int, seed: int, n: int = 90) -> tuple[State, np.ndarray, n
         *(zero, zero, label[:, np.newaxis].astype(float)), np.zeros(n), rng.random(n), predicted
     )
     statistic = ConfusionMatrix(classes=classes, weighted=True)
-    own = index == 2
-    return measure_state(statistic, scored, Segments(index, KEYS)), label[own], predicted[own]
+    in_last = index == 2
+    return (
+        measure_state(statistic, scored, Segments(index, KEYS)),
+        label[in_last],
+        predicted[in_last],
+    )
 
 
 def test_the_matrix_counts_rows() -> None:

@@ -26,11 +26,11 @@ from heads.statistics.state import zero_state
 from tests.heads.metrics.samples import (
     Sample,
     law,
+    make_context,
     measure,
     random_sample,
     result,
     samples,
-    scope,
     scored,
     sigmoid,
 )
@@ -38,99 +38,105 @@ from tests.heads.metrics.samples import (
 LOGITS = ScoreSpace("logits")
 
 
-def curve(sample: Sample) -> ScoreCurve:
-    histogram = scope(weighted=sample[2] is not None).score_histogram
-    (own,) = score_curves(measure(histogram, scored(*sample)), None)
-    return own
+def make_curve(sample: Sample) -> ScoreCurve:
+    histogram = make_context(weighted=sample[2] is not None).score_histogram
+    (score_curve,) = score_curves(measure(histogram, scored(*sample)), None)
+    return score_curve
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_roc_curve(weighted: bool) -> None:
     score, label, weight = random_sample(0, weighted=weighted)
-    found = roc_curve(curve((score, label, weight)), LOGITS)
+    points = roc_curve(make_curve((score, label, weight)), LOGITS)
     fpr, tpr, cut = sk.roc_curve(label, score, sample_weight=weight, drop_intermediate=False)
-    assert found["threshold"][0] is None
+    assert points["threshold"][0] is None
     wanted = {round(float(sigmoid(c)), 12): i for i, c in enumerate(cut) if i}
-    at = [0, *(wanted[round(t, 12)] for t in found["threshold"][1:])]
-    assert found["false_positive_rate"] == pytest.approx(fpr[at])
-    assert found["recall"] == pytest.approx(tpr[at])
+    at = [0, *(wanted[round(t, 12)] for t in points["threshold"][1:])]
+    assert points["false_positive_rate"] == pytest.approx(fpr[at])
+    assert points["recall"] == pytest.approx(tpr[at])
     # What is left out is on the line.
-    area = sk.auc(found["false_positive_rate"], found["recall"])
+    area = sk.auc(points["false_positive_rate"], points["recall"])
     assert area == pytest.approx(sk.auc(fpr, tpr), rel=1e-12)
 
 
 def test_points_on_a_line_are_left_out() -> None:
-    found = roc_curve(curve((np.arange(8.0), np.array([0, 0, 0, 1, 0, 1, 1, 1]), None)), LOGITS)
-    assert found["recall"] == [0, 0.75, 0.75, 1, 1]
-    assert found["false_positive_rate"] == [0, 0, 0.25, 0.25, 1]
+    points = roc_curve(
+        make_curve((np.arange(8.0), np.array([0, 0, 0, 1, 0, 1, 1, 1]), None)), LOGITS
+    )
+    assert points["recall"] == [0, 0.75, 0.75, 1, 1]
+    assert points["false_positive_rate"] == [0, 0, 0.25, 0.25, 1]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_precision_recall_curve(weighted: bool) -> None:
     score, label, weight = random_sample(1, weighted=weighted)
-    found = precision_recall_curve(curve((score, label, weight)), LOGITS)
+    points = precision_recall_curve(make_curve((score, label, weight)), LOGITS)
     precision, recall, cut = sk.precision_recall_curve(label, score, sample_weight=weight)
     wanted = {round(float(sigmoid(c)), 12): i for i, c in enumerate(cut)}
-    at = [wanted[round(t, 12)] for t in found["threshold"]]
-    assert found["precision"] == pytest.approx(precision[at])
-    assert found["recall"] == pytest.approx(recall[at])
-    assert found["recall"][-1] == 1
-    assert found["threshold"][0] == pytest.approx(sigmoid(score.max()))
+    at = [wanted[round(t, 12)] for t in points["threshold"]]
+    assert points["precision"] == pytest.approx(precision[at])
+    assert points["recall"] == pytest.approx(recall[at])
+    assert points["recall"][-1] == 1
+    assert points["threshold"][0] == pytest.approx(sigmoid(score.max()))
     # No recall that occurs is left out.
-    assert set(np.round(recall[:-1], 9)) == set(np.round(found["recall"], 9))
+    assert set(np.round(recall[:-1], 9)) == set(np.round(points["recall"], 9))
 
 
 def test_long_curves_are_thinned() -> None:
     rng = np.random.default_rng(0)
     score = rng.normal(size=20_000)
     label = (rng.random(20_000) < sigmoid(score)).astype(float)
-    own = curve((score, label, rng.uniform(0.1, 2, 20_000)))
-    roc = roc_curve(own, LOGITS)
+    curve = make_curve((score, label, rng.uniform(0.1, 2, 20_000)))
+    roc = roc_curve(curve, LOGITS)
     x, y = roc["false_positive_rate"], roc["recall"]
     assert MAX_POINTS * 0.9 < len(x) <= MAX_POINTS
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
-    exact, _ = result(report_metrics(scope())["roc_auc"], scored(score, label))
+    exact, _ = result(report_metrics(make_context())["roc_auc"], scored(score, label))
     assert sk.auc(x, y) == pytest.approx(exact, abs=0.02)
     assert max(np.hypot(np.diff(x), np.diff(y))) < 0.02
-    precision_recall = precision_recall_curve(own, LOGITS)
+    precision_recall = precision_recall_curve(curve, LOGITS)
     assert MAX_POINTS / 4 < len(precision_recall["recall"]) <= MAX_POINTS
     assert precision_recall["recall"][-1] == 1
     for points in (roc, precision_recall):
         thresholds = points["threshold"][1:]
         assert thresholds == sorted(thresholds, reverse=True)
-    assert roc_curve(own, LOGITS) == roc
+    assert roc_curve(curve, LOGITS) == roc
 
 
 def test_gain_curve() -> None:
     sample = random_sample(3)
-    found = gain_curve(curve(sample))
-    assert len(found["share"]) == 101
-    metrics, rows = report_metrics(scope(weighted=True)), scored(*sample)
+    points = gain_curve(make_curve(sample))
+    assert len(points["share"]) == 101
+    metrics, rows = report_metrics(make_context(weighted=True)), scored(*sample)
     for decile in range(1, 10):
-        assert found["share"][10 * decile] == decile / 10
+        assert points["share"][10 * decile] == decile / 10
         wanted = result(metrics[f"gain/decile_{decile}"], rows)[0]
-        assert found["gain"][10 * decile] == pytest.approx(wanted)
-    assert (found["gain"][0], found["gain"][-1]) == (0, 1)
+        assert points["gain"][10 * decile] == pytest.approx(wanted)
+    assert (points["gain"][0], points["gain"][-1]) == (0, 1)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_calibration_curve(weighted: bool) -> None:
     score, label, weight = random_sample(4, n=100, weighted=weighted)
     # Off the edges, which scikit-learn puts into the lower bin.
-    score, own = score + 0.03, scope(weighted=weighted)
-    found = calibration_curve(measure(own.calibration_counts, scored(score, label, weight)), own)
-    assert [bin_["low"] for bin_ in found] == [i / 10 for i in range(10)]
-    assert sum(bin_["rows"] for bin_ in found) == 100
-    full = [bin_ for bin_ in found if bin_["rows"]]
-    assert all(bin_["mean_label"] is None for bin_ in found if not bin_["rows"])
+    score, context = score + 0.03, make_context(weighted=weighted)
+    bins = calibration_curve(
+        measure(context.calibration_counts, scored(score, label, weight)), context
+    )
+    assert [bin_["low"] for bin_ in bins] == [i / 10 for i in range(10)]
+    assert sum(bin_["rows"] for bin_ in bins) == 100
+    full = [bin_ for bin_ in bins if bin_["rows"]]
+    assert all(bin_["mean_label"] is None for bin_ in bins if not bin_["rows"])
     if not weighted:
         observed, predicted = sk_calibration_curve(label, sigmoid(score), n_bins=10)
         assert [bin_["mean_label"] for bin_ in full] == pytest.approx(observed)
         assert [bin_["mean_probability"] for bin_ in full] == pytest.approx(predicted)
     else:
-        assert sum(bin_["weight"] for bin_ in found) == pytest.approx(weight.sum())
-        error = sum(abs(b["mean_label"] - b["mean_probability"]) * b["weight"] for b in full)
-        metric = report_metrics(own)["expected_calibration_error"]
+        assert sum(bin_["weight"] for bin_ in bins) == pytest.approx(weight.sum())
+        error = sum(
+            abs(bin_["mean_label"] - bin_["mean_probability"]) * bin_["weight"] for bin_ in full
+        )
+        metric = report_metrics(context)["expected_calibration_error"]
         wanted = result(metric, scored(score, label, weight))[0]
         assert error / weight.sum() == pytest.approx(wanted)
 
@@ -138,20 +144,24 @@ def test_calibration_curve(weighted: bool) -> None:
 @law
 @given(samples())
 def test_json_holds_them(sample: Sample) -> None:
-    own, head = curve(sample), scope(weighted=sample[2] is not None)
-    for points in (roc_curve(own, LOGITS), precision_recall_curve(own, LOGITS), gain_curve(own)):
+    curve, context = make_curve(sample), make_context(weighted=sample[2] is not None)
+    for points in (
+        roc_curve(curve, LOGITS),
+        precision_recall_curve(curve, LOGITS),
+        gain_curve(curve),
+    ):
         assert len({len(column) for column in points.values()}) == 1
         json.dumps(points, allow_nan=False)
-    state = measure(head.calibration_counts, scored(*sample))
-    json.dumps(calibration_curve(state, head), allow_nan=False)
+    state = measure(context.calibration_counts, scored(*sample))
+    json.dumps(calibration_curve(state, context), allow_nan=False)
     if not sample[1].any():
-        assert gain_curve(own)["gain"] == precision_recall_curve(own, LOGITS)["recall"] == []
+        assert gain_curve(curve)["gain"] == precision_recall_curve(curve, LOGITS)["recall"] == []
     if len(set(sample[1])) == 1:
-        assert roc_curve(own, LOGITS)["recall"] == []
+        assert roc_curve(curve, LOGITS)["recall"] == []
 
 
 def test_no_rows_are_no_points() -> None:
-    own = scope()
-    (empty,) = score_curves(replace(zero_state(own.score_histogram), keys=(OVERALL,)), None)
+    context = make_context()
+    (empty,) = score_curves(replace(zero_state(context.score_histogram), keys=(OVERALL,)), None)
     assert roc_curve(empty, LOGITS)["recall"] == []
     assert precision_recall_curve(empty, LOGITS)["recall"] == gain_curve(empty)["gain"] == []

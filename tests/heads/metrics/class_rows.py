@@ -21,9 +21,11 @@ CLASSES = 4
 THRESHOLDS = (0.25, 0.75)
 
 
-def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None) -> MetricContext:
-    """A head of four classes whose metrics are all wanted."""
-    own = tuple(range(CLASSES)) if named is None else named
+def make_context(
+    head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = None
+) -> MetricContext:
+    """Returns the context of a head of four classes, with all metrics of the report."""
+    named_classes = tuple(range(CLASSES)) if named is None else named
     several = head in ("multi_class", "multi_label")
     return MetricContext(
         head,
@@ -31,8 +33,8 @@ def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = Non
         ScoreSpace("probabilities"),
         () if head == "multi_class" else THRESHOLDS,
         weighted,
-        own if several else (),
-        tuple("abcd"[i] for i in own) if several else (),
+        named_classes if several else (),
+        tuple("abcd"[i] for i in named_classes) if several else (),
         report=True,
         baseline=ScoreSpace("probabilities"),
     )
@@ -41,7 +43,7 @@ def scope(head: HeadType, *, weighted: bool, named: tuple[int, ...] | None = Non
 def exclusive(
     rng: np.random.Generator, n: int, labels: tuple[int, ...], predictions: tuple[int, ...]
 ) -> Scored:
-    """Rows of exclusive classes, of which only some are labels and only some are predicted."""
+    """Returns rows of exclusive classes, with the given classes as labels and as predictions."""
     score = rng.integers(0, 8, (n, CLASSES)) / 8.0
     left_out = [k for k in range(CLASSES) if k not in predictions]
     score[:, left_out] = -1.0
@@ -55,7 +57,7 @@ def exclusive(
 def independent(
     rng: np.random.Generator, n: int, columns: int = CLASSES, labels: tuple[float, ...] = (0, 1)
 ) -> Scored:
-    """Rows of independent classes, with ties of scores."""
+    """Returns rows of independent classes, with ties of scores."""
     score = rng.integers(0, 9, (n, columns)) / 8.0
     label = rng.choice(np.array(labels, np.float64), (n, columns))
     return Scored(score, score, label, rng.random(n), weights(rng, n), kind="probabilities")
@@ -66,7 +68,7 @@ def weights(rng: np.random.Generator, n: int) -> Floats:
 
 
 class Results(Mapping[str, Values]):
-    """The metrics of all rows together, each computed when it is asked for."""
+    """The values of metrics over all rows; a metric is computed when it is asked for."""
 
     def __init__(self, metrics: dict[str, Metric], rows: Scored) -> None:
         self._metrics = metrics
@@ -88,19 +90,19 @@ class Results(Mapping[str, Values]):
 
 
 def values(head: HeadType, rows: Scored, *, weighted: bool, pair: bool = False) -> Results:
-    """Every metric of a model, or of a model and its baseline, of all rows together."""
-    own = scope(head, weighted=weighted)
-    return Results(pair_metrics(own) if pair else report_metrics(own), rows)
+    """Returns the metrics over all rows, of a model or of a model and its baseline."""
+    context = make_context(head, weighted=weighted)
+    return Results(pair_metrics(context) if pair else report_metrics(context), rows)
 
 
 def defined(results: Results, name: str) -> float:
-    """The value of a metric that must be defined."""
+    """Returns the value of a metric, which must be defined."""
     assert results[name].reason(0) is None, name
     return float(results[name].value[0])
 
 
 def samples(head: HeadType, count: int = 12) -> list[tuple[Scored, Floats | None]]:
-    """Rows and the weights that scikit-learn is to take, with and without."""
+    """Returns samples of rows with and without weights, and the weights for scikit-learn."""
     rng = np.random.default_rng(5)
     out: list[tuple[Scored, Floats | None]] = []
     everything = tuple(range(CLASSES))

@@ -1,4 +1,4 @@
-"""Rows of a binary head to compute metrics of."""
+"""Rows of a binary head, to compute metrics from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AT = OperatingPoints(
 )
 
 
-def scope(
+def make_context(
     head: HeadType = "binary",
     *,
     weighted: bool = False,
@@ -70,7 +70,7 @@ def sigmoid(score: npt.ArrayLike) -> Floats:
 def scored(
     score: npt.ArrayLike, label: npt.ArrayLike, weight: npt.ArrayLike | None = None
 ) -> Scored:
-    """Rows of logits."""
+    """Returns rows of a binary head whose scores are logits."""
     s = np.asarray(score, np.float64).reshape(-1, 1)
     y = np.asarray(label, np.float64).reshape(-1, 1)
     p = sigmoid(s)
@@ -79,7 +79,7 @@ def scored(
 
 
 def result(metric: Metric, rows: Scored) -> tuple[float, str | None]:
-    """The value of all rows together, and why it is undefined."""
+    """Returns the value of a metric over all rows, and why it is undefined."""
     values = metric.compute(measure(metric.statistic, rows))
     return float(values.value[0]), values.reason(0)
 
@@ -94,7 +94,7 @@ Sample = tuple[Floats, Floats, Floats | None]
 
 @st.composite
 def samples(draw: st.DrawFn, *, both_labels: bool = False, size: int = 30) -> Sample:
-    """Scores that tie, labels, and weights of several magnitudes or none."""
+    """Draws scores with ties, labels, and weights of several magnitudes or no weights."""
     n = draw(st.integers(2 if both_labels else 1, size))
 
     def column(values: st.SearchStrategy[float]) -> Floats:

@@ -16,10 +16,10 @@ from heads.statistics.cuts import ScoreSpace
 from tests.heads.metrics.samples import (
     Sample,
     law,
+    make_context,
     random_sample,
     result,
     samples,
-    scope,
     scored,
     sigmoid,
 )
@@ -28,9 +28,9 @@ PROBABILITIES = ScoreSpace("probabilities")
 
 
 def probabilities(p: list[float], label: list[float], weight: list[float] | None = None) -> Scored:
-    own = np.array(p).reshape(-1, 1)
+    score = np.array(p).reshape(-1, 1)
     y = np.array(label).reshape(-1, 1)
-    return Scored(own, own, y, np.zeros(len(p)), None if weight is None else np.array(weight))
+    return Scored(score, score, y, np.zeros(len(p)), None if weight is None else np.array(weight))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -41,14 +41,14 @@ def test_normalised_entropy_is_log_loss_over_that_of_the_mean(head: str, weighte
     wanted = log_loss(label, sigmoid(score), sample_weight=weight) / log_loss(
         label, np.full(len(label), mean), sample_weight=weight
     )
-    metric = report_metrics(scope(head, weighted=weighted))["normalised_entropy"]
-    found, reason = result(metric, scored(score, label, weight))
-    assert (found, reason) == (pytest.approx(wanted, rel=1e-12), None)
+    metric = report_metrics(make_context(head, weighted=weighted))["normalised_entropy"]
+    actual, reason = result(metric, scored(score, label, weight))
+    assert (actual, reason) == (pytest.approx(wanted, rel=1e-12), None)
 
 
 def test_soft_labels_have_a_mean() -> None:
     rows = scored([0.0, 0.0], [0.25, 0.75])
-    metrics = report_metrics(scope())
+    metrics = report_metrics(make_context())
     # Probability and mean label are both one half.
     assert result(metrics["normalised_entropy"], rows) == (pytest.approx(1.0), None)
     assert result(metrics["calibration_ratio"], rows) == (pytest.approx(1.0), None)
@@ -72,7 +72,7 @@ def test_row_by_row(sample: Sample) -> None:
     }
     if label.any():
         wanted["calibration_ratio"] = (weight * p).sum() / (weight * label).sum()
-    metrics, rows = report_metrics(scope(weighted=given_weight is not None)), scored(*sample)
+    metrics, rows = report_metrics(make_context(weighted=given_weight is not None)), scored(*sample)
     for name, value in wanted.items():
         assert result(metrics[name], rows) == (
             pytest.approx(value, rel=1e-12, abs=1e-15),
@@ -88,7 +88,7 @@ def test_bins_of_scikit_learn() -> None:
     observed, predicted = calibration_curve(label, p, n_bins=10)
     count = np.histogram(p, np.linspace(0, 1, 11))[0]
     count = count[count > 0]
-    metrics, rows = report_metrics(scope()), scored(score, label)
+    metrics, rows = report_metrics(make_context()), scored(score, label)
     wanted = (np.abs(observed - predicted) * count).sum() / 2000
     assert result(metrics["expected_calibration_error"], rows)[0] == pytest.approx(wanted)
     wanted = np.abs(observed - predicted).max()
@@ -96,19 +96,19 @@ def test_bins_of_scikit_learn() -> None:
 
 
 def test_a_bin_holds_its_lower_edge() -> None:
-    metrics = report_metrics(scope(space=PROBABILITIES))
-    # In one bin the two would make up for one another.
+    metrics = report_metrics(make_context(space=PROBABILITIES))
+    # In the same bin their errors would cancel out.
     rows = probabilities([0.3, 0.3 - 1e-9], [0.0, 0.6])
-    found, _ = result(metrics["expected_calibration_error"], rows)
-    assert found == pytest.approx(0.3)
+    actual, _ = result(metrics["expected_calibration_error"], rows)
+    assert actual == pytest.approx(0.3)
     rows = probabilities([0.0, 0.05, 1.0, 0.9], [0, 1, 1, 1])
-    found, _ = result(metrics["expected_calibration_error"], rows)
-    assert found == pytest.approx((0.95 + 0.1) / 4)
+    actual, _ = result(metrics["expected_calibration_error"], rows)
+    assert actual == pytest.approx((0.95 + 0.1) / 4)
     assert result(metrics["max_calibration_error"], rows)[0] == pytest.approx(0.95 / 2)
 
 
 def test_reasons() -> None:
-    metrics = report_metrics(scope(weighted=True))
+    metrics = report_metrics(make_context(weighted=True))
     weightless = scored([1.0, 2.0], [0, 1], [0.0, 0.0])
     for name in ("normalised_entropy", "expected_calibration_error", "max_calibration_error"):
         assert result(metrics[name], weightless) == (0, "the weights sum to zero")

@@ -16,7 +16,15 @@ from heads.metrics.confusion_ratios import RATIOS
 from heads.metrics.core.registry import estimator_metrics, report_metrics
 from heads.statistics import Scored, Segments
 from heads.statistics.measure import measure_state
-from tests.heads.metrics.samples import law, random_sample, result, samples, scope, scored, sigmoid
+from tests.heads.metrics.samples import (
+    law,
+    make_context,
+    random_sample,
+    result,
+    samples,
+    scored,
+    sigmoid,
+)
 
 THRESHOLDS = (0.25, 0.5, 0.9)
 COINCIDING: dict[str, Callable[..., Any]] = {
@@ -35,7 +43,7 @@ COINCIDING: dict[str, Callable[..., Any]] = {
 
 
 def predictions(score: np.ndarray) -> dict[str, np.ndarray]:
-    """What is predicted at each cut, by what names end with."""
+    """Returns the predictions at every cut, by the ending of the names of its metrics."""
     at = {f"/positive_threshold_{t:g}": sigmoid(score) > t for t in THRESHOLDS}
     return {"": score > 0, **at}
 
@@ -45,25 +53,25 @@ def predictions(score: np.ndarray) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", COINCIDING)
 def test_scikit_learn(name: str, seed: int, weighted: bool) -> None:
     score, label, weight = random_sample(seed, weighted=weighted)
-    metrics = report_metrics(scope(weighted=weighted))
+    metrics = report_metrics(make_context(weighted=weighted))
     for suffix, predicted in predictions(score).items():
         wanted = COINCIDING[name](label, predicted, sample_weight=weight)
-        found, reason = result(metrics[name + suffix], scored(score, label, weight))
+        actual, reason = result(metrics[name + suffix], scored(score, label, weight))
         assert reason is None
-        assert found == pytest.approx(wanted, rel=1e-12)
+        assert actual == pytest.approx(wanted, rel=1e-12)
 
 
 @law
 @given(samples(), st.sampled_from(["", "/positive_threshold_0.25"]))
 def test_formulas(sample: tuple[np.ndarray, np.ndarray, np.ndarray | None], suffix: str) -> None:
     score, label, weight = sample
-    own = scope(weighted=weight is not None)
-    metrics = report_metrics(own)
+    context = make_context(weighted=weight is not None)
+    metrics = report_metrics(context)
     predicted, positive = predictions(score)[suffix], label == 1
     w = np.ones(len(score)) if weight is None else weight
     tp, fp = w[predicted & positive].sum(), w[predicted & ~positive].sum()
     fn, tn = w[~predicted & positive].sum(), w[~predicted & ~positive].sum()
-    # Python's own division, so that what is undefined is an error.
+    # Division of Python floats raises where NumPy would only warn of what is undefined.
     tp, fp, fn, tn = map(float, (tp, fp, fn, tn))
     wanted: dict[str, Callable[[], float]] = {
         "true_positives": lambda: tp,
@@ -102,32 +110,32 @@ def test_formulas(sample: tuple[np.ndarray, np.ndarray, np.ndarray | None], suff
     assert set(wanted) == {*RATIOS, "prevalence"}
     for name, formula in wanted.items():
         metric = metrics[name if name == "prevalence" else name + suffix]
-        found, reason = result(metric, scored(score, label, weight))
+        actual, reason = result(metric, scored(score, label, weight))
         try:
             value = formula()
         except ZeroDivisionError:
-            assert (found, reason is None) == (0, False), name
+            assert (actual, reason is None) == (0, False), name
         else:
             assert reason is None, name
-            assert found == pytest.approx(value, rel=1e-12, abs=1e-12), name
+            assert actual == pytest.approx(value, rel=1e-12, abs=1e-12), name
 
 
 def _both(tp: float, fn: float, fp: float, tn: float) -> float:
-    """1, and an error where labels are of one kind."""
+    """Returns 1, or raises ZeroDivisionError where all labels are of the same kind."""
     return (tp + fn) * (fp + tn) / ((tp + fn) * (fp + tn))
 
 
 def test_numbers_of_other_definitions() -> None:
     # Balayla's formula, as TensorFlow Model Analysis has it.
-    metrics = report_metrics(scope())
+    metrics = report_metrics(make_context())
     rows = scored([1, 1, 1, -1, -1, 1], [1, 1, 1, 1, 0, 0])
     recall, fall_out = 3 / 4, 1 / 2
-    found, _ = result(metrics["prevalence_threshold"], rows)
-    assert found == pytest.approx(((recall * fall_out) ** 0.5 - fall_out) / (recall - fall_out))
+    actual, _ = result(metrics["prevalence_threshold"], rows)
+    assert actual == pytest.approx(((recall * fall_out) ** 0.5 - fall_out) / (recall - fall_out))
 
 
 def test_a_soft_label_is_positive() -> None:
-    metrics = report_metrics(scope())
+    metrics = report_metrics(make_context())
     rows = scored([1.0, -1.0, 1.0], [0.2, 0.2, 0.0])
     assert result(metrics["true_positives"], rows) == (1, None)
     assert result(metrics["false_negatives"], rows) == (1, None)
@@ -135,7 +143,7 @@ def test_a_soft_label_is_positive() -> None:
 
 
 def test_reasons_name_what_is_missing() -> None:
-    metrics = report_metrics(scope())
+    metrics = report_metrics(make_context())
     zeros, ones = scored([1.0, -1.0], [0, 0]), scored([-2.0, -1.0], [1, 1])
     right = scored([-2.0, 1.0], [0, 1])
     expected = [
@@ -156,19 +164,19 @@ def test_reasons_name_what_is_missing() -> None:
 
 
 def test_weights_of_any_magnitude() -> None:
-    metrics = report_metrics(scope(weighted=True))
+    metrics = report_metrics(make_context(weighted=True))
     score, label, weight = random_sample(0)
     for scale in (2.0**-900, 2.0**900):
         for name in ("matthews_correlation", "cohen_kappa", "diagnostic_odds_ratio", "f2"):
-            one = result(metrics[name], scored(score, label, weight))
+            unscaled = result(metrics[name], scored(score, label, weight))
             # To the digit, for powers of two.
-            assert result(metrics[name], scored(score, label, weight * scale)) == one, name
+            assert result(metrics[name], scored(score, label, weight * scale)) == unscaled, name
 
 
 def test_trials_of_proportions() -> None:
     score, label, weight = random_sample(1)
     rows = scored(score, label, weight)
-    metric = report_metrics(scope(weighted=True, folds=2))["specificity"]
+    metric = report_metrics(make_context(weighted=True, folds=2))["specificity"]
     statistic = metric.statistic.without_folds()
     trials = metric.compute(measure_state(statistic, rows, Segments.overall(len(rows)))).trials
     assert trials is not None
@@ -187,7 +195,7 @@ def test_flattened_metrics_of_several_labels() -> None:
     label = (rng.random((n, 3)) < sigmoid(score)).astype(np.float64)
     weight = rng.uniform(0.1, 2, n)
     rows = Scored(score, sigmoid(score), label, np.zeros(n), weight)
-    metrics = report_metrics(scope("multi_label", weighted=True))
+    metrics = report_metrics(make_context("multi_label", weighted=True))
     coinciding: dict[str, Callable[..., float]] = {
         "accuracy": sk.accuracy_score,
         "precision": sk.precision_score,
@@ -203,7 +211,7 @@ def test_flattened_metrics_of_several_labels() -> None:
 
 
 def test_the_estimator_keeps_its_names() -> None:
-    own = scope("multi_label")
-    assert "accuracy" not in estimator_metrics(own)
-    assert "f1/positive_threshold_0.25" in report_metrics(own)
-    assert not {"f1", "specificity"} & set(estimator_metrics(replace(own, head="binary")))
+    context = make_context("multi_label")
+    assert "accuracy" not in estimator_metrics(context)
+    assert "f1/positive_threshold_0.25" in report_metrics(context)
+    assert not {"f1", "specificity"} & set(estimator_metrics(replace(context, head="binary")))

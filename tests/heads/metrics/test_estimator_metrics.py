@@ -20,7 +20,7 @@ CLASSES = {"binary": 2, "contrib_binary": 2, "multi_class": 3, "multi_label": 3}
 HEADS = get_args(HeadType)
 
 
-def scope(head: HeadType, weighted: bool = True) -> MetricContext:
+def make_context(head: HeadType, weighted: bool = True) -> MetricContext:
     names = tuple("abc"[: CLASSES[head]])
     named = (0, 2) if head == "multi_label" else ()
     thresholds = () if head == "multi_class" else (0.25, 0.5)
@@ -37,7 +37,7 @@ def scope(head: HeadType, weighted: bool = True) -> MetricContext:
 
 def scored(head: HeadType, n: int, weighted: bool = True, seed: int = 0) -> Scored:
     rng = np.random.default_rng(seed)
-    columns = scope(head).columns
+    columns = make_context(head).columns
     score = rng.normal(0, 2, (n, columns)).astype(np.float32).astype(np.float64)
     label = rng.integers(0, 2, (n, columns)).astype(np.float64)
     predicted = None
@@ -50,7 +50,7 @@ def scored(head: HeadType, n: int, weighted: bool = True, seed: int = 0) -> Scor
 
 
 def metrics(head: HeadType, weighted: bool = True) -> list[Metric]:
-    return list(estimator_metrics(scope(head, weighted)).values())
+    return list(estimator_metrics(make_context(head, weighted)).values())
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -64,8 +64,8 @@ def test_a_segment_does_not_depend_on_the_others(head: HeadType, weighted: bool)
         together = metric.compute(state).value
         assert together.shape == (7,)
         for i, key in enumerate(state.keys):
-            one = state.regroup([[key] if key == other else [] for other in state.keys])
-            assert metric.compute(one).value.tolist() == [together[i]], metric.name
+            alone = state.regroup([[key] if key == old_key else [] for old_key in state.keys])
+            assert metric.compute(alone).value.tolist() == [together[i]], metric.name
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -105,9 +105,9 @@ def test_labels_of_one_kind(head: HeadType, label: int, reason: str | None) -> N
 
 def test_a_negative_sum_of_weights_is_undefined_where_it_is_set_to_zero() -> None:
     rows = replace(scored("contrib_binary", 3), weight=np.array([1.0, 1.0, -3.0]))
-    found = {}
+    reasons = {}
     for metric in metrics("contrib_binary"):
         values = metric.compute(measure_state(metric.statistic, rows, Segments.overall(3)))
-        found[metric.name] = values.reason(0)
+        reasons[metric.name] = values.reason(0)
     for name in ("average_loss", "accuracy", "label/mean", "accuracy_baseline"):
-        assert found[name] == "the weights sum to less"
+        assert reasons[name] == "the weights sum to less"

@@ -1,4 +1,4 @@
-"""Flips between two models against going through the rows."""
+"""Flip rates of two models, compared with a loop over the rows."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from tests.heads.metrics.class_rows import (
     defined,
     exclusive,
     independent,
-    scope,
+    make_context,
     values,
 )
 
 
 def pair(head: HeadType, seed: int, labels: tuple[float, ...] = (0, 1)) -> Scored:
-    """Rows that two models scored."""
+    """Returns rows that two models scored."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 40))
     if head == "multi_class":
-        every = (0, 1, 2, 3)
-        own, other = (exclusive(rng, n, every, every) for _ in range(2))
+        classes = (0, 1, 2, 3)
+        candidate, baseline = (exclusive(rng, n, classes, classes) for _ in range(2))
     else:
         columns = 4 if head == "multi_label" else 1
-        own, other = (independent(rng, n, columns, labels) for _ in range(2))
-    return replace(own, baseline=replace(other, label=own.label, weight=own.weight))
+        candidate, baseline = (independent(rng, n, columns, labels) for _ in range(2))
+    return replace(
+        candidate, baseline=replace(baseline, label=candidate.label, weight=candidate.weight)
+    )
 
 
 def brute_force(rows: Scored, cut: float | None, weighted: bool) -> dict[str, float]:
@@ -66,7 +68,7 @@ def brute_force(rows: Scored, cut: float | None, weighted: bool) -> dict[str, fl
 @pytest.mark.parametrize("seed", range(4))
 def test_rates_equal_brute_force(head: HeadType, weighted: bool, seed: int) -> None:
     rows = pair(head, seed, (0, 1, 0.5) if seed % 2 else (0, 1))
-    found = values(head, rows, weighted=weighted, pair=True)
+    results = values(head, rows, weighted=weighted, pair=True)
     cuts: dict[str, float | None] = {"": None}
     if head != "multi_class":
         cuts = {"": 0.5, **{f"/positive_threshold_{cut:g}": cut for cut in THRESHOLDS}}
@@ -75,10 +77,10 @@ def test_rates_equal_brute_force(head: HeadType, weighted: bool, seed: int) -> N
         for suffix, cut in cuts.items()
         for name, value in brute_force(rows, cut, weighted).items()
     }
-    assert set(found) == set(expected)
+    assert set(results) == set(expected)
     for name, value in expected.items():
-        assert defined(found, name) == pytest.approx(value, abs=1e-14), name
-        trials = found[name].trials
+        assert defined(results, name) == pytest.approx(value, abs=1e-14), name
+        trials = results[name].trials
         pairs = len(rows) * (4 if head == "multi_label" else 1)
         # Squared weights are kept only where there are folds.
         assert (trials is None) == weighted
@@ -89,7 +91,7 @@ def test_which_flips_are_good() -> None:
     for head in ("binary", "multi_class"):
         good = {
             name: metric.higher_is_better
-            for name, metric in pair_metrics(scope(head, weighted=False)).items()
+            for name, metric in pair_metrics(make_context(head, weighted=False)).items()
         }
         assert good["correct_to_wrong_rate"] is False
         assert good["wrong_to_correct_rate"] is True

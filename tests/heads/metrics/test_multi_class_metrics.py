@@ -25,8 +25,8 @@ from tests.heads.metrics.class_rows import (
     Floats,
     defined,
     exclusive,
+    make_context,
     samples,
-    scope,
     values,
 )
 
@@ -42,48 +42,48 @@ RATES = ("precision", "recall", "f1")
 
 @pytest.mark.parametrize(("rows", "weight"), samples("multi_class"))
 def test_rates_by_class_and_their_averages(rows: Scored, weight: Floats | None) -> None:
-    found = values("multi_class", rows, weighted=weight is not None)
+    results = values("multi_class", rows, weighted=weight is not None)
     label, predicted = rows.classes
     expected = precision_recall_fscore_support(
         label, predicted, labels=range(CLASSES), sample_weight=weight, zero_division=np.nan
     )
     for rate, by_class in zip(RATES, expected[:3], strict=True):
         for suffix, value in zip("abcd", by_class, strict=True):
-            own = found[f"{rate}/{suffix}"]
-            assert (own.reason(0) is not None) == bool(np.isnan(value)), rate
-            assert own.value[0] == pytest.approx(np.nan_to_num(value), abs=1e-14)
+            metric_values = results[f"{rate}/{suffix}"]
+            assert (metric_values.reason(0) is not None) == bool(np.isnan(value)), rate
+            assert metric_values.value[0] == pytest.approx(np.nan_to_num(value), abs=1e-14)
     for average in ("macro", "weighted"):
         scores = precision_recall_fscore_support(
             label, predicted, average=average, sample_weight=weight, zero_division=0
         )
         for rate, value in zip(RATES, scores[:3], strict=True):
-            assert defined(found, f"{rate}/{average}") == pytest.approx(value, abs=1e-14)
+            assert defined(results, f"{rate}/{average}") == pytest.approx(value, abs=1e-14)
 
 
 @pytest.mark.parametrize(("rows", "weight"), samples("multi_class"))
 def test_agreement(rows: Scored, weight: Floats | None) -> None:
-    found = values("multi_class", rows, weighted=weight is not None)
+    results = values("multi_class", rows, weighted=weight is not None)
     label, predicted = rows.classes
     balanced = balanced_accuracy_score(label, predicted, sample_weight=weight)
-    assert defined(found, "balanced_accuracy") == pytest.approx(balanced, abs=1e-14)
+    assert defined(results, "balanced_accuracy") == pytest.approx(balanced, abs=1e-14)
     kappa = cohen_kappa_score(label, predicted, sample_weight=weight)
-    assert found["cohen_kappa"].value[0] == pytest.approx(np.nan_to_num(kappa), abs=1e-13)
-    assert (found["cohen_kappa"].reason(0) is not None) == bool(np.isnan(kappa))
-    correlation = found["matthews_correlation"]
+    assert results["cohen_kappa"].value[0] == pytest.approx(np.nan_to_num(kappa), abs=1e-13)
+    assert (results["cohen_kappa"].reason(0) is not None) == bool(np.isnan(kappa))
+    correlation = results["matthews_correlation"]
     expected = matthews_corrcoef(label, predicted, sample_weight=weight)
     assert correlation.value[0] == pytest.approx(expected, abs=1e-13)
-    one = min(len(set(label.tolist())), len(set(predicted.tolist()))) == 1
-    assert (correlation.reason(0) is not None) == one
+    single_class = min(len(set(label.tolist())), len(set(predicted.tolist()))) == 1
+    assert (correlation.reason(0) is not None) == single_class
 
 
 @pytest.mark.parametrize(("rows", "weight"), samples("multi_class"))
 def test_the_macro_area_is_that_of_one_class_against_the_others(
     rows: Scored, weight: Floats | None
 ) -> None:
-    found = values("multi_class", rows, weighted=weight is not None)["roc_auc/macro"]
+    area = values("multi_class", rows, weighted=weight is not None)["roc_auc/macro"]
     label, _ = rows.classes
     if len(set(label.tolist())) < CLASSES:
-        assert found.reason(0) == "of some class no label is positive"
+        assert area.reason(0) == "of some class no label is positive"
         return
     expected = np.mean(
         [
@@ -91,24 +91,24 @@ def test_the_macro_area_is_that_of_one_class_against_the_others(
             for k in range(CLASSES)
         ]
     )
-    assert found.reason(0) is None
-    assert found.value[0] == pytest.approx(expected, abs=1e-13)
+    assert area.reason(0) is None
+    assert area.value[0] == pytest.approx(expected, abs=1e-13)
     if weight is None:
         expected = roc_auc_score(label, rows.probability, multi_class="ovr", average="macro")
-        assert found.value[0] == pytest.approx(expected, abs=1e-13)
+        assert area.value[0] == pytest.approx(expected, abs=1e-13)
 
 
 def test_a_perfect_model_has_exactly_one() -> None:
     rows = exclusive(np.random.default_rng(0), 60, (0, 1, 2, 3), (0, 1, 2, 3))
     label = rows.classes[1].astype(np.float64)[:, np.newaxis]
-    found = values("multi_class", replace(rows, label=label), weighted=True)
+    results = values("multi_class", replace(rows, label=label), weighted=True)
     names = [f"{rate}/{which}" for rate in RATES for which in ("a", "b", "macro", "weighted")]
     names += ["balanced_accuracy", "cohen_kappa", "matthews_correlation"]
-    assert {name: defined(found, name) for name in names} == dict.fromkeys(names, 1.0)
+    assert {name: defined(results, name) for name in names} == dict.fromkeys(names, 1.0)
 
 
 def agreement(table: list[list[float]]) -> tuple[Values, Values]:
-    """Kappa and correlation of rows by label and prediction, each with the weight given."""
+    """Returns kappa and correlation of rows whose weights are given by label and prediction."""
     weight = np.array(table)
     label, predicted = np.indices(weight.shape).reshape(2, -1)
     n, classes = weight.size, len(weight)
@@ -146,18 +146,18 @@ def test_a_class_of_rows_without_weight_is_averaged_over_as_in_scikit_learn() ->
     rows = exclusive(np.random.default_rng(0), 40, (0, 1, 2, 3), (0, 1, 2, 3))
     label, predicted = rows.classes
     weight = np.where((label == 3) | (predicted == 3), 0.0, 1.0)
-    found = values("multi_class", replace(rows, weight=weight), weighted=True)
+    results = values("multi_class", replace(rows, weight=weight), weighted=True)
     for average in ("macro", "weighted"):
         scores = precision_recall_fscore_support(
             label, predicted, average=average, sample_weight=weight, zero_division=0
         )
         for rate, value in zip(RATES, scores[:3], strict=True):
-            assert defined(found, f"{rate}/{average}") == pytest.approx(value, abs=1e-14)
+            assert defined(results, f"{rate}/{average}") == pytest.approx(value, abs=1e-14)
 
 
 def test_which_metrics_there_are() -> None:
-    own = report_metrics(scope("multi_class", weighted=False))
-    assert not [name for name in own if name.endswith("/micro")]
-    some = report_metrics(scope("multi_class", weighted=False, named=(1, 2)))
-    assert {"precision/b", "f1/c", "f1/macro"} <= set(some)
-    assert not {"precision/a", "roc_auc/macro"} & set(some)
+    all_named = report_metrics(make_context("multi_class", weighted=False))
+    assert not [name for name in all_named if name.endswith("/micro")]
+    two_named = report_metrics(make_context("multi_class", weighted=False, named=(1, 2)))
+    assert {"precision/b", "f1/c", "f1/macro"} <= set(two_named)
+    assert not {"precision/a", "roc_auc/macro"} & set(two_named)

@@ -24,8 +24,8 @@ from tests.heads.metrics.class_rows import (
     Floats,
     defined,
     independent,
+    make_context,
     samples,
-    scope,
     values,
 )
 
@@ -38,7 +38,7 @@ RATES = ("precision", "recall", "f1")
 
 @pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
 def test_rates_by_class_and_their_averages(rows: Scored, weight: Floats | None) -> None:
-    found = values("multi_label", rows, weighted=weight is not None)
+    results = values("multi_label", rows, weighted=weight is not None)
     cuts = {"": 0.5, **{f"/positive_threshold_{cut:g}": cut for cut in THRESHOLDS}}
     for at, cut in cuts.items():
         predicted = rows.score > cut
@@ -47,25 +47,25 @@ def test_rates_by_class_and_their_averages(rows: Scored, weight: Floats | None) 
         )
         for rate, by_class in zip(RATES, expected[:3], strict=True):
             for suffix, value in zip("abcd", by_class, strict=True):
-                own = found[f"{rate}{at}/{suffix}"]
-                assert (own.reason(0) is not None) == bool(np.isnan(value)), rate
-                assert own.value[0] == pytest.approx(np.nan_to_num(value), abs=1e-14)
+                metric_values = results[f"{rate}{at}/{suffix}"]
+                assert (metric_values.reason(0) is not None) == bool(np.isnan(value)), rate
+                assert metric_values.value[0] == pytest.approx(np.nan_to_num(value), abs=1e-14)
         for k, suffix in enumerate("abcd"):
             right = accuracy_score(rows.label[:, k], predicted[:, k], sample_weight=weight)
-            assert defined(found, f"accuracy{at}/{suffix}") == pytest.approx(right, abs=1e-14)
+            assert defined(results, f"accuracy{at}/{suffix}") == pytest.approx(right, abs=1e-14)
     for average in ("macro", "weighted"):
         scores = precision_recall_fscore_support(
             rows.label, rows.score > 0.5, average=average, sample_weight=weight, zero_division=0
         )
         for rate, value in zip(RATES, scores[:3], strict=True):
-            own = found[f"{rate}/{average}"]
-            assert own.value[0] == pytest.approx(value, abs=1e-14)
-            assert own.reason(0) is None or value == 0
+            metric_values = results[f"{rate}/{average}"]
+            assert metric_values.value[0] == pytest.approx(value, abs=1e-14)
+            assert metric_values.reason(0) is None or value == 0
 
 
 @pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
 def test_metrics_of_label_sets(rows: Scored, weight: Floats | None) -> None:
-    found = values("multi_label", rows, weighted=weight is not None)
+    results = values("multi_label", rows, weighted=weight is not None)
     predicted = rows.score > 0.5
     expected = {
         "exact_match": accuracy_score(rows.label, predicted, sample_weight=weight),
@@ -78,28 +78,28 @@ def test_metrics_of_label_sets(rows: Scored, weight: Floats | None) -> None:
         },
     }
     for name, value in expected.items():
-        assert defined(found, name) == pytest.approx(value, abs=1e-14), name
+        assert defined(results, name) == pytest.approx(value, abs=1e-14), name
 
 
 @pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
 def test_macro_areas(rows: Scored, weight: Floats | None) -> None:
-    found = values("multi_label", rows, weighted=weight is not None)
+    results = values("multi_label", rows, weighted=weight is not None)
     kinds = [len(set(rows.label[:, k].tolist())) for k in range(CLASSES)]
     positive = rows.label.any(axis=0)
     if min(kinds) == 2:
         area = roc_auc_score(rows.label, rows.score, sample_weight=weight)
-        assert defined(found, "roc_auc/macro") == pytest.approx(area, abs=1e-13)
+        assert defined(results, "roc_auc/macro") == pytest.approx(area, abs=1e-13)
     else:
-        assert found["roc_auc/macro"].reason(0) in (
+        assert results["roc_auc/macro"].reason(0) in (
             "of some class no label is positive",
             "of some class no label is zero",
         )
     if positive.all():
         area = average_precision_score(rows.label, rows.score, sample_weight=weight)
-        assert defined(found, "average_precision/macro") == pytest.approx(area, abs=1e-13)
+        assert defined(results, "average_precision/macro") == pytest.approx(area, abs=1e-13)
     else:
         reason = "of some class no label is positive"
-        assert found["average_precision/macro"].reason(0) == reason
+        assert results["average_precision/macro"].reason(0) == reason
 
 
 def test_the_samples_have_classes_with_and_without_labels() -> None:
@@ -110,37 +110,37 @@ def test_the_samples_have_classes_with_and_without_labels() -> None:
 
 def test_soft_labels() -> None:
     rows = independent(np.random.default_rng(1), 50, labels=(0, 1, 0.25))
-    found = values("multi_label", rows, weighted=True)
+    results = values("multi_label", rows, weighted=True)
     weight, predicted, positive = rows.weight, rows.score > 0.5, rows.label != 0
     assert weight is not None
     wrong = (predicted != rows.label).mean(axis=1)
-    assert defined(found, "hamming_loss") == pytest.approx(np.average(wrong, weights=weight))
+    assert defined(results, "hamming_loss") == pytest.approx(np.average(wrong, weights=weight))
     mean = np.average(rows.label.sum(axis=1), weights=weight)
-    assert defined(found, "label_cardinality") == pytest.approx(mean)
+    assert defined(results, "label_cardinality") == pytest.approx(mean)
     exact = np.average((predicted == rows.label).all(axis=1), weights=weight)
-    assert defined(found, "exact_match") == pytest.approx(exact)
+    assert defined(results, "exact_match") == pytest.approx(exact)
     # A label that is not 0 is positive, as in the estimator's recall.
     scores = precision_recall_fscore_support(positive, predicted, sample_weight=weight)
     for rate, by_class in zip(RATES, scores[:3], strict=True):
         for suffix, value in zip("abcd", by_class, strict=True):
-            assert defined(found, f"{rate}/{suffix}") == pytest.approx(value, abs=1e-14)
+            assert defined(results, f"{rate}/{suffix}") == pytest.approx(value, abs=1e-14)
 
 
 def test_averages_are_undefined_where_no_class_has_the_rate() -> None:
     rows = independent(np.random.default_rng(1), 20)
     nothing = replace(rows, score=np.zeros_like(rows.score))
-    found = values("multi_label", nothing, weighted=False)
-    assert found["precision/macro"].reason(0) == "no class is ever predicted"
-    assert found["precision/weighted"].reason(0) == "no class is ever predicted"
-    assert defined(found, "recall/macro") == defined(found, "f1/macro") == 0.0
-    found = values("multi_label", replace(nothing, label=nothing.score), weighted=False)
-    assert found["recall/macro"].reason(0) == "no label is positive"
-    assert found["f1/weighted"].reason(0) == "no class occurs in labels or predictions"
-    found = values("multi_label", replace(rows, label=nothing.score), weighted=False)
-    assert defined(found, "precision/macro") == 0.0
-    assert found["precision/weighted"].reason(0) == "no label is positive"
-    assert found["hamming_loss"].reason(0) is None
-    found = values("multi_label", replace(rows, weight=np.zeros(20)), weighted=True)
+    results = values("multi_label", nothing, weighted=False)
+    assert results["precision/macro"].reason(0) == "no class is ever predicted"
+    assert results["precision/weighted"].reason(0) == "no class is ever predicted"
+    assert defined(results, "recall/macro") == defined(results, "f1/macro") == 0.0
+    results = values("multi_label", replace(nothing, label=nothing.score), weighted=False)
+    assert results["recall/macro"].reason(0) == "no label is positive"
+    assert results["f1/weighted"].reason(0) == "no class occurs in labels or predictions"
+    results = values("multi_label", replace(rows, label=nothing.score), weighted=False)
+    assert defined(results, "precision/macro") == 0.0
+    assert results["precision/weighted"].reason(0) == "no label is positive"
+    assert results["hamming_loss"].reason(0) is None
+    results = values("multi_label", replace(rows, weight=np.zeros(20)), weighted=True)
     for name in (
         "f1/macro",
         "recall/weighted",
@@ -149,10 +149,10 @@ def test_averages_are_undefined_where_no_class_has_the_rate() -> None:
         "exact_match",
         "coverage_error",
     ):
-        assert found[name].reason(0) == "the weights sum to zero"
+        assert results[name].reason(0) == "the weights sum to zero"
 
 
 def test_areas_are_averaged_only_where_every_class_has_one() -> None:
-    some = report_metrics(scope("multi_label", weighted=False, named=(0, 3)))
-    assert {"f1/d", "f1/macro", "label_mean/a"} <= set(some)
-    assert not {"roc_auc/macro", "average_precision/macro", "f1/b"} & set(some)
+    two_named = report_metrics(make_context("multi_label", weighted=False, named=(0, 3)))
+    assert {"f1/d", "f1/macro", "label_mean/a"} <= set(two_named)
+    assert not {"roc_auc/macro", "average_precision/macro", "f1/b"} & set(two_named)

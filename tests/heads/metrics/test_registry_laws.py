@@ -21,7 +21,7 @@ from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments, State
 from heads.statistics.fold_views import fold_views, without_weights
 from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
-from tests.heads.metrics.samples import scope, sigmoid
+from tests.heads.metrics.samples import make_context, sigmoid
 
 HEADS = get_args(HeadType)
 SLACK = 1e-12
@@ -29,20 +29,20 @@ FOLDS = 4
 
 
 def rows(head: HeadType, n: int, seed: int = 0) -> Scored:
-    own, rng = scope(head), np.random.default_rng(seed)
-    score = rng.normal(0, 2, (n, own.columns)).round(1)
+    context, rng = make_context(head), np.random.default_rng(seed)
+    score = rng.normal(0, 2, (n, context.columns)).round(1)
     probability = sigmoid(score)
-    label = rng.integers(0, 2, (n, own.columns)).astype(np.float64)
+    label = rng.integers(0, 2, (n, context.columns)).astype(np.float64)
     predicted = None
     if head == "multi_class":
         probability = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
-        label = rng.integers(0, own.columns, (n, 1)).astype(np.float64)
+        label = rng.integers(0, context.columns, (n, 1)).astype(np.float64)
         predicted = score.argmax(axis=1)
     return Scored(score, probability, label, rng.random(n), rng.uniform(0.1, 3, n), predicted)
 
 
 def samples(head: HeadType) -> dict[str, Scored]:
-    """Rows that hurt."""
+    """Returns samples of rows that are hard for metrics."""
     some, few = rows(head, 60), rows(head, 3, seed=1)
     half = np.where(np.arange(60) < 30, 0.0, some.weight)
     return {
@@ -63,8 +63,8 @@ def samples(head: HeadType) -> dict[str, Scored]:
 
 
 def offered(head: HeadType) -> list[Metric]:
-    own = scope(head, folds=FOLDS, weighted=True)
-    return list(report_metrics(own).values())
+    context = make_context(head, folds=FOLDS, weighted=True)
+    return list(report_metrics(context).values())
 
 
 def check(metric: Metric, state: State, where: str) -> None:
@@ -81,7 +81,7 @@ def check(metric: Metric, state: State, where: str) -> None:
 
 
 def states(metric: Metric, sample: Scored) -> dict[str, State]:
-    """The states that a metric is asked about, by how they came to be."""
+    """Returns the states that a metric reads, by how they were made."""
     n, out = len(sample), {}
     keys = [OVERALL, (("a", "int", 1),)]
     segments = Segments(np.arange(n) % 2, keys, fold=(np.arange(n) // 2) % FOLDS)
@@ -117,9 +117,9 @@ def test_no_rows(head: HeadType) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_names_are_used_once(head: HeadType) -> None:
-    own = scope(head)
+    context = make_context(head)
     for kinds in (("estimator", "report"), ("pair",)):
-        paired = own if kinds != ("pair",) else replace(own, baseline=own.space)
+        paired = context if kinds != ("pair",) else replace(context, baseline=context.space)
         names = [
             metric.name
             for types, kind, offer in registry._offered()
@@ -146,24 +146,24 @@ import heads.metrics
 names = [f"heads.metrics.{m.name}" for m in pkgutil.iter_modules(heads.metrics.__path__)]
 for name in names if sys.argv[1] == "forward" else reversed(names):
     importlib.import_module(name)
-from pipeline.config import load_config
-from pipeline.plan import make_plan
+from pipeline.config.load import load_config
+from pipeline.evaluation.plan import make_plan
 plan = make_plan(load_config("configs/binary.yaml"))
 for head in plan.heads.values():
     print(*head.measured, *head.models[0].metrics, *head.pairs, sep="\\n")
 """
-    told = [
+    outputs = [
         subprocess.run(
             [sys.executable, "-c", program, order], capture_output=True, text=True, check=True
         ).stdout
         for order in ("forward", "backward")
     ]
-    assert told[0] == told[1]
-    assert told[0].count("\n") > 100
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count("\n") > 100
 
 
 def inherited(metric: Metric) -> str:
-    """What a class says that has no docstring of its own."""
+    """Returns the definition of a metric whose class has no docstring."""
     return " ".join((Metric.__doc__ or "").partition("\n\n")[0].split())
 
 
@@ -193,5 +193,5 @@ def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
 
 def test_the_estimator_has_no_metric_of_a_histogram() -> None:
     for head in HEADS:
-        for metric in estimator_metrics(scope(head)).values():
+        for metric in estimator_metrics(make_context(head)).values():
             assert not isinstance(metric.statistic, ScoreHistogram)

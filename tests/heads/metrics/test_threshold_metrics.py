@@ -22,11 +22,11 @@ from tests.heads.metrics.samples import (
     FEW_CELLS,
     Sample,
     law,
+    make_context,
     measure,
     random_sample,
     result,
     samples,
-    scope,
     scored,
     sigmoid,
 )
@@ -40,15 +40,15 @@ NAMES = (
 SLACK = Fraction(1, 10**12)
 
 
-def metrics(weighted: bool) -> dict[str, Metric]:
-    return report_metrics(scope(weighted=weighted))
+def make_metrics(weighted: bool) -> dict[str, Metric]:
+    return report_metrics(make_context(weighted=weighted))
 
 
-# The definitions in fractions, one threshold after the other.
+# The definitions, computed in fractions for every threshold.
 
 
 def tables(sample: Sample) -> list[tuple[float, Fraction, Fraction]]:
-    """Threshold, TP and FP, from the highest score down."""
+    """Returns threshold, TP and FP, from the highest score down."""
     score, label, weight = sample
     exact = [Fraction(w) for w in (np.ones(len(score)) if weight is None else weight).tolist()]
     rows = list(zip(score.tolist(), label.tolist(), exact, strict=True))
@@ -62,43 +62,43 @@ def tables(sample: Sample) -> list[tuple[float, Fraction, Fraction]]:
 
 
 def at_point(name: str, sample: Sample) -> tuple[Fraction | None, float | None]:
-    """The rate and its threshold on the scale of the score."""
+    """Returns the rate, and its threshold on the scale of the score."""
     curve = tables(sample)
     positive, negative = curve[-1][1:] if curve else (Fraction(0), Fraction(0))
     if not positive:
         return None, None
-    other, _, demand_text = name.partition("_at_")[2].rpartition("_")
+    demanded, _, demand_text = name.partition("_at_")[2].rpartition("_")
     demand = Fraction(float(demand_text))
-    if other in ("specificity", "false_positive_rate") and not negative:
+    if demanded in ("specificity", "false_positive_rate") and not negative:
         return None, None
-    found = []
+    meeting = []
     for threshold, tp, fp in curve:
         recall, precision = tp / positive, tp / (tp + fp)
-        if other == "recall":
+        if demanded == "recall":
             meets, value = recall >= demand - SLACK, precision
-        elif other == "precision":
+        elif demanded == "precision":
             meets, value = precision >= demand - SLACK, recall
-        elif other == "specificity":
+        elif demanded == "specificity":
             meets, value = 1 - fp / negative >= demand - SLACK, recall
         else:
             meets, value = fp / negative <= demand + SLACK, recall
         if meets:
-            found.append((value, threshold))
-    if not found:
-        nothing = Fraction(0) if other in ("specificity", "false_positive_rate") else None
+            meeting.append((value, threshold))
+    if not meeting:
+        nothing = Fraction(0) if demanded in ("specificity", "false_positive_rate") else None
         return nothing, None
-    best = max(value for value, _ in found)
-    return best, max(threshold for value, threshold in found if value >= best - SLACK)
+    best = max(value for value, _ in meeting)
+    return best, max(threshold for value, threshold in meeting if value >= best - SLACK)
 
 
 def check_points(sample: Sample, rounded: Sample, max_cells: int | None = None) -> None:
-    """Compares the points of a sample with those of its scores rounded to cells."""
-    own = metrics(sample[2] is not None)
+    """Compares the metrics of a sample with the definitions on its scores rounded to cells."""
+    metrics = make_metrics(sample[2] is not None)
     rows = scored(*sample)
     for name in NAMES:
         threshold_name = f"threshold_at_{name.partition('_at_')[2]}"
-        value, reason = result(coarser(own[name], max_cells), rows)
-        threshold, why = result(coarser(own[threshold_name], max_cells), rows)
+        value, reason = result(coarser(metrics[name], max_cells), rows)
+        threshold, why = result(coarser(metrics[threshold_name], max_cells), rows)
         wanted, at = at_point(name, rounded)
         assert (reason is None, why is None) == (wanted is not None, at is not None), name
         assert value == pytest.approx(float(wanted or 0), abs=1e-12), name
@@ -106,7 +106,7 @@ def check_points(sample: Sample, rounded: Sample, max_cells: int | None = None) 
 
 
 def coarser(metric: Metric, max_cells: int | None) -> Metric:
-    """The metric of a histogram of few cells."""
+    """Returns the metric on a histogram of at most `max_cells` cells."""
     assert isinstance(metric.statistic, ScoreHistogram)
     if max_cells is None:
         return metric
@@ -126,7 +126,7 @@ def test_points_of_scores_rounded_to_cells(sample: Sample, max_cells: int) -> No
 
 
 def in_cells(sample: Sample, max_cells: int) -> Sample:
-    """The sample with each score replaced by the lowest one of its cell."""
+    """Returns the sample with every score replaced by the lowest score of its cell."""
     score, label, weight = sample
     statistic = ScoreHistogram(weighted=weight is not None, max_cells=max_cells)
     shift = measure(statistic, scored(score, label, weight)).shift
@@ -137,59 +137,59 @@ def in_cells(sample: Sample, max_cells: int) -> Sample:
 
 
 def test_a_demand_that_is_just_met() -> None:
-    # 1/49 is a float that times 49 is not 1, and two of five weights seem less than 2/5.
+    # The float 1/49 times 49 is not 1, and two of five equal weights sum to less than 2/5 of all.
     label = np.ones(49)
     rows = scored(np.arange(49) / 10, label)
-    own = report_metrics(replace(scope(), at=replace(AT, recall=(1 / 49, 0.8))))
-    threshold = result(own[f"threshold_at_recall_{1 / 49:g}"], rows)
+    metrics = report_metrics(replace(make_context(), at=replace(AT, recall=(1 / 49, 0.8))))
+    threshold = result(metrics[f"threshold_at_recall_{1 / 49:g}"], rows)
     assert threshold == (pytest.approx(sigmoid(4.8)), None)
     weights = np.full(5, 0.3)
     assert np.cumsum(weights)[1] / np.cumsum(weights)[4] < 0.4
     rows = scored(np.arange(5.0), np.ones(5), weights)
-    own = report_metrics(replace(scope(weighted=True), at=replace(AT, recall=(0.4,))))
-    assert result(own["threshold_at_recall_0.4"], rows)[0] == pytest.approx(sigmoid(3))
+    metrics = report_metrics(replace(make_context(weighted=True), at=replace(AT, recall=(0.4,))))
+    assert result(metrics["threshold_at_recall_0.4"], rows)[0] == pytest.approx(sigmoid(3))
 
 
 def test_of_equal_thresholds_the_highest() -> None:
     # Precision is 1/2 at 3 and at 1: with recall 1/2 and 1.
     rows = scored([4, 3, 2, 1], [0, 1, 0, 1])
-    own = metrics(weighted=False)
-    assert result(own["precision_at_recall_0.1"], rows) == (0.5, None)
-    assert result(own["threshold_at_recall_0.1"], rows)[0] == pytest.approx(sigmoid(3))
-    assert result(own["threshold_at_best_f1"], rows)[0] == pytest.approx(sigmoid(1))
+    metrics = make_metrics(weighted=False)
+    assert result(metrics["precision_at_recall_0.1"], rows) == (0.5, None)
+    assert result(metrics["threshold_at_recall_0.1"], rows)[0] == pytest.approx(sigmoid(3))
+    assert result(metrics["threshold_at_best_f1"], rows)[0] == pytest.approx(sigmoid(1))
 
 
 def test_rounding_breaks_no_tie() -> None:
     # The precision is 1/3 at three thresholds, but not in floats: at the lowest it seems best.
     rows = scored(-np.arange(9.0), [0, 0, 1] * 3, np.full(9, 0.1))
-    found = result(metrics(weighted=True)["threshold_at_recall_0.1"], rows)[0]
-    assert found == pytest.approx(sigmoid(-2))
+    threshold = result(make_metrics(weighted=True)["threshold_at_recall_0.1"], rows)[0]
+    assert threshold == pytest.approx(sigmoid(-2))
 
 
 def test_predicting_nothing() -> None:
     rows = scored([4, 3], [0, 1])
-    own = metrics(weighted=False)
-    assert result(own["sensitivity_at_specificity_0.9"], rows) == (0, None)
-    assert result(own["threshold_at_specificity_0.9"], rows) == (
+    metrics = make_metrics(weighted=False)
+    assert result(metrics["sensitivity_at_specificity_0.9"], rows) == (0, None)
+    assert result(metrics["threshold_at_specificity_0.9"], rows) == (
         0,
         "only predicting nothing is as demanded",
     )
-    assert result(own["recall_at_precision_1"], rows) == (0, "no threshold is as demanded")
-    assert result(own["threshold_at_precision_1"], rows) == (0, "no threshold is as demanded")
+    assert result(metrics["recall_at_precision_1"], rows) == (0, "no threshold is as demanded")
+    assert result(metrics["threshold_at_precision_1"], rows) == (0, "no threshold is as demanded")
 
 
 def test_scores_without_weight_are_no_thresholds() -> None:
     rows = scored([4, 3, 1], [1, 1, 0], [0.0, 1.0, 1.0])
-    own = metrics(weighted=True)
-    assert result(own["threshold_at_precision_1"], rows)[0] == pytest.approx(sigmoid(3))
+    metrics = make_metrics(weighted=True)
+    assert result(metrics["threshold_at_precision_1"], rows)[0] == pytest.approx(sigmoid(3))
 
 
 def test_probabilities_are_thresholds_as_they_are() -> None:
     score = np.array([[0.1], [0.7], [0.3]])
     rows = Scored(score, score, np.array([[0.0], [1.0], [1.0]]), np.zeros(3))
-    own = report_metrics(scope(space=ScoreSpace("probabilities")))
-    assert result(own["threshold_at_best_f1"], rows) == (0.3, None)
-    assert result(own["threshold_at_recall_0.1"], rows) == (0.7, None)
+    metrics = report_metrics(make_context(space=ScoreSpace("probabilities")))
+    assert result(metrics["threshold_at_best_f1"], rows) == (0.3, None)
+    assert result(metrics["threshold_at_recall_0.1"], rows) == (0.7, None)
 
 
 # scikit-learn and scipy.
@@ -199,28 +199,28 @@ def test_probabilities_are_thresholds_as_they_are() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_points_of_scikit_learns_curves(seed: int, weighted: bool) -> None:
     score, label, weight = random_sample(seed, weighted=weighted)
-    rows, own = scored(score, label, weight), metrics(weighted)
+    rows, metrics = scored(score, label, weight), make_metrics(weighted)
     precision, recall, _ = precision_recall_curve(label, score, sample_weight=weight)
     precision, recall = precision[:-1], recall[:-1]
     fpr, tpr, _ = roc_curve(label, score, sample_weight=weight, drop_intermediate=False)
     slack = 1e-12
     for at in AT.recall:
         wanted = precision[recall >= at - slack].max()
-        found = result(own[f"precision_at_recall_{at:g}"], rows)[0]
-        assert found == pytest.approx(wanted, rel=1e-12)
+        actual = result(metrics[f"precision_at_recall_{at:g}"], rows)[0]
+        assert actual == pytest.approx(wanted, rel=1e-12)
     for at in AT.precision[:2]:
         wanted = recall[precision >= at - slack].max()
-        found = result(own[f"recall_at_precision_{at:g}"], rows)[0]
-        assert found == pytest.approx(wanted, rel=1e-12)
+        actual = result(metrics[f"recall_at_precision_{at:g}"], rows)[0]
+        assert actual == pytest.approx(wanted, rel=1e-12)
     for at in AT.specificity:
         wanted = tpr[1 - fpr >= at - slack].max()
-        found = result(own[f"sensitivity_at_specificity_{at:g}"], rows)[0]
-        assert found == pytest.approx(wanted, rel=1e-12)
+        actual = result(metrics[f"sensitivity_at_specificity_{at:g}"], rows)[0]
+        assert actual == pytest.approx(wanted, rel=1e-12)
     for at in AT.false_positive_rate:
         wanted = tpr[fpr <= at + slack].max()
-        found = result(own[f"recall_at_false_positive_rate_{at:g}"], rows)[0]
-        assert found == pytest.approx(wanted, rel=1e-12)
-    assert result(own["kolmogorov_smirnov"], rows)[0] == pytest.approx(
+        actual = result(metrics[f"recall_at_false_positive_rate_{at:g}"], rows)[0]
+        assert actual == pytest.approx(wanted, rel=1e-12)
+    assert result(metrics["kolmogorov_smirnov"], rows)[0] == pytest.approx(
         np.abs(tpr - fpr).max(), rel=1e-12
     )
 
@@ -228,17 +228,17 @@ def test_points_of_scikit_learns_curves(seed: int, weighted: bool) -> None:
 @law
 @given(samples(both_labels=True), st.none() | FEW_CELLS)
 def test_best_f1(sample: Sample, max_cells: int | None) -> None:
-    own, rows = metrics(sample[2] is not None), scored(*sample)
+    metrics, rows = make_metrics(sample[2] is not None), scored(*sample)
     score, label, weight = sample if max_cells is None else in_cells(sample, max_cells)
-    found = {
+    f1_scores = {
         t: f1_score(label, score >= t, sample_weight=weight) for t in sorted(set(score.tolist()))
     }
-    best = max(found.values())
-    value, reason = result(coarser(own["best_f1"], max_cells), rows)
+    best = max(f1_scores.values())
+    value, reason = result(coarser(metrics["best_f1"], max_cells), rows)
     assert reason is None
     assert value == pytest.approx(best, rel=1e-12)
-    threshold, _ = result(coarser(own["threshold_at_best_f1"], max_cells), rows)
-    highest = max(t for t, f1 in found.items() if f1 >= best - 1e-12)
+    threshold, _ = result(coarser(metrics["threshold_at_best_f1"], max_cells), rows)
+    highest = max(t for t, f1 in f1_scores.items() if f1 >= best - 1e-12)
     assert threshold == pytest.approx(sigmoid(highest), rel=1e-15)
 
 
@@ -246,7 +246,7 @@ def test_best_f1(sample: Sample, max_cells: int | None) -> None:
 @given(samples(both_labels=True), st.none() | FEW_CELLS)
 def test_kolmogorov_smirnov(sample: Sample, max_cells: int | None) -> None:
     sample = (*sample[:2], None)
-    metric = coarser(metrics(weighted=False)["kolmogorov_smirnov"], max_cells)
+    metric = coarser(make_metrics(weighted=False)["kolmogorov_smirnov"], max_cells)
     score, label, _ = sample if max_cells is None else in_cells(sample, max_cells)
     wanted = ks_2samp(score[label == 1], score[label == 0]).statistic
     assert result(metric, scored(*sample)) == (pytest.approx(wanted, rel=1e-12), None)
@@ -254,7 +254,7 @@ def test_kolmogorov_smirnov(sample: Sample, max_cells: int | None) -> None:
 
 def test_both_tails_count() -> None:
     # The other way round the distance is as large.
-    own = metrics(weighted=False)
-    assert result(own["kolmogorov_smirnov"], scored([1, 2], [1, 0])) == (1, None)
-    assert result(own["kolmogorov_smirnov"], scored([1, 2], [1, 1])) == (0, "no label is zero")
-    assert result(own["best_f1"], scored([1, 2], [0, 0])) == (0, "no label is positive")
+    metrics = make_metrics(weighted=False)
+    assert result(metrics["kolmogorov_smirnov"], scored([1, 2], [1, 0])) == (1, None)
+    assert result(metrics["kolmogorov_smirnov"], scored([1, 2], [1, 1])) == (0, "no label is zero")
+    assert result(metrics["best_f1"], scored([1, 2], [0, 0])) == (0, "no label is positive")
