@@ -18,7 +18,7 @@ from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.manifest import (
     check_manifest,
     crc32c_of,
-    listed_otherwise,
+    manifest_differences,
     read_manifest,
 )
 from pipeline.readers.read import inspect
@@ -52,7 +52,7 @@ def compared(
     assert [replace(shard, rows=None, crc32c=None) for shard in listed] == shards
     for shard in listed:
         if shard.bytes:
-            problems += listed_otherwise(shard, rows_of(shard), open_local)
+            problems += manifest_differences(shard, rows_of(shard), open_local)
     place = f"{tmp_path}/"
     return (
         [problem.replace(place, "") for problem in problems],

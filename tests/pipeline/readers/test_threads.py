@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.errors.wording import first_lines, named
+from pipeline.errors.wording import first_lines, first_names
 from pipeline.readers.threads import in_threads
 
 
@@ -46,7 +46,7 @@ def test_only_some_wait_at_a_time() -> None:
 
 def test_lists_of_names_and_lines_are_bounded() -> None:
     names = [f"n{i}" for i in range(1021)]
-    assert named(names[:20]) == ", ".join(names[:20])
-    assert named(names) == ", ".join(names[:20]) + ", ... and 1,001 more"
+    assert first_names(names[:20]) == ", ".join(names[:20])
+    assert first_names(names) == ", ".join(names[:20]) + ", ... and 1,001 more"
     assert first_lines(names[:20]) == names[:20]
     assert first_lines(names) == [*names[:20], "... and 1,001 more"]
