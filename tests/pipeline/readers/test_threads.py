@@ -1,4 +1,4 @@
-"""Work on many files at once."""
+"""Tests that work on many files at once keeps its order and its bounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.readers.threads import in_threads
 
 
 def test_results_are_in_order_whichever_is_ready_first() -> None:
-    # The first waits for the second, so that they end in the other order.
+    # The first item waits for the second, so that they end in reverse order.
     second = threading.Event()
 
     def work(item: int) -> int:
