@@ -1,1 +1,1 @@
-"""What is told to people: problems, faults, near names, and how lines are worded."""
+"""What users are told: problems, faults, suggested names, and the wording of error lines."""

@@ -1,19 +1,19 @@
-"""What goes wrong with data, and the exceptions that carry it."""
+"""Exceptions for what is wrong with data and with the storage that holds it."""
 
 from __future__ import annotations
 
 
 class DataFault(Exception):
-    """A fault in the data of one file; it survives pickling.
+    """An exception for a fault in the data of one file; it can be pickled.
 
     Attributes:
-        path: the file.
+        path: the path of the file.
         reason: a short code in snake case, such as "corrupt_record" or "truncated".
-        detail: what was found, and what to do about it.
-        offset: where in the file, in bytes; in a compressed TFRecord file, in its decompressed
-            content.
-        row: number of the row in the file, from 0.
-        row_group: number of the Parquet row group, from 0.
+        detail: a text that says what is wrong and what to do about it.
+        offset: the position of the fault in the file, in bytes; for a compressed TFRecord file, the
+            position in its decompressed content.
+        row: the number of the row in the file, from 0.
+        row_group: the number of the Parquet row group, from 0.
 
     >>> print(DataFault("a.tfrecord", "truncated", "copy the file again", offset=96, row=7))
     a.tfrecord: row 7, byte 96: truncated: copy the file again
@@ -39,16 +39,22 @@ class DataFault(Exception):
 
     def __str__(self) -> str:
         places = {"row group": self.row_group, "row": self.row, "byte": self.offset}
-        where = ", ".join(f"{name} {at}" for name, at in places.items() if at is not None)
+        where = ", ".join(
+            f"{name} {number}" for name, number in places.items() if number is not None
+        )
         return ": ".join(part for part in (self.path, where, self.reason, self.detail) if part)
 
 
 class ColumnError(TypeError):
-    """A column holds values of a type that cannot be read as the configuration says."""
+    """An exception for a column whose type cannot be read as the configuration says."""
 
 
 class BadData(Exception):
-    """Data that must not be reported on; `problems` says why, a line each."""
+    """An exception for data that must not be reported on.
+
+    Attributes:
+        problems: the reasons, one line per reason.
+    """
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -56,8 +62,11 @@ class BadData(Exception):
 
 
 class StorageError(Exception):
-    """Files elsewhere cannot be reached, read or written; it is not their content that is bad."""
+    """An exception for files that storage cannot read or write; their content may be good."""
 
 
 class Misread(DataFault):
-    """A fault of a file that may be whole: nothing is left out for it, whatever the options."""
+    """A fault of a file that may be undamaged, but is read with options that do not fit it.
+
+    It is always raised: `ReadOptions.on_corrupt` never leaves out data because of it.
+    """

@@ -1,19 +1,24 @@
-"""What is wrong with a configuration, and the error that carries it."""
+"""Problems of a configuration, and the exception that carries them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
-"""Keys and list positions that lead from the root of a document to a value."""
+"""The keys and list positions that lead from the root of a document to a value."""
 
-_LONGEST = 60
+_MAX_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where; `str()` is one line, however odd the value.
+    """A single problem and its place; `str()` is always one line.
 
-    Lines and columns count from 1; `None` where the place is not known.
+    Attributes:
+        source: the name of the document, usually a path.
+        path: the keys and list positions that lead to the value.
+        message: a text that says what is wrong.
+        line: the line, from 1; None if it is not known.
+        column: the column, from 1; None if it is not known.
 
     >>> print(Problem("c.yaml", ("heads", "cancer", "thresholds", 2), "must be below 1", 7, 29))
     c.yaml:7:29: heads.cancer.thresholds[2]: must be below 1
@@ -33,13 +38,16 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `problems` lists all that is wrong, by line.
+    """An exception for a configuration that cannot be used.
 
-    `str()` is one line a problem. The command line prints it and exits with code 2.
+    `str()` has one line per problem. The command line prints it and exits with code 2.
+
+    Attributes:
+        problems: all problems, sorted by line.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=_place))
+        self.problems = tuple(sorted(problems, key=_position))
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -47,7 +55,7 @@ class ConfigError(Exception):
 
 
 def show_path(path: Path) -> str:
-    """Write a path as `heads.cancer.thresholds[2]`; a key that is no plain word is quoted.
+    """Returns a path as text, `heads.cancer.thresholds[2]`; a key that is not a word is quoted.
 
     >>> show_path(("heads", "my head", "type"))
     "heads.'my head'.type"
@@ -59,18 +67,18 @@ def show_path(path: Path) -> str:
         else:
             plain = step.replace("_", "a").replace("-", "a").isalnum()
             shown += ("." if shown else "") + (
-                step if plain and len(step) <= _LONGEST else quote(step)
+                step if plain and len(step) <= _MAX_LENGTH else quote(step)
             )
     return shown
 
 
 def quote(text: str) -> str:
-    """Quote a text for an error: one line, nothing unprintable, cut when it is long."""
-    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+    """Returns a text in quotes for an error: one line, printable, and cut if it is long."""
+    return repr(text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}...")
 
 
 def describe(value: object) -> str:
-    """Say what a YAML value is, for "expected ..., not ...".
+    """Returns what a YAML value is, in words, for "expected ..., not ...".
 
     >>> describe("1e-3x"), describe(True), describe(None), describe([1])
     ("the text '1e-3x'", 'true', 'null', 'a list')
@@ -90,5 +98,5 @@ def describe(value: object) -> str:
             return "a mapping"
 
 
-def _place(problem: Problem) -> tuple[int, int, str]:
+def _position(problem: Problem) -> tuple[int, int, str]:
     return (problem.line or 0, problem.column or 0, show_path(problem.path))

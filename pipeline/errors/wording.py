@@ -1,32 +1,37 @@
-"""Lines about many files: bounded, however many files there are."""
+"""Words for messages about many files; the messages stay short, however many files there are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 MOST = 20
-"""How many names, or lines, are shown of more."""
+"""The largest number of names, or of lines, that a message shows."""
 
 
-def named(names: Sequence[str], most: int = MOST, of: int = 0) -> str:
-    """The first names, and how many more there are, of so many or of those given.
+def first_names(names: Sequence[str], most: int = MOST, total: int = 0) -> str:
+    """Returns the first names as a list in words, and the number of the names that are not shown.
 
-    >>> named(["a", "b", "c"], 2)
+    Args:
+        names: the names, or the first of them.
+        most: the largest number of names to show.
+        total: the number of all names, if `names` holds only the first of them.
+
+    >>> first_names(["a", "b", "c"], 2)
     'a, b, ... and 1 more'
     """
     shown = ", ".join(names[:most])
-    more = max(of, len(names)) - len(names[:most])
+    more = max(total, len(names)) - len(names[:most])
     return f"{shown}, ... and {more:,} more" if more else shown
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:
-    """The first lines, and one that says how many more there are."""
+    """Returns the first lines, and then a line that says how many more lines there are."""
     more = len(lines) - MOST
     return [*lines[:MOST], *([f"... and {more:,} more"] if more > 0 else [])]
 
 
 def have(count: int) -> str:
-    """So many files, as the beginning of a sentence.
+    """Returns the beginning of a sentence about a number of files.
 
     >>> have(1), have(1200)
     ('1 file has', '1,200 files have')

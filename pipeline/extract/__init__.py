@@ -1,1 +1,1 @@
-"""Rows -> the columns of a head: which rows count, their folds, labels, scores and weights."""
+"""From rows to the inputs of a head: which rows count, their folds, labels, scores and weights."""

@@ -1,4 +1,4 @@
-"""Which rows `where` keeps."""
+"""Selects the rows that the configuration entry `where` keeps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from pipeline.readers.rows import Mask, Rows, as_held, can_hold, coded
 
 
 def keep_mask(entries: Sequence[Where], rows: Rows) -> Mask:
-    """The rows `[n]` that match every entry.
+    """Returns a mask `[n]` of the rows that match all entries.
+
+    Args:
+        entries: the entries of `where`: a column and the values that rows may have in it.
+        rows: the rows.
 
     Raises:
-        ColumnError: if no value of an entry could be in its column, which is then a mistake; or if
-            the column holds lists of several values.
+        ColumnError: if the type of a column allows none of the values of its entry, which must be a
+            mistake; or if the column holds lists of several values.
     """
     keep = np.ones(len(rows), bool)
     for entry in entries:
@@ -42,7 +46,9 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
             " values as the column has them (quote text, do not quote numbers)"
         )
     if pa.types.is_floating(type_):
-        possible = [v if isinstance(v, str | None) else as_held(v, type_) for v in possible]
+        possible = [
+            value if isinstance(value, str | None) else as_held(value, type_) for value in possible
+        ]
     indices, values = coded(array)
-    out: Mask = np.array([value in possible for value in values], bool).take(indices)
-    return out
+    matches: Mask = np.array([value in possible for value in values], bool).take(indices)
+    return matches

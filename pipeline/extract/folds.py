@@ -1,8 +1,8 @@
-"""Folds: a stable hash puts each row into one, by its place in the data or by its key.
+"""Assigns rows to folds with a stable hash of the row's place in the data, or of its key.
 
 The hashes are the outputs of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
-number generators", OOPSLA 2014). They may never change: runs are compared fold by fold, and those
-of today with those of last year.
+number generators", OOPSLA 2014). They may never change: runs are compared fold by fold, and a run
+of today is compared with a run of last year.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ Integers = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 NULL = 0
-"""The hash of a null key, so that all nulls are one cluster."""
+"""The hash of a null key; all null keys together are a single cluster."""
 
-# Rows that are hashed at a time: what is computed on the way stays in the cache.
+# The number of rows that are hashed at a time, so that intermediate arrays stay in the cache.
 _BLOCK = 16384
 
-_GAMMA, _FIRST, _SECOND = (
+_GAMMA, _FIRST_FACTOR, _SECOND_FACTOR = (
     np.uint64(constant) for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 )
 _SHIFTS = tuple(np.uint64(shift) for shift in (30, 27, 31))
 _HALF = np.uint64(32)
 
-# What to keep of a word of which so many bytes belong to the text.
+# The bits to keep of a word, by the number of its bytes that belong to the text.
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 
 
 def folds_by_row(path: str, numbers: Integers, folds: int) -> Integers:
-    """The fold of each row by the base name of its file and its number in it.
+    """Returns the fold of each row, from the base name of its file and its number in the file.
 
     Neither the directory of the file nor the order of files, batches or shards matters.
 
     Args:
-        path: the file; the text after its last `/` counts.
-        numbers: int64 `[n]`, row numbers within the file.
-        folds: how many folds there are, 1 to 2**32.
+        path: the path of the file; only the text after its last `/` counts.
+        numbers: int64 `[n]`, the numbers of the rows within the file.
+        folds: the number of folds, 1 to 2**32.
 
     Returns:
         int64 `[n]`, 0 to `folds` - 1.
@@ -56,15 +56,15 @@ def folds_by_row(path: str, numbers: Integers, folds: int) -> Integers:
 
 
 def folds_by_key(array: pa.Array, folds: int) -> Integers:
-    """The fold of each row by its key, so that rows of one key are together.
+    """Returns the fold of each row from its key, so that rows with the same key share a fold.
 
-    The bytes of the text of a key are hashed: a key has one fold whether it is stored as an
-    integer of any width, as text or as bytes, coded in a dictionary or not. Booleans are `true`
-    and `false`, dates are as in ISO 8601. All null keys are one key.
+    The text of a key is hashed, byte by byte. So a key has the same fold whether it is stored as an
+    integer of any width, as text or as bytes, coded in a dictionary or not. The text of a boolean
+    is `true` or `false`; the text of a date is as in ISO 8601. All null keys count as the same key.
 
     Args:
         array: the keys `[n]`: text, bytes, integers, booleans or dates.
-        folds: how many folds there are, 1 to 2**32.
+        folds: the number of folds, 1 to 2**32.
 
     Returns:
         int64 `[n]`, 0 to `folds` - 1.
@@ -81,24 +81,27 @@ def folds_by_key(array: pa.Array, folds: int) -> Integers:
 
 
 def row_identity(path: str, numbers: Integers) -> Hashes:
-    """The hash of each row before it becomes a fold: which rows a run saw.
+    """Returns a hash of each row, uint64 `[n]`; `folds_of` makes a fold of it.
 
-    It is the SplitMix64 sequence that starts from the hash of the base name, at the row's number.
+    The hashes also tell which rows a run saw. The hash of a row is the output, at the row's number,
+    of the SplitMix64 sequence that starts from the hash of the base name.
 
     Args:
-        path: the file; the text after its last `/` counts.
-        numbers: int64 `[n]`, row numbers within the file.
+        path: the path of the file; only the text after its last `/` counts.
+        numbers: int64 `[n]`, the numbers of the rows within the file.
     """
     name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
     return mix(_text_hashes(pa.array([name]), pa.binary()), numbers.view(np.uint64))
 
 
 def folds_of(hashes: Hashes, folds: int) -> Integers:
-    """The fold of each hash: its upper half as a fraction of 2**32, times the number of folds.
+    """Returns the fold of each hash, int64 `[n]`.
+
+    The fold is `floor(u / 2**32 * folds)`, where `u` is the upper half of the hash.
 
     Args:
-        hashes: uint64 `[n]`.
-        folds: how many folds there are, 1 to 2**32.
+        hashes: uint64 `[n]`, the hashes.
+        folds: the number of folds, 1 to 2**32.
     """
     upper = hashes >> _HALF
     upper *= np.uint64(folds)
@@ -107,22 +110,24 @@ def folds_of(hashes: Hashes, folds: int) -> Integers:
 
 
 def mix(hashes: Hashes, values: Hashes) -> Hashes:
-    """Hashes of pairs: output number `values` of the SplitMix64 sequence seeded with `hashes`.
+    """Returns the hash of each pair of a hash and a value, uint64 `[n]`.
 
-    For one hash different values give different results, and so do different hashes for one value.
+    The result is output number `values[i]` of the SplitMix64 sequence with the seed `hashes[i]`.
+    With the same hash, different values give different results; with the same value, different
+    hashes do so too.
 
     Args:
-        hashes: uint64 `[n]`, or `[1]` for all values.
-        values: uint64 `[n]`.
+        hashes: uint64 `[n]`, or `[1]` for a hash that all values share.
+        values: uint64 `[n]`, the values.
 
     >>> hex(mix(np.zeros(1, np.uint64), np.zeros(1, np.uint64))[0])
     '0xe220a8397b1dcdaf'
     """
-    out = np.empty(len(values), np.uint64)
+    mixed = np.empty(len(values), np.uint64)
     for first in range(0, len(values), _BLOCK):
         block = slice(first, first + _BLOCK)
-        _mix(hashes if len(hashes) == 1 else hashes[block], values[block], out[block])
-    return out
+        _mix(hashes if len(hashes) == 1 else hashes[block], values[block], mixed[block])
+    return mixed
 
 
 def _mix(hashes: Hashes, values: Hashes, out: Hashes | None = None) -> Hashes:
@@ -131,10 +136,10 @@ def _mix(hashes: Hashes, values: Hashes, out: Hashes | None = None) -> Hashes:
     out = np.add(state, hashes, out=out)
     shifted = np.right_shift(out, _SHIFTS[0], out=state)
     out ^= shifted
-    out *= _FIRST
+    out *= _FIRST_FACTOR
     np.right_shift(out, _SHIFTS[1], out=shifted)
     out ^= shifted
-    out *= _SECOND
+    out *= _SECOND_FACTOR
     np.right_shift(out, _SHIFTS[2], out=shifted)
     out ^= shifted
     return out
@@ -143,7 +148,7 @@ def _mix(hashes: Hashes, values: Hashes, out: Hashes | None = None) -> Hashes:
 def _key_hashes(array: pa.Array) -> Hashes:
     type_ = array.type
     if pa.types.is_dictionary(type_):
-        # One entry more for rows that have no place in the dictionary.
+        # A last entry is for the rows that have no place in the dictionary.
         hashes: Hashes = np.append(_key_hashes(array.dictionary), np.uint64(NULL))
         indices = array.indices.cast(pa.int64()).fill_null(len(array.dictionary))
         places: Integers = indices.to_numpy(zero_copy_only=False)
@@ -162,26 +167,26 @@ def _key_hashes(array: pa.Array) -> Hashes:
 
 
 def _text_hashes(array: pa.Array, text: pa.DataType) -> Hashes:
-    """The hash of each value, as text, by its length and its words of 8 bytes, little-endian."""
-    out = np.empty(len(array), np.uint64)
+    """Returns the hash of each value as text: of its length and its 8-byte little-endian words."""
+    hashes = np.empty(len(array), np.uint64)
     for first in range(0, len(array), _BLOCK):
         part = array.slice(first, _BLOCK)
         if text != array.type:
             part = part.cast(text)
-        out[first : first + _BLOCK] = _hash_texts(*_layout(part))
+        hashes[first : first + _BLOCK] = _hash_texts(*_layout(part))
     if array.null_count:
-        out[array.is_null().to_numpy(zero_copy_only=False)] = NULL
-    return out
+        hashes[array.is_null().to_numpy(zero_copy_only=False)] = NULL
+    return hashes
 
 
 def _layout(array: pa.Array) -> tuple[Words, Integers, Integers]:
-    """The word that starts at each byte, where each text starts, and how many bytes it has."""
+    """Returns the word at each byte position, the position of each text, and its size in bytes."""
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     type_ = np.dtype(np.int64 if large else np.int32)
     _, offsets, content = array.buffers()
     ends = np.frombuffer(offsets, type_, len(array) + 1, array.offset * type_.itemsize)
     first, last = int(ends[0]), int(ends[-1])
-    # Room for the last word to be read whole.
+    # The last word is read whole, so there must be bytes behind it.
     data = np.zeros(last - first + 8, np.uint8)
     if last > first:
         data[:-8] = np.frombuffer(content, np.uint8, last - first, first)
@@ -192,22 +197,22 @@ def _layout(array: pa.Array) -> tuple[Words, Integers, Integers]:
 
 def _hash_texts(words: Words, starts: Integers, lengths: Integers) -> Hashes:
     counts = (lengths + 7) >> 3
-    most = int(counts.max())
+    most_words = int(counts.max())
     order = None
-    if int(counts.min()) < most:
-        # By the number of words, so that those with more to come are always the last ones. A sort
-        # of small types is a radix sort.
-        order = np.argsort(counts.astype(np.min_scalar_type(most)), kind="stable")
+    if int(counts.min()) < most_words:
+        # Sorted by the number of words: texts with words left to hash are then at the end. NumPy
+        # sorts small integer types with a radix sort.
+        order = np.argsort(counts.astype(np.min_scalar_type(most_words)), kind="stable")
         counts, starts, lengths = counts[order], starts[order], lengths[order]
-    # The length comes first: a text is not the same as one with zero bytes after it.
+    # The length is hashed first, so that zero bytes at the end of a text make a difference.
     hashes = _mix(np.zeros(1, np.uint64), lengths.view(np.uint64))
-    over = np.searchsorted(counts, np.arange(most + 1), side="right")
-    for word, (first, last) in enumerate(pairwise(over.tolist())):
-        found = words[starts[first:] + 8 * word]
-        found[: last - first] &= _MASKS.take(lengths[first:last] - 8 * word)
-        _mix(hashes[first:], found, hashes[first:])
+    ended = np.searchsorted(counts, np.arange(most_words + 1), side="right")
+    for word, (first, last) in enumerate(pairwise(ended.tolist())):
+        contents = words[starts[first:] + 8 * word]
+        contents[: last - first] &= _MASKS.take(lengths[first:last] - 8 * word)
+        _mix(hashes[first:], contents, hashes[first:])
     if order is None:
         return hashes
-    out = np.empty_like(hashes)
-    out[order] = hashes
-    return out
+    restored = np.empty_like(hashes)
+    restored[order] = hashes
+    return restored

@@ -1,4 +1,4 @@
-"""From columns to the scores, labels and weights of one head, and what is wrong with which row."""
+"""Extracts the scores, labels and weights of a head from columns, and finds faulty rows."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from pipeline.readers.rows import (
 )
 
 Model = HeadConfig | BinaryBaseline | ClassBaseline
-"""What says where the scores of a model are."""
+"""The configuration that says in which columns the scores of a model are."""
 
 Fault = tuple[str, Mask]
-"""A reason, and the rows `[n]` it holds for."""
+"""A reason, and a mask `[n]` of the rows that have this fault."""
 
 
 @dataclass(frozen=True, eq=False)
 class Extracted:
-    """The columns of one head as numbers.
+    """The inputs of a head for some rows, as numbers.
 
     Attributes:
-        scores: float64 `[n, k]`, C-contiguous.
+        scores: float64 `[n, k]`, C-contiguous; the logits or probabilities.
         labels: float64 `[n, k]`; `[n, 1]` for a multi-class head.
-        weights: float64 `[n]`, or None.
-        baseline: float64 `[n, k]`, the scores of the baseline, or None.
-        faults: what is wrong; rows with a fault hold values without meaning.
+        weights: float64 `[n]`; None for a head without weights.
+        baseline: float64 `[n, k]`, the scores of the baseline; None for a head without a baseline.
+        faults: the faults of the rows; the values of a row with a fault have no meaning.
     """
 
     scores: Floats
@@ -50,15 +50,17 @@ class Extracted:
     faults: list[Fault]
 
     def without(self, bad: Mask) -> Extracted:
-        """The rows that are not bad."""
+        """Returns the inputs of the rows for which the mask `bad`, `[n]`, is false."""
         if not bad.any():
             return self
-        weights, baseline = (None if a is None else a[~bad] for a in (self.weights, self.baseline))
+        weights, baseline = (
+            None if array is None else array[~bad] for array in (self.weights, self.baseline)
+        )
         return Extracted(self.scores[~bad], self.labels[~bad], weights, baseline, [])
 
 
 def extract(head: HeadConfig, rows: Rows) -> Extracted:
-    """The scores, labels and weights of a head.
+    """Returns the scores, labels and weights of a head, and the faults of the rows.
 
     Raises:
         ColumnError: if a column is of a type that the head cannot read; it names the column.
@@ -72,11 +74,14 @@ def extract(head: HeadConfig, rows: Rows) -> Extracted:
 
 
 def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
-    """What `extract` cannot read, a line a column; the values of the rows do not matter."""
+    """Returns a line for each kind of input that `extract` cannot read, because of its column type.
+
+    Only the types of the columns matter, not the values of the rows.
+    """
     problems = []
-    for read in (_scores, _labels, _weights, _baseline):
+    for read_part in (_scores, _labels, _weights, _baseline):
         try:
-            read(head, rows, [])
+            read_part(head, rows, [])
         except ColumnError as error:
             problems.append(str(error))
     return problems
@@ -96,19 +101,19 @@ def _scores_of(head: HeadConfig, model: Model, rows: Rows, faults: list[Fault]) 
     index = getattr(source, "index", None)
     classes = getattr(head, "n_classes", None)
     if classes is not None:
-        scores = _matrix(rows, column, classes, faults)
+        scores = _list_matrix(rows, column, classes, faults)
     elif index is not None:
-        scores = _element(rows, column, index, faults)
+        scores = _list_element(rows, column, index, faults)
     else:
-        scores = _single(rows, column, faults)[:, np.newaxis]
+        scores = _single_numbers(rows, column, faults)[:, np.newaxis]
     finite = np.isfinite(scores)
     if not finite.all():
-        _add(faults, f"not_finite:{column}", _any(~finite))
+        _add_fault(faults, f"not_finite:{column}", _any_in_row(~finite))
     if model.logits is None:
         with np.errstate(invalid="ignore"):
             inside = (scores >= 0) & (scores <= 1)
         if not inside.all():
-            _add(faults, f"not_a_probability:{column}", _any(~inside))
+            _add_fault(faults, f"not_a_probability:{column}", _any_in_row(~inside))
     return scores
 
 
@@ -123,25 +128,25 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     column = label.column
     if isinstance(head, MultiLabelHeadConfig):
         if head.label.form == "multi_hot":
-            labels = _matrix(rows, column, head.n_classes, faults)
-            _outside(faults, column, labels, 1.0)
+            labels = _list_matrix(rows, column, head.n_classes, faults)
+            _add_outside(faults, column, labels, 1.0)
             return labels
         return _indicators(rows, head, faults)
     if label.vocabulary is None:
-        labels = _single(rows, column, faults)
+        labels = _single_numbers(rows, column, faults)
         classes = getattr(head, "n_classes", None)
         if classes is None:
-            _outside(faults, column, labels, 1.0)
+            _add_outside(faults, column, labels, 1.0)
         else:
-            _outside(faults, column, labels, classes - 1.0)
-            _add(faults, f"not_a_class_id:{column}", labels != np.trunc(labels))
+            _add_outside(faults, column, labels, classes - 1.0)
+            _add_fault(faults, f"not_a_class_id:{column}", labels != np.trunc(labels))
     else:
         array, several = rows.scalars(column)
         if not is_text(array.type) and not pa.types.is_null(array.type):
             raise ColumnError(f"column '{column}' is {array.type}, and its vocabulary is of words")
         labels, null, unknown = words(array, label.vocabulary)
-        _missing(faults, column, null, several)
-        _add(faults, f"not_in_vocabulary:{column}", unknown)
+        _add_missing(faults, column, null, several)
+        _add_fault(faults, f"not_in_vocabulary:{column}", unknown)
         if getattr(label, "positive", None) == label.vocabulary[0]:
             labels = 1.0 - labels
     return labels[:, np.newaxis]
@@ -151,20 +156,20 @@ def _weights(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None
     column = head.weight
     if column is None:
         return None
-    weights = _single(rows, column, faults)
-    _add(faults, f"not_finite:{column}", ~np.isfinite(weights))
+    weights = _single_numbers(rows, column, faults)
+    _add_fault(faults, f"not_finite:{column}", ~np.isfinite(weights))
     with np.errstate(invalid="ignore"):
-        _add(faults, f"negative:{column}", weights < 0)
+        _add_fault(faults, f"negative:{column}", weights < 0)
     return weights
 
 
-def _single(rows: Rows, column: str, faults: list[Fault]) -> Floats:
-    """A column of single numbers `[n]`."""
+def _single_numbers(rows: Rows, column: str, faults: list[Fault]) -> Floats:
+    """Returns the numbers `[n]` of a column that holds a single number per row."""
     array, several = rows.scalars(column)
     if not is_number(array.type) and not pa.types.is_null(array.type):
         raise ColumnError(f"column '{column}' is {array.type}, and numbers are needed")
     values, null = numbers(array)
-    _missing(faults, column, null, several)
+    _add_missing(faults, column, null, several)
     return values
 
 
@@ -175,65 +180,66 @@ def _lists(rows: Rows, column: str) -> pa.Array:
     return array
 
 
-def _matrix(rows: Rows, column: str, width: int, faults: list[Fault]) -> Floats:
-    """A column of lists of one length `[n, width]`."""
+def _list_matrix(rows: Rows, column: str, width: int, faults: list[Fault]) -> Floats:
+    """Returns the numbers `[n, width]` of a column that holds a list of `width` numbers per row."""
     array = _lists(rows, column)
     fits = list_lengths(array) == width
     if not fits.all():
-        _add(faults, f"wrong_length:{column}", ~fits)
+        _add_fault(faults, f"wrong_length:{column}", ~fits)
         array = array.filter(pa.array(fits))
     values, null = _list_numbers(array, column)
     if null is not None:
         missing = np.zeros(len(rows), bool)
         missing[fits] = null.reshape(-1, width).any(axis=1)
-        _add(faults, f"null:{column}", missing)
+        _add_fault(faults, f"null:{column}", missing)
     values = values.reshape(-1, width)
     if fits.all():
         return values
-    out = np.zeros((len(rows), width))
-    out[fits] = values
-    return out
+    matrix = np.zeros((len(rows), width))
+    matrix[fits] = values
+    return matrix
 
 
-def _element(rows: Rows, column: str, index: int, faults: list[Fault]) -> Floats:
-    """One element of a column of lists `[n, 1]`."""
+def _list_element(rows: Rows, column: str, index: int, faults: list[Fault]) -> Floats:
+    """Returns the number at position `index` of the list of each row, `[n, 1]`."""
     array = _lists(rows, column)
     lengths = list_lengths(array)
     long_enough = lengths > index
-    _add(faults, f"wrong_length:{column}", ~long_enough)
+    _add_fault(faults, f"wrong_length:{column}", ~long_enough)
     starts = (np.cumsum(lengths) - lengths)[long_enough]
     values, null = _list_numbers(array, column)
-    out = np.zeros((len(rows), 1))
-    out[long_enough, 0] = values[starts + index]
+    elements = np.zeros((len(rows), 1))
+    elements[long_enough, 0] = values[starts + index]
     if null is not None:
         missing = np.zeros(len(rows), bool)
         missing[long_enough] = null[starts + index]
-        _add(faults, f"null:{column}", missing)
-    return out
+        _add_fault(faults, f"null:{column}", missing)
+    return elements
 
 
 def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
-    """The columns that `index` picks an element from, and their shortest and longest lists.
+    """Returns the shortest and longest list length of the columns that `index` selects from.
 
-    All lists of a run must have one length, which no batch can tell on its own.
+    The lists of a column must have the same length in all rows of a run, which needs all batches to
+    be compared.
     """
-    found = {}
+    lengths_by_column = {}
     for model in (head, head.baseline):
         source = None if model is None else _source(model)
         if getattr(source, "index", None) is None or not len(rows):
             continue
         assert source is not None
         lengths = list_lengths(_lists(rows, source.column))
-        found[source.column] = int(lengths.min()), int(lengths.max())
-    return found
+        lengths_by_column[source.column] = int(lengths.min()), int(lengths.max())
+    return lengths_by_column
 
 
 def _indicators(rows: Rows, head: MultiLabelHeadConfig, faults: list[Fault]) -> Floats:
-    """Lists of class ids or names as 0 and 1 `[n, k]`."""
+    """Returns the labels of lists of class ids or class names, as zeros and ones `[n, k]`."""
     column = head.label.column
     array = _lists(rows, column)
     if array.null_count:
-        _add(faults, f"null:{column}", array.is_null().to_numpy(zero_copy_only=False))
+        _add_fault(faults, f"null:{column}", array.is_null().to_numpy(zero_copy_only=False))
     row = np.repeat(np.arange(len(rows)), list_lengths(array))
     values = flat_values(array)
     if head.label.vocabulary is not None:
@@ -244,19 +250,19 @@ def _indicators(rows: Rows, head: MultiLabelHeadConfig, faults: list[Fault]) -> 
         ids, null, wrong = (
             words(values, head.label.vocabulary) if len(values) else (np.zeros(0), None, None)
         )
-        reason = f"not_in_vocabulary:{column}"
+        wrong_reason = f"not_in_vocabulary:{column}"
     else:
         ids, null = _list_numbers(array, column)
         wrong = ~((ids >= 0) & (ids < head.n_classes) & (ids == np.trunc(ids)))
-        reason = f"not_a_class_id:{column}"
+        wrong_reason = f"not_a_class_id:{column}"
     good = np.ones(len(ids), bool)
-    for mask, why in ((null, f"null:{column}"), (wrong, reason)):
+    for mask, mask_reason in ((null, f"null:{column}"), (wrong, wrong_reason)):
         if mask is not None and mask.any():
-            _add(faults, why, np.bincount(row[mask & good], minlength=len(rows)) > 0)
+            _add_fault(faults, mask_reason, np.bincount(row[mask & good], minlength=len(rows)) > 0)
             good &= ~mask
-    out = np.zeros((len(rows), head.n_classes))
-    out[row[good], ids[good].astype(np.int64)] = 1.0
-    return out
+    labels = np.zeros((len(rows), head.n_classes))
+    labels[row[good], ids[good].astype(np.int64)] = 1.0
+    return labels
 
 
 def _list_numbers(array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
@@ -266,37 +272,42 @@ def _list_numbers(array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
     return numbers(values)
 
 
-def _missing(faults: list[Fault], column: str, null: Mask | None, several: Mask | None) -> None:
+def _add_missing(faults: list[Fault], column: str, null: Mask | None, several: Mask | None) -> None:
     if several is not None:
-        _add(faults, f"wrong_length:{column}", several)
-    _add(faults, f"null:{column}", null)
+        _add_fault(faults, f"wrong_length:{column}", several)
+    _add_fault(faults, f"null:{column}", null)
 
 
-def _outside(faults: list[Fault], column: str, labels: Floats, highest: float) -> None:
+def _add_outside(faults: list[Fault], column: str, labels: Floats, highest: float) -> None:
     with np.errstate(invalid="ignore"):
         inside = (labels >= 0) & (labels <= highest)
     if not inside.all():
-        _add(faults, f"out_of_range:{column}", _any(~inside))
+        _add_fault(faults, f"out_of_range:{column}", _any_in_row(~inside))
 
 
-def _any(mask: Mask) -> Mask:
-    """The rows `[n]` of which an element of `[n]` or `[n, k]` is set."""
+def _any_in_row(mask: Mask) -> Mask:
+    """Returns a mask `[n]` of the rows in which any element of a mask `[n]` or `[n, k]` is true."""
     rows: Mask = np.logical_or.reduce(mask.reshape(len(mask), -1), axis=1)
     return rows
 
 
-def _add(faults: list[Fault], reason: str, rows: Mask | None) -> None:
+def _add_fault(faults: list[Fault], reason: str, rows: Mask | None) -> None:
     if rows is not None and rows.any():
         faults.append((reason, rows))
 
 
 def first_faults(faults: list[Fault], rows: int) -> tuple[Mask, Iterator[Fault]]:
-    """Which rows are bad `[n]`, and every bad row once, under the first reason it has."""
+    """Returns a mask `[n]` of the bad rows, and faults that together have every bad row once.
+
+    Args:
+        faults: the faults; a row that has several is returned under the first of them.
+        rows: the number of rows, `n`.
+    """
     bad = np.zeros(rows, bool)
     for _, mask in faults:
         bad |= mask
 
-    def each() -> Iterator[Fault]:
+    def faults_without_overlap() -> Iterator[Fault]:
         seen = np.zeros(rows, bool)
         for reason, mask in faults:
             new = mask & ~seen
@@ -304,4 +315,4 @@ def first_faults(faults: list[Fault], rows: int) -> tuple[Mask, Iterator[Fault]]
                 yield reason, new
             seen |= mask
 
-    return bad, each()
+    return bad, faults_without_overlap()

@@ -1,1 +1,1 @@
-"""From shards to rows: Parquet and TFRecord files as batches of Arrow columns. No Beam here."""
+"""Reads Parquet and TFRecord files as batches of Arrow columns. No Beam here."""

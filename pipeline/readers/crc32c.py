@@ -1,9 +1,9 @@
-"""CRC32C (Castagnoli) of many byte ranges at once, in NumPy.
+"""Computes the CRC32C (Castagnoli) of many byte ranges at once, in NumPy.
 
-A CRC register started at zero is a linear function of the bytes over GF(2). So leading zero bytes
-change nothing (ranges of different lengths are aligned at their ends and padded in front), the
-start value is a term of its own that depends on the length alone, and a long range is cut into
-pieces whose CRCs are shifted past the bytes behind them and added (XOR).
+A CRC register that starts at zero is a linear function of the bytes over GF(2). This has three
+consequences. Leading zero bytes change nothing, so ranges of different lengths are aligned at their
+ends and padded in front. The start value adds a term that depends only on the length. A long range
+can be cut into pieces: their CRCs are shifted past the bytes behind them and added (XOR).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy.typing as npt
 _POLYNOMIAL = 0x82F63B78  # reflected
 _ONES = np.uint32(0xFFFFFFFF)
 _MASK_DELTA = np.uint32(0xA282EAD8)
-_PIECE = 1016  # bytes; 127 words, odd so that the rows of a slab do not share cache sets
-_SLAB = 8192  # ranges in lock step: their rows and registers stay in cache
+_PIECE_BYTES = 1016  # bytes; 127 words: an odd number, so that rows of a slab share no cache sets
+_SLAB_RANGES = 8192  # the number of ranges in lock step: their rows and registers stay in cache
 
 UInt8 = npt.NDArray[np.uint8]
 UInt32 = npt.NDArray[np.uint32]
@@ -25,15 +25,21 @@ Int64 = npt.NDArray[np.int64]
 
 
 def crc32c_many(buffer: UInt8, starts: Int64, lengths: Int64) -> UInt32:
-    """Return the CRC32C of each range `buffer[starts[i] : starts[i] + lengths[i]]`.
+    """Returns the CRC32C of each range `buffer[starts[i] : starts[i] + lengths[i]]`.
 
-    Shapes: `buffer` uint8 `[size]`, C-contiguous; `starts` and `lengths` int64 `[n]`, in bytes.
-    Returns uint32 `[n]`. Ranges may overlap and be empty (CRC 0).
+    The polynomial is 0x1EDC6F41, reflected in and out; the start value and the final XOR are
+    0xFFFFFFFF (RFC 3720, section 12.1). Ranges may overlap. An empty range has the CRC 0.
 
-    The polynomial is 0x1EDC6F41, reflected in and out, start and final XOR 0xFFFFFFFF (RFC 3720,
-    section 12.1).
+    Args:
+        buffer: uint8 `[size]`, C-contiguous.
+        starts: int64 `[n]`, the position of the first byte of each range.
+        lengths: int64 `[n]`, the size of each range in bytes.
 
-    Raises ValueError when a range leaves the buffer.
+    Returns:
+        uint32 `[n]`.
+
+    Raises:
+        ValueError: if a range is not within the buffer.
 
     >>> text = np.frombuffer(b"123456789", np.uint8)
     >>> [hex(crc) for crc in crc32c_many(text, np.array([0, 0]), np.array([9, 0]))]
@@ -42,21 +48,21 @@ def crc32c_many(buffer: UInt8, starts: Int64, lengths: Int64) -> UInt32:
     ends = starts + lengths
     if len(starts) and (starts.min() < 0 or lengths.min() < 0 or ends.max() > len(buffer)):
         raise ValueError("a range leaves the buffer: check starts and lengths")
-    if not len(starts) or lengths.max() <= _PIECE:
+    if not len(starts) or lengths.max() <= _PIECE_BYTES:
         return _registers(buffer, ends, lengths) ^ _start_terms()[lengths] ^ _ONES
-    # Only the first piece of a range is short, so that all bytes behind a piece are whole pieces.
-    pieces = np.maximum(-(-lengths // _PIECE), 1)
+    # Only the first piece of a range is short, so only whole pieces are behind any piece.
+    pieces = np.maximum(-(-lengths // _PIECE_BYTES), 1)
     first = np.cumsum(pieces) - pieces
     behind = np.repeat(first + pieces, pieces) - np.arange(1, pieces.sum() + 1)
-    sizes = np.full(len(behind), _PIECE)
-    sizes[first] = lengths - (pieces - 1) * _PIECE
-    crcs = _registers(buffer, np.repeat(ends, pieces) - behind * _PIECE, sizes)
+    sizes = np.full(len(behind), _PIECE_BYTES)
+    sizes[first] = lengths - (pieces - 1) * _PIECE_BYTES
+    crcs = _registers(buffer, np.repeat(ends, pieces) - behind * _PIECE_BYTES, sizes)
     crcs[first] ^= _start_terms()[sizes[first]]
-    return np.bitwise_xor.reduceat(_shift(crcs, behind * _PIECE), first) ^ _ONES
+    return np.bitwise_xor.reduceat(_shift(crcs, behind * _PIECE_BYTES), first) ^ _ONES
 
 
 def masked_crc32c_many(buffer: UInt8, starts: Int64, lengths: Int64) -> UInt32:
-    """Return the masked CRC32C of each range, as TFRecord stores it; see `crc32c_many`.
+    """Returns the masked CRC32C of each range, as TFRecord stores it; see `crc32c_many`.
 
     The mask is `rotate_right(crc, 15) + 0xA282EAD8` modulo 2^32 (TensorFlow, `lib/hash/crc32c.h`).
 
@@ -70,27 +76,27 @@ def masked_crc32c_many(buffer: UInt8, starts: Int64, lengths: Int64) -> UInt32:
 
 
 def _registers(buffer: UInt8, ends: Int64, lengths: Int64) -> UInt32:
-    """Return the registers, started at zero, after `lengths[i]` bytes that end at `ends[i]`."""
-    words = ((lengths + 7) >> 3).astype(np.uint8)  # 16-bit and smaller keys are radix-sorted
+    """Returns the registers, started at zero, after `lengths[i]` bytes that end at `ends[i]`."""
+    words = ((lengths + 7) >> 3).astype(np.uint8)  # NumPy sorts small integers with a radix sort
     order = np.argsort(words, kind="stable")[::-1]
     result = np.zeros(len(ends), np.uint32)
     begin, stop = 0, int(np.count_nonzero(words))
     while begin < stop:
         width = 8 * int(words[order[begin]])
-        slab = order[begin : min(stop, begin + _SLAB)]
+        slab = order[begin : min(stop, begin + _SLAB_RANGES)]
         begin += len(slab)
         early = ends[slab] < width
         if early.any():
-            head = np.concatenate([np.zeros(width, np.uint8), buffer[:width]])
+            padded = np.concatenate([np.zeros(width, np.uint8), buffer[:width]])
             rows = slab[early]
-            result[rows] = _lock_step(head, ends[rows] + width, lengths[rows], width)
+            result[rows] = _lock_step(padded, ends[rows] + width, lengths[rows], width)
             slab = slab[~early]
         result[slab] = _lock_step(buffer, ends[slab], lengths[slab], width)
     return result
 
 
 def _lock_step(buffer: UInt8, ends: Int64, lengths: Int64, width: int) -> UInt32:
-    """As `_registers`, for ranges of descending word counts, at most `width` bytes each."""
+    """Returns the same as `_registers`, for ranges of at most `width` bytes, longest first."""
     state = np.zeros(len(ends), np.uint32)
     if not len(ends):
         return state
@@ -118,7 +124,7 @@ def _lock_step(buffer: UInt8, ends: Int64, lengths: Int64, width: int) -> UInt32
 
 
 def _shift(crcs: UInt32, zero_bytes: Int64) -> UInt32:
-    """Return the registers after `zero_bytes[i]` zero bytes each."""
+    """Returns the registers after register `i` has read `zero_bytes[i]` zero bytes."""
     shifted = crcs.copy()
     for bit in range(int(zero_bytes.max()).bit_length()):
         chosen = np.flatnonzero(zero_bytes >> bit & 1)
@@ -127,7 +133,12 @@ def _shift(crcs: UInt32, zero_bytes: Int64) -> UInt32:
 
 
 def _apply(operator: UInt32, crcs: UInt32) -> UInt32:
-    """Multiply registers by a linear operator given as `[4, 256]`, its values for each byte."""
+    """Applies a linear operator to registers.
+
+    Args:
+        operator: uint32 `[4, 256]`, the results for all values of each byte of a register.
+        crcs: uint32 `[n]`, the registers.
+    """
     low, second, third, high = (crcs >> np.uint32(8 * k) & np.uint32(0xFF) for k in range(4))
     product: UInt32 = (
         operator[0][low] ^ operator[1][second] ^ operator[2][third] ^ operator[3][high]
@@ -137,26 +148,26 @@ def _apply(operator: UInt32, crcs: UInt32) -> UInt32:
 
 @cache
 def _zero_bytes_operator(bit: int) -> UInt32:
-    """Return the operator of `2**bit` zero bytes, uint32 `[4, 256]`."""
-    every_byte = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32))[:, None]
+    """Returns the operator that reads `2**bit` zero bytes, uint32 `[4, 256]`."""
+    byte_values = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32))[:, None]
     if bit:
         half = _zero_bytes_operator(bit - 1)
-        return _apply(half, _apply(half, every_byte))
+        return _apply(half, _apply(half, byte_values))
     for _ in range(8):
-        every_byte = every_byte >> np.uint32(1) ^ (every_byte & np.uint32(1)) * np.uint32(
+        byte_values = byte_values >> np.uint32(1) ^ (byte_values & np.uint32(1)) * np.uint32(
             _POLYNOMIAL
         )
-    return every_byte
+    return byte_values
 
 
 @cache
 def _word_tables() -> UInt32:
-    """Return the register after each 16-bit quarter of an 8-byte word, uint32 `[4, 65536]`."""
+    """Returns the register after each 16-bit quarter of an 8-byte word, uint32 `[4, 65536]`."""
     quarter = np.arange(1 << 16, dtype=np.uint32)
     return np.stack([_shift(quarter, np.full(1 << 16, count)) for count in (8, 6, 4, 2)])
 
 
 @cache
 def _start_terms() -> UInt32:
-    """Return what the start value adds to a register after 0 to `_PIECE` bytes."""
-    return _shift(np.full(_PIECE + 1, _ONES), np.arange(_PIECE + 1))
+    """Returns the term of the start value after 0 bytes, 1 byte, up to `_PIECE_BYTES` bytes."""
+    return _shift(np.full(_PIECE_BYTES + 1, _ONES), np.arange(_PIECE_BYTES + 1))

@@ -1,4 +1,4 @@
-"""What is known of shards before their rows are read, and where they differ."""
+"""Summarizes what is known of shards before their rows are read, and where shards differ."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pipeline.errors.faults import DataFault
-from pipeline.errors.wording import MOST, have, named
-from pipeline.readers.manifest import listed_otherwise
+from pipeline.errors.wording import MOST, first_names, have
+from pipeline.readers.manifest import manifest_differences
 from pipeline.readers.read import RECORDS, Inspected, inspect
 from pipeline.readers.rows import is_list, is_text
 from pipeline.readers.shards import Format, Shard
@@ -20,10 +20,10 @@ from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, ReadOptions
 from pipeline.readers.threads import in_threads
 
 _THREADS = 16
-# Few for checksums, each of which holds a block and several copies of it.
+# Fewer threads for checksums: a thread then holds a block and several copies of it.
 _CHECKSUM_THREADS = 4
-# Records looked at, in all TFRecord files together, and in each at least.
-_RECORDS, _FEWEST = 20_000, 10
+# The number of records to look at in all TFRecord files together, and the least for a file.
+_RECORDS, _FEWEST_RECORDS = 20_000, 10
 
 Types = tuple[pa.DataType | None, ...]
 Kind = TypeVar("Kind", int, str)
@@ -31,13 +31,13 @@ Kind = TypeVar("Kind", int, str)
 
 @dataclass(frozen=True)
 class SchemaGroup:
-    """Shards that have the same types of the columns that are looked for.
+    """A group of shards with the same format and the same types of the columns looked for.
 
     Attributes:
-        format: their format.
-        types: by name of a column, its type; columns that are not there are not in it.
-        paths: the first of them, in order.
-        count: how many they are.
+        format: the format of the shards.
+        types: the type of each column that was looked for and that the shards have, by name.
+        paths: the paths of the first shards, sorted.
+        count: the number of shards.
     """
 
     format: Format
@@ -48,14 +48,14 @@ class SchemaGroup:
 
 @dataclass(frozen=True)
 class InputSummary:
-    """What is known of some shards, however many they are.
+    """A summary of shards; its size does not grow with the number of shards.
 
     Attributes:
-        groups: shards that are alike together, in the order of the first of each. A TFRecord file
-            without features is in none, nor is a shard that cannot be read: that is for the data
-            report.
-        differing: what of them is not as a manifest lists it, the first lines in order.
-        differences: how many such lines there are.
+        groups: the groups of shards, in the order of their first paths. A TFRecord file without
+            features is in no group, nor is a shard that cannot be read: the data report names it.
+        differing: lines about shards that are not as the manifest lists them: the first lines,
+            sorted.
+        differences: the number of all such lines.
     """
 
     groups: tuple[SchemaGroup, ...] = ()
@@ -64,26 +64,26 @@ class InputSummary:
 
 
 def summarize_input(
-    shard: Shard, found: Inspected, names: Sequence[str], open_file: OpenFile
+    shard: Shard, inspected: Inspected, names: Sequence[str], open_file: OpenFile
 ) -> InputSummary:
-    """What is known of one shard.
+    """Returns the summary of a shard.
 
     Args:
         shard: the shard.
-        found: what looking at it gave.
-        names: the columns to look for.
-        open_file: opens it; it is read whole if a manifest lists its checksum.
+        inspected: what `inspect` returned for the shard.
+        names: the names of the columns to look for.
+        open_file: opens the shard; the whole file is read if a manifest lists its checksum.
     """
     groups: tuple[SchemaGroup, ...] = ()
-    if found.columns is not None:
-        types = {name: found.columns[name] for name in names if name in found.columns}
+    if inspected.columns is not None:
+        types = {name: inspected.columns[name] for name in names if name in inspected.columns}
         groups = (SchemaGroup(shard.format, types, (shard.path,), 1),)
-    lines = listed_otherwise(shard, found.rows, open_file)
+    lines = manifest_differences(shard, inspected.rows, open_file)
     return InputSummary(groups, tuple(lines), len(lines))
 
 
 def merge_summaries(parts: Iterable[InputSummary]) -> InputSummary:
-    """What is known of the shards of all parts, in whatever order they come."""
+    """Returns the summary of the shards of all parts; the order of the parts does not matter."""
     alike: dict[tuple[Format, tuple[tuple[str, pa.DataType], ...]], list[SchemaGroup]] = {}
     lines: list[str] = []
     count = 0
@@ -95,9 +95,12 @@ def merge_summaries(parts: Iterable[InputSummary]) -> InputSummary:
         count += part.differences
     groups = [
         SchemaGroup(
-            own[0].format, own[0].types, _first_paths(own), sum(group.count for group in own)
+            members[0].format,
+            members[0].types,
+            _first_paths(members),
+            sum(group.count for group in members),
         )
-        for own in alike.values()
+        for members in alike.values()
     ]
     return InputSummary(tuple(sorted(groups, key=lambda group: group.paths)), tuple(lines), count)
 
@@ -108,41 +111,44 @@ def summarize_inputs(
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
 ) -> InputSummary:
-    """What is known of shards, looked at by several threads.
+    """Returns the summary of shards; several threads look at them.
 
     Args:
         shards: the shards.
-        names: the columns to look for.
-        open_file: opens a shard; several threads do.
-        options: what is accepted of TFRecord.
+        names: the names of the columns to look for.
+        open_file: opens a shard; several threads call it at once.
+        options: how TFRecord files are read.
     """
     records = records_looked_at(shards)
 
     def look(shard: Shard) -> InputSummary:
         try:
-            found = inspect(shard, open_file, options, records)
+            inspected = inspect(shard, open_file, options, records)
         except DataFault:
             return InputSummary()
-        return summarize_input(shard, found, names, open_file)
+        return summarize_input(shard, inspected, names, open_file)
 
-    summed = any(shard.crc32c is not None for shard in shards)
-    return merge_summaries(in_threads(look, shards, _CHECKSUM_THREADS if summed else _THREADS))
+    checksums = any(shard.crc32c is not None for shard in shards)
+    return merge_summaries(in_threads(look, shards, _CHECKSUM_THREADS if checksums else _THREADS))
 
 
 def records_looked_at(shards: Iterable[Shard]) -> int:
-    """How many of the first records of each TFRecord file to look at: the more files, the fewer."""
+    """Returns the number of records to look at in a TFRecord file, from its first record on.
+
+    The more files there are, the smaller the number.
+    """
     files = sum(shard.format == "tfrecord" for shard in shards)
-    return max(_FEWEST, min(RECORDS, _RECORDS // max(1, files)))
+    return max(_FEWEST_RECORDS, min(RECORDS, _RECORDS // max(1, files)))
 
 
 def count_of(groups: Iterable[SchemaGroup]) -> int:
-    """How many shards are in some groups."""
+    """Returns the number of shards in some groups."""
     return sum(group.count for group in groups)
 
 
 def named_in(groups: Sequence[SchemaGroup]) -> str:
-    """The first shards of some groups by name, and how many more there are."""
-    return named(_first_paths(groups), of=count_of(groups))
+    """Returns the paths of the first shards of some groups, and the number of further shards."""
+    return first_names(_first_paths(groups), total=count_of(groups))
 
 
 def _first_paths(groups: Iterable[SchemaGroup]) -> tuple[str, ...]:
@@ -150,60 +156,66 @@ def _first_paths(groups: Iterable[SchemaGroup]) -> tuple[str, ...]:
 
 
 def type_differences(column: str, groups: Iterable[SchemaGroup]) -> list[str]:
-    """Where shards have a column of unlike types, a line for each that is unlike most.
+    """Returns a line for each kind of type that a column has in some shards, but not in most.
 
-    Integers may differ in width and sign, floats in width, text in how it is stored and coded, and
-    lists in how they are stored and long. A column of nulls is like any. A feature of a TFRecord
-    file is a list always, so that it is like single values and lists.
+    Types of the same kind may differ: integers in width and sign, floats in width, text in storage
+    and coding, lists in storage and length. A column of nulls fits any kind. A feature of a
+    TFRecord file is always a list, so it fits both single values and lists.
     """
     kinds = [
         (_kind(group.types[column], group.format), group)
         for group in groups
         if column in group.types
     ]
-    most, lines = _unlike(column, [(leaf, group) for (_, leaf), group in kinds if leaf])
+    most_common, lines = _compare_kinds(
+        column, [(leaf, group) for (_, leaf), group in kinds if leaf]
+    )
     nested = [
         (depth, group)
         for (depth, leaf), group in kinds
-        if depth is not None and leaf in (None, most)
+        if depth is not None and leaf in (None, most_common)
     ]
-    return lines + _unlike(column, nested)[1]
+    return lines + _compare_kinds(column, nested)[1]
 
 
-def _unlike(
+def _compare_kinds(
     column: str, groups: Sequence[tuple[Kind, SchemaGroup]]
 ) -> tuple[Kind | None, list[str]]:
-    """The most common kind, the first of several, and a line for each other."""
+    """Returns the most common kind, the first in case of a tie, and a line for each other kind."""
     by_kind: dict[Kind, list[SchemaGroup]] = {}
     for kind, group in groups:
         by_kind.setdefault(kind, []).append(group)
     if not by_kind:
         return None, []
-    most = max(by_kind, key=lambda kind: count_of(by_kind[kind]))
+    most_common = max(by_kind, key=lambda kind: count_of(by_kind[kind]))
+    usual = by_kind[most_common]
     lines = []
-    for kind in sorted(by_kind.keys() - {most}, key=lambda kind: _first_paths(by_kind[kind])):
-        own, other = _type_names(column, by_kind[kind]), _type_names(column, by_kind[most])
+    for kind in sorted(by_kind.keys() - {most_common}, key=lambda k: _first_paths(by_kind[k])):
+        unusual = by_kind[kind]
         lines.append(
-            f"{have(count_of(by_kind[kind]))} column '{column}' as {own}, where"
-            f" {have(count_of(by_kind[most]))} {other}: {named_in(by_kind[kind])}"
+            f"{have(count_of(unusual))} column '{column}' as {_type_names(column, unusual)}, where"
+            f" {have(count_of(usual))} {_type_names(column, usual)}: {named_in(unusual)}"
         )
-    return most, lines
+    return most_common, lines
 
 
 def _type_names(column: str, groups: Sequence[SchemaGroup]) -> str:
-    return named(sorted({str(group.types[column]) for group in groups}))
+    return first_names(sorted({str(group.types[column]) for group in groups}))
 
 
 def _kind(type_: pa.DataType, format_: Format) -> tuple[int | None, str | None]:
-    """How deep in lists values are, and what they are; None for what is like any other."""
+    """Returns how deep in lists the values of a column are, and what they are.
+
+    A part is None if it fits any other.
+    """
     depth = 0
     while is_list(type_):
         depth, type_ = depth + 1, type_.value_type
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
-    nothing = pa.types.is_null(type_)
-    any_depth = format_ == "tfrecord" or (nothing and not depth)
-    return None if any_depth else depth, None if nothing else _leaf(type_)
+    is_null = pa.types.is_null(type_)
+    any_depth = format_ == "tfrecord" or (is_null and not depth)
+    return None if any_depth else depth, None if is_null else _leaf(type_)
 
 
 def _leaf(type_: pa.DataType) -> str:

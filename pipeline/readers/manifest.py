@@ -1,4 +1,4 @@
-"""The manifest of an input: a CSV file of the files that there should be."""
+"""Reads the manifest of an input, a CSV file of the files that should be there, and checks it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import did_you_mean
-from pipeline.errors.wording import named
+from pipeline.errors.wording import first_names
 from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.shards import CanonicalNames, Shard
 from pipeline.readers.storage import OpenFile, is_local
@@ -28,14 +28,14 @@ _BLOCK = 4 << 20
 
 @dataclass(frozen=True)
 class Entry:
-    """What a manifest says of a file; None where it says nothing.
+    """A line of a manifest: what it says about a file; None where it says nothing.
 
     Attributes:
-        line: where it says so, from 1.
-        path: the file, with the directory of the manifest.
-        bytes: its size.
-        rows: how many rows it has.
-        crc32c: the CRC32C of its stored bytes.
+        line: the number of the line, from 1.
+        path: the path of the file; a relative path is joined to the directory of the manifest.
+        bytes: the size of the file.
+        rows: the number of rows of the file.
+        crc32c: the CRC32C of the stored bytes of the file.
     """
 
     line: int
@@ -47,11 +47,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files that there should be.
+    """A manifest: the files that should be there.
 
     Attributes:
         source: the path of the manifest.
-        entries: what it says, by the canonical name of the file.
+        entries: the entry of each file, by the canonical name of the file.
     """
 
     source: str
@@ -59,17 +59,17 @@ class Manifest:
 
 
 def read_manifest(source: str, open_file: OpenFile) -> Manifest:
-    """Reads a manifest: CSV as UTF-8 with a header, one line a file.
+    """Reads a manifest: a CSV file in UTF-8, with a header and one line per file.
 
-    The columns are `path`, and any of `bytes`, `rows` and `crc32c` (8 hexadecimal digits). Paths
-    are absolute, URLs, or relative to the directory of the manifest.
+    The columns are `path`, and any of `bytes`, `rows` and `crc32c` (8 hexadecimal digits). A path
+    is absolute, a URL, or relative to the directory of the manifest.
 
     Args:
-        source: its path.
+        source: the path of the manifest.
         open_file: opens a file.
 
     Raises:
-        ConfigError: naming file and line of what cannot be read as that.
+        ConfigError: if the manifest cannot be read; the error names the file and the line.
     """
     try:
         with open_file(source) as stream:
@@ -82,27 +82,31 @@ def read_manifest(source: str, open_file: OpenFile) -> Manifest:
 def check_manifest(
     manifest: Manifest, shards: Sequence[Shard]
 ) -> tuple[list[str], tuple[Shard, ...]]:
-    """Holds the names and sizes of files against a manifest.
+    """Compares the names and sizes of files with a manifest.
 
     Args:
-        manifest: the files that there should be.
-        shards: the files that there are, those of no bytes too.
+        manifest: the files that should be there.
+        shards: the files that are there, also the empty ones.
 
     Returns:
-        What does not agree, a line each; and the shards, with the rows and checksums that the
+        A line for each difference; and the shards, with the row counts and checksums that the
         manifest lists.
     """
     source, names = manifest.source, CanonicalNames()
-    known = {names.of(shard.path): shard for shard in shards}
-    missing = sorted(e.path for name, e in manifest.entries.items() if name not in known)
-    extra = sorted(shard.path for name, shard in known.items() if name not in manifest.entries)
+    present = {names.of(shard.path): shard for shard in shards}
+    missing = sorted(entry.path for name, entry in manifest.entries.items() if name not in present)
+    extra = sorted(shard.path for name, shard in present.items() if name not in manifest.entries)
     problems = []
     if missing:
-        are = _files(len(missing))
-        problems.append(f"{are} in the manifest {source} and not in the input: {named(missing)}")
+        are = _files_are(len(missing))
+        problems.append(
+            f"{are} in the manifest {source} and not in the input: {first_names(missing)}"
+        )
     if extra:
-        are = _files(len(extra))
-        problems.append(f"{are} in the input and not in the manifest {source}: {named(extra)}")
+        are = _files_are(len(extra))
+        problems.append(
+            f"{are} in the input and not in the manifest {source}: {first_names(extra)}"
+        )
     listed = []
     for shard in shards:
         entry = manifest.entries.get(names.of(shard.path))
@@ -116,20 +120,21 @@ def check_manifest(
             )
         shard = replace(shard, rows=entry.rows, crc32c=entry.crc32c)
         if not shard.bytes:
-            problems += _otherwise(shard, rows=0, crc=0)
+            problems += _listed_differences(shard, rows=0, crc=0)
         listed.append(shard)
     return problems, tuple(listed)
 
 
-def listed_otherwise(shard: Shard, rows: int | None, open_file: OpenFile) -> list[str]:
-    """What of a shard is not as a manifest lists it, a line each.
+def manifest_differences(shard: Shard, rows: int | None, open_file: OpenFile) -> list[str]:
+    """Returns a line for each difference between a shard and what the manifest lists of it.
 
-    For a checksum the whole file is read, in blocks. What cannot be read is for the data report.
+    For a checksum the whole file is read, in blocks. A file that cannot be read gives no line here:
+    the data report names it.
 
     Args:
-        shard: the shard, with what the manifest lists.
-        rows: how many rows it has; None if they are not known yet.
-        open_file: opens it.
+        shard: the shard, with the row count and checksum that the manifest lists.
+        rows: the number of rows of the shard; None if it is not known yet.
+        open_file: opens the shard.
     """
     crc = None
     if shard.crc32c is not None:
@@ -138,26 +143,26 @@ def listed_otherwise(shard: Shard, rows: int | None, open_file: OpenFile) -> lis
                 crc = crc32c_of(stream)
         except OSError:
             pass
-    return _otherwise(shard, rows, crc)
+    return _listed_differences(shard, rows, crc)
 
 
-def _otherwise(shard: Shard, rows: int | None, crc: int | None) -> list[str]:
+def _listed_differences(shard: Shard, rows: int | None, crc: int | None) -> list[str]:
     lines = []
     if rows is not None and shard.rows is not None and rows != shard.rows:
         lines.append(wrong_rows(shard, rows))
     if crc is not None and shard.crc32c is not None and crc != shard.crc32c:
-        found = f"has the CRC32C {crc:08x}"
-        lines.append(f"{shard.path}: {found}, and the manifest lists {shard.crc32c:08x}")
+        has = f"has the CRC32C {crc:08x}"
+        lines.append(f"{shard.path}: {has}, and the manifest lists {shard.crc32c:08x}")
     return lines
 
 
 def wrong_rows(shard: Shard, rows: int) -> str:
-    """The line that says that a shard has other rows than a manifest lists."""
+    """Returns the line for a shard whose number of rows is not the one that the manifest lists."""
     return f"{shard.path}: has {_count(rows, 'row')}, and the manifest lists {shard.rows:,}"
 
 
 def crc32c_of(stream: BinaryIO, block_bytes: int = _BLOCK) -> int:
-    """The CRC32C of the rest of a stream, read in blocks of at least 4 bytes.
+    """Returns the CRC32C of the rest of a stream, which is read in blocks of at least 4 bytes.
 
     >>> import io
     >>> hex(crc32c_of(io.BytesIO(b"123456789"), 4))
@@ -166,43 +171,43 @@ def crc32c_of(stream: BinaryIO, block_bytes: int = _BLOCK) -> int:
     crc = 0
     block = stream.read(block_bytes)
     while block:
-        following = stream.read(block_bytes)
-        while following and len(following) < 4:
-            block += following
-            following = stream.read(block_bytes)
+        next_block = stream.read(block_bytes)
+        while next_block and len(next_block) < 4:
+            block += next_block
+            next_block = stream.read(block_bytes)
         data = np.frombuffer(block, np.uint8)
         if crc:
-            # The register is XORed with the next bytes, so what it was may as well be in them.
+            # A CRC register is XORed with the next 4 bytes, so the CRC so far can be put into them.
             data = data.copy()
             data[:4] ^= np.frombuffer(crc.to_bytes(4, "little"), np.uint8)
         crc = int(crc32c_many(data, np.array([0]), np.array([len(data)]))[0])
-        block = following
+        block = next_block
     return crc
 
 
 def _entries(source: str, stream: BinaryIO) -> dict[str, Entry]:
-    rows = _records(source, stream)
+    rows = _csv_records(source, stream)
     line, header = next(rows, (1, []))
     for column in header:
         if column not in COLUMNS:
             hint = did_you_mean(column, COLUMNS)
-            raise _broken(source, line, f"unknown column {quote(column)}{hint}")
+            raise _error_at(source, line, f"unknown column {quote(column)}{hint}")
         if header.count(column) > 1:
-            raise _broken(source, line, f"the column '{column}' comes twice")
+            raise _error_at(source, line, f"the column '{column}' comes twice")
     if "path" not in header:
         message = "there is no column 'path'; begin with a header such as path,bytes,rows,crc32c"
-        raise _broken(source, line, message)
+        raise _error_at(source, line, message)
     names = CanonicalNames()
     entries: dict[str, Entry] = {}
     for line, cells in rows:
         if len(cells) != len(header):
             message = f"there must be {len(header)} values, as in the header, not {len(cells)}"
-            raise _broken(source, line, message)
+            raise _error_at(source, line, message)
         entry = _entry(source, line, dict(zip(header, cells, strict=True)))
         name = names.of(entry.path)
         if name in entries:
             message = f"{entry.path} is the file of line {entries[name].line} again; list it once"
-            raise _broken(source, line, message)
+            raise _error_at(source, line, message)
         entries[name] = entry
     return entries
 
@@ -210,7 +215,7 @@ def _entries(source: str, stream: BinaryIO) -> dict[str, Entry]:
 def _entry(source: str, line: int, cells: dict[str, str]) -> Entry:
     path = cells["path"]
     if not path or "\0" in path:
-        raise _broken(source, line, "a path is missing")
+        raise _error_at(source, line, "a path is missing")
     numbers: dict[str, int | None] = dict.fromkeys(COLUMNS[1:])
     for column, form, base, kind in (
         ("bytes", _NUMBER, 10, "a whole number"),
@@ -221,23 +226,23 @@ def _entry(source: str, line: int, cells: dict[str, str]) -> Entry:
         if cell is not None:
             if not form.fullmatch(cell):
                 message = f"'{column}' must be {kind}, not {quote(cell)}"
-                raise _broken(source, line, message)
+                raise _error_at(source, line, message)
             numbers[column] = int(cell, base)
-    return Entry(line, _beside(source, path), **numbers)
+    return Entry(line, _full_path(source, path), **numbers)
 
 
-def _beside(source: str, path: str) -> str:
-    """A path of a manifest, with the directory of the manifest if it is relative."""
+def _full_path(source: str, path: str) -> str:
+    """Returns a path of a manifest; a relative path is joined to the directory of the manifest."""
     if not is_local(path) or os.path.isabs(path):
         return path
-    scheme, mark, place = source.rpartition("://")
+    scheme, separator, place = source.rpartition("://")
     directory = posixpath.dirname(place)
     joined = posixpath.join(directory, path)
-    return scheme + mark + (posixpath.normpath(joined) if mark else joined)
+    return scheme + separator + (posixpath.normpath(joined) if separator else joined)
 
 
-def _records(source: str, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-    """The records of a CSV file and the lines they begin on; blank lines are none."""
+def _csv_records(source: str, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+    """Yields the records of a CSV file and the number of the first line of each; no blank lines."""
     lines = _Lines(source, stream)
     reader = csv.reader(lines, strict=True)
     while True:
@@ -245,7 +250,7 @@ def _records(source: str, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
         try:
             record = next(reader, None)
         except csv.Error as error:
-            raise _broken(source, line, f"this is no CSV: {error}") from error
+            raise _error_at(source, line, f"this is no CSV: {error}") from error
         if record is None:
             return
         if record:
@@ -253,7 +258,11 @@ def _records(source: str, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
 
 
 class _Lines:
-    """The lines of a file as text, of which no more than one is held."""
+    """An iterable over the lines of a manifest as text; it holds a single line at a time.
+
+    Attributes:
+        number: the number of the last line that was read, from 1; 0 at the beginning.
+    """
 
     def __init__(self, source: str, stream: BinaryIO) -> None:
         self.number = 0
@@ -264,21 +273,21 @@ class _Lines:
         while line := self._stream.readline(_LONGEST_LINE):
             self.number += 1
             if len(line) == _LONGEST_LINE:
-                raise _broken(self._source, self.number, "the line is too long for a manifest")
+                raise _error_at(self._source, self.number, "the line is too long for a manifest")
             try:
-                # Spreadsheets begin UTF-8 with a mark.
+                # Spreadsheets write a byte order mark at the beginning of UTF-8.
                 text = line.decode("utf-8-sig" if self.number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 message = "this is not UTF-8; write the manifest as CSV in UTF-8"
-                raise _broken(self._source, self.number, message) from error
+                raise _error_at(self._source, self.number, message) from error
             yield text
 
 
-def _broken(source: str, line: int, message: str) -> ConfigError:
+def _error_at(source: str, line: int, message: str) -> ConfigError:
     return ConfigError([Problem(source, (), message, line)])
 
 
-def _files(count: int) -> str:
+def _files_are(count: int) -> str:
     return "1 file is" if count == 1 else f"{count:,} files are"
 
 

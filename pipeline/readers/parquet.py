@@ -1,4 +1,4 @@
-"""Parquet shards: footers, work items of adjacent row groups, and batches of rows."""
+"""Reads Parquet shards: their footers, their work items, and batches of their rows."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from pipeline.readers.rows import is_text
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.storage import OpenFile
 
-# A work item is about this large: enough rows that its overhead does not show, few enough that one
-# large file spreads over workers.
+# The approximate size of a work item: enough rows that its overhead does not matter, but few enough
+# that a large file is spread over several workers.
 ITEM_ROWS = 1 << 20
 ITEM_BYTES = 64 << 20
 
-# Three fields of at most 6 bytes, and the byte of the next.
+# Three fields of at most 6 bytes, and the first byte of the next field.
 _PAGE_HEADER_BYTES = 19
-# Thrift's compact protocol: the next field, an int32.
+# In Thrift's compact protocol: the field with the next number, of type int32.
 _NEXT_INT32 = b"\x15"
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What is known of a shard without its rows.
+    """The footer of a Parquet shard: what is known of the shard without its rows.
 
     Attributes:
-        schema: its columns.
-        rows: how many rows it has.
-        items: its work items: runs of adjacent row groups, in order.
-        page_checksums: whether its pages carry checksums, told by the first; True without rows.
+        schema: the columns of the shard.
+        rows: the number of rows of the shard.
+        items: the work items of the shard: runs of adjacent row groups, in order.
+        page_checksums: whether its pages have checksums, judged by the first page; True if there
+            are no rows.
     """
 
     schema: pa.Schema
@@ -49,7 +50,7 @@ def read_footer(shard: Shard, open_file: OpenFile) -> Footer:
     """Reads the footer of a shard.
 
     Raises:
-        DataFault: if it cannot be read.
+        DataFault: if the footer cannot be read.
     """
     with open_file(shard.path) as stream:
         file = _open(stream, shard)
@@ -75,10 +76,10 @@ def _items(shard: Shard, footer: pq.FileMetaData) -> list[WorkItem]:
 
 
 def _even_parts(costs: Sequence[float]) -> list[int]:
-    """Which part each cost falls into, of as many parts as are needed for a cost of about 1 each.
+    """Returns the number of the part that each cost belongs to; there are `ceil(sum(costs))` parts.
 
-    Parts cost about the same. Full ones and what is left of each file, in turn, would leave half
-    of the workers idle on runners that deal them out in turn.
+    The parts have about equal costs. If instead every file gave full parts and then a small rest,
+    half of the workers would be idle on runners that assign parts to workers in turn.
 
     >>> _even_parts([0.2] * 6), _even_parts([3, 0.5, 0.5])
     ([0, 0, 0, 1, 1, 1], [1, 3, 3])
@@ -86,7 +87,8 @@ def _even_parts(costs: Sequence[float]) -> list[int]:
     total = math.fsum(costs)
     parts = math.ceil(total)
     ends = itertools.accumulate(costs)
-    # A cost falls where its middle does; one of nothing at the end has no middle before it.
+    # A cost belongs to the part that its middle is in. A zero cost at the end has its middle at the
+    # very end, behind the last part.
     return [
         min(parts - 1, int(parts * (end - cost / 2) / total)) if total else 0
         for end, cost in zip(ends, costs, strict=True)
@@ -95,7 +97,7 @@ def _even_parts(costs: Sequence[float]) -> list[int]:
 
 def _has_page_checksums(stream: BinaryIO, footer: pq.FileMetaData) -> bool:
     # A page begins with its header in Thrift's compact form (`PageHeader` of parquet.thrift): type,
-    # sizes before and after compression, then, if there is one, the checksum as field 4.
+    # sizes before and after compression, and then, if the page has a checksum, field 4 with it.
     if not footer.num_rows or not footer.num_columns:
         return True
     groups = (footer.row_group(i) for i in range(footer.num_row_groups))
@@ -104,14 +106,14 @@ def _has_page_checksums(stream: BinaryIO, footer: pq.FileMetaData) -> bool:
     # A damaged footer may give any number.
     stream.seek(max(0, column.data_page_offset if first is None else first))
     header = stream.read(_PAGE_HEADER_BYTES)
-    at = 0
+    position = 0
     for _ in range(3):
-        # A byte for the field, then a number whose bytes but the last have their highest bit set.
-        at += 1
-        while at < len(header) and header[at] >= 0x80:
-            at += 1
-        at += 1
-    return header[at : at + 1] == _NEXT_INT32
+        # A byte names the field. In the number behind it, all bytes but the last have the high bit.
+        position += 1
+        while position < len(header) and header[position] >= 0x80:
+            position += 1
+        position += 1
+    return header[position : position + 1] == _NEXT_INT32
 
 
 def read_batches(
@@ -120,16 +122,17 @@ def read_batches(
     batch_rows: int,
     open_file: OpenFile,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a work item, some columns of it.
+    """Yields the rows of a work item in batches, with some of the columns.
 
     Args:
-        item: what to read.
-        columns: the columns wanted; those the file lacks are left out. Strings stay codes.
-        batch_rows: rows of a batch; the last has what is left.
+        item: the work item to read.
+        columns: the wanted columns; a column that the file lacks is left out. Text columns are
+            dictionary-encoded.
+        batch_rows: the number of rows of a batch; the last batch may have fewer.
         open_file: opens the shard.
 
     Raises:
-        DataFault: if the file is damaged; page checksums are verified where the file has them.
+        DataFault: if the file is damaged. Page checksums are verified if the file has them.
     """
     with open_file(item.shard.path) as stream:
         plain = _open(stream, item.shard)
@@ -167,7 +170,7 @@ def _open(
             read_dictionary=list(coded),
             page_checksum_verification=True,
         )
-        # The columns are decoded late, and their names may be damaged.
+        # PyArrow decodes the schema only when asked for it, and column names may be damaged.
         _ = file.schema_arrow
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataFault(shard.path, "corrupt_parquet", str(error)) from error

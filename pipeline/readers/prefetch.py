@@ -1,4 +1,4 @@
-"""Reading ahead: decoding the next batch while the last one is measured."""
+"""Reads ahead: decodes the next batch while the last batch is evaluated."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def read_ahead(source: Iterator[T], most: int = 2) -> Iterator[T]:
-    """The items of an iterator, which runs in a thread of its own up to `most` items ahead.
+    """Yields the items of an iterator that runs in a separate thread, up to `most` items ahead.
 
-    An exception of the source is raised where its item would have come. When the consumer stops
-    early, the source is closed, in its thread, before this returns.
+    An exception of the source is raised in place of its item. If the consumer stops early, the
+    source is closed in its thread before this generator ends.
     """
     queue: Queue[tuple[T | None, BaseException | None]] = Queue(most)
     stopped = Event()
@@ -47,7 +47,7 @@ def read_ahead(source: Iterator[T], most: int = 2) -> Iterator[T]:
     finally:
         stopped.set()
         while thread.is_alive():
-            # The producer may wait for room, at most for the item at hand and for the end.
+            # The producer may be waiting for room in the queue: for its item, or for the end mark.
             if not queue.empty():
                 queue.get()
             thread.join(0.001)

@@ -1,4 +1,4 @@
-"""Work items and rows of a shard, whatever its format."""
+"""Reads the work items, the columns and the rows of a shard, whatever its format."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from pipeline.readers.tfrecord.examples import example_columns, read_examples
 from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, Lost, ReadOptions
 
 BATCH_ROWS = 1 << 17
-"""So many rows are read at a time: enough that the cost of a batch does not show."""
+"""The number of rows of a batch: enough that the fixed cost of a batch does not matter."""
 
 RECORDS = 1000
-"""So many records of a TFRecord file are looked at for its columns, where there are few files."""
+"""The number of records of a TFRecord file that are searched for columns, if files are few."""
 
 
 class Inspected(NamedTuple):
-    """What is known of a shard before its rows are read.
+    """The result of `inspect`: what is known of a shard before its rows are read.
 
     Attributes:
-        items: its work items, in order; a TFRecord file is one.
-        columns: its columns, those of its directories included; of TFRecord, its first records'.
-            None for a TFRecord file without features there, or with damage.
-        rows: how many rows it has; None for TFRecord.
-        page_checksums: whether the pages of a Parquet file carry checksums; None for TFRecord.
+        items: the work items of the shard, in order; a TFRecord file is a single item.
+        columns: the types of the columns by name, with the columns of the directories. For TFRecord
+            these are the columns of the first records; None if they have no features, or damage.
+        rows: the number of rows of the shard; None for TFRecord.
+        page_checksums: whether the pages of a Parquet file have checksums; None for TFRecord.
     """
 
     items: tuple[WorkItem, ...]
@@ -49,19 +49,19 @@ def inspect(
     options: ReadOptions = DEFAULT_OPTIONS,
     records: int = RECORDS,
 ) -> Inspected:
-    """Looks at the footer of a Parquet file, or at the first records of a TFRecord file.
+    """Reads the footer of a Parquet file, or the first records of a TFRecord file.
 
     Args:
-        shard: the file.
-        open_file: opens it.
-        options: what is accepted of TFRecord; records left out are not looked at.
-        records: how many records are.
+        shard: the shard.
+        open_file: opens the shard.
+        options: how TFRecord files are read; records that they leave out are not looked at.
+        records: the number of records of a TFRecord file to look at.
 
     Raises:
         DataFault: if the footer of a Parquet file cannot be read.
     """
     directory = {name: pa.string() for name in shard.directory_columns()}
-    open_file = _naming_what_is_gone(open_file)
+    open_file = _with_missing_file_fault(open_file)
     if shard.format == "parquet":
         footer = parquet.read_footer(shard, open_file)
         columns = directory | {field.name: field.type for field in footer.schema}
@@ -69,7 +69,7 @@ def inspect(
     try:
         features = _features(shard, open_file, options, records)
     except DataFault:
-        # Whoever reads its rows will say so, or be allowed to leave them out.
+        # The damage is reported, or left out, when the rows are read.
         features = {}
     return Inspected((WorkItem(shard),), directory | features if features else None, None, None)
 
@@ -77,8 +77,13 @@ def inspect(
 def read_columns(
     shard: Shard, open_file: OpenFile, options: ReadOptions = DEFAULT_OPTIONS
 ) -> dict[str, pa.DataType]:
-    """The columns of a shard, as `inspect` finds them, but that a fault is raised."""
-    open_file = _naming_what_is_gone(open_file)
+    """Returns the columns of a shard as `inspect` does, but raises a fault instead of hiding it.
+
+    Raises:
+        DataFault: if the footer of a Parquet file, or the first records of a TFRecord file, cannot
+            be read.
+    """
+    open_file = _with_missing_file_fault(open_file)
     columns = {name: pa.string() for name in shard.directory_columns()}
     if shard.format == "parquet":
         schema = parquet.read_footer(shard, open_file).schema
@@ -87,7 +92,7 @@ def read_columns(
 
 
 def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
-    """The work items of a shard; raises `DataFault`, see `inspect`."""
+    """Returns the work items of a shard; raises `DataFault` as `inspect` does."""
     return list(inspect(shard, open_file, records=0).items)
 
 
@@ -112,32 +117,34 @@ def read_rows(
     options: ReadOptions = DEFAULT_OPTIONS,
     lost: OnLost | None = None,
 ) -> Iterator[Rows]:
-    """The rows of a work item with the columns asked for, in batches.
+    """Yields the rows of a work item, with the wanted columns, in batches.
 
     Args:
-        item: what to read.
-        columns: the columns, each once.
-        batch_rows: the most rows of a batch, at least 1.
-        open_file: opens the file.
-        options: what is accepted of TFRecord, and what is left out; rows keep their numbers.
-        lost: is told what is left out, in the order of the file and in the thread that takes the
-            rows: before later rows come or a fault is raised.
+        item: the work item to read.
+        columns: the wanted columns, without repetition.
+        batch_rows: the largest number of rows of a batch, at least 1.
+        open_file: opens the shard.
+        options: how TFRecord files are read, and what is left out; rows keep their numbers.
+        lost: a function that is called with everything that is left out, in the order of the file,
+            before later rows are yielded or a fault is raised. It is called in the thread that
+            takes the rows.
 
     Raises:
-        DataFault: if the file is damaged and `options` do not leave that out, or lacks a column.
+        DataFault: if a column is missing or repeated, or if the file has damage that `options` do
+            not leave out.
     """
     directory = item.shard.directory_columns()
-    open_file = _naming_what_is_gone(open_file)
-    for read in read_ahead(_read_batches(item, columns, batch_rows, open_file, options)):
-        if isinstance(read, Lost):
+    open_file = _with_missing_file_fault(open_file)
+    for part in read_ahead(_read_batches(item, columns, batch_rows, open_file, options)):
+        if isinstance(part, Lost):
             if lost:
-                lost(read)
+                lost(part)
             continue
-        batch, numbers = read
+        batch, numbers = part
         names = batch.schema.names
-        twice = [name for name in columns if names.count(name) > 1]
-        if twice:
-            detail = f"the file has the column '{twice[0]}' more than once"
+        repeated = [name for name in columns if names.count(name) > 1]
+        if repeated:
+            detail = f"the file has the column '{repeated[0]}' more than once"
             raise DataFault(item.shard.path, "repeated_column", detail)
         missing = sorted(set(columns) - set(names) - set(directory))
         if missing:
@@ -151,7 +158,7 @@ def read_rows(
 
 
 class _Numbered(NamedTuple):
-    """Rows, and their numbers in the file."""
+    """A batch of rows, and their numbers in the file, int64 `[n]`."""
 
     batch: pa.RecordBatch
     numbers: Int64
@@ -180,7 +187,7 @@ def _read_tfrecord(
     open_file: OpenFile,
     options: ReadOptions,
 ) -> Iterator[_Numbered | Lost]:
-    """Batches and what is left out, in one line: it may be read ahead, and be told later."""
+    """Yields batches and losses in file order, so that losses survive reading ahead in a thread."""
     directory = shard.directory_columns()
     wanted = [name for name in columns if name not in directory]
     losses: list[Lost] = []
@@ -197,16 +204,16 @@ def _read_tfrecord(
             ):
                 yield from losses
                 losses.clear()
-                # A batch without columns keeps its rows only as long as it is not built anew.
-                yield _Numbered(_without_absence(batch) if wanted else batch, numbers)
+                # A batch without columns would lose its number of rows if it were built again.
+                yield _Numbered(_absent_as_empty(batch) if wanted else batch, numbers)
         except DataFault:
             yield from losses
             raise
         yield from losses
 
 
-def _naming_what_is_gone(open_file: OpenFile) -> OpenFile:
-    """Opens files; one that is gone since they were listed is a fault."""
+def _with_missing_file_fault(open_file: OpenFile) -> OpenFile:
+    """Returns an `open_file` that raises a `DataFault` for a file that is no longer there."""
 
     def open_(path: str) -> BinaryIO:
         try:
@@ -218,8 +225,8 @@ def _naming_what_is_gone(open_file: OpenFile) -> OpenFile:
     return open_
 
 
-def _without_absence(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same columns with an absent feature as an empty list, which it cannot be told from."""
+def _absent_as_empty(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the same columns with an absent feature as an empty list: the two mean the same."""
     columns = []
     for column in batch.columns:
         if pa.types.is_null(column.type):

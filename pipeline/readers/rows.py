@@ -1,4 +1,4 @@
-"""Columns of a batch: from the file or from its directories, as Arrow arrays and as numbers."""
+"""Provides the columns of a batch, from the file or its directories, as arrays and as numbers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from pipeline.errors.faults import ColumnError
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-
-# So many characters of a cell are shown.
-_SHOWN = 200
+# The largest number of characters that `shown` returns.
+_MAX_SHOWN = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of one shard.
+    """Some rows of a shard.
 
     Attributes:
         batch: the columns that are in the file.
-        numbers: int64 `[n]`, row numbers within the file.
-        path: the file.
-        directory: columns stated by its directories.
+        numbers: int64 `[n]`, the numbers of the rows within the file.
+        path: the path of the file.
+        directory: the columns in the names of its directories: name and value; None for null.
     """
 
     batch: pa.RecordBatch
@@ -40,7 +39,7 @@ class Rows:
         return len(self.numbers)
 
     def where(self, keep: Mask) -> Rows:
-        """The rows to keep."""
+        """Returns the rows for which the mask `keep`, `[n]`, is true."""
         if keep.all():
             return self
         return Rows(
@@ -48,7 +47,7 @@ class Rows:
         )
 
     def column(self, name: str) -> pa.Array:
-        """A column `[n]`; a column of the file goes before one of its directories."""
+        """Returns a column `[n]`; a column of the file has priority over one of its directories."""
         if name in self.batch.schema.names:
             return self.batch.column(name)
         value = self.directory[name]
@@ -58,13 +57,14 @@ class Rows:
         return pa.DictionaryArray.from_arrays(indices, pa.array([raw], pa.binary()))
 
     def scalars(self, name: str) -> tuple[pa.Array, Mask | None]:
-        """A column of single values `[n]`.
+        """Returns a column as single values `[n]`.
 
-        A list of one value, which is how tf.train.Example stores it, is that value; an empty list
-        is null.
+        A list of a single value, as tf.train.Example stores it, becomes that value. An empty list
+        becomes null.
 
         Returns:
-            The values, and in which rows a list had several and the value is null; None if in none.
+            The values; and a mask `[n]` of the rows whose list has several values, which become
+            null, or None if there are no such rows.
         """
         array = self.column(name)
         if not is_list(array.type):
@@ -80,17 +80,17 @@ class Rows:
 
 
 def shown(cell: pa.Scalar) -> str:
-    """A cell in words for people, at most 200 characters."""
+    """Returns a cell as text for users, in at most 200 characters."""
     try:
         text = repr(cell.as_py())
     except UnicodeDecodeError:
-        # Nothing checks the text of a Parquet file.
+        # The text of a Parquet file is not checked.
         text = "text that is not UTF-8"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def is_list(type_: pa.DataType) -> bool:
-    """Whether a type is a list of any kind."""
+    """Returns whether a type is a list of any kind."""
     return bool(
         pa.types.is_list(type_)
         or pa.types.is_large_list(type_)
@@ -99,31 +99,31 @@ def is_list(type_: pa.DataType) -> bool:
 
 
 def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
-    """The length of each list `[n]`, 0 for null."""
+    """Returns the length of each list, int64 `[n]`; 0 for a null list."""
     if pa.types.is_fixed_size_list(array.type):
         present = array.is_valid().to_numpy(zero_copy_only=False)
         return np.where(present, array.type.list_size, 0)
     lengths = array.value_lengths()
     if lengths.null_count:
         lengths = lengths.fill_null(0)
-    out: npt.NDArray[np.int64] = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
-    return out
+    int_lengths: npt.NDArray[np.int64] = lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    return int_lengths
 
 
 def flat_values(array: pa.Array) -> pa.Array:
-    """The values of all lists, one after another; null lists have none."""
+    """Returns the values of all lists in order, as a single array; null lists have no values."""
     return array.flatten()
 
 
 def is_number(type_: pa.DataType) -> bool:
-    """Whether a type holds real numbers or booleans."""
+    """Returns whether a type holds real numbers or booleans."""
     return bool(
         pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
     )
 
 
 def is_text(type_: pa.DataType) -> bool:
-    """Whether a type holds text: strings, or the bytes of a tf.train.Example; coded or not."""
+    """Returns whether a type holds text: strings or bytes, dictionary-encoded or not."""
     if pa.types.is_dictionary(type_):
         return is_text(type_.value_type)
     return bool(
@@ -135,7 +135,7 @@ def is_text(type_: pa.DataType) -> bool:
 
 
 def can_hold(type_: pa.DataType, value: str | float | bool) -> bool:
-    """Whether a column of a type could have a value of a configuration."""
+    """Returns whether a column of a type could hold a value of a configuration."""
     if isinstance(value, bool):
         return bool(pa.types.is_boolean(type_))
     if isinstance(value, str):
@@ -144,9 +144,9 @@ def can_hold(type_: pa.DataType, value: str | float | bool) -> bool:
 
 
 def as_held(value: float, type_: pa.DataType) -> float:
-    """A number as a column of floats has it: float32 has 0.1 as the float32 nearest to it.
+    """Returns a number as a column of a float type holds it, rounded to the nearest float.
 
-    NaN, which nothing equals, if it cannot have it.
+    If the number is too large for the type, the result is NaN, which no value equals.
     """
     with np.errstate(over="ignore"):
         rounded = float(np.asarray(value).astype(f"f{type_.bit_width // 8}"))
@@ -154,7 +154,7 @@ def as_held(value: float, type_: pa.DataType) -> float:
 
 
 def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:
-    """Numbers as float64 `[n]`, NaN for null, and where they are null; None if nowhere."""
+    """Returns numbers as float64 `[n]`, NaN for null; and a mask of nulls, None without nulls."""
     if pa.types.is_null(array.type):
         return np.full(len(array), np.nan), np.ones(len(array), bool)
     if pa.types.is_boolean(array.type):
@@ -165,27 +165,28 @@ def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:
 
 
 def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | None, Mask | None]:
-    """Words as positions in a vocabulary.
+    """Returns the position of each word in a vocabulary.
 
     Returns:
-        float64 `[n]`, NaN where there is none; where the word is null, None if nowhere; and where
-        it is not in the vocabulary, None if nowhere.
+        The positions, float64 `[n]`, NaN for a word without a position; a mask `[n]` of the nulls,
+        None if there are none; and a mask `[n]` of the words that are not in the vocabulary, None
+        if there are none.
     """
     indices, values = coded(array)
-    known: dict[Any, float] = {word: float(at) for at, word in enumerate(vocabulary)}
-    position = np.array([known.get(word, np.nan) for word in values], float).take(indices)
+    places: dict[Any, float] = {word: float(at) for at, word in enumerate(vocabulary)}
+    position = np.array([places.get(word, np.nan) for word in values], float).take(indices)
     null = np.array([word is None for word in values], bool).take(indices)
     unknown = np.isnan(position) & ~null
     return position, null if null.any() else None, unknown if unknown.any() else None
 
 
 def coded(array: pa.Array) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
-    """A column as positions `[n]` in a list of values, as Python has them; None for null.
+    """Returns a column as positions `[n]` in a list of Python values; None stands for null.
 
-    The list may have values that no row has. Text that is not UTF-8 is bytes.
+    The list may hold values that no row has. Text that is not UTF-8 is returned as bytes.
 
     Raises:
-        ColumnError: if the values are of a type that cannot be told apart.
+        ColumnError: if Arrow cannot compare values of this type.
     """
     if not pa.types.is_dictionary(array.type):
         if pa.types.is_float16(array.type):
@@ -197,18 +198,18 @@ def coded(array: pa.Array) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
     values = python_values(array.dictionary)
     indices = array.indices
     if indices.null_count:
-        # One entry more for rows that have no place in the dictionary.
+        # A last entry is for the rows that have no place in the dictionary.
         indices = indices.cast(pa.int64()).fill_null(len(values))
         values = [*values, None]
     return indices.to_numpy(zero_copy_only=False), values
 
 
 def python_values(array: pa.Array) -> list[Any]:
-    """The values as Python has them; text that is not UTF-8 as bytes, wherever it comes from."""
+    """Returns the values of an array in Python; text that is not UTF-8 is returned as bytes."""
     if not is_text(array.type):
         values: list[Any] = array.to_pylist()
         return values
-    # Nothing checks the text of a Parquet file; bytes make no promise.
+    # The text of a Parquet file is not checked, so that it is read as bytes first.
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     raw = array.view(pa.large_binary() if large else pa.binary()).to_pylist()
     return [None if word is None else _decoded(word) for word in raw]

@@ -1,4 +1,4 @@
-"""The shards of a run as a file: a line for each few of them, which a worker takes together."""
+"""Stores the shards of a run in a file; a worker takes the few shards of a line together."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from collections.abc import Sequence
 
 from pipeline.readers.shards import Shard, make_shard
 
-# There are about so many lines at least, for all workers, with so many shards each at most; but no
-# more than so many lines.
-_FEW_LINES, _TOGETHER, _MOST_LINES = 64, 32, 4096
+# The shards are spread over at least about this many lines, so that all workers have work.
+_FEW_LINES = 64
+# A line has at most this many shards, unless there would then be more than `_MOST_LINES` lines.
+_SHARDS_PER_LINE, _MOST_LINES = 32, 4096
 
 
 def write_shards(shards: Sequence[Shard]) -> bytes:
-    """The file, which `parse_shards` reads line by line.
+    """Returns the content of the file, whose lines `parse_shards` reads.
 
     >>> shards = [make_shard(f"part-{i}.parquet", 9) for i in range(2)]
     >>> [parse_shards(line) for line in write_shards(shards).splitlines()] == [[s] for s in shards]
     True
     """
-    together = max(1, min(_TOGETHER, len(shards) // _FEW_LINES), -(-len(shards) // _MOST_LINES))
-    chunks = [shards[first : first + together] for first in range(0, len(shards), together)]
+    size = max(1, min(_SHARDS_PER_LINE, len(shards) // _FEW_LINES), -(-len(shards) // _MOST_LINES))
+    chunks = [shards[first : first + size] for first in range(0, len(shards), size)]
     return b"".join(shard_line(chunk) + b"\n" for chunk in chunks)
 
 
 def shard_line(shards: Sequence[Shard]) -> bytes:
-    """One line of the file."""
+    """Returns the line of the file for some shards, without a line break."""
     return json.dumps([[s.path, s.bytes, s.rows, s.crc32c] for s in shards]).encode()
 
 
 def parse_shards(line: bytes) -> list[Shard]:
-    """The shards of a line."""
+    """Returns the shards of a line of the file."""
     return [make_shard(*values) for values in json.loads(line)]

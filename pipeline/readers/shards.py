@@ -1,4 +1,4 @@
-"""Shards: what globs match, each file once, and the work items they are cut into."""
+"""Defines shards and work items, and lists the files that globs match, each file once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from pipeline.errors.wording import named
+from pipeline.errors.wording import first_names
 from pipeline.readers.storage import is_local
 
 Format = Literal["parquet", "tfrecord"]
@@ -29,20 +29,20 @@ _WILDCARD = re.compile(r"[*?\[]")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _SHARD_NUMBER = re.compile(r"-\d+-of-\d+")
 _TEMPORARY = (".tmp", ".temp", ".part", "~")
-_FEW = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True, order=True)
 class Shard:
-    """One file of predictions.
+    """A file of predictions.
 
     Attributes:
-        path: where it is.
-        bytes: its size.
-        format: what it holds.
+        path: the path of the file.
+        bytes: the size of the file.
+        format: the format of the file.
         compression: "gzip" for a compressed TFRecord file, else None.
-        rows: how many rows a manifest says it has; None where none does.
-        crc32c: the CRC32C that a manifest says its stored bytes have; None where none does.
+        rows: the number of rows that a manifest lists, or None.
+        crc32c: the CRC32C of the stored bytes that a manifest lists, or None.
     """
 
     path: str
@@ -53,29 +53,29 @@ class Shard:
     crc32c: int | None = None
 
     def directory_columns(self) -> dict[str, str | None]:
-        """The columns that directories of its path state, as in `day=2026-11-01/part-0.parquet`.
+        """Returns the columns in directory names of the path, as in `day=2026-11-01/part-0.pq`.
 
-        The value that Hive writes for null is None.
+        A value is None if it is the text that Hive writes for null.
 
         >>> Shard("out/day=2026-11-01/part-0.parquet", 1, "parquet").directory_columns()
         {'day': '2026-11-01'}
         """
-        named = (part.partition("=") for part in self.path.split("/")[:-1] if "=" in part)
+        parts = (part.partition("=") for part in self.path.split("/")[:-1] if "=" in part)
         return {
             unquote(column, errors="surrogateescape"): None
             if value == _HIVE_NULL
             else unquote(value, errors="surrogateescape")
-            for column, _, value in named
+            for column, _, value in parts
         }
 
 
 @dataclass(frozen=True, order=True)
 class WorkItem:
-    """Rows of one shard that are read in one go.
+    """A work item: rows of a shard that are read together by the same worker.
 
     Attributes:
-        shard: the file.
-        first_row: row number, within the file, of the first row.
+        shard: the shard.
+        first_row: the number, within the file, of the first row.
         row_groups: for Parquet, the row groups `[first, last)`; None for the whole file.
     """
 
@@ -85,13 +85,13 @@ class WorkItem:
 
     @property
     def name(self) -> str:
-        """A text that tells the item from all others and is the same in every run."""
+        """The unique name of the item, which is the same in every run."""
         first, last = self.row_groups or (0, 0)
         return f"{self.shard.path}#{first}-{last}"
 
 
 def file_format(path: str) -> tuple[Format, Compression | None]:
-    """Format and compression of a file by its name.
+    """Returns the format and the compression of a file, as its name says them.
 
     >>> file_format("eval/part-00003-of-00010.tfrecord.gz")
     ('tfrecord', 'gzip')
@@ -113,12 +113,12 @@ def file_format(path: str) -> tuple[Format, Compression | None]:
 
 @dataclass(frozen=True)
 class Match:
-    """A file that a glob matches.
+    """A match: a file that a glob matches.
 
     Attributes:
         glob: the glob.
-        path: the file, as the glob spells it.
-        bytes: its size.
+        path: the path of the file, in the spelling of the glob.
+        bytes: the size of the file.
     """
 
     glob: str
@@ -128,11 +128,11 @@ class Match:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a run, each once.
+    """A listing: the files of a run, each file once.
 
     Attributes:
         shards: the files, sorted by path.
-        notes: what should be known of them, a line each.
+        notes: lines about the listing that the user should know.
     """
 
     shards: tuple[Shard, ...]
@@ -146,19 +146,20 @@ class Listing:
 
 
 def is_data(path: str, pattern: str) -> bool:
-    """Whether a file that matches a glob is data.
+    """Returns whether a file that matches a glob is data.
 
-    What is hidden or begins with `_` is not, be it the file, as `_SUCCESS`, or a directory that the
-    glob did not name, as `_temporary`; nor is what somebody is still writing, by its name.
+    Hidden files and files that begin with `_`, such as `_SUCCESS`, are not data. Nor are files in
+    directories with such names, such as `_temporary`, unless the glob names the directory. Nor are
+    files whose name says that they are still being written.
 
     >>> is_data("out/_temporary/part-0.parquet", "out/**/*.parquet")
     False
     >>> is_data("out/part-0.parquet.tmp", "out/*")
     False
     """
-    named_part = _WILDCARD.split(pattern)[0].rpartition("/")[0]
-    found = path[len(named_part) :] if path.startswith(named_part) else path
-    parts = [part for part in found.split("/") if part not in (".", "..")]
+    fixed = _WILDCARD.split(pattern)[0].rpartition("/")[0]
+    matched = path[len(fixed) :] if path.startswith(fixed) else path
+    parts = [part for part in matched.split("/") if part not in (".", "..")]
     return not (
         any(part.startswith((".", "_", "beam-temp-")) for part in parts)
         or path.lower().endswith(_TEMPORARY)
@@ -166,44 +167,44 @@ def is_data(path: str, pattern: str) -> bool:
 
 
 def list_local(patterns: Sequence[str]) -> Listing:
-    """The shards of this machine that match any of the globs; see `make_listing`.
+    """Returns the shards of this machine that match any of the globs; see `make_listing`.
 
     `**` matches directories of any depth. A `*` does not match hidden files.
 
     Raises:
-        ValueError: if the name of a file tells no format, or is not UTF-8.
+        ValueError: if the name of a file does not tell the format, or is not UTF-8.
     """
     return make_listing(patterns, match_local(patterns))
 
 
 def match_local(patterns: Sequence[str]) -> Iterator[Match]:
-    """The files of this machine that match globs, under every name and for every glob.
+    """Yields the files of this machine that match globs, under every name and for every glob.
 
-    A link to nothing is a file: whoever reads it finds that it is missing, and nothing is lost.
+    A link to a missing file counts as a file: reading it then fails, so it is not lost silently.
     """
     for pattern in patterns:
         for path in glob.glob(pattern, recursive=True):
             try:
-                found = os.stat(path)
+                status = os.stat(path)
             except FileNotFoundError:
-                found = os.lstat(path)
-            if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
-                yield Match(pattern, path, found.st_size)
+                status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                yield Match(pattern, path, status.st_size)
 
 
 def make_listing(patterns: Sequence[str], matches: Iterable[Match]) -> Listing:
-    """The shards among the files that globs match, each once.
+    """Returns the shards among the files that globs match, each file once.
 
-    Files that are not data (`is_data`) are passed over. A file that several globs match, or one
-    under several names, is one shard; of the names, one that is no link goes first. The notes of
-    the listing say so.
+    Files that are not data (`is_data`) are left out. A file that several globs match, or that has
+    several names, is a single shard; a name that is not a link has priority. The notes of the
+    listing say so.
 
     Args:
         patterns: the globs.
-        matches: the files that they match.
+        matches: the files that the globs match.
 
     Raises:
-        ValueError: if the name of a file tells no format, or is not UTF-8.
+        ValueError: if the name of a file does not tell the format, or is not UTF-8.
     """
     names = CanonicalNames()
     files: dict[str, dict[str, int]] = {}
@@ -211,12 +212,12 @@ def make_listing(patterns: Sequence[str], matches: Iterable[Match]) -> Listing:
     passed: set[str] = set()
     for match in matches:
         if is_data(match.path, match.glob):
-            path = _plain(match.path)
+            path = _normal_path(match.path)
             name = names.of(path)
             files.setdefault(name, {})[path] = match.bytes
             globs.setdefault(name, set()).add(match.glob)
         else:
-            passed.add(_plain(match.path))
+            passed.add(_normal_path(match.path))
     shards, several, linked = [], [], []
     for name, sizes in files.items():
         path = min(sizes, key=lambda path: (len(sizes) > 1 and _is_link(path, name), path))
@@ -224,28 +225,29 @@ def make_listing(patterns: Sequence[str], matches: Iterable[Match]) -> Listing:
         if len(globs[name]) > 1:
             several.append((path, len(globs[name])))
         elif len(sizes) > 1:
-            linked += [(other, path) for other in sizes if other != path]
-    barren = sorted(set(patterns).difference(*globs.values())) if shards else []
+            linked += [(alias, path) for alias in sizes if alias != path]
+    unmatched = sorted(set(patterns).difference(*globs.values())) if shards else []
     notes = [
-        *(f"no file matches {pattern}" for pattern in barren),
-        *_once_notes(sorted(several), sorted(linked)),
+        *(f"no file matches {pattern}" for pattern in unmatched),
+        *_read_once_notes(sorted(several), sorted(linked)),
     ]
     if passed:
+        shown = first_names(sorted(passed), _MAX_SHOWN)
         notes.append(
             f"passed over, as hidden, temporary or beginning with '_': {len(passed):,}"
-            f" {'file' if len(passed) == 1 else 'files'} ({named(sorted(passed), _FEW)})"
+            f" {'file' if len(passed) == 1 else 'files'} ({shown})"
         )
     return Listing(tuple(sorted(shards)), tuple(notes))
 
 
 class CanonicalNames:
-    """One name for each file of this machine, whatever links and spellings lead to it."""
+    """Gives each file of this machine a single name, whatever links and spellings lead to it."""
 
     def __init__(self) -> None:
         self._directories: dict[str, str] = {}
 
     def of(self, path: str) -> str:
-        """The name of a file; that of a file elsewhere is its path."""
+        """Returns the canonical name of a file; for a remote file this is its path."""
         if not is_local(path):
             return path
         if os.path.islink(path):
@@ -257,19 +259,29 @@ class CanonicalNames:
 
 
 def make_shard(path: str, size: int, rows: int | None = None, crc32c: int | None = None) -> Shard:
-    """The shard of a path and its size; ValueError if the name tells no format, or is no text."""
+    """Returns the shard of a path and a size.
+
+    Args:
+        path: the path of the file.
+        size: the size of the file in bytes.
+        rows: the number of rows that a manifest lists, or None.
+        crc32c: the CRC32C that a manifest lists, or None.
+
+    Raises:
+        ValueError: if the name does not tell the format, or is not UTF-8.
+    """
     try:
         path.encode()
     except UnicodeEncodeError as error:
-        # Neither reports nor messages could name it.
+        # Reports and messages are UTF-8, so they could not name the file.
         message = f"{path!a}: the name is not UTF-8; rename the file, or narrow --input"
         raise ValueError(message) from error
     format_, compression = file_format(path)
     return Shard(path, size, format_, compression, rows, crc32c)
 
 
-def _plain(path: str) -> str:
-    # What `..` means depends on links, so that it stays; names elsewhere are taken as they are.
+def _normal_path(path: str) -> str:
+    # The meaning of `..` depends on links, so it is kept. Paths of remote files are kept as well.
     if not is_local(path) or ".." in path.split("/"):
         return path
     return os.path.normpath(path)
@@ -279,20 +291,22 @@ def _is_link(path: str, canonical: str) -> bool:
     return is_local(path) and os.path.abspath(path) != canonical
 
 
-def _once_notes(several: list[tuple[str, int]], linked: list[tuple[str, str]]) -> Iterator[str]:
+def _read_once_notes(
+    several: list[tuple[str, int]], linked: list[tuple[str, str]]
+) -> Iterator[str]:
     match several:
         case []:
             pass
         case [(path, count)]:
             yield f"{path} is matched by {count} globs and read once"
         case _:
-            paths = named([path for path, _ in several], _FEW)
+            paths = first_names([path for path, _ in several], _MAX_SHOWN)
             yield f"{len(several):,} files are matched by several globs and read once: {paths}"
     match linked:
         case []:
             pass
-        case [(other, path)]:
-            yield f"{other} is the same file as {path} and read once"
+        case [(alias, path)]:
+            yield f"{alias} is the same file as {path} and read once"
         case _:
-            pairs = named([f"{other} is {path}" for other, path in linked], _FEW)
+            pairs = first_names([f"{alias} is {path}" for alias, path in linked], _MAX_SHOWN)
             yield f"{len(linked):,} names are of files read under another name: {pairs}"

@@ -1,4 +1,4 @@
-"""Opening files, wherever they are. No Beam here."""
+"""Opens files, local or remote. No Beam here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 OpenFile = Callable[[str], BinaryIO]
-"""Opens a file for reading; the stream can seek."""
+"""A function that opens a file for reading; the stream can seek."""
 
 
 def is_local(path: str) -> bool:
-    """Whether a path is on this machine.
+    """Returns whether a path is on this machine.
 
     >>> is_local("out/day=1"), is_local("s3://bucket/out")
     (True, False)
@@ -19,5 +19,5 @@ def is_local(path: str) -> bool:
 
 
 def open_local(path: str) -> BinaryIO:
-    """Opens a file of this machine."""
+    """Opens a file of this machine for reading."""
     return open(path, "rb")

@@ -1,4 +1,4 @@
-"""Work on many files at once, most of which is waiting for them."""
+"""Works on many files at once; most of the time of such work is spent waiting for storage."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _WINDOW = 1024
 def in_threads(
     work: Callable[[Item], Result], items: Sequence[Item], threads: int
 ) -> Iterator[Result]:
-    """The results of some work on each item, in the order of the items.
+    """Yields the result of a function for each item, in the order of the items.
 
     Args:
-        work: what to do; its first exception, in the order of the items, is raised.
-        items: what to do it with. Only some of them wait at a time, so there may be many.
-        threads: how many are worked on at once.
+        work: the function; its first exception, in the order of the items, is raised.
+        items: the items. Only some of them are queued at a time, so there may be many.
+        threads: the number of items that are worked on at once.
     """
     with ThreadPoolExecutor(threads, "files") as pool:
         for start in range(0, len(items), _WINDOW):

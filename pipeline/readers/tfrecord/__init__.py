@@ -1,1 +1,1 @@
-"""TFRecord: records of a file, and the columns of the tf.train.Examples in them."""
+"""Reads the records of TFRecord files, and the columns of the tf.train.Examples in them."""

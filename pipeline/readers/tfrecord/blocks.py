@@ -1,4 +1,4 @@
-"""TFRecord files as blocks of verified records.
+"""Reads TFRecord files as blocks of verified records, and writes them.
 
 A record is an 8-byte little-endian length, the masked CRC32C of those 8 bytes, the payload, and the
 masked CRC32C of the payload (TensorFlow, `lib/io/record_writer.h`).
@@ -27,7 +27,7 @@ Compression = Literal["gzip"] | None
 OnLost = Callable[[Lost], None]
 
 BLOCK_BYTES = 16 << 20
-SPARE_BYTES = 8  # behind the records of a block: an 8-byte load at any of their bytes is safe
+SPARE_BYTES = 8  # behind the records of a block, so that 8 bytes can be loaded at any of theirs
 
 _LENGTH_BYTES = 8
 _CRC_BYTES = 4
@@ -39,14 +39,14 @@ _WRITE_RECORDS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Records of one file, both checksums of each verified; damaged ones between them left out.
+    """A block of verified records of a file; damaged records between them are left out.
 
     Attributes:
         buffer: uint8 `[size]`, the records with their frames, then `SPARE_BYTES` zeros.
-        starts: int64 `[n]`, where each payload starts in `buffer`; ascending.
-        lengths: int64 `[n]`, payload sizes in bytes.
-        rows: int64 `[n]`, number of each record in the file, from 0; ascending.
-        offset: where `buffer` starts in the (decompressed) file, in bytes.
+        starts: int64 `[n]`, the position of each payload in `buffer`; ascending.
+        lengths: int64 `[n]`, the size of each payload in bytes.
+        rows: int64 `[n]`, the number of each record in the file, from 0; ascending.
+        offset: the position of `buffer` in the (decompressed) file, in bytes.
     """
 
     buffer: UInt8
@@ -60,11 +60,11 @@ class Block:
 
     @property
     def offsets(self) -> Int64:
-        """Where each record (its length field) starts in the (decompressed) file, int64 `[n]`."""
+        """The position of each record, with its frame, in the (decompressed) file, int64 `[n]`."""
         return self.offset + self.starts - _HEADER_BYTES
 
     def payload(self, index: int) -> bytes:
-        """Return the payload of one record of the block."""
+        """Returns the payload of a record of the block."""
         start = int(self.starts[index])
         return self.buffer[start : start + int(self.lengths[index])].tobytes()
 
@@ -78,38 +78,39 @@ def read_blocks(
     options: ReadOptions = DEFAULT_OPTIONS,
     lost: OnLost | None = None,
 ) -> Iterator[Block]:
-    """Read a TFRecord file in blocks of whole records, every checksum verified.
+    """Yields a TFRecord file in blocks of whole records, after verifying all checksums.
 
-    A block has about `block_bytes` bytes, or one record that is larger; memory does not grow with
-    the file. A file of no bytes has no records. Records before a fault are delivered first, so
-    that the first fault in the file is the one reported. Records, their numbers, what is lost and
-    the fault do not depend on how the blocks are cut.
+    A block has about `block_bytes` bytes, or is a single larger record; memory does not grow with
+    the file. A file of no bytes has no records. Records before a fault are yielded first, so the
+    first fault in the file is the one that is raised. The records, their numbers, the losses and
+    the fault do not depend on the sizes of the blocks.
 
-    What `options.on_corrupt` leaves out is reported, never searched for records: a record left
-    out keeps its number, and those behind it theirs. The bytes of a rest left out are counted to
-    the end of the file, of gzip as far as it decompresses: that content is produced, and not used.
+    What `options.on_corrupt` leaves out is reported, and never searched for records: all records
+    keep their numbers, whether left out or not. A rest of a file that is left out is counted to the
+    end of the file, for gzip as far as it decompresses; that content is produced, but not used.
 
     Args:
         stream: the bytes as stored. They are decompressed here, where the end of each gzip member
             is verified; a stream that decompresses by itself may hide that the file is truncated.
-        path: the name of the file, for errors.
-        compression: None or "gzip" (one or more members and nothing else).
-        block_bytes: 1 to 2^29; how much is read or decompressed at once.
+        path: the path of the file, for errors.
+        compression: None or "gzip" (at least one member, and nothing else).
+        block_bytes: the number of bytes that are read or decompressed at once, 1 to 2^29.
         options: what is accepted, and what to do with damage.
-        lost: is told what is left out, in order, before a block with later records is delivered.
+        lost: a function that is called with everything that is left out, in order, before a block
+            with later records is yielded.
 
     Raises:
         DataFault: "corrupt_record" (a checksum differs), "truncated" (the file ends within a record
             or within a gzip member), "corrupt_gzip", unless `options` leave that out; and always
-            "record_too_large", "gzip_ratio", and where the compression is not as stated.
-        ValueError: `block_bytes` is out of its range.
+            "record_too_large", "gzip_ratio", and if the compression is not as stated.
+        ValueError: if `block_bytes` is out of its range.
     """
     if not 1 <= block_bytes <= _LIMIT_BYTES:
         raise ValueError("block_bytes must be 1 to 2^29")
     end = _size(stream) if compression is None else None
-    stopped: list[DataFault] = []
+    gzip_faults: list[DataFault] = []
     pieces = (
-        _until_fault(decompress(stream, path, block_bytes, options.max_gzip_ratio), stopped)
+        _until_fault(decompress(stream, path, block_bytes, options.max_gzip_ratio), gzip_faults)
         if compression == "gzip"
         else iter(lambda: stream.read(block_bytes), b"")
     )
@@ -117,19 +118,21 @@ def read_blocks(
     held: list[bytes] = []
     needed = _HEADER_BYTES
     fault: DataFault | None = None
-    for piece in chain(pieces, [b""]):  # nothing, at the end: it is time for what is held
+    for piece in chain(pieces, [b""]):  # the empty piece at the end makes what is held a block
         held.append(piece)
         size += len(piece)
         if size < needed or (piece and size < block_bytes):
             continue
         content = b"".join([*held, bytes(SPARE_BYTES)])
-        block = _frame(content, row, offset, options.max_record_bytes)
+        block = _whole_records(content, row, offset, options.max_record_bytes)
         verified, whole, fault = _verify(block, path, options, lost)
         if len(verified):
             yield verified
-        used = int(block.starts[whole - 1] + block.lengths[whole - 1]) + _CRC_BYTES if whole else 0
-        row, offset, size = row + whole, offset + used, size - used
-        held = [content[used : used + size]]
+        consumed = (
+            int(block.starts[whole - 1] + block.lengths[whole - 1]) + _CRC_BYTES if whole else 0
+        )
+        row, offset, size = row + whole, offset + consumed, size - consumed
+        held = [content[consumed : consumed + size]]
         if fault is None and size >= _HEADER_BYTES:
             needed, fault = _check_header(held[0], path, row, offset, options.max_record_bytes)
         elif fault is None:
@@ -139,7 +142,7 @@ def read_blocks(
         if fault:
             break
     else:
-        fault = stopped.pop() if stopped else None
+        fault = gzip_faults.pop() if gzip_faults else None
         if size and fault is None:
             fault = _truncated(path, row, offset, needed, size)
     if fault is None:
@@ -147,8 +150,8 @@ def read_blocks(
     if options.on_corrupt != "skip_rest" or isinstance(fault, Misread):
         raise fault
     rest = end - offset if end is not None else size + sum(map(len, pieces))
-    if stopped and isinstance(stopped[0], Misread):
-        raise stopped[0]
+    if gzip_faults and isinstance(gzip_faults[0], Misread):
+        raise gzip_faults[0]
     if lost:
         lost(Lost(path, row, offset, rest, None, fault.reason))
 
@@ -156,7 +159,7 @@ def read_blocks(
 def write_records(
     path: str | Path, payloads: Iterable[bytes], compression: Compression = None
 ) -> None:
-    """Write payloads as a TFRecord file; equal payloads give equal bytes, compressed or not.
+    """Writes payloads as a TFRecord file; equal payloads give equal bytes, compressed or not.
 
     >>> import io, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -168,15 +171,15 @@ def write_records(
     remaining = iter(payloads)
     with Path(path).open("wb") as file:
         if compression is None:
-            while group := list(islice(remaining, _WRITE_RECORDS)):
-                file.write(_framed(group))
+            while batch := list(islice(remaining, _WRITE_RECORDS)):
+                file.write(_with_frames(batch))
             return
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
-            while group := list(islice(remaining, _WRITE_RECORDS)):
-                compressed.write(_framed(group))
+            while batch := list(islice(remaining, _WRITE_RECORDS)):
+                compressed.write(_with_frames(batch))
 
 
-def _framed(payloads: list[bytes]) -> bytes:
+def _with_frames(payloads: list[bytes]) -> bytes:
     lengths = np.array([len(payload) for payload in payloads], np.int64)
     headers = lengths.astype("<u8").view(np.uint8)
     sizes = np.full(len(lengths), _LENGTH_BYTES)
@@ -191,8 +194,8 @@ def _framed(payloads: list[bytes]) -> bytes:
     )
 
 
-def _frame(content: bytes, row: int, offset: int, max_record_bytes: int) -> Block:
-    """Cut whole records off the front of `content`, their checksums not yet verified."""
+def _whole_records(content: bytes, row: int, offset: int, max_record_bytes: int) -> Block:
+    """Returns the whole records at the front of `content`; their checksums are not verified yet."""
     read_length = struct.Struct("<Q").unpack_from
     headers: list[int] = []
     size = len(content) - SPARE_BYTES
@@ -217,10 +220,11 @@ def _frame(content: bytes, row: int, offset: int, max_record_bytes: int) -> Bloc
 def _verify(
     block: Block, path: str, options: ReadOptions, lost: OnLost | None
 ) -> tuple[Block, int, DataFault | None]:
-    """Leave out damaged records, up to the first that may not be left out.
+    """Verifies a block, and leaves out damaged records up to the first that may not be left out.
 
     Returns:
-        The records verified, how many the block has before that first one, and its fault.
+        The verified records; the number of records of the block before the first damaged record
+        that may not be left out; and the fault of that record, None if there is no such record.
     """
     headers = block.starts - _HEADER_BYTES
     length_differs = _differs(block.buffer, headers, np.full(len(block), _LENGTH_BYTES))
@@ -260,7 +264,7 @@ def _verify(
 def _check_header(
     content: bytes, path: str, row: int, offset: int, max_record_bytes: int
 ) -> tuple[int, DataFault | None]:
-    """Return how many bytes the record at the front takes, and what is wrong with its header."""
+    """Returns the size in bytes of the record at the front, and the fault of its header if any."""
     header = np.frombuffer(content, np.uint8, _HEADER_BYTES)
     if _differs(header, np.zeros(1, np.int64), np.array([_LENGTH_BYTES]))[0]:
         return 0, _corrupt_length(path, row, offset, header)
@@ -278,7 +282,7 @@ def _check_header(
 
 
 def _differs(buffer: UInt8, starts: Int64, lengths: Int64) -> npt.NDArray[np.bool_]:
-    """Tell which ranges are not followed by their masked CRC."""
+    """Returns a mask `[n]` of the ranges that are not followed by their masked CRC32C."""
     windows: npt.NDArray[np.void] = np.ndarray(
         len(buffer) - _CRC_BYTES + 1, f"V{_CRC_BYTES}", buffer, strides=(1,)
     )
@@ -307,7 +311,7 @@ def _truncated(path: str, row: int, offset: int, needed: int, left: int) -> Data
 
 
 def _size(stream: BinaryIO) -> int | None:
-    """Return how many bytes are left to read, where the stream can tell without reading them."""
+    """Returns the number of bytes left to read, or None if the stream cannot tell in advance."""
     if not stream.seekable():
         return None
     here = stream.tell()
@@ -316,9 +320,9 @@ def _size(stream: BinaryIO) -> int | None:
     return size
 
 
-def _until_fault(pieces: Iterator[bytes], stopped: list[DataFault]) -> Iterator[bytes]:
-    """End where a fault does, and keep the fault."""
+def _until_fault(pieces: Iterator[bytes], gzip_faults: list[DataFault]) -> Iterator[bytes]:
+    """Yields the pieces up to a fault, and then puts the fault into `gzip_faults`."""
     try:
         yield from pieces
     except DataFault as fault:
-        stopped.append(fault)
+        gzip_faults.append(fault)

@@ -1,7 +1,7 @@
-"""Serialized `tf.train.Example` records as Arrow columns.
+"""Reads serialized `tf.train.Example` records as Arrow columns.
 
-Records are read in lock step (`wire`, `feature_lists`); each record that this does not fully
-recognise goes to the protobuf runtime, and a record that the runtime refuses is a fault.
+Records are read in lock step (`wire`, `feature_lists`). A record that is not fully recognised there
+goes to the protobuf runtime, and a record that the runtime refuses is a fault.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from pipeline.readers.tfrecord.wire import FeatureScan
 
 BATCH_ROWS = 131_072
 
-_STEP_ROWS = 16_384  # records in lock step: their cursors stay in cache
-# So much is read and verified for a record that is only looked at, and at most so much in one go.
+_STEP_ROWS = 16_384  # the number of records in lock step: their cursors stay in cache
+# The block size for looking at records: the bytes per record, and the limit for all of them.
 _LOOK_BYTES, _MOST_LOOK_BYTES = 1 << 11, 1 << 20
 
 _FIELDS = {BYTES: "bytes_list", FLOAT: "float_list", INT64: "int64_list"}
@@ -57,31 +57,33 @@ def read_examples(
     options: ReadOptions = DEFAULT_OPTIONS,
     lost: OnLost | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, Int64]]:
-    """Read features of the `tf.train.Example` records of a TFRecord file as Arrow columns.
+    """Yields features of the `tf.train.Example` records of a TFRecord file as Arrow columns.
 
     Each batch comes with the numbers of its rows in the file, int64 `[n]`.
 
-    Each column is a `list<float>`, `list<int64>` or `list<binary>` with one list a row. A row whose
-    record lacks the feature, or has it with no kind set, is null; a list that is set and empty is
-    empty. A column of which no row of the batch has a list is of type null. Where a record repeats
-    a feature, the last one counts, as in protobuf maps.
+    A column is a `list<float>`, `list<int64>` or `list<binary>`, with a list per row. The list is
+    null if the record lacks the feature, or has the feature without a kind; it is empty if the
+    record has an empty list. A column without any list in the batch has the type null. If a record
+    repeats a feature, the last value counts, as in protobuf maps.
 
-    Bodies of features not asked for are not read; names are, and must be UTF-8.
+    The values of features that are not wanted are not read; their names are, and must be UTF-8.
 
     Args:
         stream: the bytes as stored, see `read_blocks`.
-        path: the name of the file, for errors.
-        columns: the features wanted, each once.
+        path: the path of the file, for errors.
+        columns: the names of the wanted features, without repetition.
         compression: None or "gzip".
-        batch_rows: rows of a batch, at least 1; a block of the file that ends sooner ends it.
+        batch_rows: the largest number of rows of a batch, at least 1; a batch also ends at the end
+            of a block of the file.
         block_bytes: see `read_blocks`.
         options: see `read_blocks`.
         lost: see `read_blocks`.
 
     Raises:
         DataFault: as `read_blocks`; also "not_an_example" (the protobuf runtime refuses the record)
-            and "mixed_feature_kinds" (floats in one record of the file, integers in another).
-        ValueError: a column is named twice, or `batch_rows` is below 1.
+            and "mixed_feature_kinds" (a feature has, say, floats in some records of the file and
+            integers in others).
+        ValueError: if a column is named twice, or `batch_rows` is below 1.
 
     >>> import io, tempfile
     >>> from pipeline.readers.tfrecord.blocks import write_records
@@ -112,15 +114,15 @@ def example_columns(
     max_records: int = 1000,
     options: ReadOptions = DEFAULT_OPTIONS,
 ) -> dict[str, pa.DataType]:
-    """Return the features of the first records of a file and their types, sorted by name.
+    """Returns the types of the features of the first records of a file, by name, sorted by name.
 
-    Types are as in `read_examples`; a feature whose kind is never set has the null type.
+    The types are as in `read_examples`; a feature that never has a kind has the type null.
 
     Args:
         stream: the bytes as stored, see `read_blocks`.
-        path: the name of the file, for errors.
+        path: the path of the file, for errors.
         compression: None or "gzip".
-        max_records: how many records to look at.
+        max_records: the number of records to look at.
         options: see `read_blocks`; records left out are not looked at, and not reported.
 
     Raises:
@@ -139,9 +141,9 @@ def example_columns(
         for name in sorted(features):
             kind, _ = _values(features[name])
             if kind:
-                before = seen.setdefault(name, _Seen(kind, int(block.rows[index])))
-                if before.kind != kind:
-                    raise _mixed_kinds(path, name, before, kind, block, index)
+                first_seen = seen.setdefault(name, _Seen(kind, int(block.rows[index])))
+                if first_seen.kind != kind:
+                    raise _mixed_kinds(path, name, first_seen, kind, block, index)
     return {
         name: LIST_TYPES[seen[name].kind] if name in seen else pa.null() for name in sorted(names)
     }
@@ -150,14 +152,15 @@ def example_columns(
 def encode_example(
     features: Mapping[str, Sequence[float] | Sequence[int] | Sequence[bytes | str]],
 ) -> bytes:
-    r"""Serialize one `tf.train.Example`; equal features give equal bytes.
+    r"""Returns a serialized `tf.train.Example`; equal features give equal bytes.
 
-    Integers (NumPy's too) become an int64_list, numbers of which some are not integers a
-    float_list, bytes and strings (in UTF-8) a bytes_list. A feature of no values has no kind.
+    Integers, also those of NumPy, become an int64_list. Numbers that are not all integers become a
+    float_list. Bytes and strings (in UTF-8) become a bytes_list. A feature without values has no
+    kind.
 
     Raises:
-        TypeError: values are neither all numbers nor all text, or are not in a sequence.
-        ValueError: an integer does not fit int64, or a finite number does not fit float32.
+        TypeError: if values are neither all numbers nor all text, or are not in a sequence.
+        ValueError: if an integer does not fit int64, or a finite number does not fit float32.
 
     >>> encode_example({"label": [1]})
     b'\n\x10\n\x0e\n\x05label\x12\x05\x1a\x03\n\x01\x01'
@@ -186,14 +189,14 @@ def encode_example(
 
 
 class _Seen(NamedTuple):
-    """A kind of a feature, and the row that has it."""
+    """The kind that a feature has, and the row where this kind was seen first."""
 
     kind: int
     row: int
 
 
 class _Reader:
-    """Turns blocks of one file into batches; remembers the kind of each column."""
+    """A reader of the blocks of a file as batches; it remembers the kind of each column."""
 
     def __init__(self, path: str, columns: Sequence[str]) -> None:
         self._path = path
@@ -213,17 +216,17 @@ class _Reader:
         return pa.RecordBatch.from_arrays(arrays, names=self._columns)
 
     def _read_step(self, block: Block, rows: range) -> list[pa.Array]:
-        cut = slice(rows.start, rows.stop)
-        scan = FeatureScan(block.buffer, block.starts[cut], block.lengths[cut], self._names)
+        step = slice(rows.start, rows.stop)
+        scan = FeatureScan(block.buffer, block.starts[step], block.lengths[step], self._names)
         kinds = np.zeros((len(self._columns), len(rows)), np.uint8)
-        fast = [
+        lock_step = [
             _decode(block.buffer, scan, column, kinds[column])
             for column in range(len(self._columns))
         ]
-        others = np.flatnonzero(~scan.recognised)
-        slow: list[list[Any]] = [[] for _ in self._columns]
+        unrecognised = np.flatnonzero(~scan.recognised)
+        runtime_lists: list[list[Any]] = [[] for _ in self._columns]
         fault = None
-        for row in others.tolist():
+        for row in unrecognised.tolist():
             features = parse_features(block.payload(rows[row]))
             if features is None:
                 fault = _not_an_example(self._path, block, rows[row])
@@ -232,53 +235,54 @@ class _Reader:
             for column, name in enumerate(self._columns):
                 kind, values = _values(features.get(name))
                 kinds[column, row] = kind
-                slow[column].append(values)
+                runtime_lists[column].append(values)
         self._compare_kinds(kinds, block, rows)
         if fault:
             raise fault
         return [
-            _replace(array, others, lists, int(of_rows.max(initial=0)))
-            for array, lists, of_rows in zip(fast, slow, kinds, strict=True)
+            _replace(array, unrecognised, lists, int(row_kinds.max(initial=0)))
+            for array, lists, row_kinds in zip(lock_step, runtime_lists, kinds, strict=True)
         ]
 
     def _compare_kinds(self, kinds: UInt8, block: Block, rows: range) -> None:
-        """Raise the fault of the first row that has a feature of another kind than rows before."""
+        """Raises the fault of the first row where a feature differs in kind from earlier rows."""
         mixed = []
-        for name, of_rows in zip(self._columns, kinds, strict=True):
-            chosen = np.flatnonzero(of_rows)
-            if not len(chosen):
+        for name, row_kinds in zip(self._columns, kinds, strict=True):
+            with_kind = np.flatnonzero(row_kinds)
+            if not len(with_kind):
                 continue
-            first = _Seen(int(of_rows[chosen[0]]), int(block.rows[rows[int(chosen[0])]]))
+            first = _Seen(int(row_kinds[with_kind[0]]), int(block.rows[rows[int(with_kind[0])]]))
             seen = self._seen.setdefault(name, first)
-            others = chosen[of_rows[chosen] != seen.kind]
-            if len(others):
-                index = rows[int(others[0])]
-                mixed.append((index, name, int(of_rows[others[0]])))
+            differing = with_kind[row_kinds[with_kind] != seen.kind]
+            if len(differing):
+                index = rows[int(differing[0])]
+                mixed.append((index, name, int(row_kinds[differing[0]])))
         if mixed:
             index, name, kind = min(mixed)
             raise _mixed_kinds(self._path, name, self._seen[name], kind, block, index)
 
 
 def _decode(buffer: UInt8, scan: FeatureScan, column: int, kinds: UInt8) -> pa.Array:
-    """Return the lists of one column where records are recognised; fill in the kinds.
+    """Returns the lists of a column in the recognised records, and fills `kinds` in place.
 
-    Records with another kind than the first are left to the protobuf runtime: most often a fault.
+    A record whose kind is not the first kind in the column is left to the protobuf runtime: most
+    often this is a fault.
     """
     rows = np.flatnonzero(scan.recognised & (scan.starts[column] >= 0))
-    found, starts, sizes, plain = read_kinds(
+    found_kinds, starts, sizes, recognised = read_kinds(
         buffer, scan.starts[column].take(rows), scan.sizes[column].take(rows)
     )
-    kinds[rows] = found
-    of_first = plain & (found > 0)
-    kind = int(found[np.argmax(of_first)]) if of_first.any() else 0
-    of_first &= found == kind
-    if not of_first.all():
-        scan.recognised[rows[~of_first & ((found > 0) | ~plain)]] = False
-        rows, starts, sizes = rows[of_first], starts[of_first], sizes[of_first]
+    kinds[rows] = found_kinds
+    has_first_kind = recognised & (found_kinds > 0)
+    kind = int(found_kinds[np.argmax(has_first_kind)]) if has_first_kind.any() else 0
+    has_first_kind &= found_kinds == kind
+    if not has_first_kind.all():
+        scan.recognised[rows[~has_first_kind & ((found_kinds > 0) | ~recognised)]] = False
+        rows, starts, sizes = rows[has_first_kind], starts[has_first_kind], sizes[has_first_kind]
     if not kind:
         return pa.nulls(len(kinds))
-    counts, values, plain = read_lists(kind, buffer, starts, sizes)
-    scan.recognised[rows[~plain]] = False
+    counts, values, recognised = read_lists(kind, buffer, starts, sizes)
+    scan.recognised[rows[~recognised]] = False
     lengths = np.zeros(len(kinds), np.int64)
     lengths[rows] = counts
     absent = np.ones(len(kinds), np.bool_)
@@ -290,7 +294,7 @@ def _decode(buffer: UInt8, scan: FeatureScan, column: int, kinds: UInt8) -> pa.A
 def _replace(
     array: pa.Array, rows: Int64, lists: Sequence[list[Any] | None], kind: int
 ) -> pa.Array:
-    """Return the array with other lists in some rows."""
+    """Returns the array with some rows replaced by the given lists."""
     if not len(rows) or not kind:
         return array
     if pa.types.is_null(array.type):
@@ -301,9 +305,9 @@ def _replace(
 
 
 def _join(parts: Sequence[pa.Array]) -> pa.Array:
-    """Return adjacent pieces of a column as one; pieces without a list take the others' type."""
-    of_kind = next((part.type for part in parts if not pa.types.is_null(part.type)), pa.null())
-    typed = [part if part.type == of_kind else pa.nulls(len(part), of_kind) for part in parts]
+    """Returns adjacent pieces of a column as one array; a piece without lists takes its type."""
+    list_type = next((part.type for part in parts if not pa.types.is_null(part.type)), pa.null())
+    typed = [part if part.type == list_type else pa.nulls(len(part), list_type) for part in parts]
     return pa.concat_arrays(typed)
 
 

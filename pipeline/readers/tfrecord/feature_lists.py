@@ -1,6 +1,6 @@
-"""The value lists of many `Feature` messages at once, as Arrow arrays.
+"""Reads the value lists of many `Feature` messages at once, as Arrow arrays.
 
-What is not the plain encoding of a list is reported as not recognised, as in `wire`.
+A list that is not in the plainest encoding is reported as not recognised, as in `wire`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,16 @@ Lists = tuple[Int64, pa.Array, Bool]
 
 
 def read_kinds(buffer: UInt8, starts: Int64, sizes: Int64) -> tuple[UInt8, Int64, Int64, Bool]:
-    """Return kinds `[n]` of `Feature` messages, where their lists are and their sizes, and
-    whether each was recognised.
+    """Returns where the lists of `Feature` messages are, and of which kind.
+
+    Args:
+        buffer: uint8 `[size]`, the bytes that hold the messages.
+        starts: int64 `[n]`, the position of each message in `buffer`.
+        sizes: int64 `[n]`, the size of each message in bytes.
+
+    Returns:
+        The kind of each message, uint8 `[n]`; the position of its list in `buffer`, int64 `[n]`;
+        the size of its list in bytes, int64 `[n]`; and whether it was recognised, bool `[n]`.
     """
     words = load_words(buffer, starts)
     tags = words & np.uint64(0xFF)
@@ -53,10 +61,17 @@ def read_kinds(buffer: UInt8, starts: Int64, sizes: Int64) -> tuple[UInt8, Int64
 
 
 def read_lists(kind: int, buffer: UInt8, starts: Int64, sizes: Int64) -> Lists:
-    """Decode list messages of one kind.
+    """Reads list messages that are all of the same kind.
 
-    Returns how many values each list has, int64 `[n]`; the values of all of them; and whether each
-    was recognised, bool `[n]`. A list not recognised has no values here.
+    Args:
+        kind: the kind of the lists: `BYTES`, `FLOAT` or `INT64`.
+        buffer: uint8 `[size]`, the bytes that hold the messages.
+        starts: int64 `[n]`, the position of each message in `buffer`.
+        sizes: int64 `[n]`, the size of each message in bytes.
+
+    Returns:
+        The number of values of each list, int64 `[n]`; the values of all lists; and whether each
+        list was recognised, bool `[n]`. A list that was not recognised has no values here.
     """
     return _READERS[kind](buffer, starts, sizes)
 
@@ -141,8 +156,13 @@ def _read_bytes(buffer: UInt8, starts: Int64, sizes: Int64) -> Lists:
 
 
 def _contents(buffer: UInt8, starts: Int64, sizes: Int64) -> tuple[Int64, Int64, Bool, bool]:
-    """Return where the numbers of each list are and their sizes, whether each list is recognised,
-    and whether they are packed. Lists are of the form of the first that is not empty.
+    """Returns where the numbers of list messages are.
+
+    All lists are read in the form, packed or not, of the first list that is not empty.
+
+    Returns:
+        The position of the numbers of each list in `buffer`, int64 `[n]`; their size in bytes,
+        int64 `[n]`; whether each list is recognised, bool `[n]`; and whether the lists are packed.
     """
     words = load_words(buffer, starts)
     tags = words & np.uint64(0xFF)

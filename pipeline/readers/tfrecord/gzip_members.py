@@ -1,4 +1,4 @@
-"""Gzip files, decompressed in pieces: every end verified, and their expansion bounded."""
+"""Decompresses gzip files in pieces, verifies the end of each member, and limits the expansion."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from pipeline.errors.faults import DataFault, Misread
 GZIP_MAGIC = b"\x1f\x8b"
 
 _READ_BYTES = 256 << 10
-_STEP_BYTES = 256 << 10  # of content; fixed, as what comes out before damage can depend on it
-_ANY_RATIO_BYTES = 16 << 20  # content that may expand by any ratio: one byte repeated is legal
+_STEP_BYTES = 256 << 10  # of content; fixed, as the content before damage can depend on it
+_ANY_RATIO_BYTES = 16 << 20  # of content; up to here any ratio is legal, as of equal bytes
 
 
 def decompress(
     stream: BinaryIO, path: str, partition_bytes: int, max_ratio: int
 ) -> Iterator[bytes]:
-    """Decompress all gzip members; zlib compares the CRC and the length at the end of each.
+    """Yields the content of all gzip members in pieces.
 
-    The pieces together, and the fault, depend on the content of the file alone. What zlib gives out
-    before damage is delivered before the fault.
+    zlib verifies the CRC and the length at the end of each member. The joined pieces, and the
+    fault, depend only on the content of the file. All content that zlib returns before damage is
+    yielded before the fault is raised.
 
     Args:
         stream: the bytes as stored.
-        path: the name of the file, for errors.
-        partition_bytes: the most bytes of a piece, at least 1; pieces may be smaller.
-        max_ratio: how many times the bytes read so far the content may take, past 16 MiB.
+        path: the path of the file, for errors.
+        partition_bytes: the largest size of a piece, at least 1 byte; pieces may be smaller.
+        max_ratio: the largest ratio of the size of the content to the bytes read so far, checked
+            after 16 MiB of content.
 
     Raises:
         DataFault: "truncated" (the file ends within a member), "corrupt_gzip", "gzip_ratio".
@@ -42,17 +44,17 @@ def decompress(
             if not pending:
                 pending = _read(stream)
                 read += len(pending)
-            # At the end of the file, too: content may be left that the last step had no room for.
+            # This also runs at the end of the file: the last step may have left content in zlib.
             content, error = _step(member, pending)
             room = max(_ANY_RATIO_BYTES, max_ratio * read) - produced
-            for at in range(0, min(len(content), room), partition_bytes):
-                yield content[at : min(at + partition_bytes, room)]
+            for start in range(0, min(len(content), room), partition_bytes):
+                yield content[start : min(start + partition_bytes, room)]
             if len(content) > room:
-                raise _ratio(path, produced + room, read, max_ratio)
+                raise _ratio_fault(path, produced + room, read, max_ratio)
             produced += len(content)
             if error:
-                foreign = at_start and not pending.startswith(GZIP_MAGIC)
-                raise _corrupt(path, error, produced, foreign) from error
+                not_gzip = at_start and not pending.startswith(GZIP_MAGIC)
+                raise _corrupt_fault(path, error, produced, not_gzip) from error
             if not pending:
                 raise DataFault(
                     path,
@@ -69,12 +71,12 @@ def decompress(
 
 
 def _step(member: zlib._Decompress, stored: bytes) -> tuple[bytes, zlib.error | None]:
-    """Decompress up to `_STEP_BYTES`; if there is damage, what comes before it, and the error."""
+    """Returns up to `_STEP_BYTES` of content; at damage, the content before it and the error."""
     before = member.copy()
     try:
         return member.decompress(stored, _STEP_BYTES), None
     except zlib.error as error:
-        # What comes before an error is not given out with it: feed all bytes but those that fail.
+        # zlib does not return the content before an error: feed it all bytes but those that fail.
         pieces = []
         size = len(stored)
         while size:
@@ -89,18 +91,18 @@ def _step(member: zlib._Decompress, stored: bytes) -> tuple[bytes, zlib.error | 
         return b"".join(pieces), error
 
 
-def _corrupt(path: str, error: zlib.error, offset: int, foreign: bool) -> DataFault:
-    kind = Misread if foreign else DataFault
+def _corrupt_fault(path: str, error: zlib.error, offset: int, not_gzip: bool) -> DataFault:
+    kind = Misread if not_gzip else DataFault
     hint = (
         "it is not gzip: read it with compression=None"
-        if foreign
+        if not_gzip
         else "restore the file from its source"
     )
     return kind(path, "corrupt_gzip", f"{error}: {hint}", offset=offset)
 
 
 def _read(stream: BinaryIO) -> bytes:
-    """Read up to `_READ_BYTES`, less only at the end, however little the stream gives at once."""
+    """Returns the next `_READ_BYTES` bytes, or fewer at the end; a single read may give too few."""
     pieces = []
     size = 0
     while size < _READ_BYTES and (piece := stream.read(_READ_BYTES - size)):
@@ -109,7 +111,7 @@ def _read(stream: BinaryIO) -> bytes:
     return b"".join(pieces)
 
 
-def _ratio(path: str, produced: int, read: int, max_ratio: int) -> DataFault:
+def _ratio_fault(path: str, produced: int, read: int, max_ratio: int) -> DataFault:
     return Misread(
         path,
         "gzip_ratio",

@@ -1,4 +1,4 @@
-"""The protobuf message `tf.train.Example`, described at run time; TensorFlow is not needed."""
+"""Builds the protobuf message class `tf.train.Example` at run time, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ message_type {
 
 @cache
 def example_class() -> Any:
-    """Return the message class, built in a pool of its own.
+    """Returns the message class, built in a separate descriptor pool.
 
-    TensorFlow registers its own in the default pool, and names must be unique in a pool.
+    TensorFlow registers the same names in the default pool, and names must be unique in a pool.
     """
     pool = descriptor_pool.DescriptorPool()
     pool.Add(text_format.Parse(_DESCRIPTION, descriptor_pb2.FileDescriptorProto()))
@@ -77,7 +77,7 @@ def example_class() -> Any:
 
 
 def parse_features(record: bytes) -> Mapping[str, Any] | None:
-    r"""Return the `Feature` messages of a record by name, or None if the runtime refuses it.
+    r"""Returns the `Feature` messages of a record by name, or None if protobuf cannot parse it.
 
     >>> sorted(parse_features(b"\n\x05\n\x03\n\x01a"))
     ['a']

@@ -1,4 +1,4 @@
-"""What readers of TFRecord files accept, and what they left out."""
+"""Defines what readers of TFRecord files accept, and how they report what they leave out."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ _LIMIT_BYTES = 1 << 29
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What readers of TFRecord files accept; Parquet files are read the same with any.
+    """The options of reading TFRecord files; they do not affect Parquet files.
 
     Attributes:
         on_corrupt: what to do with damage. "fail" raises the fault. "skip_record" leaves out a
-            record whose data do not match their checksum, as long as its length matches its own,
-            so that it is known where the next one starts. "skip_rest" also leaves out the rest of
-            a file from where it is not known: a length that does not match its checksum, the end
-            of the file within a record or a gzip member, or damage to gzip itself.
+            record whose data do not match their checksum, if the checksum of the record's length
+            matches, so that it is known where the next record starts. "skip_rest" also leaves out
+            the rest of a file from a place where that is not known: a length that does not match
+            its checksum, the end of the file within a record or a gzip member, or damage to gzip
+            itself.
         max_record_bytes: the largest payload of a record, 0 to 2^29 bytes.
-        max_gzip_ratio: bytes that a byte of a gzip file may expand to, on average and at least 1;
-            judged only past the first 16 MiB of content.
+        max_gzip_ratio: the number of bytes, at least 1, that a byte of a gzip file may expand to on
+            average; only checked after the first 16 MiB of content.
 
     Raises:
-        ValueError: one of them is out of its range.
+        ValueError: if an option is out of its range.
     """
 
     on_corrupt: OnCorrupt = "fail"
@@ -46,16 +47,16 @@ DEFAULT_OPTIONS = ReadOptions()
 
 @dataclass(frozen=True, order=True)
 class Lost:
-    """What was left out of a damaged TFRecord file: one record, or the rest of the file.
+    """A part that was left out of a damaged TFRecord file: a record, or the rest of the file.
 
     Attributes:
-        path: the file.
-        row: number of the first record left out, from 0.
-        offset: where it starts in the (decompressed) file, in bytes.
-        bytes: how much of the (decompressed) file is left out, frames included. Of the rest of a
-            gzip file this is what could still be decompressed, which may be nothing.
-        records: how many records; None for the rest of a file, where it is unknown.
-        reason: the reason that a `DataFault` would give, such as "corrupt_record".
+        path: the path of the file.
+        row: the number of the first record left out, from 0.
+        offset: the position of this record in the (decompressed) file, in bytes.
+        bytes: the size of the part in the (decompressed) file, with frames. For the rest of a gzip
+            file, this is the size that could still be decompressed, which may be 0.
+        records: the number of records left out; None for the rest of a file, where it is unknown.
+        reason: the reason that a `DataFault` would have, such as "corrupt_record".
     """
 
     path: str

@@ -1,8 +1,8 @@
-"""Lock-step reading of protobuf wire bytes: one NumPy step moves a cursor in every record.
+"""Reads protobuf wire bytes in lock step: a NumPy step moves the cursors of all records.
 
-Only the plainest encodings are recognised, those that writers produce. Any other record is reported
-as not recognised and is left to the protobuf runtime, so that a shape not thought of here costs
-time and never a wrong value.
+Only the plainest encodings are recognised, which are those that writers produce. Any other record
+is reported as not recognised and is left to the protobuf runtime. So an encoding that was not
+thought of here costs time, but never gives a wrong value.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ UInt64 = npt.NDArray[np.uint64]
 Bool = npt.NDArray[np.bool_]
 
 FIELD_1_BYTES = 0x0A  # tag: field 1, length-delimited
-FEW = 8  # records
+FEW = 8  # the runtime reads fewer records faster than a lock step does
 
-_NOT_A_LENGTH = 1 << 40  # no sum with it is within a buffer
+_NOT_A_LENGTH = 1 << 40  # any position plus this length is outside of a buffer
 _MAX_HEAD = 512  # bytes of an entry up to its value; longer names are not recognised
-_MAX_HEADS = 64  # kinds of heads tried in one step
+_MAX_HEADS = 64  # the number of different heads that are tried in a step
 _MANY_STEPS = 64
 _VARINT = rb"([\x80-\xff]{0,4}[\x00-\x7f])"
 _ENTRY_AND_KEY = re.compile(rb"\n" + _VARINT + rb"\n" + _VARINT)
@@ -33,21 +33,25 @@ _VALUE = re.compile(rb"\x12" + _VARINT)
 
 
 def too_few(records: int, step: int) -> bool:
-    """Tell whether the runtime reads these records faster than a further step (from 0) does.
+    """Returns whether the protobuf runtime would read the records faster than a further step.
 
-    What takes many steps must be shared by more records: few records of a million features each
-    must not take a million steps.
+    The more steps there were, the more records a step must serve: a few records with a million
+    features must not take a million steps.
+
+    Args:
+        records: the number of records that a further step would serve.
+        step: the number of the further step, from 0.
     """
     return records < (FEW if step < _MANY_STEPS else 32 * FEW)
 
 
 def load_words(buffer: UInt8, positions: Int64) -> UInt64:
-    """Return the 8 bytes at each position as one little-endian number."""
+    """Returns the 8 bytes at each position as a little-endian number."""
     return load_ranges(buffer, positions, 8).view("<u8")
 
 
 def load_ranges(buffer: UInt8, positions: Int64, size: int) -> npt.NDArray[np.void]:
-    """Return the `size` bytes (at least 1) at each position, one item each."""
+    """Returns the `size` bytes (at least 1) at each position as an item of dtype void."""
     windows: npt.NDArray[np.void] = np.ndarray(
         len(buffer) - size + 1, f"V{size}", buffer, strides=(1,)
     )
@@ -55,14 +59,14 @@ def load_ranges(buffer: UInt8, positions: Int64, size: int) -> npt.NDArray[np.vo
 
 
 def read_varints(words: UInt64) -> tuple[Int64, Int64]:
-    """Return the values and widths of varints of up to 5 bytes at the low end of each word.
+    """Returns the value and width of the varint, of up to 5 bytes, at the low end of each word.
 
-    A longer one gives a value larger than any buffer.
+    The value of a longer varint is returned as a number that is larger than any buffer.
     """
     if not (words & np.uint64(0x80)).any():
         return (words & np.uint64(0x7F)).view(np.int64), np.ones(len(words), np.int64)
     ends = ~words & np.uint64(0x80_8080_8080)
-    end = ends & (~ends + np.uint64(1))  # the lowest bit set: the last byte's
+    end = ends & (~ends + np.uint64(1))  # the lowest bit that is set marks the last byte
     bits = words & (end - np.uint64(1))
     values = _join_sevens(bits, 5)
     values[end == 0] = _NOT_A_LENGTH
@@ -73,7 +77,7 @@ def read_varints(words: UInt64) -> tuple[Int64, Int64]:
 
 
 def _join_sevens(words: UInt64, width: int) -> Int64:
-    """Return the number in the low 7 bits of each of the low `width` bytes."""
+    """Returns the number in the low 7 bits of each of the low `width` bytes of each word."""
     values = words & np.uint64(0x7F)
     for k in range(1, width):
         values |= words >> np.uint64(k) & np.uint64(0x7F << 7 * k)
@@ -81,7 +85,7 @@ def _join_sevens(words: UInt64, width: int) -> Int64:
 
 
 def gather(buffer: UInt8, starts: Int64, sizes: Int64) -> pa.Array:
-    """Copy ascending byte ranges of a buffer (below 2^31 bytes) into an Arrow binary array."""
+    """Returns a copy of ascending byte ranges of a buffer, below 2^31 bytes, as a binary array."""
     edges = np.empty(2 * len(starts), np.int32)
     edges[0::2] = starts
     edges[1::2] = starts + sizes
@@ -94,7 +98,7 @@ def gather(buffer: UInt8, starts: Int64, sizes: Int64) -> pa.Array:
 
 
 def gather_bytes(buffer: UInt8, starts: Int64, sizes: Int64) -> UInt8:
-    """Copy ascending byte ranges of a buffer, one behind the other."""
+    """Returns a copy of ascending byte ranges of a buffer, joined, as uint8."""
     if not sizes.any():
         return np.empty(0, np.uint8)
     size = int(sizes[0])
@@ -106,33 +110,36 @@ def gather_bytes(buffer: UInt8, starts: Int64, sizes: Int64) -> UInt8:
 
 @dataclass(frozen=True)
 class _Head:
-    """The bytes of a map entry up to its value: tag, entry size, tag, key, tag, value size.
+    """The head of a map entry, which is its bytes up to the value.
 
-    Both sizes are masked out of the pattern, but for the bits that tell how wide they are.
+    A head consists of: tag, entry size, tag, key, tag, value size. Both sizes are masked out of the
+    pattern, except for the bits that tell how wide they are.
     """
 
-    column: int  # of the key among the names asked for, or -1
-    size: int
-    entry_width: int
-    value_width: int
+    column: int  # the position of the key among the wanted names; -1 if it is not wanted
+    size: int  # of the head, in bytes
+    entry_width: int  # of the entry size, in bytes
+    value_width: int  # of the value size, in bytes
     words: list[tuple[int, np.uint64, np.uint64]]  # offset, pattern, mask
 
 
 class FeatureScan:
-    """Where the features asked for are in serialized `tf.train.Example` records.
+    """A scan of serialized `tf.train.Example` records: the positions of the wanted features.
 
-    Features of other names are passed over, their bodies unread.
+    Features that are not wanted are skipped, and their values are not read.
 
     Args:
-        buffer: uint8, with at least 8 bytes behind every record.
-        starts: int64 `[n]`, where each record starts in `buffer`.
-        lengths: int64 `[n]`, record sizes in bytes.
-        names: the features asked for, `c` of them, in UTF-8.
+        buffer: uint8 `[size]`, with at least 8 bytes behind every record.
+        starts: int64 `[n]`, the position of each record in `buffer`.
+        lengths: int64 `[n]`, the size of each record in bytes.
+        names: the names of the `c` wanted features, in UTF-8.
 
     Attributes:
-        starts: int64 `[c, n]`, where the `Feature` message is in `buffer`; -1 where there is none.
-        sizes: int64 `[c, n]`, the size of that message in bytes.
-        recognised: bool `[n]`; of a record not recognised, the other attributes tell nothing.
+        starts: int64 `[c, n]`, the position of each `Feature` message in `buffer`; -1 if the record
+            lacks the feature.
+        sizes: int64 `[c, n]`, the size of each `Feature` message in bytes.
+        recognised: bool `[n]`; if a record is not recognised, the other attributes have no meaning
+            for it.
     """
 
     def __init__(
@@ -152,64 +159,64 @@ class FeatureScan:
         rows = self._unfinished(np.arange(len(starts)))
         step = 0
         while len(rows):
-            self._pass_entry(rows, step)
+            self._read_entries(rows, step)
             rows = self._unfinished(rows)
             step += 1
 
     def _unfinished(self, rows: Int64) -> Int64:
         return np.compress(self.recognised[rows] & (self._cursors[rows] < self._ends[rows]), rows)
 
-    def _pass_entry(self, rows: Int64, step: int) -> None:
-        """Pass the next entry of each record: all that begin like the first, then of the others."""
-        at = self._cursors[rows]
-        words = load_words(self._buffer, at)
+    def _read_entries(self, rows: Int64, step: int) -> None:
+        """Reads the next entry of each record; entries with the same head are read together."""
+        cursors = self._cursors[rows]
+        words = load_words(self._buffer, cursors)
         for _ in range(_MAX_HEADS):
             if too_few(len(rows), step):
                 break
-            head = self._read_head(int(at[0]), int(self._ends[rows[0]]))
+            head = self._read_head(int(cursors[0]), int(self._ends[rows[0]]))
             if head is None:
                 self.recognised[rows[0]] = False
                 hits = np.zeros(1, np.int64)
             else:
-                hits = self._match(head, rows, at, words)
+                hits = self._match(head, rows, cursors, words)
                 if len(hits) == len(rows):
-                    self._pass(head, rows, at, words)
+                    self._advance(head, rows, cursors, words)
                     return
-                self._pass(head, rows[hits], at[hits], words[hits])
-            others = np.ones(len(rows), np.bool_)
-            others[hits] = False
-            rows, at, words = rows[others], at[others], words[others]
+                self._advance(head, rows[hits], cursors[hits], words[hits])
+            unmatched = np.ones(len(rows), np.bool_)
+            unmatched[hits] = False
+            rows, cursors, words = rows[unmatched], cursors[unmatched], words[unmatched]
         self.recognised[rows] = False
 
-    def _match(self, head: _Head, rows: Int64, at: Int64, words: UInt64) -> Int64:
-        """Return which of the records, their next entries starting at `at`, have this head."""
+    def _match(self, head: _Head, rows: Int64, cursors: Int64, words: UInt64) -> Int64:
+        """Returns which of the entries at `cursors` have the head, as positions in `rows`."""
         _, pattern, mask = head.words[0]
         hits = np.flatnonzero((words ^ pattern) & mask == 0)
-        at = at[hits]
-        same = at + head.size <= self._ends[rows[hits]]
+        cursors = cursors[hits]
+        same = cursors + head.size <= self._ends[rows[hits]]
         for offset, pattern, mask in head.words[1:]:
             if not same.all():
-                hits, at = hits[same], at[same]
-            same = (load_words(self._buffer, at + offset) ^ pattern) & mask == 0
+                hits, cursors = hits[same], cursors[same]
+            same = (load_words(self._buffer, cursors + offset) ^ pattern) & mask == 0
         return hits[same]
 
-    def _pass(self, head: _Head, rows: Int64, at: Int64, words: UInt64) -> None:
-        """Move behind entries with this head, and note where their values are."""
-        value = at + head.size
+    def _advance(self, head: _Head, rows: Int64, cursors: Int64, words: UInt64) -> None:
+        """Moves the cursors behind entries with this head, and stores where their values are."""
+        value = cursors + head.size
         entry_size = _join_sevens(words >> np.uint64(8), head.entry_width)
         digits = load_words(self._buffer, value - head.value_width)
         value_size = _join_sevens(digits, head.value_width)
-        after = at + 1 + head.entry_width + entry_size
+        after = cursors + 1 + head.entry_width + entry_size
         plain = (value + value_size == after) & (after <= self._ends[rows])
         self._cursors[rows] = after
         if head.column >= 0:
-            plain &= self.starts[head.column, rows] < 0  # of a repeated key the last one counts
+            plain &= self.starts[head.column, rows] < 0  # a repeated key is left to the runtime
             self.starts[head.column, rows] = value
             self.sizes[head.column, rows] = value_size
         self.recognised[rows] &= plain
 
-    def _read_head(self, at: int, end: int) -> _Head | None:
-        content = self._buffer[at : min(end, at + _MAX_HEAD)].tobytes()
+    def _read_head(self, cursor: int, end: int) -> _Head | None:
+        content = self._buffer[cursor : min(end, cursor + _MAX_HEAD)].tobytes()
         front = _ENTRY_AND_KEY.match(content)
         if not front:
             return None

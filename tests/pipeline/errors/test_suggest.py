@@ -1,4 +1,4 @@
-"""The nearest name: by what people mistype."""
+"""Tests that the nearest name is the one that was meant, for names that people mistype."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_a_hint_is_the_end_of_a_sentence_or_nothing() -> None:
 
 
 def slips(name: str) -> set[str]:
-    """What is typed for a name with one letter left out, doubled, or swapped with the next."""
+    """Returns a name with a letter left out, doubled, or swapped with the next letter."""
     dropped = {name[:i] + name[i + 1 :] for i in range(len(name))}
     doubled = {name[: i + 1] + name[i:] for i in range(len(name))}
     swapped = {name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(len(name) - 1)}
@@ -71,6 +71,6 @@ def test_the_nearest_is_one_of_the_names_and_itself_where_it_is_there(
     name: str, names: list[str]
 ) -> None:
     assert nearest(name, names) in {None, *names}
-    found = nearest(name, [*names, name])
-    assert found is not None
-    assert found.replace("-", "_") == name.replace("-", "_")
+    suggested = nearest(name, [*names, name])
+    assert suggested is not None
+    assert suggested.replace("-", "_") == name.replace("-", "_")

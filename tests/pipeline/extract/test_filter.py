@@ -1,4 +1,4 @@
-"""Which rows `where` keeps: values match by type, and what can never match is a mistake."""
+"""Tests which rows `where` keeps: values match by type, and impossible values are an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NUMBERS = [
 def kept(array: Any, *values: Any) -> list[bool]:
     entry = Where(column="x", values=values)
     mask = keep_mask([entry], rows_of({"x": array})).tolist()
-    # As a part of a longer array too, and as codes.
+    # The mask is the same for a part of a longer array, and for a dictionary-encoded array.
     array = pa.array(array) if isinstance(array, list) else array
     part = pa.concat_arrays([array] * 3).slice(len(array), len(array))
     assert keep_mask([entry], rows_of({"x": part})).tolist() == mask
@@ -46,12 +46,12 @@ def kept(array: Any, *values: Any) -> list[bool]:
 @pytest.mark.parametrize("type_", NUMBERS, ids=str)
 def test_numbers(type_: pa.DataType) -> None:
     array = pa.array([1, 0, None, 2, 100], pa.float64()).cast(type_)
-    for one in (1, 1.0):
-        assert kept(array, one) == [True, False, False, False, False]
+    for value in (1, 1.0):
+        assert kept(array, value) == [True, False, False, False, False]
     assert kept(array, 2, 0) == [False, True, False, True, False]
     assert kept(array, None) == [False, False, True, False, False]
     assert kept(array, 100, None) == [False, False, True, False, True]
-    # Beside one that can match, others may be of another type; they match nothing.
+    # Beside a value that can match, values of other types are allowed; they match nothing.
     assert kept(array, True, "1", 0) == [False, True, False, False, False]
     for never in (True, False, "1", ""):
         with pytest.raises(TypeError, match=r"column 'x' is .*, and 'where' looks for"):

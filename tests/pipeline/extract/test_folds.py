@@ -1,4 +1,4 @@
-"""Folds: known answers that may never change, a plain reference, and uniform independent hashes."""
+"""Tests folds: known answers that may never change, a plain reference, and uniform hashes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORD = 2**64 - 1
 
 
 def plain_mix(state: int, value: int) -> int:
-    """SplitMix64 in Python's integers."""
+    """Computes SplitMix64 with Python's integers."""
     z = (state + (value + 1) * 0x9E3779B97F4A7C15) & WORD
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
@@ -47,13 +47,13 @@ def plain_folds(texts: list[bytes | None], count: int) -> list[int]:
 
 
 def as_array(values: list[bytes | None], type_: pa.DataType) -> pa.Array:
-    """Text of any bytes, which need not be UTF-8, even as a string."""
+    """Returns an array of text; the bytes need not be UTF-8, even in a string array."""
     large = type_ in (pa.large_string(), pa.large_binary())
     return pa.array(values, pa.large_binary() if large else pa.binary()).view(type_)
 
 
 def test_known_answers() -> None:
-    """These may never change: the folds of two runs must agree."""
+    """These answers may never change, because the folds of two runs must agree."""
     zero = np.zeros(4, np.uint64)
     # The first outputs of SplitMix64 from seed 0, as published.
     assert [hex(h) for h in mix(zero, np.arange(4, dtype=np.uint64)).tolist()] == [
@@ -244,20 +244,24 @@ def chi_square_p(counts: npt.NDArray[np.int64]) -> float:
 @pytest.mark.parametrize("count", [7, 20, 256])
 def test_folds_of_similar_keys_are_uniform(count: int) -> None:
     for name, values in SIMILAR.items():
-        found = folds_by_key(pa.array(values), count)
-        assert chi_square_p(np.bincount(found, minlength=count)) > 1e-4, name
+        key_folds = folds_by_key(pa.array(values), count)
+        assert chi_square_p(np.bincount(key_folds, minlength=count)) > 1e-4, name
 
 
 def test_folds_of_rows_are_uniform_and_independent_of_the_file() -> None:
     names = [f"part-{i:05d}-of-00400.parquet" for i in range(400)]
-    found = np.array([folds_by_row(name, np.arange(500), 20) for name in names])
-    assert chi_square_p(np.bincount(found.ravel(), minlength=20)) > 1e-4
+    row_folds = np.array([folds_by_row(name, np.arange(500), 20) for name in names])
+    assert chi_square_p(np.bincount(row_folds.ravel(), minlength=20)) > 1e-4
     # Pairs: the same row of two files, and two neighbours of one file.
-    for one, other in ((found[1:], found[:-1]), (found[:, 1:], found[:, :-1])):
-        pairs = np.bincount((one * 20 + other).ravel(), minlength=400)
+    neighbours = (
+        (row_folds[1:], row_folds[:-1]),
+        (row_folds[:, 1:], row_folds[:, :-1]),
+    )
+    for left, right in neighbours:
+        pairs = np.bincount((left * 20 + right).ravel(), minlength=400)
         assert chi_square_p(pairs) > 1e-4
-    # The first rows of many files are as spread as many rows of one.
-    assert chi_square_p(np.bincount(found[:, 0], minlength=20)) > 1e-4
+    # The first rows of many files are spread as evenly as many rows of the same file.
+    assert chi_square_p(np.bincount(row_folds[:, 0], minlength=20)) > 1e-4
 
 
 def test_each_bit_changes_half_of_the_hash() -> None:
@@ -266,8 +270,8 @@ def test_each_bit_changes_half_of_the_hash() -> None:
     seeds = rng.integers(0, 2**63, 2000).astype(np.uint64)
     for bit in range(64):
         flip = np.uint64(1 << bit)
-        for other in (mix(seeds, values ^ flip), mix(seeds ^ flip, values)):
-            changed = np.bitwise_count(mix(seeds, values) ^ other)
+        for flipped in (mix(seeds, values ^ flip), mix(seeds ^ flip, values)):
+            changed = np.bitwise_count(mix(seeds, values) ^ flipped)
             assert abs(changed.mean() - 32) < 0.6
 
 

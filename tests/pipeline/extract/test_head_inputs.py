@@ -1,4 +1,4 @@
-"""Scores, labels and weights of every form against an oracle that reads row by row."""
+"""Tests scores, labels and weights of all forms against an oracle that reads row by row."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.pipeline.tables import head_of, law, rows_of
 
 
 class Bad(Exception):
-    """The first thing that is wrong with a row."""
+    """An exception that carries the reason of the first fault of a row."""
 
 
 def single(value: Any) -> Any:
-    """The one value of a cell that may be a list."""
+    """Returns the only value of a cell, which may be a list."""
     if isinstance(value, list):
         if len(value) > 1:
             raise Bad("wrong_length")
@@ -108,7 +108,7 @@ def weight_of(head: HeadConfig, row: dict[str, Any]) -> float:
 
 
 def check(head: HeadConfig, rows: Rows) -> None:
-    """What is extracted is what the oracle reads, to the bit, and so is every fault."""
+    """Checks that `extract` gives the same values, bit by bit, and faults as the oracle."""
     good: list[tuple[list[float], list[float], float]] = []
     faults: dict[str, list[int]] = {}
     for position, row in enumerate(rows.batch.to_pylist()):
@@ -122,14 +122,14 @@ def check(head: HeadConfig, rows: Rows) -> None:
         except Bad as bad:
             faults.setdefault(f"{bad}:{column}", []).append(position)
 
-    found = extract(head, rows)
-    bad_rows, each = first_faults(found.faults, len(rows))
-    told: dict[str, list[int]] = {}
-    for reason, mask in each:
-        told[reason] = sorted(told.get(reason, []) + np.flatnonzero(mask).tolist())
-    assert told == faults
+    extracted = extract(head, rows)
+    bad_rows, first = first_faults(extracted.faults, len(rows))
+    reported: dict[str, list[int]] = {}
+    for reason, mask in first:
+        reported[reason] = sorted(reported.get(reason, []) + np.flatnonzero(mask).tolist())
+    assert reported == faults
     assert np.flatnonzero(bad_rows).tolist() == sorted(itertools.chain(*faults.values()))
-    kept = found.without(bad_rows)
+    kept = extracted.without(bad_rows)
     width = getattr(head, "n_classes", 1)
     columns = width if getattr(head.label, "form", None) else 1
     assert kept.scores.dtype == kept.labels.dtype == np.float64
@@ -213,23 +213,23 @@ def test_against_the_oracle(keys: str, data: st.DataObject) -> None:
 
 def faults_of(head: HeadConfig, **columns: Any) -> dict[str, list[int]]:
     rows = rows_of(columns)
-    _, each = first_faults(extract(head, rows).faults, len(rows))
-    found: dict[str, list[int]] = {}
-    for reason, mask in each:
-        assert reason not in found
-        found[reason] = np.flatnonzero(mask).tolist()
-    return found
+    _, first = first_faults(extract(head, rows).faults, len(rows))
+    rows_by_reason: dict[str, list[int]] = {}
+    for reason, mask in first:
+        assert reason not in rows_by_reason
+        rows_by_reason[reason] = np.flatnonzero(mask).tolist()
+    return rows_by_reason
 
 
 def test_a_row_is_counted_once_and_under_its_first_reason() -> None:
     head = head_of("type: binary, probability: s, label: y, weight: w")
-    found = faults_of(
+    faults = faults_of(
         head,
         s=[None, math.nan, 2.0, 0.5, 0.5, 0.5, 0.5],
         y=[None, None, 7, 7, 1, 1, 0],
         w=[None, -1.0, -1.0, -1.0, math.inf, -1.0, 2.0],
     )
-    assert found == {
+    assert faults == {
         "null:s": [0],
         "not_finite:s": [1],
         "not_a_probability:s": [2],
@@ -274,8 +274,8 @@ def test_the_first_of_two_words_can_be_the_positive_one() -> None:
     rows = rows_of({"s": [1.0, 2.0], "y": ["cat", "dog"]})
     for positive, expected in (("cat", [1.0, 0.0]), ("dog", [0.0, 1.0])):
         label = f"{{column: y, vocabulary: [cat, dog], positive: {positive}}}"
-        found = extract(head_of(f"type: binary, logits: s, label: {label}"), rows)
-        assert found.labels.ravel().tolist() == expected
+        extracted = extract(head_of(f"type: binary, logits: s, label: {label}"), rows)
+        assert extracted.labels.ravel().tolist() == expected
 
 
 BINARY = "type: binary, logits: s, label: y, weight: w"
@@ -350,10 +350,10 @@ def test_class_ids_far_away_are_bad_rows() -> None:
 def test_class_ids_between_classes_are_bad_rows() -> None:
     ids = [0.0, 0.5, 1.0, math.nextafter(2, 0), 2.0]
     three = [[1.0, 2.0, 3.0]] * 5
-    found = faults_of(head_of(HEADS[5]), s=three, y=ids, w=[1.0] * 5)
-    assert found == {"not_a_class_id:y": [1, 3]}
-    found = faults_of(head_of(HEADS[8]), s=three, y=[[i] for i in ids], w=[1.0] * 5)
-    assert found == {"not_a_class_id:y": [1, 3]}
+    faults = faults_of(head_of(HEADS[5]), s=three, y=ids, w=[1.0] * 5)
+    assert faults == {"not_a_class_id:y": [1, 3]}
+    faults = faults_of(head_of(HEADS[8]), s=three, y=[[i] for i in ids], w=[1.0] * 5)
+    assert faults == {"not_a_class_id:y": [1, 3]}
 
 
 def test_lengths_of_lists_an_element_is_picked_from() -> None:
@@ -378,17 +378,17 @@ def test_lengths_of_lists_an_element_is_picked_from() -> None:
 def test_scores_of_a_baseline() -> None:
     head = head_of("type: binary, logits: s, label: y, baseline: {probability: q}")
     rows = rows_of({"s": [1.0, 2.0, 3.0], "q": [0.5, 1.5, None], "y": [0, 1, None]})
-    found = extract(head, rows)
-    assert found.baseline is not None
-    assert found.baseline[0].tolist() == [0.5]
-    reasons = {reason: np.flatnonzero(mask).tolist() for reason, mask in found.faults}
+    extracted = extract(head, rows)
+    assert extracted.baseline is not None
+    assert extracted.baseline[0].tolist() == [0.5]
+    reasons = {reason: np.flatnonzero(mask).tolist() for reason, mask in extracted.faults}
     assert reasons["not_a_probability:q"][0] == 1
     assert reasons["null:q"] == reasons["null:y"] == [2]
-    good = found.without(np.array([False, True, True]))
+    good = extracted.without(np.array([False, True, True]))
     assert (good.scores.tolist(), good.baseline.tolist()) == ([[1.0]], [[0.5]])
     assert extract(head_of("type: binary, logits: s, label: y"), rows).baseline is None
 
 
 def test_without_no_bad_row_is_the_same() -> None:
-    found = extract(head_of(HEADS[0]), rows_of({"s": [1.0], "y": [1]}))
-    assert found.without(np.zeros(1, bool)) is found
+    extracted = extract(head_of(HEADS[0]), rows_of({"s": [1.0], "y": [1]}))
+    assert extracted.without(np.zeros(1, bool)) is extracted

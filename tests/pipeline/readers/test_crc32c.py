@@ -1,4 +1,4 @@
-"""CRC32C against published vectors and a bit-by-bit reference."""
+"""Tests CRC32C against published vectors and a bit-by-bit reference."""
 
 from __future__ import annotations
 

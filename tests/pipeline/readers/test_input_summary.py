@@ -1,4 +1,4 @@
-"""The types of the columns of all shards, and where they differ."""
+"""Tests the summary of shards: the types of their columns, and where they differ."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def test_types_that_may_stand_for_one_another(forms: Sequence[pa.DataType]) -> N
 
 
 def test_types_that_may_not() -> None:
-    for one, other in itertools.permutations(range(len(FORMS)), 2):
-        a, b = FORMS[one][0], FORMS[other][-1]
+    for forms, other_forms in itertools.permutations(FORMS, 2):
+        a, b = forms[0], other_forms[-1]
         groups = [alike(a, "x", "y"), alike(b, "z"), alike(NULLS, "n")]
         assert type_differences("c", groups) == [
             f"1 file has column 'c' as {b}, where 2 files have {a}: z"
@@ -81,7 +81,7 @@ def test_features_are_like_single_values_and_lists() -> None:
     assert type_differences("c", [features, alike(pa.large_list(pa.int8()), "p")]) == []
     (line,) = type_differences("c", [features, alike(pa.string(), "p")])
     assert line.endswith(": p")
-    # Single values and lists are still unlike.
+    # Single values and lists still differ from each other.
     (line,) = type_differences(
         "c", [features, alike(pa.int8(), "p", "q"), alike(pa.list_(pa.int8()), "r")]
     )
@@ -107,7 +107,7 @@ def test_a_line_for_each_that_is_unlike_most() -> None:
         "25 files have column 'c' as string, where 30 files have int64, int8:"
         f" {names}, ... and 5 more",
     ]
-    # Of equally many, the first ones are what the others are held against.
+    # In case of a tie, the kind of the first group is the one to compare with.
     assert type_differences("c", [alike(pa.string(), "x"), alike(pa.int8(), "a")]) == [
         "1 file has column 'c' as int8, where 1 file has string: a"
     ]
@@ -122,7 +122,7 @@ def test_files_that_differ_against_brute_force(picks: list[tuple[int, int]]) -> 
     assert bool(lines) == (len(set(forms)) > 1)
     listed = {int(name) for line in lines for name in line.rpartition(": ")[2].split(", ")}
     rest = {form for i, form in enumerate(forms) if i not in listed}
-    # Those that are not listed are alike, and nobody is listed who is like them.
+    # The files that are not listed have the same form, and no listed file has this form.
     assert len(rest) == 1
     assert not rest & {forms[i] for i in listed}
 
@@ -166,8 +166,8 @@ def test_shards_that_say_nothing_are_left_out(tmp_path: Path) -> None:
     write_records(str(tmp_path / "c.tfrecord.gz"), [], "gzip")
     gone = Shard(str(tmp_path / "gone.parquet"), 1, "parquet")
     gone_too = Shard(str(tmp_path / "gone.tfrecord"), 1, "tfrecord")
-    found = summarize_inputs([*shards_of(tmp_path), gone, gone_too], ["x"], open_local)
-    assert found == InputSummary()
+    summary = summarize_inputs([*shards_of(tmp_path), gone, gone_too], ["x"], open_local)
+    assert summary == InputSummary()
 
 
 def test_features_of_records(tmp_path: Path) -> None:
@@ -193,11 +193,11 @@ def test_the_more_files_the_fewer_records(tmp_path: Path, monkeypatch: pytest.Mo
     write_records(str(tmp_path / "c.tfrecord"), records)
     (three,) = summarize_inputs(shards_of(tmp_path), ["x", "z"], open_local).groups
     assert three.types.keys() == {"x"}
-    # However many there are, some are looked at.
+    # However many files there are, a few records of each are looked at.
     monkeypatch.setattr("pipeline.readers.input_summary._RECORDS", 0)
     write_records(str(tmp_path / "d.tfrecord"), [*records[:9], records[-1]])
-    found = summarize_inputs(shards_of(tmp_path), ["x", "z"], open_local).groups
-    assert [(len(group.paths), list(group.types)) for group in found] == [
+    groups = summarize_inputs(shards_of(tmp_path), ["x", "z"], open_local).groups
+    assert [(len(group.paths), list(group.types)) for group in groups] == [
         (3, ["x"]),
         (1, ["x", "z"]),
     ]
@@ -210,30 +210,30 @@ def test_what_is_known_of_many_shards_does_not_depend_on_how_they_come(
 ) -> None:
     kinds = [pa.int64(), pa.string(), pa.float32()]
     paths = [f"{i:03}" for i in range(len(drawn))]
-    each = [
+    summaries = [
         InputSummary((alike(kinds[kind], path),), (f"{path}: other",) * wrong, int(wrong))
         for path, (kind, wrong) in zip(paths, drawn, strict=True)
     ]
-    random.shuffle(each)
-    cut = random.randrange(len(each) + 1)
-    parts = [merge_summaries(each[:cut]), merge_summaries(each[cut:])]
+    random.shuffle(summaries)
+    cut = random.randrange(len(summaries) + 1)
+    parts = [merge_summaries(summaries[:cut]), merge_summaries(summaries[cut:])]
     merged = merge_summaries(parts)
-    assert merged == merge_summaries(each)
-    own = {
+    assert merged == merge_summaries(summaries)
+    paths_by_kind = {
         kind: [p for p, (k, _) in zip(paths, drawn, strict=True) if k == kind] for kind in (0, 1, 2)
     }
     wrong = [f"{path}: other" for path, (_, w) in zip(paths, drawn, strict=True) if w]
     assert merged == InputSummary(
         tuple(
             sorted(
-                (alike(kinds[kind], *names) for kind, names in own.items() if names),
+                (alike(kinds[kind], *names) for kind, names in paths_by_kind.items() if names),
                 key=lambda group: group.paths,
             )
         ),
         tuple(wrong[:MOST]),
         len(wrong),
     )
-    # All of them are counted, and the first are named.
+    # All shards are counted, and only the first are named.
     lines = type_differences("c", merged.groups)
     counted = sum(int(line.split(" ")[0]) for line in lines)
-    assert counted == len(drawn) - max(map(len, own.values()))
+    assert counted == len(drawn) - max(map(len, paths_by_kind.values()))

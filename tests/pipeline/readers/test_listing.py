@@ -1,4 +1,4 @@
-"""The numbers in the names of files, and files of no bytes."""
+"""Tests the checks of the numbers in file names, and of files of no bytes."""
 
 from __future__ import annotations
 
@@ -103,33 +103,33 @@ def test_numbers_against_brute_force(style: str, files: Sequence[tuple[int, int,
     if len(totals) > 1:
         expected.add((None, "totals"))
     for total in totals:
-        names = [number for number, own, _ in present if own == total]
+        names = [number for number, file_total, _ in present if file_total == total]
         if set(range(total)) - set(names):
             expected.add((total, "missing"))
         if set(names) - set(range(total)):
             expected.add((total, "beyond"))
         if len(set(names)) < len(names):
             expected.add((total, "twice"))
-    found: set[tuple[int | None, str]] = set()
+    reported: set[tuple[int | None, str]] = set()
     for line in lines:
         match = re.search(r"-of-([0-9]+|\*)", line)
         assert match is not None
         total = None if match[1] == "*" else int(match[1])
-        names = {number for number, own, _ in present if own == total}
+        names = {number for number, file_total, _ in present if file_total == total}
         if "totals" in line:
-            found.add((None, "totals"))
+            reported.add((None, "totals"))
         elif "missing: " in line:
             assert total is not None
             assert numbers_of(line.split("missing: ")[1]) == set(range(total)) - names
-            found.add((total, "missing"))
+            reported.add((total, "missing"))
         elif "not so: " in line:
             assert total is not None
             assert numbers_of(line.split("not so: ")[1]) == names - set(range(total))
-            found.add((total, "beyond"))
+            reported.add((total, "beyond"))
         else:
-            found.add((total, "twice"))
-    assert found == expected
-    assert len(lines) == len(found)
+            reported.add((total, "twice"))
+    assert reported == expected
+    assert len(lines) == len(reported)
 
 
 @law

@@ -1,4 +1,4 @@
-"""Manifests: what they say, what is malformed, and what does not agree with the files."""
+"""Tests manifests: how they are read, malformed manifests, and differences from the files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.manifest import (
     check_manifest,
     crc32c_of,
-    listed_otherwise,
+    manifest_differences,
     read_manifest,
 )
 from pipeline.readers.read import inspect
@@ -35,7 +35,7 @@ def whole_crc(content: bytes) -> int:
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Shard]:
-    """Parquet files a and b of 3 and 2 rows, and c, a TFRecord file of 4 records."""
+    """Returns the Parquet files a and b, of 3 and 2 rows, and the TFRecord file c, of 4 records."""
     write(tmp_path / "d/a.parquet", pa.table({"x": [1, 2, 3]}))
     write(tmp_path / "d/b.parquet", pa.table({"x": [1, 2]}))
     write_records(str(tmp_path / "d/c.tfrecord"), [b"abc"] * 4)
@@ -45,14 +45,14 @@ def files(tmp_path: Path) -> list[Shard]:
 def compared(
     tmp_path: Path, shards: list[Shard], text: str, name: str = "m.csv"
 ) -> tuple[list[str], dict[str, int | None]]:
-    """What does not agree, names and sizes first; and the rows that are listed of each file."""
+    """Returns the differences, names and sizes first; and the listed row count of each file."""
     source = tmp_path / name
     source.write_bytes(text.encode("utf-8"))
     problems, listed = check_manifest(read_manifest(str(source), open_local), shards)
     assert [replace(shard, rows=None, crc32c=None) for shard in listed] == shards
     for shard in listed:
         if shard.bytes:
-            problems += listed_otherwise(shard, rows_of(shard), open_local)
+            problems += manifest_differences(shard, rows_of(shard), open_local)
     place = f"{tmp_path}/"
     return (
         [problem.replace(place, "") for problem in problems],
@@ -82,7 +82,7 @@ def test_files_that_agree(tmp_path: Path, files: list[Shard]) -> None:
     assert compared(tmp_path, files, text) == ([], rows)
     head, *lines = text.splitlines()
     lines = [line.rpartition(",")[0] + "," + line.rpartition(",")[2].upper() for line in lines]
-    for other in (
+    for variant in (
         "\ufeff" + text,
         text.replace("\n", "\r\n"),
         "\n".join([head, "", *reversed(lines)]),
@@ -90,7 +90,7 @@ def test_files_that_agree(tmp_path: Path, files: list[Shard]) -> None:
         text.replace("d/b.parquet", str(tmp_path / "d/b.parquet")),
         text.replace("d/b.parquet", "x/../d/b.parquet").replace("x/", "d/"),
     ):
-        assert compared(tmp_path, files, other) == ([], rows)
+        assert compared(tmp_path, files, variant) == ([], rows)
 
 
 def test_any_columns_in_any_order(tmp_path: Path, files: list[Shard]) -> None:
@@ -146,7 +146,7 @@ def test_a_flipped_bit_is_found(tmp_path: Path, files: list[Shard]) -> None:
     path.write_bytes(content)
     (problem,), _ = compared(tmp_path, files, text)
     assert problem.startswith("d/c.tfrecord: has the CRC32C ")
-    # The size need not be given for that.
+    # This also works if the manifest does not list the size.
     only = "\n".join(",".join(line.split(",")[::3]) for line in text.split())
     assert compared(tmp_path, files, only)[0] == [problem]
 
@@ -156,7 +156,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, files: list[Shard]) -> None:
     size = files[0].bytes
     Path(files[0].path).write_bytes(b"x" * size)
     Path(files[2].path).unlink()
-    # That they cannot be read is for the data report.
+    # The data report tells that files cannot be read.
     (a,) = compared(tmp_path, files, text)[0]
     assert a.startswith("d/a.parquet: has the CRC32C ")
 

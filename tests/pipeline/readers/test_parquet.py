@@ -1,4 +1,4 @@
-"""Parquet: work items of row groups, batches with the right rows, and every kind of damage."""
+"""Tests Parquet: work items of row groups, batches with the right rows, and all kinds of damage."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_row_groups_run_together_by_bytes(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_is_left_of_a_file_is_no_small_item(tmp_path: Path) -> None:
-    # 1,250,000 rows in row groups of 131,072, as eight and a remainder of two they were not even.
+    # These 10 row groups would be uneven as an item of eight groups and a remainder of two.
     rows = pa.table({"n": np.zeros(1_250_000, np.int8)})
     shard = write(tmp_path / "a.parquet", rows, row_group_size=1 << 17)
     assert groups_of(read_footer(shard, open_local).items) == [(0, 5), (5, 10)]
@@ -96,8 +96,10 @@ def test_parts_are_even(costs: list[float]) -> None:
     parts = _even_parts(costs)
     assert parts == sorted(parts)
     assert len(parts) == len(costs)
-    sizes = [sum(c for c, own in zip(costs, parts, strict=True) if own == p) for p in {*parts}]
-    # A cost is in one part whole, so that parts are even but for one of them.
+    sizes = [
+        sum(cost for cost, p in zip(costs, parts, strict=True) if p == part) for part in {*parts}
+    ]
+    # A cost cannot be split, so parts are even up to the largest cost.
     count = max(1, math.ceil(math.fsum(costs)))
     assert {*parts} <= {*range(count)}
     even = sum(costs) / count
@@ -130,12 +132,13 @@ def test_every_row_is_read_once_with_its_number(
         patch.setattr(parquet, "ITEM_ROWS", item_rows)
         patch.setattr(parquet, "ITEM_BYTES", item_bytes)
         items = read_footer(shard, lambda path: io.BytesIO(content)).items
-    found: list[Rows] = []
+    batches: list[Rows] = []
     for item in items:
-        found += read_rows(item, ["n"], batch_rows, lambda path: io.BytesIO(content))
-    assert [n for one in found for n in one.numbers.tolist()] == list(range(len(rows)))
-    assert [n for one in found for n in one.batch.column("n").to_pylist()] == list(range(len(rows)))
-    assert all(len(one) <= batch_rows for one in found)
+        batches += read_rows(item, ["n"], batch_rows, lambda path: io.BytesIO(content))
+    expected = list(range(len(rows)))
+    assert [n for batch in batches for n in batch.numbers.tolist()] == expected
+    assert [n for batch in batches for n in batch.column("n").to_pylist()] == expected
+    assert all(len(batch) <= batch_rows for batch in batches)
     # Items are runs of all row groups in order.
     ends = [item.row_groups for item in items if item.row_groups]
     assert [first for first, _ in ends] == [0, *(last for _, last in ends)][: len(ends)]
@@ -207,8 +210,8 @@ def test_a_file_that_was_cut_short(content: bytes) -> None:
 
 
 def test_a_file_of_something_else() -> None:
-    for other in (b"PAR1", b"PAR1PAR1", b"PAR1\xff\xff\xff\x7fPAR1", b"\x00" * 100, b"text" * 50):
-        assert_fault(other)
+    for junk in (b"PAR1", b"PAR1PAR1", b"PAR1\xff\xff\xff\x7fPAR1", b"\x00" * 100, b"text" * 50):
+        assert_fault(junk)
 
 
 def test_a_changed_page_is_found_by_its_checksum(content: bytes) -> None:
@@ -263,8 +266,8 @@ def test_any_changed_byte_is_a_fault_or_harmless(content: bytes) -> None:
         changed = bytearray(content)
         changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
         try:
-            found: list[Any] = [b.column("n").to_pylist() for b in read(bytes(changed), ["n"])]
-            assert sum(map(len, found)) <= sum(map(len, whole))
+            values: list[Any] = [b.column("n").to_pylist() for b in read(bytes(changed), ["n"])]
+            assert sum(map(len, values)) <= sum(map(len, whole))
         except DataFault:
             faults += 1
     assert faults

@@ -1,4 +1,4 @@
-"""Reading ahead changes when items are made, and nothing else."""
+"""Tests that reading ahead changes only when items are made."""
 
 from __future__ import annotations
 

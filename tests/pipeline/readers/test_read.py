@@ -1,4 +1,4 @@
-"""Rows of a shard: columns of files and directories, numbers, and columns that are missing."""
+"""Tests reading rows: columns of files and directories, row numbers, and missing columns."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def test_columns_are_those_of_the_file_and_of_its_directories(tmp_path: Path) ->
         "list": "list<element: int64>",
         "day": "string",
     }
-    # The file has the last word.
+    # A column of the file has priority over a column of a directory.
     assert columns["site"] == pa.int64()
-    (found,) = read_rows(WorkItem(shard), ["site", "day", "x"], 9, open_local)
-    assert found.column("site").to_pylist() == [7]
-    assert found.column("day").to_pylist() == [b"1"]
+    (rows,) = read_rows(WorkItem(shard), ["site", "day", "x"], 9, open_local)
+    assert rows.column("site").to_pylist() == [7]
+    assert rows.column("day").to_pylist() == [b"1"]
 
 
 def test_values_of_directories_are_unquoted(tmp_path: Path) -> None:
     write(tmp_path / "site=A%2FB" / "a.parquet", pa.table({"x": [1, 2]}))
     write(tmp_path / "site=%C3%A9" / "a.parquet", pa.table({"x": [3]}))
-    found = [
+    cells = [
         (value, x)
         for shard in list_local([str(tmp_path / "*" / "*.parquet")])
         for rows in read_rows(WorkItem(shard), ["x", "site"], 9, open_local)
@@ -47,22 +47,22 @@ def test_values_of_directories_are_unquoted(tmp_path: Path) -> None:
             rows.column("site").to_pylist(), rows.column("x").to_pylist(), strict=True
         )
     ]
-    assert sorted(found) == [(b"A/B", 1), (b"A/B", 2), ("é".encode(), 3)]
+    assert sorted(cells) == [(b"A/B", 1), (b"A/B", 2), ("é".encode(), 3)]
 
 
 def test_columns_of_directories_alone(tmp_path: Path) -> None:
     shard = write(tmp_path / "a=1" / "b=2" / "x.parquet", pa.table({"x": [1, 2, 3]}))
-    found = list(read_rows(WorkItem(shard), ["a", "b"], 2, open_local))
-    assert [rows.numbers.tolist() for rows in found] == [[0, 1], [2]]
-    assert [rows.column("b").to_pylist() for rows in found] == [[b"2", b"2"], [b"2"]]
+    batches = list(read_rows(WorkItem(shard), ["a", "b"], 2, open_local))
+    assert [rows.numbers.tolist() for rows in batches] == [[0, 1], [2]]
+    assert [rows.column("b").to_pylist() for rows in batches] == [[b"2", b"2"], [b"2"]]
 
 
 def test_numbers_go_on_over_batches_from_the_first_row_of_the_item(tmp_path: Path) -> None:
     shard = write(tmp_path / "a.parquet", pa.table({"x": range(10)}), row_group_size=3)
     item = WorkItem(shard, 3, (1, 4))
-    found = list(read_rows(item, ["x"], 4, open_local))
-    assert [n for rows in found for n in rows.numbers.tolist()] == list(range(3, 10))
-    for rows in found:
+    batches = list(read_rows(item, ["x"], 4, open_local))
+    assert [n for rows in batches for n in rows.numbers.tolist()] == list(range(3, 10))
+    for rows in batches:
         assert rows.numbers.tolist() == rows.column("x").to_pylist()
         assert rows.path == shard.path
 
@@ -96,18 +96,18 @@ def test_tfrecord_rows_whose_columns_are_all_directories(tmp_path: Path) -> None
     path.parent.mkdir()
     write_records(str(path), [encode_example({"x": [1.0]}), encode_example({})])
     (shard,) = list_local([str(path)])
-    (found,) = read_rows(WorkItem(shard), ["site"], 9, open_local)
-    assert len(found) == 2
-    assert found.column("site").to_pylist() == [b"A", b"A"]
+    (rows,) = read_rows(WorkItem(shard), ["site"], 9, open_local)
+    assert len(rows) == 2
+    assert rows.column("site").to_pylist() == [b"A", b"A"]
 
 
 def test_an_absent_feature_is_an_empty_list(tmp_path: Path) -> None:
     records = [{"x": [1.0, 2.0]}, {}, {"x": [3.0]}]
     write_records(str(tmp_path / "a.tfrecord"), [encode_example(r) for r in records])
     (shard,) = list_local([str(tmp_path / "a.tfrecord")])
-    (found,) = read_rows(WorkItem(shard), ["x", "y"], 9, open_local)
-    assert found.column("x").to_pylist() == [[1.0, 2.0], [], [3.0]]
-    assert found.column("y").to_pylist() == [[], [], []]
+    (rows,) = read_rows(WorkItem(shard), ["x", "y"], 9, open_local)
+    assert rows.column("x").to_pylist() == [[1.0, 2.0], [], [3.0]]
+    assert rows.column("y").to_pylist() == [[], [], []]
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.tfrecord"])
@@ -127,7 +127,7 @@ SIZE = 16 + len(RECORDS[0])
 
 
 def write_damaged(path: Path, *places: int) -> WorkItem:
-    """Write nine records of one size, and flip a bit here and there."""
+    """Writes nine records of the same size, and flips a bit in some of them."""
     plain = path.parent / "plain"
     write_records(plain, RECORDS)
     content = bytearray(plain.read_bytes())
@@ -154,14 +154,14 @@ def test_rows_keep_their_numbers_and_losses_are_told_in_order(
         assert threading.current_thread() is threading.main_thread()
         told.append(loss)
 
-    found = []
+    numbers = []
     for rows in read_rows(item, columns, batch_rows, open_local, ReadOptions("skip_rest"), lost):
-        found += rows.numbers.tolist()
+        numbers += rows.numbers.tolist()
         assert len(rows) == rows.batch.num_rows <= batch_rows
-        assert {loss.row for loss in told} >= {row for row in (1, 3, 4) if row < found[-1]}
+        assert {loss.row for loss in told} >= {row for row in (1, 3, 4) if row < numbers[-1]}
         if "x" in columns:
             assert rows.scalars("x")[0].to_pylist() == rows.numbers.tolist()
-    assert found == [0, 2, 5, 6]
+    assert numbers == [0, 2, 5, 6]
     records = [Lost(path, row, row * SIZE, SIZE, 1, "corrupt_record") for row in (1, 3, 4)]
     assert told == [*records, Lost(path, 7, 7 * SIZE, 2 * SIZE, None, "corrupt_record")]
 

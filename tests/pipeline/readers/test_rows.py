@@ -1,4 +1,4 @@
-"""Columns: which one is meant, lists of one value, and every type as numbers or positions."""
+"""Tests columns: names in file and directories, lists of a single value, and all types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards: what globs match, what names say, and what directories state."""
+"""Tests shards: the files that globs match, formats from names, and columns of directories."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def test_a_file_spelled_in_two_ways_is_listed_once(
 
 
 def notes(directory: Path, *patterns: str) -> list[str]:
-    found = list_local([str(directory / pattern) for pattern in patterns]).notes
-    return [note.replace(f"{directory}/", "") for note in found]
+    listing = list_local([str(directory / pattern) for pattern in patterns])
+    return [note.replace(f"{directory}/", "") for note in listing.notes]
 
 
 def test_a_file_of_several_globs_is_noted(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_file_of_several_globs_is_noted(tmp_path: Path) -> None:
     assert notes(tmp_path, "**", "*.parquet") == [
         "2 files are matched by several globs and read once: a.parquet, b.parquet"
     ]
-    # Twice the same glob is one glob.
+    # The same glob, given twice, counts once.
     assert notes(tmp_path, "*.parquet", "*.parquet") == []
 
 
@@ -138,11 +138,11 @@ def test_a_file_under_several_names_is_listed_once(tmp_path: Path) -> None:
         "2 names are of files read under another name: latest/other.parquet is"
         " real/other.parquet, latest/z.parquet is real/z.parquet"
     ]
-    # A link alone is read under its own name, which may tell the format where the file does not.
+    # If only a link matches, its name counts: it may tell the format when the file does not.
     (tmp_path / "real/3f5a").write_bytes(b"x")
     (tmp_path / "b.parquet").symlink_to("real/3f5a")
     assert listed(tmp_path, "b*") == ["b.parquet"]
-    # Two links to one file, none of which is the file itself.
+    # Two links lead to the same file, and the file itself does not match.
     (tmp_path / "c.parquet").symlink_to("real/3f5a")
     assert listed(tmp_path, "[bc]*") == ["b.parquet"]
 
@@ -197,7 +197,7 @@ def test_hidden_files_and_files_about_the_data_are_passed_over(tmp_path: Path) -
     touch(tmp_path, "_SUCCESS", "_metadata", ".a.parquet", "_a.parquet", "a_.parquet")
     touch(tmp_path, ".a.parquet.crc")
     assert listed(tmp_path, "*", ".*", "_*") == ["a_.parquet"]
-    # Even where they are asked for by name.
+    # This holds even if a glob names them.
     assert listed(tmp_path, "_a.parquet", ".a.parquet") == []
 
 

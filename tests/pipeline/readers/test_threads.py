@@ -1,4 +1,4 @@
-"""Work on many files at once."""
+"""Tests that work on many files at once keeps its order and its bounds."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from pipeline.errors.wording import first_lines, named
+from pipeline.errors.wording import first_lines, first_names
 from pipeline.readers.threads import in_threads
 
 
 def test_results_are_in_order_whichever_is_ready_first() -> None:
-    # The first waits for the second, so that they end in the other order.
+    # The first item waits for the second, so that they end in reverse order.
     second = threading.Event()
 
     def work(item: int) -> int:
@@ -46,7 +46,7 @@ def test_only_some_wait_at_a_time() -> None:
 
 def test_lists_of_names_and_lines_are_bounded() -> None:
     names = [f"n{i}" for i in range(1021)]
-    assert named(names[:20]) == ", ".join(names[:20])
-    assert named(names) == ", ".join(names[:20]) + ", ... and 1,001 more"
+    assert first_names(names[:20]) == ", ".join(names[:20])
+    assert first_names(names) == ", ".join(names[:20]) + ", ... and 1,001 more"
     assert first_lines(names[:20]) == names[:20]
     assert first_lines(names) == [*names[:20], "... and 1,001 more"]

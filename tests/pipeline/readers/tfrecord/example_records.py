@@ -1,4 +1,4 @@
-"""Serialized tf.train.Example records for tests: plain, odd, broken; what they hold; reading."""
+"""Makes serialized tf.train.Example records for tests, plain, odd or broken, and reads them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FIELD_NUMBERS = {"bytes": 1, "float": 2, "int64": 3}
 
 
 def varint(number: int, width: int = 0) -> bytes:
-    """Encode a number of 64 bits, in more bytes than it needs if `width` says so."""
+    """Returns the varint of a 64-bit number, padded to `width` bytes if that is given."""
     number %= 1 << 64
     size = max(width, (number.bit_length() + 6) // 7, 1)
     digits = [number >> 7 * k & 0x7F for k in range(size)]
@@ -80,7 +80,7 @@ def values_of(rng: random.Random, kind: str) -> list:
 
 
 class Writer:
-    """Makes records at random, most of them plain; the odd ones are legal or broken."""
+    """A writer of random records, most of which are plain; odd records are legal or broken."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -99,7 +99,7 @@ class Writer:
         return self.rng.choice(
             [
                 b"",  # no kind
-                feature(kind, first + second),  # pieces of one list
+                feature(kind, first + second),  # pieces of the same list
                 feature(kind, first) + feature(kind, second),  # merged by protobuf
                 feature("bytes", b"") + feature(kind, first),  # the last kind counts
                 feature(kind, first + varint(9 << 3) + varint(5)),  # unknown fields
@@ -158,7 +158,7 @@ class Writer:
 
 
 def mutate(rng: random.Random, content: bytes) -> bytes:
-    """Damage one place, most often so that all sizes still hold."""
+    """Returns the content with damage in a single place, most often so that all sizes still fit."""
     if not content:
         return content
     at = rng.randrange(len(content))
@@ -179,7 +179,7 @@ Lists = dict[str, tuple[str, list]]
 
 
 def by_runtime(content: bytes) -> Lists | None:
-    """Return kind and values by name, from the protobuf runtime; None if it refuses the record."""
+    """Returns kind and values by feature name; None if the protobuf runtime refuses the record."""
     features = parse_features(content)
     if features is None:
         return None
@@ -192,7 +192,7 @@ def by_runtime(content: bytes) -> Lists | None:
 
 
 def without_others(content: bytes) -> bytes:
-    """Drop the features not in COLUMNS, whose bodies are not read, from a plain record."""
+    """Returns a plain record with only the features of COLUMNS, as others are not read."""
 
     def number_at(at: int) -> tuple[int, int]:
         width = next(k for k in range(1, 10) if content[at + k - 1] < 0x80)
@@ -215,14 +215,14 @@ def without_others(content: bytes) -> bytes:
 
 
 def bits(kind: str, values: list | None) -> list | None:
-    """Make values comparable: zeros by their sign, and NaN equal to itself."""
+    """Returns comparable values: zeros differ by sign, and NaN is equal to itself."""
     if values is None or kind != "float":
         return values
     return ["nan" if value != value else struct.pack("<f", value) for value in values]
 
 
 class Shard:
-    """Records in a file, and how they are read."""
+    """A shard of records, and ways to read it."""
 
     def __init__(self, path: Path, records: Sequence[bytes]) -> None:
         self._path = path
@@ -234,7 +234,7 @@ class Shard:
                 yield batch
 
     def fault(self, columns: Sequence[str] = COLUMNS, **options: int) -> tuple[int, DataFault]:
-        """Return how many rows come before the fault, and the fault."""
+        """Returns the number of rows before the fault, and the fault."""
         rows = 0
         try:
             for batch in self.batches(columns, **options):
@@ -270,5 +270,5 @@ def only_lock_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lock_step_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read in lock step even where the runtime is faster, so that odd records meet it."""
+    """Makes the reader use lock step even if the runtime is faster, so that odd records meet it."""
     monkeypatch.setattr("pipeline.readers.tfrecord.wire.FEW", 1)

@@ -3,9 +3,10 @@
     .venv/bin/python -m tests.pipeline.readers.tfrecord.fuzz_examples \
         [--records N] [--seconds N] [--seed N]
 
-Damages odd records at random, reads those that the runtime reads together with one another, and
-compares every value; of those that it refuses some must be refused. Ends at so many damaged records
-or seconds, whichever comes first, with exit code 1 and the seed at the first that differs.
+It damages odd records at random, reads all records that the runtime accepts in a single file, and
+compares all values. Of the records that the runtime refuses, the reader must refuse a sample. The
+fuzz ends after the given number of damaged records or seconds, whichever comes first. At the first
+difference it ends with exit code 1 and prints the seed.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ _REFUSED = 3
 
 
 def fuzz_seed(seed: int, place: Path) -> tuple[int, int]:
-    """How many damaged records were made from a seed, and how many were accepted and compared.
+    """Returns the number of damaged records of a seed, and how many were accepted and compared.
 
     Raises:
         AssertionError: if a value differs, or a record that cannot be read is accepted.
     """
     writer = Writer(seed)
-    # Half of the rounds are plain but for the damage, as real files are.
+    # As in real files, the records of half of the rounds are plain, except for the damage.
     writer.oddity = 0.0 if seed % 2 else writer.oddity
-    # Lock step is for many records of a kind; odd ones have to meet it too.
+    # Lock step is meant for many similar records, but odd records have to meet it too.
     wire.FEW = 1 if seed % 4 < 2 else _FEW
     records = [mutate(writer.rng, writer.record()) for _ in range(_TOGETHER)]
     accepted, expected = [], []
@@ -55,7 +56,7 @@ def fuzz_seed(seed: int, place: Path) -> tuple[int, int]:
             accepted.append(content)
             expected.append(lists)
     assert_equal(list(Shard(place, accepted).batches(batch_rows=150)), COLUMNS, expected)
-    # Bodies of features that nobody asked for are not read.
+    # The values of features that are not wanted are not read.
     refused = [
         content
         for content in records
@@ -75,16 +76,16 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--seed", type=int, default=0)
-    known = parser.parse_args()
-    start, seed, made, accepted = time.monotonic(), known.seed, 0, 0
+    arguments = parser.parse_args()
+    start, seed, made, accepted = time.monotonic(), arguments.seed, 0, 0
     with tempfile.TemporaryDirectory() as place:
-        while made < known.records and time.monotonic() - start < known.seconds:
+        while made < arguments.records and time.monotonic() - start < arguments.seconds:
             try:
-                more = fuzz_seed(seed, Path(place) / "shard")
+                counts = fuzz_seed(seed, Path(place) / "shard")
             except AssertionError as error:
                 print(f"seed {seed}: {error}", file=sys.stderr)
                 return 1
-            made, accepted, seed = made + more[0], accepted + more[1], seed + 1
+            made, accepted, seed = made + counts[0], accepted + counts[1], seed + 1
     seconds = time.monotonic() - start
     print(f"{made:,} damaged records, {accepted:,} accepted, 0 wrong, in {seconds:.0f} s")
     return 0

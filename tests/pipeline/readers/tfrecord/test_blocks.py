@@ -1,4 +1,4 @@
-"""Framing of TFRecord files: round trips, every kind of damage, and bounded memory."""
+"""Tests the framing of TFRecord files: round trips, all kinds of damage, and bounded memory."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def payloads(blocks: list[Block]) -> list[bytes]:
 
 
 def read_until_fault(content: bytes, **options: object) -> tuple[list[bytes], DataFault]:
-    """Return the records before the fault, and the fault."""
-    found: list[bytes] = []
+    """Returns the records before the fault, and the fault."""
+    records: list[bytes] = []
     blocks: Iterator[Block] = read_blocks(io.BytesIO(content), "shard", **options)
     with pytest.raises(DataFault) as raised:
-        found.extend(payload for block in blocks for payload in payloads([block]))
-    return found, raised.value
+        records.extend(payload for block in blocks for payload in payloads([block]))
+    return records, raised.value
 
 
 FILE = b"".join(map(framed, PAYLOADS))
@@ -135,9 +135,9 @@ def test_every_flipped_bit_is_found_in_its_record(block_bytes: int) -> None:
         for bit in range(8):
             damaged = bytearray(FILE)
             damaged[place] ^= 1 << bit
-            found, fault = read_until_fault(bytes(damaged), block_bytes=block_bytes)
+            records, fault = read_until_fault(bytes(damaged), block_bytes=block_bytes)
             row = row_at(place)
-            assert found == PAYLOADS[:row]
+            assert records == PAYLOADS[:row]
             assert (fault.reason, fault.row, fault.offset) == ("corrupt_record", row, STARTS[row])
             part = "length" if place - STARTS[row] < 12 else "data"
             assert f"record's {part}" in fault.detail
@@ -150,8 +150,8 @@ def test_every_truncation_is_found(block_bytes: int) -> None:
         if size == STARTS[row]:
             assert payloads(read(FILE[:size], block_bytes=block_bytes)) == PAYLOADS[:row]
             continue
-        found, fault = read_until_fault(FILE[:size], block_bytes=block_bytes)
-        assert found == PAYLOADS[:row]
+        records, fault = read_until_fault(FILE[:size], block_bytes=block_bytes)
+        assert records == PAYLOADS[:row]
         assert (fault.reason, fault.row, fault.offset) == ("truncated", row, STARTS[row])
 
 
@@ -164,10 +164,10 @@ def huge_record(length: int) -> bytes:
 def test_a_length_past_the_limit_is_refused_before_anything_is_allocated(length: int) -> None:
     content = framed(b"good") + huge_record(length) + bytes(100)
     tracemalloc.start()
-    found, fault = read_until_fault(content, block_bytes=64)
+    records, fault = read_until_fault(content, block_bytes=64)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found == [b"good"]
+    assert records == [b"good"]
     assert (fault.reason, fault.row, fault.offset) == ("record_too_large", 1, 20)
     assert "max_record_bytes" in fault.detail
     assert peak < 1 << 20
@@ -175,8 +175,8 @@ def test_a_length_past_the_limit_is_refused_before_anything_is_allocated(length:
 
 def test_the_limit_itself_is_accepted() -> None:
     assert payloads(read(FILE, options=ReadOptions(max_record_bytes=40))) == PAYLOADS
-    found, fault = read_until_fault(FILE, options=ReadOptions(max_record_bytes=39))
-    assert (found, fault.reason, fault.row) == (PAYLOADS[:2], "record_too_large", 2)
+    records, fault = read_until_fault(FILE, options=ReadOptions(max_record_bytes=39))
+    assert (records, fault.reason, fault.row) == (PAYLOADS[:2], "record_too_large", 2)
 
 
 class Counting(io.BytesIO):
@@ -222,10 +222,10 @@ def test_every_truncation_of_gzip_is_found() -> None:
     for size in range(len(content)):
         if size == len(first):
             continue  # two files may have been concatenated or not: the bytes cannot tell
-        found, fault = read_until_fault(content[:size], compression="gzip")
+        records, fault = read_until_fault(content[:size], compression="gzip")
         assert fault.reason == "truncated"
         assert "gzip member" in fault.detail
-        assert found == (PAYLOADS * 2)[: len(found)]
+        assert records == (PAYLOADS * 2)[: len(records)]
 
 
 def test_every_flipped_bit_of_a_gzip_trailer_is_found() -> None:
@@ -234,8 +234,8 @@ def test_every_flipped_bit_of_a_gzip_trailer_is_found() -> None:
         for bit in range(8):
             damaged = bytearray(content)
             damaged[place] ^= 1 << bit
-            found, fault = read_until_fault(bytes(damaged), compression="gzip")
-            assert found == PAYLOADS
+            records, fault = read_until_fault(bytes(damaged), compression="gzip")
+            assert records == PAYLOADS
             assert (fault.reason, fault.offset) == ("corrupt_gzip", len(FILE))
 
 
@@ -255,8 +255,8 @@ def test_flipped_bits_of_gzip_lose_nothing_in_silence() -> None:
 
 @pytest.mark.parametrize("garbage", [b"garbage", bytes(512), b"\x1f\x8b"])
 def test_bytes_behind_the_last_gzip_member_are_a_fault(garbage: bytes) -> None:
-    found, fault = read_until_fault(gzip.compress(FILE) + garbage, compression="gzip")
-    assert found == PAYLOADS
+    records, fault = read_until_fault(gzip.compress(FILE) + garbage, compression="gzip")
+    assert records == PAYLOADS
     assert fault.reason in ("corrupt_gzip", "truncated")
     assert fault.offset == len(FILE)
 

@@ -1,4 +1,4 @@
-"""The reader of tf.train.Example against the protobuf runtime: good, odd and broken records."""
+"""Tests the reader of tf.train.Example against the protobuf runtime, with good and bad records."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ LONG = COLUMNS[-1]
         record(entry("w", feature("int64", field(1, b"\x80")))),  # not a whole varint
         # of equal keys, the first is broken
         record(entry("w", feature("float", b"\x0d")), entry("w", feature("float", b""))),
-        # sizes that agree with each other, but not with that of the record
+        # inner sizes that fit together, but not the size of the record
         record(entry("w", feature("float", field(1, bytes(8))))[:-4]),
         record(entry(LONG, feature("int64", field(1, b"\x01")))[:12]),
     ],
@@ -239,9 +239,9 @@ def test_mixed_kinds(shard: MakeShard, copies: int, batch_rows: int) -> None:
 
 def test_the_first_of_two_columns_with_mixed_kinds(shard: MakeShard) -> None:
     label, w = entry("label", feature("int64", b"")), entry("w", feature("int64", b""))
-    other = entry("label", feature("float", b""))
+    float_label = entry("label", feature("float", b""))
     records = [record(label)] * 20 + [record(entry("w", feature("float", b"")))]
-    records += [record(w)] * 20 + [record(other, w)]
+    records += [record(w)] * 20 + [record(float_label, w)]
     _, fault = shard(records).fault(["label", "w"])
     assert (fault.row, "'w'" in fault.detail) == (21, True)
     _, fault = shard([record(label), *records[20:]]).fault(["w", "label"])

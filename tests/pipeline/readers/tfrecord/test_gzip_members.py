@@ -1,4 +1,4 @@
-"""Gzip of TFRecord files: bounded expansion, and all that can be had before damage."""
+"""Tests gzip of TFRecord files: the limit of expansion, and the content before damage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIB = 1 << 20
 def pieces_of(
     content: bytes, partition_bytes: int = MIB, max_ratio: int = 200
 ) -> tuple[int, int, DataFault | None]:
-    """Return how many bytes come out, the largest piece, and the fault."""
+    """Returns the size of the content, the size of the largest piece, and the fault."""
     total = largest = 0
     try:
         for piece in decompress(io.BytesIO(content), "a", partition_bytes, max_ratio):
@@ -64,7 +64,7 @@ def test_the_bound_is_over_all_members_and_all_that_was_read() -> None:
 
 
 class Trickle(io.BytesIO):
-    """A stream that gives little at once."""
+    """A stream that returns few bytes per read."""
 
     def read(self, size: int | None = -1) -> bytes:
         return super().read(min(size or 0, 1000))
@@ -78,7 +78,7 @@ def test_the_bound_does_not_depend_on_how_much_a_stream_gives() -> None:
 
 @pytest.fixture(scope="module")
 def bomb(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A short record and 63 of 1 MiB of zeros, not compressed."""
+    """Returns an uncompressed file of a short record and 63 records of 1 MiB of zeros."""
     path = tmp_path_factory.mktemp("bomb") / "a"
     write_records(path, [b"first", *[bytes(MIB)] * 63])
     return path.read_bytes()
@@ -116,7 +116,7 @@ def test_a_bomb_of_records_fails_in_little_memory(
 
 @pytest.mark.parametrize("partition_bytes", [1000, 64 * MIB])
 def test_all_content_before_damage_comes_out(partition_bytes: int) -> None:
-    """Damage to the trailer costs nothing, damage within costs what is behind it."""
+    """Damage to the trailer loses no content; damage to the content loses what is behind it."""
     content = NOISE * 9
     stored = bytearray(gzip.compress(content))
     stored[-6] ^= 1
@@ -133,7 +133,7 @@ def test_all_content_before_damage_comes_out(partition_bytes: int) -> None:
 
 @pytest.mark.parametrize("block_bytes", [100, MIB])
 def test_content_that_found_no_room_before_the_end_comes_out(block_bytes: int) -> None:
-    """A cut may leave zlib with content of its last byte, for which a step had no room."""
+    """At a cut, zlib may still hold content of the last byte that did not fit into a step."""
     for more in range(0, 2000, 100):
         whole = gzip.compress(bytes((256 << 10) + more))
         for cut in range(8, 13):

@@ -1,4 +1,4 @@
-"""What is left out of damaged TFRecord files: a walk over the frames, one by one, as the oracle."""
+"""Tests what is left out of damaged TFRecord files, against an oracle that reads frame by frame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def framed(payload: bytes) -> bytes:
 
 @dataclass
 class Outcome:
-    """Everything that comes of reading a file."""
+    """The outcome of reading a file: the records, the losses and the fault."""
 
     records: list[tuple[int, int, bytes]] = of(default_factory=list)
     lost: list[Lost] = of(default_factory=list)
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def inflate_bytewise(content: bytes) -> tuple[bytes, str | None]:
-    """Decompress byte by byte; what came out, and why it ended early."""
+    """Decompresses byte by byte; returns the content, and the reason if it ended early."""
     out = b""
     while content or not out:
         member = zlib.decompressobj(wbits=31)
@@ -107,7 +107,7 @@ def walk(stored: bytes, compression: str | None, options: ReadOptions) -> Outcom
 
 
 class NoSeek(io.BytesIO):
-    """A stream that cannot seek, and gives little at once."""
+    """A stream that cannot seek and returns few bytes per read."""
 
     def seekable(self) -> bool:
         return False
@@ -134,7 +134,7 @@ def outcome_of(stream: io.BytesIO, **arguments: Any) -> Outcome:
 
 
 def damaged(content: bytes, damage: Sequence[tuple[bool, int, int]]) -> bytes:
-    """Cut the content, or flip a bit of it, here and there."""
+    """Returns the content after some cuts at its end and some flipped bits."""
     changed = bytearray(content)
     for cut, place, bit in damage:
         if not changed:
