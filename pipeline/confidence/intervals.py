@@ -30,7 +30,7 @@ def interval(
     By the delta method, the ends on this scale are g(v) +- t * SE * g'(v), where t is the quantile
     (1 + level) / 2 of Student's distribution; the inverse of g gives the ends of the interval. If
     the metric has two bounds, g is the logit of (v - low) / (high - low); if it has one bound, g is
-    log(v - low) or -log(high - v); without bounds, g(v) = v. So an interval stays within them.
+    log(v - low) or -log(high - v); without bounds, g(v) = v. So no interval passes a bound.
 
     Args:
         value: float64 `[s]`, the values of the metric.
@@ -48,9 +48,7 @@ def interval(
     >>> lower.round(4), upper.round(4)
     (array([0.7378]), array([0.9664]))
     """
-    from scipy.special import (
-        stdtrit,
-    )  # its import takes long, and most commands do without
+    from scipy.special import stdtrit  # its import takes long, and most commands do without
 
     with np.errstate(all="ignore"):
         half = -stdtrit(degrees, (1 - level) / 2) * standard_error
@@ -97,9 +95,7 @@ def binomial_interval(share: Floats, size: Floats, level: float) -> tuple[Floats
     >>> lower, upper.round(4)
     (array([0.]), array([0.0362]))
     """
-    from scipy.special import (
-        betaincinv,
-    )  # its import takes long, and most commands do without
+    from scipy.special import betaincinv  # its import takes long, and most commands do without
 
     tail = (1 - level) / 2
     with np.errstate(all="ignore"):

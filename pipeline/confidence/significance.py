@@ -63,9 +63,7 @@ def p_worse(
     >>> p_worse(np.array([-0.02]), np.array([0.01]), np.array([19]), True).round(4)
     array([0.03])
     """
-    from scipy.special import (
-        stdtr,
-    )  # its import takes long, and most commands do without
+    from scipy.special import stdtr  # its import takes long, and most commands do without
 
     gain = difference if higher_is_better else -difference
     with np.errstate(all="ignore"):
