@@ -162,7 +162,7 @@ class ValueCodes(Codes):
 
 
 def _families(column: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """Yields families, and the cells of an array as int64 or large_binary; null where not in it."""
+    """Yields families of values, each with its cells as int64 or large_binary, and null elsewhere."""
     type_ = array.type
     if pa.types.is_null(type_):
         return
