@@ -162,7 +162,7 @@ class ValueCodes(Codes):
 
 
 def _families(column: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """Yields families of values, each with its cells as int64 or large_binary, and null elsewhere."""
+    """Yields families of values and their cells as int64 or large_binary; other cells are null."""
     type_ = array.type
     if pa.types.is_null(type_):
         return
