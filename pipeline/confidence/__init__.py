@@ -1,1 +1,1 @@
-"""How sure a number is: standard errors from folds, intervals, and comparisons of two models."""
+"""Computes standard errors from folds, intervals, and p-values of comparisons of two models."""

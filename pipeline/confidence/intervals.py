@@ -1,4 +1,4 @@
-"""Confidence intervals: Student's t carried to the scale of a metric, and exact binomial ones."""
+"""Confidence intervals: t intervals on a transformed scale, and exact binomial intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 FEW = 10
-"""A proportion of fewer effective successes or failures has the exact binomial interval."""
+"""A proportion with fewer effective successes or failures gets the exact binomial interval."""
 
 AT_BOUND = "the value is at the bound of its scale, or too near to it for its error"
 
@@ -25,25 +25,24 @@ def interval(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> tuple[Floats, Floats]:
-    """The t interval of a metric on the scale that its bounds ask for.
+    """Returns the t interval of a metric, computed on a scale g that depends on its bounds.
 
-    By the delta method: g(v) +- t * SE * g'(v), brought back by the inverse of g; t is the
-    quantile (1 + level) / 2 of Student's distribution. With two bounds g is the logit of
-    (v - low) / (high - low), with one it is log(v - low) or -log(high - v), with none g(v) = v. So
-    an interval never leaves the scale.
+    By the delta method, the ends on this scale are g(v) +- t * SE * g'(v), where t is the quantile
+    (1 + level) / 2 of Student's distribution; the inverse of g gives the ends of the interval. If
+    the metric has two bounds, g is the logit of (v - low) / (high - low); if it has one bound, g is
+    log(v - low) or -log(high - v); without bounds, g(v) = v. So no interval passes a bound.
 
     Args:
-        value: float64 `[s]`, the metric.
-        standard_error: float64 `[s]`, its standard error on its own scale.
-        degrees: `[s]`, degrees of freedom of the standard error.
+        value: float64 `[s]`, the values of the metric.
+        standard_error: float64 `[s]`, the standard errors, in the unit of the metric.
+        degrees: `[s]`, the degrees of freedom of the standard errors.
         level: the confidence level, in (0, 1).
-        low: the least value that the metric can have.
-        high: the greatest.
+        low: the lowest value that the metric can have.
+        high: the highest value that the metric can have.
 
     Returns:
-        The lower and the upper end, float64 `[s]`. Both are NaN without a standard error; and for
-        a value at a bound, or so near to it that an end is not finite, which is for the reason
-        `AT_BOUND`.
+        The lower and the upper ends, float64 `[s]`. Both are NaN if there is no standard error, and
+        if the value is at a bound or so near to it that an end is not finite (`AT_BOUND`).
 
     >>> lower, upper = interval(np.array([0.9]), np.array([0.05]), np.array([19]), 0.95, 0.0, 1.0)
     >>> lower.round(4), upper.round(4)
@@ -68,7 +67,7 @@ def interval(
             lower = low + width * (below * factor / (below * factor + above))
             upper = high - width * (above * factor / (above * factor + below))
     known = (below > 0) & (above > 0) & np.isfinite(lower) & np.isfinite(upper)
-    # Rounding may not put the value outside.
+    # Rounding must not put the value outside its interval.
     return (
         np.where(known, np.minimum(lower, value), np.nan),
         np.where(known, np.maximum(upper, value), np.nan),
@@ -76,20 +75,21 @@ def interval(
 
 
 def binomial_interval(share: Floats, size: Floats, level: float) -> tuple[Floats, Floats]:
-    """The exact binomial interval of a proportion (Clopper and Pearson 1934).
+    """Returns the exact binomial interval of a proportion (Clopper and Pearson 1934).
 
-    With x = share * size successes and alpha = 1 - level, the ends are the quantiles alpha / 2 of
-    Beta(x, size - x + 1) and 1 - alpha / 2 of Beta(x + 1, size - x); these are defined for sizes
-    that are not integers as well. The lower end of share 0 is 0 and the upper of share 1 is 1.
+    With x = share * size successes and alpha = 1 - level, the ends are the quantile alpha / 2 of
+    Beta(x, size - x + 1) and the quantile 1 - alpha / 2 of Beta(x + 1, size - x). These are also
+    defined for sizes that are not integers. The lower end of share 0 is 0, and the upper end of
+    share 1 is 1.
 
     Args:
-        share: float64 `[s]`, the proportion.
-        size: float64 `[s]`, the effective number of rows that it is a proportion of.
+        share: float64 `[s]`, the proportions.
+        size: float64 `[s]`, the effective numbers of rows of which they are the proportions.
         level: the confidence level, in (0, 1).
 
     Returns:
-        The lower and the upper end, float64 `[s]`; NaN for a share outside of [0, 1] and for a
-        size that is not positive.
+        The lower and the upper ends, float64 `[s]`; NaN for a share outside [0, 1] and for a size
+        that is not positive.
 
     >>> lower, upper = binomial_interval(np.array([0.0]), np.array([100.0]), 0.95)
     >>> lower, upper.round(4)
@@ -102,25 +102,25 @@ def binomial_interval(share: Floats, size: Floats, level: float) -> tuple[Floats
         known = (share >= 0) & (share <= 1) & (size > 0) & np.isfinite(size)
         successes = share * size
         failures = size - successes
-        # At 0 successes or failures the quantile is of no distribution; the end is the bound.
+        # Without successes or failures there is no Beta distribution; the end is the bound.
         lower = np.where(share == 0, 0.0, betaincinv(successes, failures + 1, tail))
         upper = np.where(share == 1, 1.0, betaincinv(successes + 1, failures, 1 - tail))
     return np.where(known, lower, np.nan), np.where(known, upper, np.nan)
 
 
 def is_rare(share: Floats, size: Floats) -> Mask:
-    """Where a proportion has fewer than `FEW` effective successes or failures.
+    """Returns where a proportion has fewer than `FEW` effective successes or failures.
 
-    There the t interval is poor, and `binomial_interval` is to be used.
+    There the t interval is poor, and `binomial_interval` should be used.
 
     Args:
-        share: float64 `[s]`, the proportion.
-        size: float64 `[s]`, the effective number of rows.
+        share: float64 `[s]`, the proportions.
+        size: float64 `[s]`, the effective numbers of rows.
 
     Returns:
-        bool `[s]`, False where either is NaN.
+        A mask, bool `[s]`; False where the share or the size is NaN.
     """
-    # A share times its size is a count up to rounding only.
+    # The product of share and size is a count with a rounding error.
     rare: Mask = np.minimum(share, 1 - share) * size < FEW - 1e-6
     return rare
 
@@ -128,18 +128,18 @@ def is_rare(share: Floats, size: Floats) -> Mask:
 def effective_size(
     rows: Integers | Floats, weight: Floats | None = None, weight_squared: Floats | None = None
 ) -> Floats:
-    """The number of unweighted rows that say as much as the weighted ones.
+    """Returns the number of unweighted rows that carry as much information as the weighted rows.
 
-    (sum of w)^2 / sum of w^2 (Kish, "Survey Sampling", 1965, section 11.7): the number of rows if
-    all weights are equal, and less otherwise.
+    It is (sum of w)^2 / sum of w^2 (Kish, "Survey Sampling", 1965, section 11.7). This is the
+    number of rows if all weights are equal, and less otherwise.
 
     Args:
-        rows: `[s]`, the number of rows.
-        weight: float64 `[s]`, sum of weights; None for unweighted rows.
-        weight_squared: float64 `[s]`, sum of squared weights; None for unweighted rows.
+        rows: `[s]`, the numbers of rows.
+        weight: float64 `[s]`, the sums of weights; None for unweighted rows.
+        weight_squared: float64 `[s]`, the sums of squared weights; None for unweighted rows.
 
     Returns:
-        float64 `[s]`; NaN where all weights are zero.
+        The effective sizes, float64 `[s]`; NaN where all weights are zero.
 
     >>> effective_size(np.array([3]), np.array([4.0]), np.array([6.0])).round(4)
     array([2.6667])
@@ -151,25 +151,27 @@ def effective_size(
 
 
 def correlated_size(size: Floats, share: Floats, standard_error: Floats) -> Floats:
-    """The effective size that a standard error leaves of it.
+    """Returns the effective size of a proportion, reduced for rows that depend on each other.
 
-    Kish's size knows of weights, not that rows of one key repeat each other. The folds keep them
-    together, so the jackknife error of a proportion p does: p (1 - p) / SE^2 independent rows
-    would have that error. This is the effective size of Korn and Graubard, "Confidence intervals
-    for proportions with small expected number of positive counts estimated from survey data",
-    Survey Methodology 24 (1998), without their correction for degrees of freedom; instead, since
-    the error is itself an estimate, it may only make the size smaller. An error that is not there
-    (a share of 0 or 1 is the same without any fold) changes nothing.
+    Kish's size takes weights into account, but not that rows of the same key may repeat each other.
+    The folds keep such rows together, so the jackknife error SE of a proportion p takes this into
+    account: p (1 - p) / SE^2 independent rows would have the same error. This is the effective size
+    of Korn and Graubard, "Confidence intervals for proportions with small expected number of
+    positive counts estimated from survey data", Survey Methodology 24 (1998), without their
+    correction for degrees of freedom. Instead, because the error is itself an estimate, it can only
+    reduce the size. If there is no error, the size does not change; this is so for a share of 0 or
+    1, which is the same without any fold.
 
     Args:
-        size: float64 `[s]`, the effective size by the weights.
-        share: float64 `[s]`, the proportion.
-        standard_error: float64 `[s]`, its standard error, NaN where there is none.
+        size: float64 `[s]`, the effective sizes by the weights.
+        share: float64 `[s]`, the proportions.
+        standard_error: float64 `[s]`, the standard errors of the proportions; NaN where there is
+            none.
 
     Returns:
-        float64 `[s]`, at most `size`.
+        The effective sizes, float64 `[s]`, at most `size`.
     """
     variance = share * (1 - share)
     with np.errstate(all="ignore"):
-        found = variance / standard_error**2
-    return np.where(variance > 0, np.fmin(size, found), size)
+        independent_rows = variance / standard_error**2
+    return np.where(variance > 0, np.fmin(size, independent_rows), size)

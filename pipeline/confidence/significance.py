@@ -1,4 +1,4 @@
-"""Whether a candidate is worse than a baseline, in one slice and among many."""
+"""Tests whether a candidate is worse than a baseline, in a single slice and in many slices."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ def welch(
     second: Floats,
     second_degrees: Floats | Integers,
 ) -> tuple[Floats, Floats]:
-    """The standard error of a difference of two independent numbers.
+    """Returns the standard error of the difference of two independent numbers.
 
-    The root of the sum of squares, with the degrees of freedom of Satterthwaite (1946) and Welch
-    (1947): (a^2 + b^2)^2 / (a^4 / degrees of a + b^4 / degrees of b).
+    It is the root of the sum of the squares of the errors a and b. Its degrees of freedom are those
+    of Satterthwaite (1946) and Welch (1947):
+    (a^2 + b^2)^2 / (a^4 / degrees of a + b^4 / degrees of b).
 
     Args:
-        first: float64 `[s]`, standard error of the one.
-        first_degrees: `[s]`, its degrees of freedom.
-        second: float64 `[s]`, standard error of the other.
-        second_degrees: `[s]`, its degrees of freedom.
+        first: float64 `[s]`, the standard error of the first number.
+        first_degrees: `[s]`, the degrees of freedom of `first`.
+        second: float64 `[s]`, the standard error of the second number.
+        second_degrees: `[s]`, the degrees of freedom of `second`.
 
     Returns:
-        The standard error and the degrees of freedom, float64 `[s]`; NaN where either error is.
+        The standard error and its degrees of freedom, float64 `[s]`; NaN where an error is NaN.
 
     >>> welch(np.array([3.0]), np.array([19]), np.array([4.0]), np.array([19]))
     (array([5.]), array([35.23738872]))
     """
     error = np.hypot(first, second)
     with np.errstate(all="ignore"):
-        part, rest = (first / error) ** 2, (second / error) ** 2
-        degrees = 1 / (part**2 / first_degrees + rest**2 / second_degrees)
+        first_share, second_share = (first / error) ** 2, (second / error) ** 2
+        degrees = 1 / (first_share**2 / first_degrees + second_share**2 / second_degrees)
     return error, degrees
 
 
@@ -45,19 +46,19 @@ def p_worse(
     degrees: Floats | Integers,
     higher_is_better: bool,
 ) -> Floats:
-    """The one-sided p-value that the candidate is worse than the baseline.
+    """Returns the one-sided p-value for the candidate being worse than the baseline.
 
-    The probability that a candidate which is no worse seems at least as bad, by Student's
+    It is the probability that a candidate which is not worse looks at least as bad, by Student's
     distribution of difference / SE.
 
     Args:
-        difference: float64 `[s]`, candidate minus baseline.
-        standard_error: float64 `[s]`, of the difference.
-        degrees: `[s]`, degrees of freedom of the standard error.
-        higher_is_better: the good direction of the metric.
+        difference: float64 `[s]`, the candidate minus the baseline.
+        standard_error: float64 `[s]`, the standard error of the difference.
+        degrees: `[s]`, the degrees of freedom of the standard error.
+        higher_is_better: whether a higher value of the metric is better.
 
     Returns:
-        float64 `[s]`, NaN where there is no standard error.
+        The p-values, float64 `[s]`; NaN where there is no standard error.
 
     >>> p_worse(np.array([-0.02]), np.array([0.01]), np.array([19]), True).round(4)
     array([0.03])
@@ -71,17 +72,17 @@ def p_worse(
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """P-values adjusted so that the false discovery rate is controlled.
+    """Returns adjusted p-values, which control the false discovery rate.
 
-    The i-th smallest of m becomes the least of p(j) * m / j over j >= i (Benjamini and Hochberg
-    1995): a list of those at most q has an expected share of false ones of at most q. It coincides
-    with `scipy.stats.false_discovery_control`.
+    The i-th smallest of m p-values becomes the least of p(j) * m / j over j >= i (Benjamini and
+    Hochberg 1995). Among the discoveries whose adjusted p-value is at most q, the expected share of
+    false ones is at most q. The result is that of `scipy.stats.false_discovery_control`.
 
     Args:
-        p: float64 `[m]`, the p-values of one family; NaN is no part of it.
+        p: float64 `[m]`, the p-values of one family of tests; NaN is not a member of the family.
 
     Returns:
-        float64 `[m]`, at least `p` and at most 1, NaN where `p` is.
+        The adjusted p-values, float64 `[m]`, at least `p` and at most 1; NaN where `p` is NaN.
 
     >>> benjamini_hochberg(np.array([0.01, 0.5, np.nan, 0.02]))
     array([0.03, 0.5 ,  nan, 0.03])
@@ -89,7 +90,7 @@ def benjamini_hochberg(p: Floats) -> Floats:
     adjusted = np.full(len(p), np.nan)
     family = np.flatnonzero(~np.isnan(p))
     order = family[np.argsort(p[family], kind="stable")][::-1]
-    # From the largest down; m / m is exactly 1.
+    # From the largest p-value to the smallest; the factor of the largest, m / m, is exactly 1.
     ranks = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum.accumulate(p[order] * (len(order) / ranks))
     return adjusted

@@ -1,1 +1,1 @@
-"""The configuration of a run: YAML in, checked and frozen models out. No NumPy."""
+"""Reads the configuration of a run from YAML into checked, frozen models; imports no NumPy."""

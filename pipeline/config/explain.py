@@ -1,4 +1,4 @@
-"""Tell what pydantic found in the words of the configuration: paths, keys, near names."""
+"""Explains the errors of pydantic with the paths and keys of the configuration, and near names."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,8 @@ from pipeline.config.yaml_loader import Document
 from pipeline.errors.problems import Path, Problem, describe, quote
 from pipeline.errors.suggest import did_you_mean, nearest
 
-_TELL: Mapping[str, Callable[[Any, Any], str]] = {
+# By the type of an error of pydantic, its message from the given value and the context.
+_MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
     REFUSED: lambda given, ctx: ctx["message"],
     "string_type": lambda given, ctx: (
         f"expected text, not {describe(given)}"
@@ -40,12 +41,19 @@ _TELL: Mapping[str, Callable[[Any, Any], str]] = {
 }
 
 
-def tell(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
-    """Return the problems of a document that the model `root` refused.
+def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
+    """Returns the problems of a document that the model `root` refused.
 
-    A missing key is left out where a key beside it is that key misspelt: one slip, one problem.
+    If a key is missing because it is misspelt, only the misspelt key is a problem, so that one slip
+    does not give two problems.
+
+    Args:
+        error: the error that pydantic raised.
+        document: the document.
+        root: the model of the whole document.
     """
     problems: list[Problem] = []
+    # Paths of the keys that unknown keys seem to mean, and keys that are missing with a message.
     meant: set[Path] = set()
     absent: list[tuple[Path, tuple[str, ...], str]] = []
     for item in error.errors(include_url=False):
@@ -59,18 +67,18 @@ def tell(error: ValidationError, document: Document, root: type[BaseModel]) -> l
             problems.append(document.problem(path, f"unknown key {quote(name)}; {hint}"))
         elif kind == "missing":
             key = str(loc[-1])
-            told = f"key {key!r} is missing. {_fields(root, loc[:-1])[key].description}"
-            absent.append((path[:-1], (key,), told))
+            message = f"key {key!r} is missing. {_fields(root, loc[:-1])[key].description}"
+            absent.append((path[:-1], (key,), message))
         elif kind == REFUSED and ctx["missing"]:
             absent.append((path[:-1], ctx["missing"], ctx["message"]))
         elif kind == "too_short" and item["input"]:
-            continue  # empty only because each of its items is refused, which is told
+            continue  # it is empty only because all its items were refused, which has problems
         elif kind == "union_tag_not_found":
             problems.append(_untyped(document, path, list(_members(_at(root, loc)))))
         elif kind == "union_tag_invalid":
-            problems.append(document.problem((*path, "type"), _TELL[kind](item["input"], ctx)))
+            problems.append(document.problem((*path, "type"), _MESSAGES[kind](item["input"], ctx)))
         else:
-            problems.append(document.problem(path, _TELL[kind](item["input"], ctx)))
+            problems.append(document.problem(path, _MESSAGES[kind](item["input"], ctx)))
     problems += (
         document.problem(parent, message)
         for parent, keys, message in absent
@@ -80,7 +88,7 @@ def tell(error: ValidationError, document: Document, root: type[BaseModel]) -> l
 
 
 def _untyped(document: Document, path: Path, types: list[str]) -> Problem:
-    """Return the problem of a head without `type`, or with that key misspelt."""
+    """Returns the problem of a head without the key `type`, or with this key misspelt."""
     near = nearest("type", _value(document.data, path))
     if near is not None:
         message = f"unknown key {quote(near)}; did you mean 'type'?"
@@ -89,43 +97,49 @@ def _untyped(document: Document, path: Path, types: list[str]) -> Problem:
 
 
 def _one_of(given: Any, expected: str) -> str:
-    """Refuse a value that is none of those `expected`, each in single quotes."""
+    """Returns the message for a value that is not one of the expected values.
+
+    Args:
+        given: the value.
+        expected: the expected values, each in single quotes, as pydantic writes them.
+    """
     names = re.findall("'([^']*)'", expected)
     hint = did_you_mean(given, names) if isinstance(given, str) else ""
     return f"expected one of {', '.join(names)}, not {describe(given)}{hint}"
 
 
 def _in_document(loc: Path) -> Path:
-    """Return the path in the document: pydantic puts the type of a head behind its name."""
+    """Returns the path in the document; in `loc`, the type of a head follows the head's name."""
     return loc[:2] + loc[3:] if loc[:1] == ("heads",) else loc
 
 
 def _value(data: Any, path: Path) -> Any:
+    """Returns the part of the data at a path."""
     for step in path:
         data = data[step]
     return data
 
 
 def _fields(root: type[BaseModel], loc: Path) -> Mapping[str, FieldInfo]:
-    """Return the keys of the mapping that pydantic calls `loc`."""
+    """Returns the fields of the model at `loc`, by key."""
     model: type[BaseModel] = _at(root, loc)
     return model.model_fields
 
 
 def _at(kind: Any, loc: Path) -> Any:
-    """Return the type that the annotations give at `loc`, without Annotated and None."""
+    """Returns the type that the annotations give at `loc`, without `Annotated` and None."""
     if get_origin(kind) is Annotated:
         return _at(get_args(kind)[0], loc)
-    some = [choice for choice in get_args(kind) if choice is not NoneType]
-    if get_origin(kind) in (Union, UnionType) and len(some) == 1:
-        return _at(some[0], loc)
+    choices = [choice for choice in get_args(kind) if choice is not NoneType]
+    if get_origin(kind) in (Union, UnionType) and len(choices) == 1:
+        return _at(choices[0], loc)
     if not loc:
         return kind
     origin, step = get_origin(kind), loc[0]
     if origin is tuple:
-        inner = some[0]
+        inner = choices[0]
     elif origin is dict:
-        inner = some[1]
+        inner = choices[1]
     elif origin is None:
         inner = kind.model_fields[step].annotation
     else:
@@ -134,6 +148,6 @@ def _at(kind: Any, loc: Path) -> Any:
 
 
 def _members(union: Any) -> dict[str, Any]:
-    """Return the models of a union by the `type` that chooses them."""
+    """Returns the models of a union, by the value of `type` that selects the model."""
     models = get_args(union)
     return {get_args(model.model_fields["type"].annotation)[0]: model for model in models}

@@ -1,4 +1,4 @@
-"""What the models of the configuration share: their base, their field types, their refusals."""
+"""The base class, the field types and the refusals that the models of the configuration share."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -19,26 +19,37 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pipeline.errors.problems import Path, describe, quote
 
 REFUSED = "config_refused"
-"""The type of the errors made here; their `message` is told as it is."""
+"""The type of the pydantic errors that `refusal` makes; their `message` is shown as it is."""
 
 
 class Model(BaseModel):
-    """Frozen, and strict: no unknown keys, no bool for a number, no number for a text, no NaN."""
+    """The base class of models, which are frozen and strict.
+
+    A model accepts no unknown keys, no bool for a number, no number for a text, and no NaN.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refusal(message: str, path: Path = (), missing: tuple[str, ...] = ()) -> InitErrorDetails:
-    """Return a problem at `path` below the value that is being validated.
+    """Returns an error for `refuse` to raise.
 
-    `missing` are the keys whose absence it is: it is not told where one of them was misspelt.
+    Args:
+        message: the message.
+        path: the place of the error, below the value that is being validated.
+        missing: the keys whose absence is the error; if one of them is misspelt in the document,
+            this error is not shown.
     """
     error = PydanticCustomError(REFUSED, "{message}", {"message": message, "missing": missing})
     return InitErrorDetails(type=error, loc=path, input=None)
 
 
 def refuse(*refusals: InitErrorDetails) -> None:
-    """Raise the refusals, if there are any; pydantic joins them with all others."""
+    """Raises the refusals, if there are any; pydantic adds them to the errors of other fields.
+
+    Raises:
+        ValidationError: with all refusals.
+    """
     if refusals:
         raise ValidationError.from_exception_data("config", list(refusals))
 
@@ -46,18 +57,27 @@ def refuse(*refusals: InitErrorDetails) -> None:
 def together(
     value: Any, handler: ValidatorFunctionWrapHandler, refusals: Iterable[InitErrorDetails]
 ) -> Any:
-    """Return `handler(value)`, or raise its errors and the refusals as one."""
-    found = list(refusals)
+    """Returns `handler(value)` if there are neither errors nor refusals.
+
+    Args:
+        value: the value to validate.
+        handler: the validation of pydantic.
+        refusals: other errors of the value.
+
+    Raises:
+        ValidationError: with the errors of the handler and the refusals together.
+    """
+    all_refusals = list(refusals)
     try:
         result = handler(value)
     except ValidationError as error:
-        refuse(*map(_again, error.errors(include_url=False)), *found)
-    refuse(*found)
+        refuse(*map(_again, error.errors(include_url=False)), *all_refusals)
+    refuse(*all_refusals)
     return result
 
 
 def _again(error: Any) -> InitErrorDetails:
-    """Return an error that was raised in a form that can be raised again."""
+    """Converts an error that pydantic reports to the form that `refuse` can raise."""
     if error["type"] == REFUSED:
         return refusal(error["ctx"]["message"], error["loc"], error["ctx"]["missing"])
     return InitErrorDetails(
@@ -66,7 +86,11 @@ def _again(error: Any) -> InitErrorDetails:
 
 
 def distinct(key: Callable[[Any], str | None]) -> WrapValidator:
-    """Refuse items of a list that share a key; a key of None is none."""
+    """Returns a validator that refuses items of a list that have the same key.
+
+    Args:
+        key: returns the key of an item; None for an item that is not compared.
+    """
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return together(value, handler, repeated(value, key))
@@ -74,56 +98,70 @@ def distinct(key: Callable[[Any], str | None]) -> WrapValidator:
     return WrapValidator(check)
 
 
-def wrong_length(value: Any, length: int, what: str, path: Path = ()) -> list[InitErrorDetails]:
-    """Return a refusal where `value` is a list, but not of `length` items."""
+def wrong_length(value: Any, length: int, items: str, path: Path = ()) -> list[InitErrorDetails]:
+    """Returns a refusal if `value` is a list, but not of `length` items; `items` describes them."""
     if not isinstance(value, list | tuple) or len(value) == length:
         return []
-    return [refusal(f"expected {length} {what}, not {len(value)}", path)]
+    return [refusal(f"expected {length} {items}, not {len(value)}", path)]
 
 
 def repeated(value: Any, key: Callable[[Any], str | None]) -> list[InitErrorDetails]:
-    """Return a refusal for each item of a list whose key an earlier item has."""
-    first: dict[str, int] = {}
+    """Returns a refusal for every item of a list that has the same key as an earlier item.
+
+    Args:
+        value: the list; other values have no refusals.
+        key: returns the key of an item; None for an item that is not compared.
+    """
+    first_position: dict[str, int] = {}
     refusals = []
     for position, item in enumerate(value if isinstance(value, list | tuple) else ()):
         if (shown := key(item)) is None:
             continue
-        if first.setdefault(shown, position) != position:
-            message = f"{shown} is given twice (first as [{first[shown]}]); keep one"
+        first = first_position.setdefault(shown, position)
+        if first != position:
+            message = f"{shown} is given twice (first as [{first}]); keep one"
             refusals.append(refusal(message, (position,)))
     return refusals
 
 
 def word_key(item: Any) -> str | None:
-    """Return the key of a text."""
+    """Returns the key of a text; None for other items."""
     return quote(item) if isinstance(item, str) else None
 
 
 def number_key(item: Any) -> str | None:
-    """Return the key of a number: six digits, all that the names of metrics show."""
-    number = isinstance(item, int | float) and not isinstance(item, bool)
-    return f"{item:g}" if number else None
+    """Returns the key of a number, which is its text in six digits, as names of metrics show it.
+
+    It is None for other items.
+    """
+    is_number = isinstance(item, int | float) and not isinstance(item, bool)
+    return f"{item:g}" if is_number else None
 
 
 def column_key(item: Any) -> str | None:
-    """Return the key of an entry with a `column`."""
+    """Returns the key of an entry that has a `column`; None for other items."""
     column = item.get("column") if isinstance(item, dict) else getattr(item, "column", None)
     return f"column {quote(column)}" if isinstance(column, str) else None
 
 
 def as_mapping(value: Any) -> Any:
-    """Expand the short form, a column's name alone, to a mapping."""
+    """Expands the short form, which is only the name of a column, to a mapping.
+
+    Raises:
+        ValidationError: if the value is neither a text nor a mapping.
+    """
     if not isinstance(value, str | dict | Model):
         refuse(refusal(f"expected a column or a mapping with 'column', not {describe(value)}"))
     return {"column": value} if isinstance(value, str) else value
 
 
 def as_list(value: Any) -> Any:
-    """Expand the short form, one item alone, to a list."""
+    """Expands the short form, which is a single text, to a list."""
     return [value] if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
+    """Returns the value if it is text, a finite number, a bool or None, and refuses all others."""
     finite = not isinstance(value, float) or math.isfinite(value)
     if not finite or not isinstance(value, str | int | float | None):
         given = describe(value)

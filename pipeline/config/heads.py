@@ -1,4 +1,4 @@
-"""The configuration of the heads: where scores and labels are, and how they are to be read."""
+"""The configuration of the heads: where scores and labels are, and how to read them."""
 
 from typing import Annotated, Any, Literal
 
@@ -39,7 +39,7 @@ from pipeline.errors.suggest import did_you_mean
 
 MAX_CLASSES = 1_000_000
 MAX_CLASS_METRICS = 50
-"""Up to so many classes a head has metrics for each, unless told which."""
+"""A head of at most so many classes has metrics of every class, if `class_metrics` is not given."""
 
 BASELINE = "A second model, whose scores are in other columns of the same rows, to compare with."
 
@@ -62,7 +62,7 @@ class BinaryLabel(Model):
 
     @field_validator("positive")
     @classmethod
-    def _one_of_them(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _in_vocabulary(cls, value: str | None, info: ValidationInfo) -> str | None:
         if "vocabulary" not in info.data:
             return value
         words = info.data["vocabulary"]
@@ -178,17 +178,17 @@ class OperatingPoints(Model):
 
 
 def _unset() -> Any:
-    """Return the default that a validator fills."""
+    """Returns None, the default that a validator replaces."""
     return None
 
 
 class HeadModel(ScoresModel):
-    """What all heads check."""
+    """The base class of all heads, with the checks that they share."""
 
     def columns(self) -> set[str]:
-        """Return the names of the columns that are read."""
-        found = (getattr(self, name, None) for name in ("logits", "probability", "label"))
-        names = {source.column for source in found if source is not None}
+        """Returns the names of the columns that are read."""
+        sources = (getattr(self, name, None) for name in ("logits", "probability", "label"))
+        names = {source.column for source in sources if source is not None}
         weight, baseline = getattr(self, "weight", None), getattr(self, "baseline", None)
         if weight is not None:
             names.add(weight)
@@ -203,10 +203,10 @@ class HeadModel(ScoresModel):
     ) -> Any:
         if "n_classes" not in info.data:
             return handler(value)
-        asked = (
+        label = (
             value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else {}
         )
-        words, n_classes = asked.get("vocabulary"), info.data["n_classes"]
+        words, n_classes = label.get("vocabulary"), info.data["n_classes"]
         wrong = wrong_length(words, n_classes, "words, one a class", ("vocabulary",))
         return together(value, handler, wrong)
 
@@ -234,16 +234,16 @@ class HeadModel(ScoresModel):
         if not isinstance(value, list | tuple):
             return value
         names = info.data.get("class_names")
-        found = [_class_id(item, n_classes, names) for item in value]
+        ids = [_class_id(item, n_classes, names) for item in value]
         refuse(
-            *(refusal(wrong, (i,)) for i, wrong in enumerate(found) if isinstance(wrong, str)),
-            *repeated(found, lambda item: f"class {item}" if isinstance(item, int) else None),
+            *(refusal(wrong, (i,)) for i, wrong in enumerate(ids) if isinstance(wrong, str)),
+            *repeated(ids, lambda item: f"class {item}" if isinstance(item, int) else None),
         )
-        return tuple(item for item in found if item is not None)
+        return tuple(item for item in ids if item is not None)
 
 
 class BinaryFields(HeadModel):
-    """The keys of both binary heads."""
+    """The base class of the two binary heads, with their keys."""
 
     type: str
     logits: BinaryLogit = None
@@ -345,9 +345,11 @@ HeadConfig = Annotated[
 
 
 def _class_id(item: Any, n_classes: int, names: tuple[str, ...] | None) -> int | str | None:
-    """Return the id of a class that is given by id or name, or what is wrong with it.
+    """Returns the id of a class that is given by id or name.
 
-    A name cannot be judged, None, while the names themselves are refused.
+    Returns:
+        The id; a message if there is no such class; None for a name if the names of the classes
+        were refused or are not known, so that it cannot be looked up.
     """
     if isinstance(item, str):
         if not names:

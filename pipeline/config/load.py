@@ -1,11 +1,11 @@
-"""Reading a configuration: YAML in, a checked model out, or all that is wrong with it."""
+"""Reads a configuration from YAML into a checked model, or reports all that is wrong with it."""
 
 import os
 from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.explain import tell
+from pipeline.config.explain import explain
 from pipeline.config.model import Config
 from pipeline.config.yaml_loader import MAX_BYTES, read_document
 from pipeline.errors.problems import ConfigError, Problem
@@ -13,11 +13,14 @@ from pipeline.readers.storage import OpenFile, open_local
 
 
 def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
-    """Read a configuration from a YAML file.
+    """Reads a configuration from a YAML file.
 
-    `open_file` opens it, and the problem statement that it may name.
+    Args:
+        path: the path of the file.
+        open_file: opens the file, and the problem statement that it may name.
 
-    Raises `ConfigError` with every problem that the file has.
+    Raises:
+        ConfigError: with every problem that the file has.
     """
     source = os.fspath(path)
     try:
@@ -29,11 +32,15 @@ def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) 
 
 
 def parse_config(text: str, source: str, open_file: OpenFile = open_local) -> Config:
-    """Read a configuration from YAML text; `source` names it in errors.
+    """Reads a configuration from YAML text.
 
-    `open_file` opens the problem statement that it may name.
+    Args:
+        text: the text.
+        source: the name of the text in error messages.
+        open_file: opens the problem statement that the text may name.
 
-    Raises `ConfigError` with every problem that the text has.
+    Raises:
+        ConfigError: with every problem that the text has.
 
     >>> try:
     ...     parse_config("heads: {spam: {type: binary, logit: score, label: spam}}", "c.yaml")
@@ -45,11 +52,12 @@ def parse_config(text: str, source: str, open_file: OpenFile = open_local) -> Co
 
 
 def config_schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of a configuration, for editors."""
+    """Returns the JSON schema (draft 2020-12) of a configuration, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
 
 
 def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
+    """Reads a configuration from the content of a YAML file; arguments as in `parse_config`."""
     document = read_document(content, source)
     problems = list(document.problems)
     data = {} if document.data is None else document.data
@@ -58,14 +66,18 @@ def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        problems += tell(error, document, Config)
+        problems += explain(error, document, Config)
     if problems:
         raise ConfigError(problems)
     return config
 
 
 def _stated_heads(data: dict[str, Any], source: str, open_file: OpenFile) -> dict[str, Any]:
-    """The heads of a configuration and of the problem statement that it names."""
+    """Returns the heads of the problem statement that a configuration names, with its `heads`.
+
+    Raises:
+        ConfigError: if the problem statement cannot be read, or contradicts the configuration.
+    """
     from pipeline.config.problem_statement import heads_from, merge_heads
 
     path, given = data["problem_statement"], data.get("heads")
@@ -73,7 +85,7 @@ def _stated_heads(data: dict[str, Any], source: str, open_file: OpenFile) -> dic
         with open_file(path) as file:
             stated = heads_from(file.read().decode("utf-8"))
     except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else error
-        problem = Problem(source, ("problem_statement",), f"{path}: {what}")
+        reason = error.strerror if isinstance(error, OSError) else error
+        problem = Problem(source, ("problem_statement",), f"{path}: {reason}")
         raise ConfigError([problem]) from error
     return merge_heads(stated, given if isinstance(given, dict) else {}, source)

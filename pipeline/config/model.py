@@ -1,7 +1,7 @@
-"""The configuration of a run: YAML in, checked and frozen models out.
+"""The model of the configuration of a run.
 
-The descriptions of the fields are the documentation: the JSON schema and docs/config.md are made
-of them.
+The descriptions of the fields, and the docstrings of the models, are the documentation: the JSON
+schema and docs/config.md consist of them.
 """
 
 from typing import Annotated, Any, Literal
@@ -136,7 +136,7 @@ class Config(Model):
     )
 
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns that are read, distinct and sorted.
+        """Returns the names of the columns that are read, distinct and sorted.
 
         >>> text = "heads: {spam: {type: binary, logits: score, label: is_spam, weight: score}}"
         >>> from pipeline.config.load import parse_config
@@ -151,5 +151,8 @@ class Config(Model):
         return tuple(sorted(names))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain data for JSON; read again, it is the same."""
+        """Returns the configuration as plain data for JSON.
+
+        Reading these data gives an equal configuration.
+        """
         return self.model_dump(mode="json")

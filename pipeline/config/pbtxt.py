@@ -1,4 +1,4 @@
-"""Messages in protobuf's text format."""
+"""Reads messages in the text format of protobuf."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def parse_text(text: str, message: M) -> M:
         message: an empty message of the wanted type, which is filled and returned.
 
     Raises:
-        ValueError: if the text is not such a message; it names the line.
+        ValueError: if the text is not a message of this type; the error names the line.
     """
     kind = message.DESCRIPTOR.name
     try:
         text_format.Parse(text, message)
     except text_format.ParseError as error:
-        what = str(error)
+        reason = str(error)
         line = error.GetLine()
         if line is None:
-            raise ValueError(f"not the text of a {kind}: {what}") from error
-        what = what.removeprefix(f"{line}:{error.GetColumn()} : ")
-        raise ValueError(f"line {line}: not the text of a {kind}: {what}") from error
+            raise ValueError(f"not the text of a {kind}: {reason}") from error
+        reason = reason.removeprefix(f"{line}:{error.GetColumn()} : ")
+        raise ValueError(f"line {line}: not the text of a {kind}: {reason}") from error
     except RecursionError as error:
         raise ValueError(f"not the text of a {kind}: it is nested too deeply") from error
     return message

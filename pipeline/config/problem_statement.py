@@ -1,4 +1,4 @@
-"""A tensorflow-metadata `ProblemStatement` in place of settings of heads."""
+"""Reads settings of heads from a tensorflow-metadata `ProblemStatement`."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ _LONGEST_NAME = 64
 
 
 def heads_from(text: str) -> dict[str, Settings]:
-    """The settings of heads that a problem statement makes, one head a task.
+    """Returns the settings of the heads for the tasks of a problem statement, one head for a task.
 
-    A head has `type` and `label` (a mapping with its `column`), and `weight` and `n_classes` where
-    the task has them. `positive_negative_spec` becomes `vocabulary` and `positive` of the label. A
-    multi-class task of two classes is a binary head; a top-k task is a multi-class head with that
-    `top_k`. What a statement cannot say is left to the configuration: where the scores are, the
-    form of the labels of a multi-label head, and a number of classes that depends on the data.
+    The settings are `type` and `label` (a mapping with its `column`), and `weight` and `n_classes`
+    if the task has them. `positive_negative_spec` becomes `vocabulary` and `positive` of the label.
+    A multi-class task of two classes becomes a binary head; a top-k task becomes a multi-class head
+    with its `top_k`. The configuration must say what a statement cannot say: where the scores are,
+    the form of the labels of a multi-label head, and a number of classes that depends on the data.
 
     Args:
         text: a `ProblemStatement` in text format (`.pbtxt`).
 
     Returns:
-        Settings by name of the head: that of the task in the letters that names of heads may have,
-        `head` for a task without a name.
+        The settings by the name of the head. This is the name of the task, with `_` for characters
+        that names of heads cannot have; it is `head` for a task without a name.
 
     Raises:
-        ValueError: if it is no problem statement, naming the line; if it has no tasks, or two whose
-            names are alike; or if a task has no label or is of a type that no head is for.
+        ValueError: if the text is not a problem statement (the error names the line); if there are
+            no tasks, or if two tasks give a head of the same name; or if a task has no label, or a
+            type for which there is no head.
 
     >>> heads_from("tasks { name: 'Click' type { binary_classification { label: 'clicked' } } }")
     {'click': {'type': 'binary', 'label': {'column': 'clicked'}}}
@@ -62,18 +63,18 @@ def heads_from(text: str) -> dict[str, Settings]:
 def merge_heads(
     from_statement: Mapping[str, Settings], given: Mapping[str, Any], source: str = "config"
 ) -> dict[str, Any]:
-    """The heads of a problem statement with what a configuration says of them.
+    """Merges the heads of a problem statement with the heads of a configuration.
 
-    Keys of both are together in one head, those of `label` too, whose short form is the name of its
-    column. A head of the configuration that is no task is a head of its own.
+    A head that both have gets the keys of both, and so does its `label`, whose short form is the
+    name of its column. The other heads of the configuration are added as they are.
 
     Args:
-        from_statement: what `heads_from` returned.
+        from_statement: the heads that `heads_from` returned.
         given: the `heads` of the configuration, not yet checked.
         source: the name of the configuration, for messages.
 
     Returns:
-        Heads to be checked as a configuration is: those of the statement first.
+        The merged heads, which are not yet checked; those of the statement are first.
 
     Raises:
         ConfigError: with a problem for each value that contradicts the statement, and for each head
@@ -88,16 +89,16 @@ def merge_heads(
     for name, head in given.items():
         path: Path = ("heads", name)
         if name in from_statement and isinstance(head, Mapping):
-            found = _merged(path, from_statement[name], head)
+            entries = _merged(path, from_statement[name], head)
             merged[name] = {}
-            for key, value in found:
+            for key, value in entries:
                 if isinstance(value, Problem):
                     problems.append(Problem(source, value.path, value.message))
                 else:
                     merged[name][key] = value
             continue
         if isinstance(head, Mapping) and "type" not in head:
-            tasks = ", ".join(f"'{own}'" for own in from_statement)
+            tasks = ", ".join(f"'{task}'" for task in from_statement)
             message = (
                 f"it is no task of the problem statement, which makes the heads {tasks}"
                 f"{did_you_mean(name, from_statement)}; a head of its own needs a 'type'"
@@ -112,26 +113,32 @@ def merge_heads(
 def _merged(
     path: Path, stated: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    """The entries of both; a problem in place of a value that contradicts."""
+    """Yields the entries of two mappings; a `Problem` is the value of a key they contradict in.
+
+    Args:
+        path: the path of the mappings.
+        stated: the mapping of the problem statement.
+        given: the mapping of the configuration.
+    """
     for key, value in stated.items():
         if key not in given:
             yield key, value
             continue
-        other = given[key]
-        if key == "label" and isinstance(other, str):
-            other = {"column": other}
-        if isinstance(value, Mapping) and isinstance(other, Mapping):
-            inner = dict(_merged((*path, key), value, other))
-            wrong = [one for one in inner.values() if isinstance(one, Problem)]
-            yield from ((key, one) for one in wrong)
-            if not wrong:
+        given_value = given[key]
+        if key == "label" and isinstance(given_value, str):
+            given_value = {"column": given_value}
+        if isinstance(value, Mapping) and isinstance(given_value, Mapping):
+            inner = dict(_merged((*path, key), value, given_value))
+            problems = [item for item in inner.values() if isinstance(item, Problem)]
+            yield from ((key, problem) for problem in problems)
+            if not problems:
                 yield key, inner
-        elif other == value:
-            # As given: 4.0 is for the check of the configuration to refuse.
-            yield key, other
+        elif given_value == value:
+            # The given value is kept, so that the check of the configuration can refuse 4.0 for 4.
+            yield key, given_value
         else:
             message = (
-                f"the configuration says {_shown(other)}, and the problem statement"
+                f"the configuration says {_shown(given_value)}, and the problem statement"
                 f" {_shown(value)}; keep one"
             )
             yield key, Problem("", (*path, key), message)
@@ -139,12 +146,14 @@ def _merged(
 
 
 def _shown(value: Any) -> str:
+    """Returns a value as messages show it."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(str, value))}]"
     return describe(value)
 
 
 def _head_name(task: str) -> str:
+    """Returns the name of the head for the name of a task."""
     name = re.sub(r"[^a-z0-9_]", "_", task.lower()) or DEFAULT_NAME
     if not "a" <= name[0] <= "z":
         name = f"{DEFAULT_NAME}_{name}"
@@ -152,24 +161,27 @@ def _head_name(task: str) -> str:
 
 
 def _settings(task: problem_statement_pb2.Task) -> Settings:
+    """Returns the settings of the head for a task."""
     kind = task.type.WhichOneof("task_type")
     if kind not in _KINDS:
-        what = "has no type" if kind is None else f"is of the type '{kind}', which no head is for"
-        raise ValueError(f"task {task.name!r} {what}; heads are for: {', '.join(_KINDS)}")
-    own = getattr(task.type, kind)
-    settings = _KINDS[kind](own)
-    settings["label"] = {"column": _label_column(task.name, own), **settings.get("label", {})}
-    if own.example_weight:
-        settings["weight"] = own.example_weight
+        fault = "has no type" if kind is None else f"is of the type '{kind}', which no head is for"
+        raise ValueError(f"task {task.name!r} {fault}; heads are for: {', '.join(_KINDS)}")
+    type_message = getattr(task.type, kind)
+    settings = _KINDS[kind](type_message)
+    column = _label_column(task.name, type_message)
+    settings["label"] = {"column": column, **settings.get("label", {})}
+    if type_message.example_weight:
+        settings["weight"] = type_message.example_weight
     return settings
 
 
-def _label_column(task: str, own: Any) -> str:
-    if own.WhichOneof("label_id") != "label_path":
-        if not own.label:
+def _label_column(task: str, type_message: Any) -> str:
+    """Returns the name of the column of the label of a task."""
+    if type_message.WhichOneof("label_id") != "label_path":
+        if not type_message.label:
             raise ValueError(f"task {task!r} has no label; give it the column as 'label'")
-        return str(own.label)
-    steps = list(own.label_path.step)
+        return str(type_message.label)
+    steps = list(type_message.label_path.step)
     if len(steps) != 1:
         raise ValueError(
             f"task {task!r} has its label at the path {'/'.join(steps)!r}; only columns that are"
@@ -178,8 +190,8 @@ def _label_column(task: str, own: Any) -> str:
     return str(steps[0])
 
 
-def _binary(own: problem_statement_pb2.BinaryClassification) -> Settings:
-    spec = own.positive_negative_spec
+def _binary(type_message: problem_statement_pb2.BinaryClassification) -> Settings:
+    spec = type_message.positive_negative_spec
     positive = spec.positive_class_value.string_value
     negative = spec.negative_class_value.string_value
     settings: Settings = {"type": "binary"}
@@ -195,25 +207,25 @@ def _binary(own: problem_statement_pb2.BinaryClassification) -> Settings:
     return settings
 
 
-def _multi_class(own: problem_statement_pb2.MultiClassClassification) -> Settings:
-    if own.n_classes == 2:
+def _multi_class(type_message: problem_statement_pb2.MultiClassClassification) -> Settings:
+    if type_message.n_classes == 2:
         return {"type": "binary"}
-    return {"type": "multi_class", **_n_classes(own)}
+    return {"type": "multi_class", **_n_classes(type_message)}
 
 
-def _top_k(own: problem_statement_pb2.TopKClassification) -> Settings:
-    settings = {"type": "multi_class", **_n_classes(own)}
-    if own.n_predicted_labels > 1:
-        settings["top_k"] = [own.n_predicted_labels]
+def _top_k(type_message: problem_statement_pb2.TopKClassification) -> Settings:
+    settings = {"type": "multi_class", **_n_classes(type_message)}
+    if type_message.n_predicted_labels > 1:
+        settings["top_k"] = [type_message.n_predicted_labels]
     return settings
 
 
-def _multi_label(own: problem_statement_pb2.MultiLabelClassification) -> Settings:
-    return {"type": "multi_label", **_n_classes(own)}
+def _multi_label(type_message: problem_statement_pb2.MultiLabelClassification) -> Settings:
+    return {"type": "multi_label", **_n_classes(type_message)}
 
 
-def _n_classes(own: Any) -> Settings:
-    return {"n_classes": own.n_classes} if own.n_classes else {}
+def _n_classes(type_message: Any) -> Settings:
+    return {"n_classes": type_message.n_classes} if type_message.n_classes else {}
 
 
 _KINDS: dict[str, Callable[[Any], Settings]] = {

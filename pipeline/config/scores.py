@@ -1,4 +1,4 @@
-"""The configuration of scores: where those of a model are, and those of another beside it."""
+"""The configuration of scores: where the scores of a model and of a second model are."""
 
 from typing import Annotated, Any
 
@@ -58,7 +58,7 @@ BinaryProbability = Annotated[
 
 
 class ScoresModel(Model):
-    """Scores are given once: as logits or as probabilities."""
+    """The base class of models of scores, which are either logits or probabilities."""
 
     @field_validator("probability", mode="wrap", check_fields=False)
     @classmethod

@@ -30,7 +30,7 @@ from pipeline.config.fields import (
 from pipeline.errors.problems import describe, quote
 
 MAX_COLUMNS = 8
-"""So many columns a cross may have."""
+"""The largest number of columns that a cross may have."""
 MIN_FOLDS = 10
 MAX_FOLDS = 100
 
@@ -38,6 +38,7 @@ ONE_SPEC = "Give either `column` or `columns`."
 
 
 def _number(value: Any) -> Any:
+    """Returns the value if it is a finite number, and refuses all others."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         refuse(refusal(f"expected a number, not {describe(value)}"))
     if not math.isfinite(value):
@@ -46,7 +47,7 @@ def _number(value: Any) -> Any:
 
 
 def _value_key(item: Any) -> str | None:
-    """Return the key of a listed value: 1 and 1.0 are the same number, '1' is text."""
+    """Returns the key of a listed value: 1 and 1.0 have the same key, the text '1' another."""
     if isinstance(item, str):
         return quote(item)
     if isinstance(item, float) and item.is_integer():
@@ -55,10 +56,11 @@ def _value_key(item: Any) -> str | None:
 
 
 def _ascending(edges: tuple[int | float, ...]) -> tuple[int | float, ...]:
+    """Returns the edges if they are strictly ascending, and refuses them otherwise."""
     refuse(
         *(
-            refusal(f"must be greater than {low}, the edge before it, not {high}", (place,))
-            for place, (low, high) in enumerate(pairwise(edges), 1)
+            refusal(f"must be greater than {low}, the edge before it, not {high}", (position,))
+            for position, (low, high) in enumerate(pairwise(edges), 1)
             if not low < high
         )
     )
@@ -99,7 +101,7 @@ class SliceColumn(Model):
 
     @property
     def name(self) -> str:
-        """What is sliced, in words."""
+        """The description of the column, with what it is sliced by, for messages."""
         if self.values is not None:
             return f"{quote(self.column)} with these values"
         if self.edges is not None:
@@ -108,7 +110,10 @@ class SliceColumn(Model):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What it means: equal where the slices are the same rows, in whatever order listed."""
+        """A value that is equal for two columns whose slices are the same rows.
+
+        The order in which values are listed makes no difference.
+        """
         values = None if self.values is None else frozenset(map(_value_key, self.values))
         return self.column, values, self.edges
 
@@ -183,7 +188,7 @@ class Slice(Model):
 
     @property
     def parts(self) -> tuple[SliceColumn, ...]:
-        """The columns it crosses, sorted by name; one where it is no cross."""
+        """The columns that are crossed, sorted by name; a single column if there is no cross."""
         if self.columns is not None:
             return tuple(sorted(self.columns, key=lambda part: part.column))
         assert self.column is not None
@@ -191,7 +196,7 @@ class Slice(Model):
 
     @property
     def name(self) -> str:
-        """What is sliced, in words."""
+        """The description of the column or of the cross, for messages."""
         names = [part.name for part in self.parts]
         if len(names) == 1:
             return f"column {names[0]}"
@@ -234,21 +239,22 @@ class Confidence(Model):
 
 
 def distinct_specs(specs: tuple[Slice, ...]) -> tuple[Slice, ...]:
-    """Return the entries, of which no two are the same."""
-    first: dict[object, int] = {}
+    """Returns the entries if all are distinct, and refuses those that repeat an earlier entry."""
+    first_position: dict[object, int] = {}
     refusals = []
-    for place, spec in enumerate(specs):
-        same = first.setdefault(tuple(part.identity for part in spec.parts), place)
-        if same != place:
+    for position, spec in enumerate(specs):
+        identity = tuple(part.identity for part in spec.parts)
+        first = first_position.setdefault(identity, position)
+        if first != position:
             refusals.append(
-                refusal(f"{spec.name} is given twice (first as [{same}]); keep one", (place,))
+                refusal(f"{spec.name} is given twice (first as [{first}]); keep one", (position,))
             )
     refuse(*refusals)
     return specs
 
 
 def slice_columns(specs: Iterable[Slice]) -> set[str]:
-    """Return the columns of all entries."""
+    """Returns the names of the columns of all entries."""
     return {part.column for spec in specs for part in spec.parts}
 
 
@@ -260,9 +266,11 @@ Slices = Annotated[
 
 
 def _mapped(item: Any) -> Any:
+    """Expands the name of a column to a mapping; other items stay, whatever they are."""
     return {"column": item} if isinstance(item, str) else item
 
 
 def _refuse_both(edges: Any, info: ValidationInfo) -> None:
+    """Refuses edges if the entry has values too."""
     if edges is not None and info.data.get("values") is not None:
         refuse(refusal("give 'values' or 'edges', not both"))

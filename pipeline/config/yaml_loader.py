@@ -1,7 +1,7 @@
-"""Read one YAML document strictly: plain values of YAML 1.2, and nothing that surprises or grows.
+"""Reads one YAML document strictly: with the plain values of YAML 1.2, and without aliases.
 
-PyYAML reads YAML 1.1, where `no` is false, `1e-3` a text, `1:30` ninety and `012` ten, where the
-last of two equal keys wins silently, and where a few hundred bytes of aliases stand for gigabytes.
+PyYAML reads YAML 1.1. There, `no` is false, `1e-3` is a text, `1:30` is ninety and `012` is ten;
+the last of two equal keys wins silently; and a few hundred bytes of aliases may mean gigabytes.
 """
 
 import re
@@ -28,7 +28,7 @@ _NO_ALIAS = (
     "aliases (*name) are not allowed; write the value out, or quote a text that begins with '*'"
 )
 
-# PyYAML's words for the usual slips are its parser's, not a reader's.
+# PyYAML describes usual mistakes in terms of its parser; these are part of its message, and ours.
 _SLIPS = (
     ("undefined tag", _NO_TAG),
     ("scanning an alias", "a text that begins with '*' needs quotes"),
@@ -48,10 +48,14 @@ _SLIPS = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document as plain data, with the place of every value and what is wrong with it.
+    """A YAML document as plain data, with the place of every value and with its problems.
 
-    `data` holds dicts with text keys, lists, and str, int, float, bool and None. Of a refused
-    value only the problem counts, not what `data` holds in its place.
+    Attributes:
+        source: the name of the document in error messages.
+        data: dicts with text keys, lists, and str, int, float, bool and None. What stands in the
+            place of a refused value has no meaning.
+        problems: a problem for everything that was refused.
+        places: the line and column of every value by its path; `()` is the whole document.
     """
 
     source: str
@@ -60,21 +64,29 @@ class Document:
     places: Mapping[Path, tuple[int, int]]
 
     def problem(self, path: Path, message: str) -> Problem:
-        """Return a problem at `path`, or at its nearest parent that the document has."""
+        """Returns a problem at `path`, or at its nearest parent if the document lacks the path."""
         while path not in self.places:
             path = path[:-1]
         return Problem(self.source, path, message, *self.places[path])
 
 
 def read_document(content: bytes, source: str) -> Document:
-    r"""Read one YAML document of at most 1 MiB UTF-8 and 32 levels of lists and mappings.
+    r"""Reads one YAML document of at most 1 MiB UTF-8 and 32 levels of lists and mappings.
 
-    Plain values follow YAML 1.2's core schema: `true` and `false` alone are booleans (also `True`
-    and `TRUE`), `1e-3` is a number, `012` is twelve, dates and `1:30` are text. Aliases, anchors,
-    tags, directives, equal keys and keys that are not text are refused.
+    Plain values follow the core schema of YAML 1.2: only `true` and `false` are booleans (also
+    `True` and `TRUE`), `1e-3` is a number, `012` is twelve, and dates and `1:30` are text. Aliases,
+    anchors, tags, directives, equal keys and keys that are not text are refused.
 
-    Raises `ConfigError` where reading cannot go on. All else that is refused is in `problems` of
-    the document, so that it can be told together with what is wrong with the values.
+    Args:
+        content: the bytes of the document.
+        source: the name of the document in error messages.
+
+    Returns:
+        The document. Its `problems` say what was refused, so that they can be reported together
+        with the problems of its values.
+
+    Raises:
+        ConfigError: if the document cannot be read to its end.
 
     >>> read_document(b"a: [no, 1e-3, 012, 1:30]", "c.yaml").data
     {'a': ['no', 0.001, 12, '1:30']}
@@ -107,7 +119,15 @@ def read_document(content: bytes, source: str) -> Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """Compose nodes by YAML 1.2's core schema, noting what is refused about each."""
+    """A loader that composes nodes by the core schema of YAML 1.2, and collects refusals.
+
+    Args:
+        text: the text of the document.
+
+    Attributes:
+        depth: the number of lists and mappings around the node that is being composed.
+        refusals: the refused nodes, each with a message.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -149,7 +169,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-# Without a table of its own, the class would share the resolvers of YAML 1.1.
+# Without this table, the class would share the resolvers of its base class, for YAML 1.1.
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     (_NULL, r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
@@ -166,7 +186,17 @@ for _tag, _pattern, _first in (
 
 
 class _Builder:
-    """Turn nodes into plain data, keeping places and problems by path."""
+    """A builder, which converts nodes to plain data, and collects places and problems.
+
+    Args:
+        source: the name of the document in error messages.
+        refusals: the refused nodes, each with a message.
+
+    Attributes:
+        problems: the problems so far.
+        places: the line and column of every value so far, by its path.
+        refused: the messages of refused nodes by the `id` of the node.
+    """
 
     def __init__(self, source: str, refusals: list[tuple[Node | None, str]]) -> None:
         self.source = source
@@ -177,7 +207,14 @@ class _Builder:
             self.refused.setdefault(id(node), []).append(message)
 
     def build(self, node: Node, path: Path, place: Node) -> Any:
-        """Return the data of `node`; a value of a mapping is found at its key, the `place`."""
+        """Returns the data of a node.
+
+        Args:
+            node: the node.
+            path: the path of the node.
+            place: the node whose line and column are shown for the path; for a value of a mapping
+                it is the key.
+        """
         self.places[path] = (place.start_mark.line + 1, place.start_mark.column + 1)
         for message in self.refused.get(id(node), ()):
             self.refuse(path, message, node)
@@ -189,19 +226,20 @@ class _Builder:
         return self.scalar(node, path)
 
     def entries(self, node: MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
-        first: dict[str, int] = {}
+        """Yields the keys and values of a mapping, without the entries that are refused."""
+        first_line: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self.refuse(path, "a key must be text, not a list or mapping", key)
                 continue
             name = self.usable(key.value, path, key)
-            if name in first:
+            if name in first_line:
                 message = (
-                    f"key {quote(name)} is given twice (first on line {first[name]}); keep one"
+                    f"key {quote(name)} is given twice (first on line {first_line[name]}); keep one"
                 )
                 self.refuse((*path, name), message, key)
                 continue
-            first[name] = key.start_mark.line + 1
+            first_line[name] = key.start_mark.line + 1
             for message in self.refused.get(id(key), ()):
                 self.refuse((*path, name), message, key)
             if key.tag != _STR and id(key) not in self.refused:
@@ -209,6 +247,7 @@ class _Builder:
             yield name, self.build(value, (*path, name), key)
 
     def scalar(self, node: Node, path: Path) -> str | int | float | bool | None:
+        """Returns the value of a scalar node."""
         text: str = node.value
         if node.tag == _NULL:
             return None
@@ -227,13 +266,14 @@ class _Builder:
         return self.usable(text, path, node)
 
     def usable(self, text: str, path: Path, node: Node) -> str:
-        """Return a text that UTF-8 can hold, refusing what it cannot."""
-        if found := _UNUSABLE.search(text):
-            message = f"the character U+{ord(found[0]):04X} cannot be used in a configuration"
+        """Returns the text; characters that UTF-8 or file names cannot hold are refused."""
+        if match := _UNUSABLE.search(text):
+            message = f"the character U+{ord(match[0]):04X} cannot be used in a configuration"
             self.refuse(path, message, node)
         return _UNUSABLE.sub("\ufffd", text)
 
     def refuse(self, path: Path, message: str, node: Node) -> None:
+        """Adds a problem at a path, with the line and column of a node."""
         mark = node.start_mark
         self.problems.append(Problem(self.source, path, message, mark.line + 1, mark.column + 1))
 
@@ -241,20 +281,22 @@ class _Builder:
 def _unreadable(
     source: str, message: str, line: int | None = None, column: int | None = None
 ) -> ConfigError:
+    """Returns the error of a document that cannot be read."""
     return ConfigError([Problem(source, (), message, line, column)])
 
 
 def _end(text: str) -> tuple[int, int]:
-    """Return line and column of the character after `text`."""
+    """Returns the line and the column of the character after `text`."""
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> tuple[str, int | None, int | None]:
-    """Say a syntax error of PyYAML in plain words, where its cause is."""
-    said = f"{error.context}: {error.problem}"
+    """Returns a message in plain words for a syntax error of PyYAML, and its line and column."""
+    description = f"{error.context}: {error.problem}"
     mark = error.problem_mark
-    message = next((plain for words, plain in _SLIPS if words in said), error.problem)
-    if message == _OPEN_QUOTE:  # found at the end of the file, but to be mended where it begins
+    message = next((plain for words, plain in _SLIPS if words in description), error.problem)
+    if message == _OPEN_QUOTE:
+        # PyYAML finds it at the end of the file, but its cause is the opening quote.
         mark = error.context_mark
     return message or "not valid YAML", *(
         (mark.line + 1, mark.column + 1) if mark else (None, None)

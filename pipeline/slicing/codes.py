@@ -1,4 +1,4 @@
-"""Columns as numbers: which value, which listed value or which bucket each cell has."""
+"""Encodes columns as numbers: the code of a cell says which value or which bucket it holds."""
 
 from __future__ import annotations
 
@@ -23,16 +23,20 @@ from pipeline.slicing.conditions import (
 )
 from pipeline.slicing.numbering import Ints, Numbering
 
+# The code of a value that has none, and the position of a row that is in no slice.
 NOWHERE = -1
 _UNMAPPED = -2
+# Integers from here on fit into uint64, but not into int64.
 _HALF = 1 << 63
 
 
 class Codes:
-    """Gives cells their codes; dictionaries are mapped once as long as they stay the same.
+    """The base class of encoders, which give every cell of a column its code.
+
+    The values of an Arrow dictionary are encoded once while the dictionary stays the same.
 
     Args:
-        column: the column, for messages.
+        column: the name of the column, for messages.
     """
 
     def __init__(self, column: str) -> None:
@@ -41,52 +45,52 @@ class Codes:
         self._mapped = np.zeros(0, np.int64)
 
     def __len__(self) -> int:
-        """How many codes there are."""
+        """Returns the number of codes."""
         raise NotImplementedError
 
     def conditions(self) -> list[ColumnCondition]:
-        """The condition of each code."""
+        """Returns the condition of every code; the code is the position in the list."""
         raise NotImplementedError
 
-    def codes(self, array: pa.Array) -> Ints:
-        """The code of each cell `[n]`; `NOWHERE` for a value that has none.
+    def encode(self, array: pa.Array) -> Ints:
+        """Returns the code of every cell, int64 `[n]`; `NOWHERE` for a value that has none.
 
         Raises:
             ColumnError: if cells of this type cannot be sliced as the configuration says.
         """
         if not pa.types.is_dictionary(array.type):
-            return self._plain(array)
+            return self._encode_plain(array)
         dictionary = array.dictionary
-        last = self._dictionary
-        if last is None or last.type != dictionary.type or not last.equals(dictionary):
+        known = self._dictionary
+        if known is None or known.type != dictionary.type or not known.equals(dictionary):
             self._dictionary = dictionary
             self._mapped = np.full(len(dictionary) + 1, _UNMAPPED)
-        positions = array.indices
-        if positions.null_count:
-            # One entry more for cells that have no place in the dictionary.
-            positions = positions.cast(pa.int64()).fill_null(len(dictionary))
-        places = positions.to_numpy(zero_copy_only=False).astype(np.intp, copy=False)
-        out: Ints = self._mapped.take(places)
+        indices = array.indices
+        if indices.null_count:
+            # Cells that have no place in the dictionary use an additional last entry.
+            indices = indices.cast(pa.int64()).fill_null(len(dictionary))
+        positions = indices.to_numpy(zero_copy_only=False).astype(np.intp, copy=False)
+        out: Ints = self._mapped.take(positions)
         if len(out) and out.min() == _UNMAPPED:
-            # Values that no cell has must not count as seen.
-            used = np.bincount(places, minlength=len(self._mapped)) > 0
+            # Values of the dictionary that no cell holds must not count as seen.
+            used = np.bincount(positions, minlength=len(self._mapped)) > 0
             new = np.flatnonzero(used & (self._mapped == _UNMAPPED))
             cells = dictionary.take(pa.array(new, mask=new == len(dictionary)))
-            self._mapped[new] = self._plain(cells)
-            out = self._mapped.take(places)
+            self._mapped[new] = self._encode_plain(cells)
+            out = self._mapped.take(positions)
         return out
 
-    def _plain(self, array: pa.Array) -> Ints:
+    def _encode_plain(self, array: pa.Array) -> Ints:
+        """Returns the codes of an array that is not dictionary-encoded."""
         raise NotImplementedError
 
 
 class ValueCodes(Codes):
-    """A code for each distinct value.
+    """An encoder that has a code for every distinct value.
 
     Args:
-        column: the column, for messages.
-        known: the values that have codes, in their order; None to give one to every value that
-            comes.
+        column: the name of the column, for messages.
+        known: the values that have codes, in this order; None to give every new value a new code.
     """
 
     def __init__(self, column: str, known: Sequence[ColumnCondition] | None = None) -> None:
@@ -98,8 +102,9 @@ class ValueCodes(Codes):
             family: Numbering(pa.large_binary() if family in ("text", "date") else pa.int64())
             for family in ("int", "wide", "float", "text", "date", "bool")
         }
-        # The code of each number of a family; the last is for values without a number.
+        # The codes by the number of a value in its family; the last is for unknown values (-1).
         self._codes = {family: np.full(1, NOWHERE) for family in self._numberings}
+        # Ranges of successive codes: the family, its first number, and how many numbers.
         self._blocks: list[tuple[str, int, int]] = []
         for family, run in groupby(known or (), _family):
             self._add(family, list(run))
@@ -108,34 +113,35 @@ class ValueCodes(Codes):
         return self._size
 
     def conditions(self) -> list[ColumnCondition]:
-        found: list[ColumnCondition] = []
-        values = {family: one.values() for family, one in self._numberings.items()}
+        conditions: list[ColumnCondition] = []
+        values = {family: numbering.values() for family, numbering in self._numberings.items()}
         for family, first, count in self._blocks:
             if family == "missing":
-                found.append(MISSING)
+                conditions.append(MISSING)
             else:
-                found += _conditions(family, values[family].slice(first, count))
-        return found
+                conditions += _conditions(family, values[family].slice(first, count))
+        return conditions
 
     def _add(self, family: str, known: Sequence[ColumnCondition]) -> None:
         if family == "missing":
             self._missing = self._block("missing", 0, 1)
             return
-        cells = [_cell(own) for own in known]
-        self._numbered(family, pa.array(cells, self._numberings[family].values().type), True)
+        cells = [_cell(condition) for condition in known]
+        self._encode_family(family, pa.array(cells, self._numberings[family].values().type), True)
 
-    def _plain(self, array: pa.Array) -> Ints:
+    def _encode_plain(self, array: pa.Array) -> Ints:
         out = np.full(len(array), NOWHERE)
         for family, cells in _families(self.column, array):
-            found = self._numbered(family, cells, self._grows)
-            out = found if cells.null_count == array.null_count else np.maximum(out, found)
+            codes = self._encode_family(family, cells, self._grows)
+            out = codes if cells.null_count == array.null_count else np.maximum(out, codes)
         if array.null_count:
             if self._grows and self._missing == NOWHERE:
                 self._missing = self._block("missing", 0, 1)
             out[array.is_null().to_numpy(zero_copy_only=False)] = self._missing
         return out
 
-    def _numbered(self, family: str, cells: pa.Array, grows: bool) -> Ints:
+    def _encode_family(self, family: str, cells: pa.Array, grows: bool) -> Ints:
+        """Returns the codes of the cells of a family; `NOWHERE` for null and unknown cells."""
         numbering = self._numberings[family]
         numbers = numbering.add(cells) if grows else numbering.find(cells)
         codes = self._codes[family]
@@ -148,6 +154,7 @@ class ValueCodes(Codes):
         return out
 
     def _block(self, family: str, first: int, count: int) -> int:
+        """Appends a range of codes, and returns its first code."""
         start = self._size
         self._blocks.append((family, first, count))
         self._size += count
@@ -155,23 +162,23 @@ class ValueCodes(Codes):
 
 
 def _families(column: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """The cells of an array as int64 or large_binary, by what they are; null elsewhere."""
+    """Yields families of values and their cells as int64 or large_binary; other cells are null."""
     type_ = array.type
     if pa.types.is_null(type_):
         return
     if pa.types.is_date(type_):
-        # As text, for Arrow's years are more than Python's.
+        # As text, because Arrow has years that Python's dates do not have.
         coded = array.dictionary_encode()
         yield "date", coded.dictionary.cast(pa.string()).cast(pa.large_binary()).take(coded.indices)
     elif is_text(type_):
         large = pa.types.is_large_string(type_) or pa.types.is_large_binary(type_)
-        # Nothing checks the text of a Parquet file; bytes make no promise.
+        # Nobody checks that the text of a Parquet file is valid UTF-8; bytes need not be.
         raw = array.view(pa.large_binary() if large else pa.binary())
         yield "text", raw.cast(pa.large_binary())
     elif pa.types.is_boolean(type_):
         yield "bool", array.cast(pa.int64())
     elif pa.types.is_floating(type_):
-        # A signalling NaN is a NaN, and nothing to warn of.
+        # A signalling NaN is a NaN like all others, and needs no warning.
         with np.errstate(invalid="ignore"):
             values = _filled(array).astype(np.float64) + 0.0
         values[np.isnan(values)] = math.nan
@@ -192,7 +199,7 @@ def _families(column: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
 
 
 def _filled(array: pa.Array) -> Any:
-    """The numbers of an array, with something in the place of null."""
+    """Returns the numbers of an array, with an arbitrary number in the place of null."""
     if pa.types.is_float16(array.type):
         array = array.cast(pa.float32())
     if array.null_count:
@@ -201,22 +208,23 @@ def _filled(array: pa.Array) -> Any:
 
 
 def _int64(values: Ints, array: pa.Array) -> pa.Array:
+    """Returns the values as an Arrow array that is null where `array` is null."""
     if not array.null_count:
         return pa.array(values)
     return pa.array(values, mask=array.is_null().to_numpy(zero_copy_only=False))
 
 
-def _family(own: ColumnCondition) -> str:
-    """The family of a condition of a value, or `missing`."""
-    kind, value = own
+def _family(condition: ColumnCondition) -> str:
+    """Returns the family of the value of a condition, or `missing`."""
+    kind, value = condition
     if kind in ("string", "bytes"):
         return "text"
     return "wide" if kind == "int" and int(value or 0) >= _HALF else kind
 
 
-def _cell(own: ColumnCondition) -> int | bytes:
-    """The cell of a condition of a value in its family."""
-    kind, value = own
+def _cell(condition: ColumnCondition) -> int | bytes:
+    """Returns the value of a condition as `_families` represents it."""
+    kind, value = condition
     if kind == "float":
         return int(np.float64(str(value)).view(np.int64))
     if kind == "bytes":
@@ -229,6 +237,7 @@ def _cell(own: ColumnCondition) -> int | bytes:
 
 
 def _conditions(family: str, cells: pa.Array) -> list[ColumnCondition]:
+    """Returns the conditions of cells of a family; the inverse of `_cell`."""
     if family == "float":
         return [value_condition(x) for x in cells.to_numpy().view(np.float64).tolist()]
     values = cells.to_pylist()
@@ -249,10 +258,10 @@ def _decoded(word: bytes) -> str | bytes:
 
 
 class BucketCodes(Codes):
-    """A code for each bucket, ascending; then one for NaN and one for what is missing.
+    """An encoder that has a code for every bucket, ascending, then for NaN and for missing cells.
 
-    Edges are rounded as a column of floats has them: in one of float32, the float32 nearest to 0.7
-    is in the bucket that begins at 0.7.
+    Edges are rounded to the type of a column of floats: in a column of float32, the float32 nearest
+    to 0.7 is in the bucket that begins at 0.7.
     """
 
     def __init__(self, column: str, edges: Sequence[int | float]) -> None:
@@ -265,7 +274,7 @@ class BucketCodes(Codes):
     def conditions(self) -> list[ColumnCondition]:
         return [*bucket_conditions(self._edges), NAN, MISSING]
 
-    def _plain(self, array: pa.Array) -> Ints:
+    def _encode_plain(self, array: pa.Array) -> Ints:
         type_ = array.type
         nan = len(self._edges) + 1
         if pa.types.is_null(type_):
@@ -276,7 +285,7 @@ class BucketCodes(Codes):
             out = np.searchsorted(_float_edges(self._edges, type_), values, "right")
             out[np.isnan(values)] = nan
         else:
-            # Whole numbers reach an edge where they reach the next whole number.
+            # An integer is not below an edge if it is not below the edge rounded up.
             whole = [math.ceil(edge) for edge in self._edges]
             info = np.iinfo(values.dtype)
             passed = sum(edge <= info.min for edge in whole)
@@ -288,19 +297,20 @@ class BucketCodes(Codes):
 
 
 def _float_edges(edges: Sequence[int | float], type_: pa.DataType) -> Any:
+    """Returns edges rounded to a type of floats; as float32 if the type is float16."""
     dtype = np.dtype(f"f{max(type_.bit_width, 32) // 8}")
-    own = np.dtype(f"f{type_.bit_width // 8}")
+    column_dtype = np.dtype(f"f{type_.bit_width // 8}")
     with np.errstate(over="ignore"):
-        rounded = np.array(edges, np.float64).astype(own).astype(dtype)
-    # An edge below all finite numbers is passed by all of them, but not by -inf.
-    return np.where(np.isneginf(rounded), np.array(np.finfo(own).min, dtype), rounded)
+        rounded = np.array(edges, np.float64).astype(column_dtype).astype(dtype)
+    # All finite numbers are above an edge that is rounded to -inf, but -inf itself is below it.
+    return np.where(np.isneginf(rounded), np.array(np.finfo(column_dtype).min, dtype), rounded)
 
 
 class ListedCodes(Codes):
-    """A code for each listed value, and none for other values.
+    """An encoder that has a code for every listed value, and none for other values.
 
-    A value is written as `where` has it: 1 is 1.0 in a column of floats, and 0.1 the float32
-    nearest to it in one of float32. Its condition is what is listed, whatever the files have.
+    A listed value means what it means in `where`: in a column of floats, 1 is 1.0, and in one of
+    float32, 0.1 is the nearest float32. The condition of a code has the value as it is listed.
     """
 
     def __init__(self, column: str, values: Sequence[str | int | float | bool | None]) -> None:
@@ -314,26 +324,26 @@ class ListedCodes(Codes):
     def conditions(self) -> list[ColumnCondition]:
         return [value_condition(value) for value in self._values]
 
-    def _plain(self, array: pa.Array) -> Ints:
+    def _encode_plain(self, array: pa.Array) -> Ints:
         if array.type not in self._by_type:
             known: dict[ColumnCondition, int] = {}
             for code, value in enumerate(self._values):
-                own = own_form(value, array.type)
-                if own is not None and known.setdefault(own, code) != code:
-                    first = self._values[known[own]]
+                condition = held_form(value, array.type)
+                if condition is not None and known.setdefault(condition, code) != code:
+                    first = self._values[known[condition]]
                     raise ColumnError(
                         f"the values {first!r} and {value!r} are the same number in column"
                         f" '{self.column}', which is {array.type}; list one of them"
                     )
-            target = np.array([*known.values(), NOWHERE])
-            self._by_type[array.type] = ValueCodes(self.column, list(known)), target
-        codes, target = self._by_type[array.type]
-        out: Ints = target[codes.codes(array)]
+            listed_codes = np.array([*known.values(), NOWHERE])
+            self._by_type[array.type] = ValueCodes(self.column, list(known)), listed_codes
+        value_codes, listed_codes = self._by_type[array.type]
+        out: Ints = listed_codes[value_codes.encode(array)]
         return out
 
 
-def own_form(value: str | int | float | bool | None, type_: pa.DataType) -> ColumnCondition | None:
-    """The condition that a listed value has in a column of a type; None if it cannot be there."""
+def held_form(value: str | int | float | bool | None, type_: pa.DataType) -> ColumnCondition | None:
+    """Returns the condition of a listed value in a column of a type; None if it cannot occur."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -349,7 +359,7 @@ def own_form(value: str | int | float | bool | None, type_: pa.DataType) -> Colu
 
 
 def make_codes(part: SliceColumn, known: Sequence[ColumnCondition] | None = None) -> Codes:
-    """The codes of a column of a spec; `known` as for `ValueCodes`."""
+    """Returns the encoder of a column of a spec; `known` has the meaning it has in `ValueCodes`."""
     if part.edges is not None:
         return BucketCodes(part.column, part.edges)
     if part.values is not None:
@@ -361,30 +371,30 @@ _SLICED_BY = "and rows are sliced by text, numbers, booleans or dates"
 
 
 def check_slice_type(part: SliceColumn, type_: pa.DataType) -> None:
-    """Checks that rows can be sliced by a column of this type, or of lists of it.
+    """Checks that rows can be sliced by a column of a type, which may be a type of lists.
 
     Raises:
-        ColumnError: if they cannot, or not by the edges or the values given.
+        ColumnError: if they cannot be sliced by it, or not by the edges or the values given.
     """
-    own = type_.value_type if is_list(type_) else type_
-    if pa.types.is_dictionary(own):
-        own = own.value_type
-    nothing = pa.types.is_null(own)
-    if not (is_number(own) or is_text(own) or pa.types.is_date(own) or nothing):
-        raise ColumnError(f"column '{part.column}' is {own}, {_SLICED_BY}")
-    numbers = is_number(own) and not pa.types.is_boolean(own)
-    if part.edges is not None and not (numbers or nothing):
+    cell_type = type_.value_type if is_list(type_) else type_
+    if pa.types.is_dictionary(cell_type):
+        cell_type = cell_type.value_type
+    all_null = pa.types.is_null(cell_type)
+    if not (is_number(cell_type) or is_text(cell_type) or pa.types.is_date(cell_type) or all_null):
+        raise ColumnError(f"column '{part.column}' is {cell_type}, {_SLICED_BY}")
+    numbers = is_number(cell_type) and not pa.types.is_boolean(cell_type)
+    if part.edges is not None and not (numbers or all_null):
         raise ColumnError(
-            f"column '{part.column}' is {own}, and 'edges' are for numbers; slice by every value,"
-            " or list 'values'"
+            f"column '{part.column}' is {cell_type}, and 'edges' are for numbers; slice by every"
+            " value, or list 'values'"
         )
-    if part.values is None or nothing:
+    if part.values is None or all_null:
         return
-    # A number that only rounds away, as 1e300 does in float32, is not a mistake of its kind.
-    kinds = {value is None or can_hold(own, value) for value in part.values}
+    # A number too large for the type, as 1e300 for float32, is still a number, and no mistake.
+    kinds = {value is None or can_hold(cell_type, value) for value in part.values}
     if True not in kinds:
         sought = ", ".join(map(repr, part.values))
         raise ColumnError(
-            f"column '{part.column}' is {own}, and 'slices' lists {sought} for it; write the"
+            f"column '{part.column}' is {cell_type}, and 'slices' lists {sought} for it; write the"
             " values as the column has them (quote text, do not quote numbers)"
         )

@@ -1,4 +1,4 @@
-"""Conditions of slices: of values, of buckets, of what is missing; and their order."""
+"""The conditions that define slices (a value, a bucket, or a missing value), and their order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ OTHER = "other"
 
 
 def value_condition(value: str | bytes | int | float | bool | None) -> ColumnCondition:
-    """The condition of a value: floats as text, with -0.0 as 0.0; bytes in hexadecimal.
+    """Returns the condition that a cell has a value.
+
+    Floats are written as text, and -0.0 as 0.0; bytes are written in hexadecimal.
 
     >>> value_condition(-0.0), value_condition(True), value_condition(None)
     (('float', '0.0'), ('bool', True), ('missing', None))
@@ -37,7 +39,7 @@ def value_condition(value: str | bytes | int | float | bool | None) -> ColumnCon
 
 
 def bucket_conditions(edges: Sequence[int | float]) -> list[ColumnCondition]:
-    """The conditions of the buckets between edges, ascending.
+    """Returns the conditions of the buckets that edges separate, ascending.
 
     >>> bucket_conditions([18, 30.5])
     [('bucket', '(-inf, 18)'), ('bucket', '[18, 30.5)'), ('bucket', '[30.5, inf)')]
@@ -49,12 +51,12 @@ def bucket_conditions(edges: Sequence[int | float]) -> list[ColumnCondition]:
 
 
 def other_key(spec: Slice) -> Key:
-    """The key of the rows whose slices of a spec were merged into `other`."""
+    """Returns the key of the slice `other` of a spec, into which its smallest slices are merged."""
     return tuple((part.column, OTHER, None) for part in spec.parts)
 
 
 def key_order(key: Key) -> list[tuple[str, bool, float, str]]:
-    """What the slices of a spec are sorted by: kinds by name, numbers and buckets by size.
+    """Returns what the slices of a spec are sorted by: kinds by name, numbers and buckets by size.
 
     >>> order = [key_order((("c", "bucket", text),)) for text in ("[5, 18)", "[18, inf)")]
     >>> order == sorted(order)
@@ -70,6 +72,6 @@ def _condition_order(condition: Condition) -> tuple[str, bool, float, str]:
         number = float(str(value)[1:].split(",")[0])
     elif kind in ("int", "float", "bool") and value is not None:
         number = float(value)
-    # NaN has no place among the numbers, and would leave none to the others.
+    # A comparison with NaN is always false, so NaN among the numbers would break their order.
     nan = math.isnan(number)
     return kind, nan, 0.0 if nan else number, str(value)

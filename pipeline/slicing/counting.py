@@ -1,4 +1,4 @@
-"""Counting the rows of every slice, before it is decided which are kept."""
+"""Counts the rows of every slice, before `decide` decides which slices are kept."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from pipeline.slicing.entries import Entries, cross_entries, part_entries
 from pipeline.slicing.numbering import Ints, Numbering
 
 PARTS = 64
-"""The slices of a spec are counted in so many parts, so that none grows too large to be sent."""
+"""The number of parts in which the slices of a spec are counted, so that no part is too large to
+be sent."""
 
-# Codes of one column, below the number of what comes before it, in an int64.
+# An int64 holds the code of a column in its low bits, and above it the number of the codes before.
 _CODE_BITS = 31
 
 
 @dataclass(frozen=True)
 class SliceCounts:
-    """Rows by slice, in one part of the slices of a spec; not to be changed.
+    """The numbers of rows in the slices of one part of a spec; do not change them.
 
     Attributes:
-        counts: rows by the text of the key; empty if there were too many.
+        counts: the number of rows by the text of the key; empty if `over`.
         over: whether there were more distinct slices than may be counted.
-        several: whether a row was in several slices.
-        more: how many slices `keep` left out.
-        more_rows: their rows.
+        several: whether any row was in several slices.
+        more: the number of slices that `keep` left out.
+        more_rows: the number of rows in the slices that `keep` left out.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -44,145 +45,170 @@ class SliceCounts:
     more_rows: int = 0
 
     def keep(self, most: int) -> SliceCounts:
-        """These counts with the slices of the most rows alone, ties by name; the last step.
+        """Returns these counts with only the slices of the most rows; ties are resolved by name.
 
-        `decide` decides the same if it is given no fewer than a spec keeps.
+        This is the last step: its result cannot be merged. `decide` makes the same decision from it
+        if `most` is at least the `max_slices` of the spec.
         """
         if len(self.counts) <= most:
             return self
         kept = dict(
             heapq.nsmallest(most, self.counts.items(), key=lambda item: (-item[1], item[0]))
         )
-        left = sum(self.counts.values()) - sum(kept.values())
-        return SliceCounts(kept, self.over, self.several, len(self.counts) - most, left)
+        more_rows = sum(self.counts.values()) - sum(kept.values())
+        return SliceCounts(kept, self.over, self.several, len(self.counts) - most, more_rows)
 
 
 def merge_counts(counts: Iterable[SliceCounts], max_distinct: int) -> SliceCounts:
-    """The sum of counts of one part of a spec, in whatever order they come.
+    """Returns the sum of counts of one part of a spec, which does not depend on their order.
 
     Args:
-        counts: what to add.
-        max_distinct: beyond so many slices nothing is kept but that they were too many.
+        counts: the counts to add.
+        max_distinct: if there are more slices, the sum has no counts, and is `over`.
+
+    Raises:
+        ValueError: if `keep` has left slices out of some counts.
     """
     total: dict[str, int] = {}
     over = several = False
-    for one in counts:
-        if one.more:
+    for addend in counts:
+        if addend.more:
             raise ValueError("Counts are merged before they are cut; call keep() last.")
-        several |= one.several
-        over |= one.over
+        several |= addend.several
+        over |= addend.over
         if over:
             total = {}
             continue
-        for text, rows in one.counts.items():
+        for text, rows in addend.counts.items():
             total[text] = total.get(text, 0) + rows
         over = len(total) > max_distinct
     return SliceCounts({} if over else total, over, several)
 
 
 class SliceCounter:
-    """Counts the rows of the slices of every spec.
+    """A counter of the rows in the slices of all specs.
 
     Args:
         specs: the entries of `slices`.
-        max_distinct: so many distinct slices of a spec are counted.
+        max_distinct: the largest number of distinct slices that are counted for a spec.
     """
 
     def __init__(self, specs: Sequence[Slice], max_distinct: int) -> None:
-        shared: dict[str, Codes] = {}
-        self._specs = [_SpecCounter(spec, max_distinct, shared) for spec in specs]
+        shared_codes: dict[str, Codes] = {}
+        self._counters = [_SpecCounter(spec, max_distinct, shared_codes) for spec in specs]
 
     def add(self, rows: Rows) -> None:
-        """Adds rows that `where` keeps.
+        """Counts rows, which `where` must have filtered already.
 
         Raises:
-            ColumnError: if rows cannot be sliced by a column, or if one is in too many slices.
+            ColumnError: if rows cannot be sliced by a column, or if a row is in too many slices.
         """
         known: dict[int, Entries] = {}
-        for spec in self._specs:
-            spec.add(rows, known)
+        for counter in self._counters:
+            counter.add(rows, known)
 
     def counts(self) -> dict[tuple[int, int], SliceCounts]:
-        """The counts by number of the spec and part, which is a hash of the key's text."""
-        found: dict[tuple[int, int], SliceCounts] = {}
-        for number, spec in enumerate(self._specs):
-            if spec.over:
-                found[number, 0] = SliceCounts(over=True)
+        """Returns the counts by `(spec, part)`.
+
+        The spec is its position in `specs`; the part of a slice is a hash of the text of its key.
+        """
+        counts: dict[tuple[int, int], SliceCounts] = {}
+        for spec, counter in enumerate(self._counters):
+            if counter.over:
+                counts[spec, 0] = SliceCounts(over=True)
                 continue
             parts: dict[int, dict[str, int]] = {}
-            for key, rows in spec.counts():
+            for key, rows in counter.counts():
                 text = key_text(key)
                 parts.setdefault(zlib.crc32(text.encode()) % PARTS, {})[text] = rows
-            for part, counts in parts.items():
-                found[number, part] = SliceCounts(counts, several=spec.several)
-        return found
+            for part, part_counts in parts.items():
+                counts[spec, part] = SliceCounts(part_counts, several=counter.several)
+        return counts
 
 
 class _SpecCounter:
-    """Counts the rows of the slices of one spec."""
+    """A counter of the rows in the slices of one spec.
 
-    def __init__(self, spec: Slice, max_distinct: int, shared: dict[str, Codes]) -> None:
+    Args:
+        spec: the spec.
+        max_distinct: the largest number of distinct slices that are counted.
+        shared_codes: the encoders that all specs share, by the text of the column of a spec; those
+            that are not there are added.
+
+    Attributes:
+        over: whether there were more than `max_distinct` slices.
+        several: whether any row was in several slices.
+    """
+
+    def __init__(self, spec: Slice, max_distinct: int, shared_codes: dict[str, Codes]) -> None:
         self._parts = spec.parts
-        self._max = max_distinct
+        self._max_distinct = max_distinct
         self._listed = any(part.values is not None for part in self._parts)
-        # Where other columns leave rows out, their values must not count as seen.
-        own = {} if self._listed else shared
-        self._codes = [own.setdefault(repr(part), make_codes(part)) for part in self._parts]
+        # Listed values leave rows out, whose values in other columns must not count as seen.
+        codes_by_part = {} if self._listed else shared_codes
+        self._column_codes = [
+            codes_by_part.setdefault(repr(part), make_codes(part)) for part in self._parts
+        ]
+        # For every column but the first, numbers of (number of the codes before it, its code).
         self._pairs = [Numbering(pa.int64()) for _ in self._parts[1:]]
         self._rows = np.zeros(0, np.int64)
         self.over = False
         self.several = False
 
     def add(self, rows: Rows, known: dict[int, Entries]) -> None:
+        """Counts rows; `known` has the entries of columns that specs share, and gets new ones."""
         if self.over:
             return
         if self._listed:
-            rows, known = rows.where(self._inside(rows)), {}
+            rows, known = rows.where(self._has_listed(rows)), {}
         names = [part.column for part in self._parts]
         entries = cross_entries(names, self._entries(rows, known), rows)
-        number, *others = entries.codes
-        for pairs, codes in zip(self._pairs, others, strict=True):
-            number = pairs.add(pa.array(number << _CODE_BITS | codes))
+        numbers, *later_codes = entries.codes
+        for pairs, codes in zip(self._pairs, later_codes, strict=True):
+            numbers = pairs.add(pa.array(numbers << _CODE_BITS | codes))
         if entries.rows is not None and not self.several:
             self.several = bool((np.diff(entries.rows) == 0).any())
-        added = np.bincount(number, minlength=len(self._rows))
-        added[: len(self._rows)] += self._rows
-        self._rows = added
-        if len(added) > self._max and np.count_nonzero(added) > self._max:
-            # Nothing more is kept, however many values come.
+        total = np.bincount(numbers, minlength=len(self._rows))
+        total[: len(self._rows)] += self._rows
+        self._rows = total
+        if len(total) > self._max_distinct and np.count_nonzero(total) > self._max_distinct:
+            # Nothing is kept from here on, so that memory stays small however many values come.
             self.over = True
-            self._codes, self._pairs, self._rows = [], [], np.zeros(0, np.int64)
+            self._column_codes, self._pairs, self._rows = [], [], np.zeros(0, np.int64)
 
     def _entries(self, rows: Rows, known: dict[int, Entries]) -> list[Entries]:
-        parts = list(zip(self._parts, self._codes, strict=True))
+        """Returns the entries of every column of the spec."""
+        parts = list(zip(self._parts, self._column_codes, strict=True))
         return [part_entries(part, codes, rows, known) for part, codes in parts]
 
-    def _inside(self, rows: Rows) -> Mask:
-        """The rows that have a listed value in every column that lists some."""
-        inside = np.ones(len(rows), bool)
-        for part, codes in zip(self._parts, self._codes, strict=True):
+    def _has_listed(self, rows: Rows) -> Mask:
+        """Returns which rows have a listed value in every column that lists values, bool `[n]`."""
+        mask = np.ones(len(rows), bool)
+        for part, codes in zip(self._parts, self._column_codes, strict=True):
             if part.values is not None:
                 entries = part_entries(part, codes, rows, {})
                 if entries.rows is None:
-                    inside &= entries.codes[0] != NOWHERE
+                    mask &= entries.codes[0] != NOWHERE
                 else:
-                    inside &= np.bincount(entries.rows, minlength=len(rows)) > 0
-        return inside
+                    mask &= np.bincount(entries.rows, minlength=len(rows)) > 0
+        return mask
 
     def counts(self) -> Iterable[tuple[Key, int]]:
-        """The key and the rows of every slice that has rows."""
+        """Returns the key and the number of rows of every slice that has rows."""
         used = np.flatnonzero(self._rows)
         conditions: list[list[Condition]] = []
-        number: Ints = used
-        for place in range(len(self._parts) - 1, 0, -1):
-            number, code = np.divmod(
-                self._pairs[place - 1].values().to_numpy()[number], 1 << _CODE_BITS
+        numbers: Ints = used
+        # Numbers of pairs are taken apart from the last column to the first.
+        for column in range(len(self._parts) - 1, 0, -1):
+            numbers, codes = np.divmod(
+                self._pairs[column - 1].values().to_numpy()[numbers], 1 << _CODE_BITS
             )
-            conditions.append(self._conditions(place, code))
-        conditions.append(self._conditions(0, number))
+            conditions.append(self._conditions(column, codes))
+        conditions.append(self._conditions(0, numbers))
         return zip(zip(*reversed(conditions), strict=True), self._rows[used].tolist(), strict=True)
 
-    def _conditions(self, place: int, codes: Ints) -> list[Condition]:
-        own = self._codes[place].conditions()
-        column = self._parts[place].column
-        return [(column, *own[code]) for code in codes.tolist()]
+    def _conditions(self, column: int, codes: Ints) -> list[Condition]:
+        """Returns the conditions of codes of the column at a position of the spec."""
+        conditions = self._column_codes[column].conditions()
+        name = self._parts[column].column
+        return [(name, *conditions[code]) for code in codes.tolist()]

@@ -1,4 +1,4 @@
-"""Slices as data and as people read them."""
+"""Represents slices as plain data, and as names that people read."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from pipeline.slicing.table import SliceTable
 
 
 def slice_data(key: Key) -> list[dict[str, Any]]:
-    """A key as plain data."""
+    """Returns the conditions of a key as plain data."""
     return [{"column": column, "kind": kind, "value": value} for column, kind, value in key]
 
 
 def report_order(table: SliceTable) -> list[Key]:
-    """Overall, then the slices of each entry; a slice that two entries have stands by the first."""
+    """Returns `OVERALL` and then the slices of every spec, in the order of the report.
+
+    A slice that several specs have is listed once, at the first of them.
+    """
     return list(dict.fromkeys([OVERALL, *(key for spec in table.specs for key in spec.keys)]))
 
 
 def slice_name(conditions: list[dict[str, Any]]) -> str:
-    """The name of a slice for people: `size=large`.
+    """Returns the name of a slice for people, such as `size=large`.
 
     >>> slice_name([{"column": "size", "kind": "string", "value": "large"}]), slice_name([])
     ('size=large', 'overall')

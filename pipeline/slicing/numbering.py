@@ -1,4 +1,4 @@
-"""Numbers for distinct values, without a Python step for each row."""
+"""Gives distinct values numbers, without a step of Python for each row."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 
-# Arrow hashes all known values anew at every look-up; beyond so many, a dictionary costs less.
+# Arrow hashes all known values anew at every look-up; for more values, a dict costs less.
 MANY = 1 << 16
 
 
 class Numbering:
-    """Numbers distinct values from 0 on, in the order in which they are added.
+    """A numbering of distinct values, from 0 on, in the order in which they are added.
 
     Args:
-        type_: int64 or large_binary.
+        type_: the type of the values, int64 or large_binary.
     """
 
     def __init__(self, type_: pa.DataType) -> None:
@@ -31,18 +31,18 @@ class Numbering:
         return self._size
 
     def values(self) -> pa.Array:
-        """The values by number."""
+        """Returns the values; the position of a value is its number."""
         if len(self._chunks) > 1:
             self._chunks = [pa.concat_arrays(self._chunks)]
         return self._chunks[0]
 
     def find(self, array: pa.Array) -> Ints:
-        """The number of each value `[n]`; -1 for null and where it is not known."""
+        """Returns the number of every value, int64 `[n]`; -1 for null and for unknown values."""
         if self._size <= MANY:
-            found = pc.index_in(array, value_set=self.values())
-            if found.null_count:
-                found = found.fill_null(-1)
-            return _int64(found.to_numpy(zero_copy_only=False))
+            indices = pc.index_in(array, value_set=self.values())
+            if indices.null_count:
+                indices = indices.fill_null(-1)
+            return _int64(indices.to_numpy(zero_copy_only=False))
         if self._number is None:
             self._number = {value: i for i, value in enumerate(self.values().to_pylist())}
         coded = array.dictionary_encode()
@@ -51,24 +51,24 @@ class Numbering:
         return _int64(np.array([*numbers, -1])[indices])
 
     def add(self, array: pa.Array) -> Ints:
-        """The number of each value `[n]`, also of those not known before; -1 for null."""
-        found = self.find(array)
-        unknown = np.flatnonzero(found < 0)
+        """Numbers the values that are new, and returns all numbers, int64 `[n]`; -1 for null."""
+        numbers = self.find(array)
+        unknown = np.flatnonzero(numbers < 0)
         if len(unknown) <= array.null_count:
-            return found
-        rest = array.take(pa.array(unknown))
-        new = rest.unique().drop_null()
+            return numbers
+        unknown_values = array.take(pa.array(unknown))
+        new = unknown_values.unique().drop_null()
         if self._number is not None:
             self._number.update(zip(new.to_pylist(), range(self._size, 1 << 62), strict=False))
         self._chunks.append(new)
         self._size += len(new)
-        found[unknown] = self.find(rest)
-        return found
+        numbers[unknown] = self.find(unknown_values)
+        return numbers
 
 
 def distinct(numbers: Ints, below: int) -> Ints:
-    """The distinct numbers, ascending, of numbers from 0 to less than `below`."""
-    # Marking is faster than sorting as long as the marks are few.
+    """Returns the distinct numbers, ascending; all must be at least 0 and less than `below`."""
+    # Marks are faster than a sort if there are not too many of them.
     if below > 64 * len(numbers):
         return np.unique(numbers)
     marks = np.zeros(below, np.bool_)

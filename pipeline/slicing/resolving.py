@@ -1,4 +1,4 @@
-"""From codes of columns to the slices of one spec, as they were decided."""
+"""Finds the slices of one spec from the codes of its columns."""
 
 from __future__ import annotations
 
@@ -17,66 +17,80 @@ from pipeline.slicing.entries import Entries
 from pipeline.slicing.numbering import Ints, Numbering
 from pipeline.slicing.table import SpecSlices
 
-# Combinations are looked up in a table of all that there could be, up to so many.
+# Up to so many possible combinations are looked up in a table of all of them.
 DENSE = 1 << 18
 
 
 class SpecResolver:
-    """The slices of one spec.
+    """A resolver, which knows the slices of one spec and finds the slice of an entry.
 
     Args:
         spec: the spec.
-        slices: what was decided about it.
-        codes: the codes of its columns, in the order of `spec.parts`.
+        slices: the slices that were decided for the spec.
+        column_codes: the encoders of the columns, in the order of `spec.parts`.
+
+    Attributes:
+        spec: the spec.
+        column_codes: the encoders of the columns, in the order of `spec.parts`.
+        keys: the keys of the slices; `other`, if it exists, is last.
+        has_other: whether some slices were merged into `other`.
+        listed: whether any column lists `values`, so that a row may be in no slice.
     """
 
-    def __init__(self, spec: Slice, slices: SpecSlices, codes: Sequence[Codes]) -> None:
+    def __init__(self, spec: Slice, slices: SpecSlices, column_codes: Sequence[Codes]) -> None:
         self.spec = spec
-        self.codes = codes
+        self.column_codes = column_codes
         self.keys = slices.keys
         self.has_other = slices.merged_into_other > 0
         self.listed = any(part.values is not None for part in spec.parts)
         self._other = other_key(spec)
         self._known = frozenset(self.keys)
-        places = [{own: code for code, own in enumerate(one.conditions())} for one in codes]
+        code_of = [
+            {condition: code for code, condition in enumerate(codes.conditions())}
+            for codes in column_codes
+        ]
         kept = [key for key in self.keys if key[0][1] != OTHER]
-        table = [[place[key[j][1:]] for key in kept] for j, place in enumerate(places)]
-        self._lookup = _Lookup([np.array(one, np.int64) for one in table], [*map(len, codes)])
+        table = [[codes[key[j][1:]] for key in kept] for j, codes in enumerate(code_of)]
+        self._lookup = _Lookup(
+            [np.array(codes, np.int64) for codes in table], [*map(len, column_codes)]
+        )
 
-    def numbers(self, entries: Entries, rows: Rows) -> Ints:
-        """The position in `keys` of each entry `[m]`; `NOWHERE` for those in no slice.
+    def positions(self, entries: Entries, rows: Rows) -> Ints:
+        """Returns the position in `keys` of the slice of every entry, int64 `[m]`.
+
+        It is `NOWHERE` for an entry in no slice, because a column does not list its value.
 
         Raises:
             ColumnError: if an entry has values that were not there when slices were counted.
         """
-        found = self._lookup.find(entries.codes)
-        if len(found) and found.min() == NOWHERE:
-            lost = found == NOWHERE
+        positions = self._lookup.find(entries.codes)
+        if len(positions) and positions.min() == NOWHERE:
+            not_kept = positions == NOWHERE
             for part, codes in zip(self.spec.parts, entries.codes, strict=True):
                 if part.values is not None:
-                    lost &= codes != NOWHERE
+                    not_kept &= codes != NOWHERE
             if self.has_other:
-                found[lost] = len(self.keys) - 1
-            elif lost.any():
-                entry = int(np.flatnonzero(lost)[0])
+                positions[not_kept] = len(self.keys) - 1
+            elif not_kept.any():
+                entry = int(np.flatnonzero(not_kept)[0])
                 raise self.changed(
                     rows.numbers[entry if entries.rows is None else entries.rows[entry]]
                 )
-        return found
+        return positions
 
-    def key_of(self, own: Sequence[ColumnCondition | None]) -> Key | None:
-        """The slice of a row with these conditions, None for values without a code.
+    def key_of(self, conditions: Sequence[ColumnCondition | None]) -> Key | None:
+        """Returns the key of the slice of an entry; None if it is in no slice.
 
-        Returns:
-            Its key; None if it is in no slice.
+        Args:
+            conditions: the condition of the entry in every column; None for a value without a code.
 
         Raises:
-            KeyError: if it was not there when slices were counted.
+            KeyError: if the slice was not there when slices were counted.
         """
-        pairs = list(zip(self.spec.parts, own, strict=True))
-        if any(part.values is not None and one is None for part, one in pairs):
+        pairs = list(zip(self.spec.parts, conditions, strict=True))
+        if any(part.values is not None and condition is None for part, condition in pairs):
             return None
-        key = tuple((part.column, *one) for part, one in pairs if one is not None)
+        key = tuple((part.column, *condition) for part, condition in pairs if condition is not None)
         if len(key) == len(pairs) and key in self._known:
             return key
         if self.has_other:
@@ -84,7 +98,7 @@ class SpecResolver:
         raise KeyError
 
     def changed(self, row: int) -> ColumnError:
-        """The error of a row whose slice was not counted."""
+        """Returns the error of a row whose slice was not there when slices were counted."""
         return ColumnError(
             f"row {row} has a value of {self.spec.name} that was not there when the slices were"
             " counted: the file changed while it was read; run again when no one writes to it"
@@ -92,26 +106,29 @@ class SpecResolver:
 
 
 class _Lookup:
-    """Finds combinations of codes among those that are kept.
+    """A look-up, which finds the positions of combinations of codes among those that are kept.
+
+    A combination is mixed into one number: `code + 1` of each column is a digit, and the base is
+    the number of codes plus 1, so that `NOWHERE` is the digit 0.
 
     Args:
-        kept: for each column the codes `[s]` of the combinations, which are distinct.
-        sizes: how many codes each column has.
+        kept: for each column int64 `[s]`, the codes of the kept combinations, which are distinct.
+        sizes: the number of codes of each column.
     """
 
     def __init__(self, kept: Sequence[Ints], sizes: Sequence[int]) -> None:
         self._sizes = sizes
-        # Before these columns, combinations are numbered anew, lest there be too many.
+        # Before these columns, the mixed numbers are numbered anew, so that they stay small.
         self._numberings: dict[int, Numbering] = {}
         mixed = kept[0] + 1
         size = sizes[0] + 1
-        for place in range(1, len(kept)):
-            if size * (sizes[place] + 1) > DENSE:
-                numbering = self._numberings[place] = Numbering(pa.int64())
+        for column in range(1, len(kept)):
+            if size * (sizes[column] + 1) > DENSE:
+                numbering = self._numberings[column] = Numbering(pa.int64())
                 mixed = numbering.add(pa.array(mixed)) + 1
                 size = len(numbering) + 1
-            mixed = mixed * (sizes[place] + 1) + kept[place] + 1
-            size *= sizes[place] + 1
+            mixed = mixed * (sizes[column] + 1) + kept[column] + 1
+            size *= sizes[column] + 1
         self._last: Numbering | None = None
         self._table = np.zeros(0, np.int64)
         if size <= DENSE or len(kept) == 1:
@@ -122,12 +139,12 @@ class _Lookup:
             self._last.add(pa.array(mixed))
 
     def find(self, codes: Sequence[Ints]) -> Ints:
-        """The position of each combination `[m]`, `NOWHERE` if it is not kept."""
+        """Returns the position of every combination, int64 `[m]`; `NOWHERE` if it is not kept."""
         mixed = codes[0] + 1
-        for place in range(1, len(codes)):
-            if place in self._numberings:
-                mixed = self._numberings[place].find(pa.array(mixed)) + 1
-            mixed = mixed * (self._sizes[place] + 1) + codes[place] + 1
+        for column in range(1, len(codes)):
+            if column in self._numberings:
+                mixed = self._numberings[column].find(pa.array(mixed)) + 1
+            mixed = mixed * (self._sizes[column] + 1) + codes[column] + 1
         if self._last is not None:
             return self._last.find(pa.array(mixed))
         out: Ints = self._table.take(mixed)

@@ -1,4 +1,4 @@
-"""Which slices there are: decided from counts, or known from the configuration alone."""
+"""The slices of a run, as decided from counts, or as known from the configuration alone."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pipeline.slicing.codes import make_codes
 from pipeline.slicing.conditions import key_order, other_key
 from pipeline.slicing.counting import SliceCounts
 
-# More rows than any slice has.
+# This many rows is more than any slice has.
 _UNCOUNTED = 1 << 63
 
 
 @dataclass(frozen=True)
 class SpecSlices:
-    """The slices of one entry of `slices`.
+    """The slices of one spec, that is, of one entry of `slices`.
 
     Attributes:
-        keys: their keys in the order of the report; `other` last, if there is one.
-        examples: the rows of each; None where they are not known: where nothing was counted, and
-            for `other` where a row may be in several of the slices it is made of.
-        merged_into_other: how many slices `other` is made of.
+        keys: the keys of the slices in the order of the report; `other`, if it exists, is last.
+        examples: the number of rows in each slice. It is None where it is not known: if no rows
+            were counted, and for `other` if a row may be in several of the slices merged into it.
+        merged_into_other: the number of slices merged into `other`; 0 if it does not exist.
     """
 
     keys: tuple[Key, ...]
@@ -40,9 +40,9 @@ class SliceTable:
     """The slices of a run.
 
     Attributes:
-        specs: by entry of `slices`.
-        largest: the slices of the most rows, over all entries.
-        problems: why the run cannot go on.
+        specs: the slices of every spec, in the order of the configuration.
+        largest: the keys of the slices of the most rows, of all specs.
+        problems: the messages that say why the run cannot continue; empty if it can.
     """
 
     specs: tuple[SpecSlices, ...]
@@ -51,7 +51,10 @@ class SliceTable:
 
     @cached_property
     def by_rows(self) -> tuple[Key, ...]:
-        """All slices: those that were not counted, then those of most rows; ties by key text."""
+        """The keys of all slices, the largest first; ties are resolved by the text of the key.
+
+        Slices whose rows are not known come before all others.
+        """
         rows: dict[Key, int] = {}
         for spec in self.specs:
             for key, count in zip(spec.keys, spec.examples, strict=True):
@@ -65,60 +68,71 @@ def decide(
     max_distinct: int,
     max_largest: int,
 ) -> SliceTable:
-    """Decides which slices are kept: of every spec those of the most rows, ties by key text.
+    """Decides which slices are kept: of every spec the `max_slices` slices of the most rows.
+
+    Ties are resolved by the text of the key. All other slices of a spec are merged into `other`.
 
     Args:
         specs: the entries of `slices`.
-        counts: the merged counts by spec and part, whole or as `keep` leaves them.
-        max_distinct: so many distinct values a spec may have.
-        max_largest: so many slices are the largest.
+        counts: the merged counts by the position of the spec and by part; `SliceCounts.keep` may
+            have shortened them.
+        max_distinct: the largest number of distinct slices that a spec may have.
+        max_largest: the number of slices in `SliceTable.largest`, over all specs.
+
+    Returns:
+        The slices; with `problems` if a spec has too many slices, or if two specs have a slice of
+        the same key that is not the same rows.
     """
     decided = []
     problems = []
     rows: dict[Key, int] = {}
-    first: dict[Key, int] = {}
+    first_spec: dict[Key, int] = {}
     for number, spec in enumerate(specs):
-        parts = [part for (of, _), part in sorted(counts.items()) if of == number]
+        parts = [part for (spec_number, _), part in sorted(counts.items()) if spec_number == number]
         distinct = sum(len(part.counts) + part.more for part in parts)
         if any(part.over for part in parts) or distinct > max_distinct:
             problems.append(_too_many(number, spec, max_distinct))
             decided.append(SpecSlices((), ()))
             continue
-        slices, other = _keep(spec, parts, distinct)
+        slices, other_rows = _keep(spec, parts, distinct)
         decided.append(slices)
         for key, examples in zip(slices.keys, slices.examples, strict=True):
-            count = other if examples is None else examples
-            same = first.setdefault(key, number)
-            if rows.setdefault(key, count) != count or (same != number and key == other_key(spec)):
-                problems.append(_not_the_same(specs, same, number, key))
+            count = other_rows if examples is None else examples
+            first = first_spec.setdefault(key, number)
+            if rows.setdefault(key, count) != count or (first != number and key == other_key(spec)):
+                problems.append(_not_the_same(specs, first, number, key))
     ranked = sorted(rows, key=lambda key: (-rows[key], key_text(key)))
     return SliceTable(tuple(decided), frozenset(ranked[:max_largest]), tuple(problems))
 
 
 def _keep(spec: Slice, parts: Sequence[SliceCounts], distinct: int) -> tuple[SpecSlices, int]:
-    """The slices kept of a spec, and the rows of those merged into `other`, by slice."""
+    """Returns the slices that are kept of a spec, and the rows of `other`.
+
+    The rows of `other` are the sum over the slices merged into it: a row that is in several of them
+    counts several times.
+    """
     ranked = sorted(
         (item for part in parts for item in part.counts.items()),
         key=lambda item: (-item[1], item[0]),
     )
     kept = ranked[: spec.max_slices]
-    found = sorted(((parse_key(text), n) for text, n in kept), key=lambda item: key_order(item[0]))
-    keys = tuple(key for key, _ in found)
-    examples: tuple[int | None, ...] = tuple(n for _, n in found)
+    slices = sorted(((parse_key(text), n) for text, n in kept), key=lambda item: key_order(item[0]))
+    keys = tuple(key for key, _ in slices)
+    examples: tuple[int | None, ...] = tuple(n for _, n in slices)
     merged = distinct - len(kept)
     if not merged:
         return SpecSlices(keys, examples), 0
-    other = sum(n for _, n in ranked[len(kept) :]) + sum(part.more_rows for part in parts)
+    other_rows = sum(n for _, n in ranked[len(kept) :]) + sum(part.more_rows for part in parts)
     several = any(part.several for part in parts)
     return SpecSlices(
-        (*keys, other_key(spec)), (*examples, None if several else other), merged
-    ), other
+        (*keys, other_key(spec)), (*examples, None if several else other_rows), merged
+    ), other_rows
 
 
 def _too_many(number: int, spec: Slice, max_distinct: int) -> str:
-    what = "values" if len(spec.parts) == 1 else "combinations of values"
+    items = "values" if len(spec.parts) == 1 else "combinations of values"
     return (
-        f"slices[{number}]: {spec.name} has more than {max_distinct:,} distinct {what}"
+        f"slices[{number}]: {spec.name} has more than {max_distinct:,} distinct {items}"
         " ('max_distinct'); slice by buckets of numbers ('edges'), by the 'values' that matter, or"
         " by a coarser column"
     )
@@ -138,21 +152,22 @@ def _not_the_same(specs: Sequence[Slice], first: int, second: int, key: Key) -> 
 
 
 def fixed_table(specs: Sequence[Slice], max_largest: int) -> SliceTable | None:
-    """The slices that are known without counting; None if they must be counted.
+    """Returns the slices if they are known without counting; None if rows must be counted.
 
-    They are known where every column lists `values` or has `edges`, no spec has more slices than
-    its `max_slices`, and all together are at most `max_largest`. Some may have no rows.
+    The slices are known if every column lists `values` or has `edges`, no spec has more slices than
+    its `max_slices`, and all specs together have at most `max_largest`. Some may have no rows.
     """
-    found: list[SpecSlices] = []
+    decided: list[SpecSlices] = []
     for spec in specs:
         if any(part.values is None and part.edges is None for part in spec.parts):
             return None
         columns = [
-            [(part.column, *own) for own in make_codes(part).conditions()] for part in spec.parts
+            [(part.column, *condition) for condition in make_codes(part).conditions()]
+            for part in spec.parts
         ]
         if math.prod(map(len, columns)) > min(spec.max_slices, max_largest):
             return None
         keys = sorted(product(*columns), key=key_order)
-        found.append(SpecSlices(tuple(keys), (None,) * len(keys)))
-    largest = frozenset(key for spec in found for key in spec.keys)
-    return SliceTable(tuple(found), largest) if len(largest) <= max_largest else None
+        decided.append(SpecSlices(tuple(keys), (None,) * len(keys)))
+    largest = frozenset(key for slices in decided for key in slices.keys)
+    return SliceTable(tuple(decided), largest) if len(largest) <= max_largest else None

@@ -1,1 +1,1 @@
-"""What is wrong with files and rows: findings, the schema, and checks of rows."""
+"""Finds what is wrong with files and rows, and checks them against a schema."""

@@ -1,4 +1,4 @@
-"""Looking at a shard before its rows are read."""
+"""Examines a shard before its rows are read."""
 
 from __future__ import annotations
 
@@ -20,15 +20,24 @@ def examine(
     options: ReadOptions = DEFAULT_OPTIONS,
     records: int = RECORDS,
 ) -> tuple[Sequence[WorkItem], Findings, InputSummary]:
-    """The work items of a shard, and what is known of it before its rows are read.
+    """Returns the work items of a shard, and what is known about it before its rows are read.
 
-    Takes the arguments of `inspect` and of `summarize_input`.
+    Args:
+        shard: the shard.
+        names: the names of the columns that are read.
+        open_file: opens the file of the shard.
+        options: how to read TFRecord files.
+        records: the number of records of a TFRecord file that are examined.
+
+    Returns:
+        The work items, the findings, and the summary of the input. A shard that cannot be read has
+        no work items, an empty summary, and a failure in its findings.
     """
     findings = Findings(frozenset([shard]))
     try:
-        found = inspect(shard, open_file, options, records)
+        inspection = inspect(shard, open_file, options, records)
     except DataFault as fault:
         return [], findings + Findings(failures={shard.path: str(fault)}), InputSummary()
-    if found.page_checksums is False:
+    if inspection.page_checksums is False:
         findings += Findings(unverified=frozenset([shard.path]))
-    return found.items, findings, summarize_input(shard, found, names, open_file)
+    return inspection.items, findings, summarize_input(shard, inspection, names, open_file)

@@ -1,4 +1,4 @@
-"""Findings of shards: how many rows were read, kept and bad, and which bad rows came first."""
+"""Findings of shards: the numbers of rows read, kept and bad, and the first bad rows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pipeline.readers.tfrecord.options import Lost
 from pipeline.validation.reasons import REASONS
 
 FIRST = 20
-"""How many bad rows are listed, the first by file and row."""
+"""The number of bad rows that are listed; these are the first by file and row."""
 
 
 @dataclass(frozen=True, order=True)
 class BadRow:
-    """A row that was left out.
+    """A bad row, which was left out of a head.
 
     Attributes:
-        path: its file.
-        row: its number within the file, from 0.
-        head: the head it was left out of.
-        reason: what is wrong, and with which column: `null:label`.
-        sample: what the row holds, where that may be shown; else empty.
+        path: the path of its file.
+        row: the number of the row within the file, from 0.
+        head: the name of the head it was left out of.
+        reason: what is wrong, and with which column, such as `null:label`.
+        sample: the value that the row has, if it may be shown; empty otherwise.
     """
 
     path: str
@@ -33,29 +33,34 @@ class BadRow:
     sample: str = ""
 
     def __str__(self) -> str:
-        what, _, column = self.reason.partition(":")
-        held = f": {self.sample}" if self.sample else ""
-        return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[what]}{held}"
+        code, _, column = self.reason.partition(":")
+        value = f": {self.sample}" if self.sample else ""
+        return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[code]}{value}"
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How many bad rows a head may leave out; with neither limit, none.
+    """The limits of the bad rows that a head may leave out; without a limit it may leave out none.
 
     Attributes:
-        fraction: the largest share of the rows that `where` kept.
-        rows: the largest number.
+        fraction: the largest share of the rows that `where` kept; None for no such limit.
+        rows: the largest number of rows; None for no such limit.
     """
 
     fraction: float | None = None
     rows: int | None = None
 
     def passed(self, bad: int, kept: int) -> str | None:
-        """Why so many bad rows of so many are too many; None if they are not."""
+        """Returns why there are too many bad rows; None if they are within the limits.
+
+        Args:
+            bad: the number of bad rows.
+            kept: the number of rows that `where` kept, the bad rows among them.
+        """
         if self.rows is not None and bad > self.rows:
             return f"more than max_bad_rows ({self.rows:,})"
         fraction = 0.0 if self.rows is None and self.fraction is None else self.fraction
-        # 29 of 100 are 0.29, but 0.29 * 100 is less than 29.
+        # Shares are compared, because 29 of 100 are 0.29, but 0.29 * 100 is less than 29.
         if fraction is not None and bad and bad / max(kept, bad) > fraction:
             return f"more than max_bad_fraction ({fraction:g})"
         return "and none is left" if bad and bad >= kept else None
@@ -63,13 +68,13 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Losses:
-    """What was left out of a damaged TFRecord file.
+    """The losses of a damaged TFRecord file, that is, what was left out of it.
 
     Attributes:
-        first: the first of it.
-        records: how many records, but for those of a rest.
-        bytes: how many bytes.
-        rest: whether the rest of the file was left out, of which no one knows the records.
+        first: the first place where something was left out.
+        records: the number of records left out, without those of a lost rest of the file.
+        bytes: the number of bytes left out.
+        rest: whether the rest of the file was left out; its number of records is not known.
     """
 
     first: Lost
@@ -79,7 +84,7 @@ class Losses:
 
     @classmethod
     def of(cls, lost: Lost) -> Losses:
-        """What was left out at one place."""
+        """Returns the losses at a single place."""
         return cls(lost, lost.records or 0, lost.bytes, lost.records is None)
 
     def __add__(self, other: Losses) -> Losses:
@@ -93,18 +98,18 @@ class Losses:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found in one shard, or in several.
+    """The findings about the data of one or several shards.
 
     Attributes:
-        shards: the files.
-        rows: rows read.
-        kept: rows that `where` kept.
-        bad: rows left out, by head and reason.
-        examples: the first of them.
-        failures: by path of a file, what stopped it from being read.
-        unverified: Parquet files whose pages carry no checksums.
-        lost: what was left out of damaged files, by path.
-        lengths: for each column an element is picked from, its shortest and longest list.
+        shards: the shards.
+        rows: the number of rows read.
+        kept: the number of rows that `where` kept.
+        bad: the number of rows left out, by head and reason.
+        examples: the first bad rows, at most `FIRST`.
+        failures: the messages of the files that could not be read, by path.
+        lengths: the lengths of the shortest and the longest list, for each column with an `index`.
+        unverified: the paths of Parquet files whose pages have no checksums.
+        lost: the losses of damaged files, by path.
     """
 
     shards: frozenset[Shard] = frozenset()
@@ -122,7 +127,7 @@ class Findings:
 
     @classmethod
     def total(cls, parts: Iterable[Findings]) -> Findings:
-        """What was found in all of several; its cost grows with their number, not its square."""
+        """Returns the sum of findings, in time that grows linearly with their number."""
         shards: set[Shard] = set()
         unverified: set[str] = set()
         bad: dict[tuple[str, str], int] = {}
@@ -160,22 +165,22 @@ class Findings:
         )
 
     def bad_rows(self, head: str) -> int:
-        """How many rows a head left out."""
+        """Returns the number of rows that a head left out."""
         return sum(count for (name, _), count in self.bad.items() if name == head)
 
     def problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
-        """Why a report of these rows must not be published; empty if it may."""
+        """Returns why a report of these rows must not be published; empty if it may be."""
         return self.data_problems(tolerance) + self.run_problems()
 
     def data_problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
-        """The problems of single files and rows."""
+        """Returns the problems of single files and rows."""
         problems = [self.failures[path] for path in sorted(self.failures)[:FIRST]]
         if len(self.failures) > FIRST:
             problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
         return problems + self._bad_problems(tolerance)
 
     def run_problems(self) -> list[str]:
-        """The problems that are not of single files or rows."""
+        """Returns the problems that do not belong to single files or rows."""
         problems = [
             f"column '{column}': lists have from {low} to {high} values, and one length is needed"
             for column, (low, high) in sorted(self.lengths.items())
@@ -188,16 +193,17 @@ class Findings:
         return problems
 
     def failing(self, tolerance: Tolerance) -> dict[str, str]:
-        """The heads that left out too many rows, and why that is too many."""
+        """Returns the names of the heads that left out too many rows, each with why it failed."""
         heads = sorted({head for head, _ in self.bad})
-        why = {head: tolerance.passed(self.bad_rows(head), self.kept) for head in heads}
-        return {head: reason for head, reason in why.items() if reason is not None}
+        reasons = {head: tolerance.passed(self.bad_rows(head), self.kept) for head in heads}
+        return {head: reason for head, reason in reasons.items() if reason is not None}
 
     def _bad_problems(self, tolerance: Tolerance) -> list[str]:
+        """Returns the problems of the heads that left out too many rows, and their first rows."""
         failing = self.failing(tolerance)
         problems = [
-            f"head '{head}': {self.bad_rows(head):,} of {self.kept:,} rows are bad, {why}"
-            for head, why in failing.items()
+            f"head '{head}': {self.bad_rows(head):,} of {self.kept:,} rows are bad, {reason}"
+            for head, reason in failing.items()
         ]
         rows = [str(row) for row in self.examples if row.head in failing]
         more = sum(map(self.bad_rows, failing)) - len(rows)
@@ -205,30 +211,36 @@ class Findings:
 
 
 def findings_by_path(parts: Iterable[Mapping[str, Findings]]) -> dict[str, Findings]:
-    """What was found in each file, from several parts."""
-    found: dict[str, list[Findings]] = {}
+    """Returns the findings of each file, by path, as the sum over all parts."""
+    parts_by_path: dict[str, list[Findings]] = {}
     for part in parts:
         for path, findings in part.items():
-            found.setdefault(path, []).append(findings)
-    return {path: own[0] if len(own) == 1 else Findings.total(own) for path, own in found.items()}
+            parts_by_path.setdefault(path, []).append(findings)
+    return {
+        path: path_findings[0] if len(path_findings) == 1 else Findings.total(path_findings)
+        for path, path_findings in parts_by_path.items()
+    }
 
 
 def files_of_wrong_rows(findings: Mapping[str, Findings]) -> list[tuple[str, str]]:
-    """The files that do not have the rows that a manifest lists, sorted, and a line for each.
+    """Returns the files whose number of rows is not the number that a manifest lists.
 
     Args:
-        findings: what was found in each file, by path.
+        findings: the findings of each file, by path.
+
+    Returns:
+        The path of each such file and a message, sorted by path.
     """
     problems = []
-    for path, found in sorted(findings.items()):
-        losses = found.lost.get(path)
-        read = found.rows + (losses.records if losses else 0)
-        # A file that could not be read is a problem already, and a rest has no known rows.
-        if path in found.failures or (losses and losses.rest):
+    for path, file_findings in sorted(findings.items()):
+        losses = file_findings.lost.get(path)
+        rows = file_findings.rows + (losses.records if losses else 0)
+        # A file that could not be read is a problem already; the rows of a lost rest are not known.
+        if path in file_findings.failures or (losses and losses.rest):
             continue
         problems += [
-            (path, wrong_rows(shard, read))
-            for shard in found.shards
-            if shard.rows not in (None, read)
+            (path, wrong_rows(shard, rows))
+            for shard in file_findings.shards
+            if shard.rows not in (None, rows)
         ]
     return problems

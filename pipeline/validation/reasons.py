@@ -1,4 +1,4 @@
-"""Reasons for which a row is left out, and what they say of a column."""
+"""The reasons for which a row is left out, and the words that say so about a column."""
 
 SCHEMA_REASONS = {
     "null": "has no value",
@@ -8,7 +8,9 @@ SCHEMA_REASONS = {
     "above_domain": "is above the domain of the schema",
     "not_in_domain": "is not in the domain of the schema",
 }
-"""By code, in the order in which they are found; the first three are those of any column."""
+"""The reasons that a schema gives, by code, in the order in which they are checked.
+
+The first three can be found in any column."""
 
 REASONS = SCHEMA_REASONS | {
     "null": "has no value",
@@ -20,4 +22,4 @@ REASONS = SCHEMA_REASONS | {
     "not_in_vocabulary": "is not in the vocabulary",
     "negative": "is negative",
 }
-"""By code: those of a schema, and those for which a head cannot score a row."""
+"""All reasons by code: those of a schema, and those for which a head cannot score a row."""

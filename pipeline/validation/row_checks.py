@@ -1,4 +1,4 @@
-"""Checks of rows against the domains, presence and lengths that a schema states."""
+"""Checks rows against the domains, presence and lengths that a schema states."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 
 @dataclass(frozen=True)
 class RowCheck(ABC):
-    """One thing that a schema says of every row of a column.
+    """The base class of checks: a check is a rule of a schema for all rows of a column.
 
     Attributes:
-        column: the column.
-        reason: why a row that breaks it is left out, a key of `SCHEMA_REASONS`.
+        column: the name of the column.
+        reason: why a row that breaks the rule is left out, a key of `SCHEMA_REASONS`.
     """
 
     column: str
@@ -43,19 +43,22 @@ class RowCheck(ABC):
 
     @abstractmethod
     def mask(self, array: pa.Array) -> Mask:
-        """The rows `[n]` that break it.
+        """Returns which rows break the rule, bool `[n]`.
 
         Args:
-            array: the column `[n]`, single values or lists.
+            array: the column `[n]`, of single values or lists.
 
         Raises:
-            ColumnError: if it holds neither numbers nor text, which a domain is of.
+            ColumnError: if the rule is a domain, and the column has neither numbers nor text.
         """
 
 
 @dataclass(frozen=True)
 class NullCheck(RowCheck):
-    """Every row has a value, or a list, be it empty: `presence.min_fraction` is 1."""
+    """A check that every row has a value or a list, which may be empty.
+
+    It stands for a `presence.min_fraction` of 1.
+    """
 
     reason = "null"
 
@@ -68,11 +71,13 @@ class NullCheck(RowCheck):
 
 @dataclass(frozen=True)
 class LengthCheck(RowCheck):
-    """Rows that are not null have so many values; a row of a column without lists has one.
+    """A check of the number of values in every row that is not null.
+
+    A row of a column without lists has 1 value.
 
     Attributes:
-        low: the fewest.
-        high: the most; None for any number.
+        low: the least number of values.
+        high: the largest number of values; None for no limit.
     """
 
     low: int
@@ -90,17 +95,21 @@ class LengthCheck(RowCheck):
 
 
 class DomainCheck(RowCheck):
-    """Every value is in a domain, the values of lists one by one; null is in every domain."""
+    """The base class of checks that every value, also in a list, is in a domain.
+
+    Null is in all domains.
+    """
 
     def mask(self, array: pa.Array) -> Mask:
         if not is_list(array.type):
-            return self._of_values(array)
+            return self._bad_values(array)
         out = np.zeros(len(array), bool)
-        row = np.repeat(np.arange(len(array)), list_lengths(array))
-        out[row[self._of_values(flat_values(array))]] = True
+        value_rows = np.repeat(np.arange(len(array)), list_lengths(array))
+        out[value_rows[self._bad_values(flat_values(array))]] = True
         return out
 
-    def _of_values(self, values: pa.Array) -> Mask:
+    def _bad_values(self, values: pa.Array) -> Mask:
+        """Returns which single values are not in the domain, bool `[v]`."""
         if pa.types.is_null(values.type):
             return np.zeros(len(values), bool)
         if is_text(values.type):
@@ -117,31 +126,31 @@ class DomainCheck(RowCheck):
         if pa.types.is_boolean(values.type):
             values = values.cast(pa.int8())
         elif pa.types.is_float16(values.type):
-            # A limit may be more than a half float can be.
+            # A limit may be too large for float16.
             values = values.cast(pa.float32())
         valid = values.is_valid().to_numpy(zero_copy_only=False)
         if values.null_count:
-            # Zeros keep large integers whole, which NaN would not.
+            # With zeros for null, large integers stay exact; with NaN they would become floats.
             values = values.fill_null(pa.scalar(0, values.type))
         out: Mask = self._bad_numbers(values.to_numpy(zero_copy_only=False)) & valid
         return out
 
     @abstractmethod
     def _bad_numbers(self, numbers: npt.NDArray[Any]) -> Mask:
-        """Which numbers `[v]` are not in the domain."""
+        """Returns which numbers are not in the domain, bool `[v]`."""
 
     @abstractmethod
     def _is_bad_word(self, word: str | bytes) -> bool:
-        """Whether a word is not in the domain; words that are not UTF-8 are bytes."""
+        """Returns whether a word is not in the domain; a word that is not UTF-8 is bytes."""
 
 
 @dataclass(frozen=True)
 class LowCheck(DomainCheck):
-    """No number, or text of a number, is below one; NaN is not.
+    """A check that no number, also as text, is below a limit; NaN is not below it.
 
     Attributes:
-        limit: the lowest number.
-        whole: whether text is of integers.
+        limit: the lowest number allowed.
+        whole: whether text must be an integer to count as a number.
     """
 
     limit: float | int
@@ -159,11 +168,11 @@ class LowCheck(DomainCheck):
 
 @dataclass(frozen=True)
 class HighCheck(DomainCheck):
-    """No number, or text of a number, is above one; NaN is not.
+    """A check that no number, also as text, is above a limit; NaN is not above it.
 
     Attributes:
-        limit: the highest number.
-        whole: whether text is of integers.
+        limit: the highest number allowed.
+        whole: whether text must be an integer to count as a number.
     """
 
     limit: float | int
@@ -181,11 +190,11 @@ class HighCheck(DomainCheck):
 
 @dataclass(frozen=True)
 class FiniteCheck(DomainCheck):
-    """No number is NaN, none is infinite, or both.
+    """A check that no number, also as text, is NaN or infinite.
 
     Attributes:
         nan: whether NaN is refused.
-        inf: whether the infinities are.
+        inf: whether the infinities are refused.
     """
 
     nan: bool
@@ -209,10 +218,10 @@ class FiniteCheck(DomainCheck):
 
 @dataclass(frozen=True)
 class NumberCheck(DomainCheck):
-    """Text is of numbers, in decimal; numbers are.
+    """A check that every text is a decimal number; a column of numbers always passes.
 
     Attributes:
-        whole: whether it is of integers.
+        whole: whether the text must be an integer.
     """
 
     whole: bool
@@ -227,11 +236,11 @@ class NumberCheck(DomainCheck):
 
 @dataclass(frozen=True)
 class ValuesCheck(DomainCheck):
-    """Every value is one of some words, or one of some numbers.
+    """A check that every value is an allowed word or an allowed number.
 
     Attributes:
-        words: the words.
-        numbers: the numbers.
+        words: the allowed words, for a column of text.
+        numbers: the allowed numbers, for a column of numbers.
     """
 
     words: frozenset[str]
@@ -248,16 +257,17 @@ class ValuesCheck(DomainCheck):
 def row_checks(
     schema: schema_pb2.Schema, environment: str | None, columns: Collection[str]
 ) -> list[RowCheck]:
-    """What rows are to be checked for, plain data that can be sent to workers.
+    """Returns the checks of rows for a schema, as plain data that can be sent to workers.
 
-    The features that count are those of `schema_problems`. A string domain without words, or of
-    which a share of the values may be missing (`min_domain_mass` below 1), is not checked by row;
-    nor is a presence below 1, and nor are the lengths of lists of lists.
+    The checks are for the features that `features_of` yields. Rules that cannot be decided for a
+    single row are not checked: a string domain that some values may miss (`min_domain_mass` below
+    1), and a presence below 1. A string domain without words, and the lengths of lists of lists,
+    are not checked either.
 
     Args:
         schema: the schema.
-        environment: one of its environments; None for all.
-        columns: the columns that are read.
+        environment: an environment of the schema; None for all environments.
+        columns: the names of the columns that are read.
 
     Returns:
         The checks, by column in the order of the schema, then in the order of `SCHEMA_REASONS`.
@@ -274,6 +284,7 @@ def row_checks(
 
 
 def _checks(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> Iterator[RowCheck]:
+    """Yields the checks of a feature."""
     column = feature.name
     if feature.presence.min_fraction >= 1:
         yield NullCheck(column)
@@ -300,12 +311,12 @@ def _checks(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> Iterator[
 
 
 def _as_written(limit: float) -> float:
-    """The shortest decimal of a limit, which a schema holds as float32: 0.1 is 0.1."""
+    """Returns the shortest decimal of a limit, which a schema holds as float32: 0.1 stays 0.1."""
     return float(str(np.float32(limit)))
 
 
 def _lengths(feature: schema_pb2.Feature) -> tuple[int, int | None]:
-    """How many values a row has at least and at most."""
+    """Returns the least and the largest number of values of a row; None for no largest number."""
     kind = feature.WhichOneof("shape_type")
     if kind == "shape":
         if all(dim.HasField("size") and dim.size >= 0 for dim in feature.shape.dim):
@@ -322,7 +333,12 @@ def _lengths(feature: schema_pb2.Feature) -> tuple[int, int | None]:
 
 
 def _number(word: str | bytes, *, whole: bool) -> float | int | None:
-    """The number that a word is, None if it is none."""
+    """Returns the number that a word stands for; None if it is not a number.
+
+    Args:
+        word: the word; a word that is not UTF-8 is bytes.
+        whole: whether only integers count as numbers.
+    """
     if isinstance(word, bytes):
         return None
     try:
@@ -330,5 +346,5 @@ def _number(word: str | bytes, *, whole: bool) -> float | int | None:
             return int(word) if _WHOLE.fullmatch(word) else None
         return None if "_" in word else float(word)
     except ValueError:
-        # No number, or an integer of more digits than Python reads.
+        # The word is no number, or an integer of more digits than Python can read.
         return None

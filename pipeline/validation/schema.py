@@ -1,4 +1,4 @@
-"""A tensorflow-metadata `Schema`, and which columns of a file contradict it."""
+"""Reads a tensorflow-metadata `Schema`, and compares the columns of a file with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.config.pbtxt import parse_text
 from pipeline.errors.suggest import did_you_mean
 from pipeline.readers.rows import is_list, is_text
 
-# Stages in which data may be wrong or absent; a derived feature is no column at all.
+# In these stages, data may be wrong or absent; a derived feature is not a column of the files.
 _PASSED_OVER = frozenset(
     {
         schema_pb2.PLANNED,
@@ -25,24 +25,24 @@ _PASSED_OVER = frozenset(
 
 
 def parse_schema(text: str) -> schema_pb2.Schema:
-    """A schema from its text.
+    """Reads a schema from its text.
 
     Args:
         text: a `Schema` in text format (`schema.pbtxt`).
 
     Raises:
-        ValueError: if it is no schema, naming the line; or if a feature has no name, has the name
-            of another, refers to a domain that is not there, or is text whose `bool_domain` has no
-            words.
+        ValueError: if the text is not a schema (the error names the line); or if a feature has no
+            name or the same name as another feature, refers to a domain that does not exist, or is
+            text with a `bool_domain` that has no words.
 
     >>> parse_schema("feature { name: 'age' type: INT }").feature[0].name
     'age'
     """
     schema = parse_text(text, schema_pb2.Schema())
     seen: set[str] = set()
-    for place, feature in enumerate(schema.feature):
+    for number, feature in enumerate(schema.feature, 1):
         if not feature.name:
-            raise ValueError(f"feature number {place + 1} has no name; give it that of its column")
+            raise ValueError(f"feature number {number} has no name; give it that of its column")
         if feature.name in seen:
             raise ValueError(f"feature '{feature.name}' is there twice; keep one")
         seen.add(feature.name)
@@ -61,21 +61,21 @@ def parse_schema(text: str) -> schema_pb2.Schema:
 def schema_problems(
     schema: schema_pb2.Schema, environment: str | None, columns: Mapping[str, pa.DataType]
 ) -> list[str]:
-    """How the columns of one file contradict a schema.
+    """Returns how the columns of a file contradict a schema.
 
-    A feature must be there if its presence has a `min_fraction` or `min_count` above 0, it is in
-    the environment, and its stage is not one of those whose data nobody counts on (planned, alpha,
-    debug only, deprecated, disabled, derived). Columns that the schema does not know are fine. The
-    type of lists is that of their values; a column without any value may be of any type. An Arrow
-    boolean is an integer of a `bool_domain`.
+    The column of a feature must exist if the `min_fraction` or `min_count` of its presence is above
+    0, if the feature is in the environment, and if its stage is not planned, alpha, debug only,
+    deprecated, disabled or derived. Columns that the schema does not know are allowed. The type of
+    lists is the type of their values; a column of nulls may have any type. An Arrow boolean counts
+    as an integer if the feature has a `bool_domain`.
 
     Args:
         schema: the schema.
-        environment: one of its environments; None asks for the features of all.
-        columns: the columns of the file, those stated by its directories included.
+        environment: an environment of the schema; None for the features of all environments.
+        columns: the types of the columns of the file by name, with those of its directories.
 
     Returns:
-        A line for each contradiction, in the order of the features.
+        A message for each contradiction, in the order of the features.
 
     Raises:
         ValueError: if the schema does not know the environment.
@@ -97,14 +97,18 @@ def schema_problems(
             continue
         type_ = columns[feature.name]
         wanted = _wanted_type(schema, feature)
-        if not _is_of(_value_type(type_), wanted, feature.HasField("bool_domain")):
+        if not _has_type(_value_type(type_), wanted, feature.HasField("bool_domain")):
             name = schema_pb2.FeatureType.Name(wanted)
             problems.append(f"column '{feature.name}' is {type_}, and the schema says {name}")
     return problems
 
 
 def features_of(schema: schema_pb2.Schema, environment: str | None) -> Iterator[schema_pb2.Feature]:
-    """The features that count in an environment; None for all environments.
+    """Yields the features that are in an environment and whose stage is not passed over.
+
+    Args:
+        schema: the schema.
+        environment: an environment of the schema; None for all environments.
 
     Raises:
         ValueError: if the schema does not know the environment.
@@ -132,21 +136,23 @@ def domain_of(
     | schema_pb2.BoolDomain
     | None
 ):
-    """The domain of the values of a feature, its own or one of the schema that it names.
+    """Returns the domain of the values of a feature; None if it has none.
+
+    The domain is in the feature, or the feature names a domain of the schema.
 
     Raises:
-        ValueError: if it names one that is not there.
+        ValueError: if the feature names a domain that does not exist.
     """
     kind = feature.WhichOneof("domain_info")
     if kind in ("int_domain", "float_domain", "string_domain", "bool_domain"):
         return getattr(feature, kind)
     if kind != "domain":
         return None
-    shared = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
-    for domain in shared:
+    domains = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
+    for domain in domains:
         if domain.name == feature.domain:
             return domain
-    hint = did_you_mean(feature.domain, [domain.name for domain in shared])
+    hint = did_you_mean(feature.domain, [domain.name for domain in domains])
     raise ValueError(
         f"feature '{feature.name}' is of the domain {feature.domain!r}, which the schema does not"
         f" have{hint}"
@@ -154,13 +160,15 @@ def domain_of(
 
 
 def _is_passed_over(feature: schema_pb2.Feature) -> bool:
-    # The stage goes before the older flag.
+    """Returns whether the columns of a feature are not compared with the schema."""
+    # The stage replaces the older flag `deprecated`.
     if feature.lifecycle_stage != schema_pb2.UNKNOWN_STAGE:
         return feature.lifecycle_stage in _PASSED_OVER
     return bool(feature.deprecated)
 
 
 def _is_in(schema: schema_pb2.Schema, feature: schema_pb2.Feature, environment: str | None) -> bool:
+    """Returns whether a feature is in an environment; None for all environments."""
     if environment is None:
         return True
     if environment in feature.not_in_environment:
@@ -169,6 +177,7 @@ def _is_in(schema: schema_pb2.Schema, feature: schema_pb2.Feature, environment: 
 
 
 def _wanted_type(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> int:
+    """Returns the type of a feature; without a type, a feature with a string domain is BYTES."""
     if feature.type == schema_pb2.TYPE_UNKNOWN and isinstance(
         domain_of(schema, feature), schema_pb2.StringDomain
     ):
@@ -177,12 +186,20 @@ def _wanted_type(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> int:
 
 
 def _value_type(type_: pa.DataType) -> pa.DataType:
+    """Returns the type of the single values in lists and dictionaries of any depth."""
     while is_list(type_) or pa.types.is_dictionary(type_):
         type_ = type_.value_type
     return type_
 
 
-def _is_of(type_: pa.DataType, wanted: int, is_bool: bool) -> bool:
+def _has_type(type_: pa.DataType, wanted: int, is_bool: bool) -> bool:
+    """Returns whether an Arrow type is allowed for a type of features.
+
+    Args:
+        type_: the Arrow type of single values.
+        wanted: the type of the feature.
+        is_bool: whether the feature has a `bool_domain`.
+    """
     if wanted == schema_pb2.TYPE_UNKNOWN or pa.types.is_null(type_):
         return True
     if wanted == schema_pb2.INT:

@@ -26,7 +26,7 @@ SCALES = [(-INF, INF), (0.0, INF), (-INF, 2.0), (0.0, 1.0), (-1.0, 1.0)]
 levels = st.sampled_from([0.5, 0.9, 0.95, 0.999])
 
 
-def one(*numbers: float) -> np.ndarray:
+def floats(*numbers: float) -> np.ndarray:
     return np.array(numbers, np.float64)
 
 
@@ -58,8 +58,8 @@ def test_it_is_the_t_interval_on_the_transformed_scale(
         ),
     }
     for scale, ends in expected.items():
-        found = interval(one(value), one(error), one(degrees), level, *scale)
-        np.testing.assert_allclose(np.ravel(found), ends, rtol=1e-7, atol=1e-12)
+        computed = interval(floats(value), floats(error), floats(degrees), level, *scale)
+        np.testing.assert_allclose(np.ravel(computed), ends, rtol=1e-7, atol=1e-12)
 
 
 @law
@@ -72,7 +72,7 @@ def test_it_is_the_t_interval_on_the_transformed_scale(
 def test_it_holds_the_value_and_stays_on_the_scale(
     value: float, error: float, scale: tuple[float, float], level: float
 ) -> None:
-    lower, upper = interval(one(value), one(error), np.array([19]), level, *scale)
+    lower, upper = interval(floats(value), floats(error), np.array([19]), level, *scale)
     if np.isnan(lower[0]):
         assert np.isnan(upper[0])
         assert min(value - scale[0], scale[1] - value) < error / 50
@@ -95,23 +95,27 @@ def test_rounding_does_not_put_the_value_outside() -> None:
 @given(value=st.floats(0.01, 0.99), error=st.floats(1e-6, 0.3))
 def test_the_mirrored_metric_has_the_mirrored_interval(value: float, error: float) -> None:
     for (low, high), mirrored in (((0.0, 1.0), (0.0, 1.0)), ((0.0, INF), (-INF, 1.0))):
-        lower, upper = interval(one(value), one(error), one(19), 0.95, low, high)
-        other, another = interval(one(1 - value), one(error), one(19), 0.95, *mirrored)
+        lower, upper = interval(floats(value), floats(error), floats(19), 0.95, low, high)
+        mirrored_lower, mirrored_upper = interval(
+            floats(1 - value), floats(error), floats(19), 0.95, *mirrored
+        )
         if np.isfinite(upper[0]):
-            back = [1 - another[0], 1 - other[0]]
+            back = [1 - mirrored_upper[0], 1 - mirrored_lower[0]]
             np.testing.assert_allclose(back, [lower[0], upper[0]], rtol=1e-7, atol=1e-14)
 
 
 def test_without_an_error_or_at_the_bound_there_is_none() -> None:
-    value = one(0.5, 0.5, 0.0, 1.0, -0.5, 1.5, np.nan, 0.5)
-    error = one(np.nan, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
+    value = floats(0.5, 0.5, 0.0, 1.0, -0.5, 1.5, np.nan, 0.5)
+    error = floats(np.nan, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
     degrees = np.array([19, 0, 19, 19, 19, 19, 19, 19])
     lower, upper = interval(value, error, degrees, 0.95, 0.0, 1.0)
     assert np.isnan(lower).tolist() == [True] * 7 + [False]
     assert np.isnan(upper).tolist() == [True] * 7 + [False]
-    lower, upper = interval(one(1e-3, 0.0, -1.0), one(10.0, 1.0, 1.0), one(19, 19, 19), 0.95, 0.0)
+    lower, upper = interval(
+        floats(1e-3, 0.0, -1.0), floats(10.0, 1.0, 1.0), floats(19, 19, 19), 0.95, 0.0
+    )
     assert np.isnan([*lower, *upper]).all()
-    lower, upper = interval(one(0.0, -1.0), one(1.0, 1.0), one(19, 19), 0.95)
+    lower, upper = interval(floats(0.0, -1.0), floats(1.0, 1.0), floats(19, 19), 0.95)
     assert np.isfinite([*lower, *upper]).all()
 
 
@@ -132,9 +136,9 @@ def test_each_segment_is_by_itself() -> None:
 @given(size=st.integers(1, 5000), share=st.floats(0, 1), level=levels)
 def test_the_binomial_interval_is_that_of_scipy(size: int, share: float, level: float) -> None:
     successes = round(share * size)
-    found = binomial_interval(one(successes / size), one(size), level)
+    computed = binomial_interval(floats(successes / size), floats(size), level)
     expected = stats.binomtest(successes, size).proportion_ci(level, method="exact")
-    np.testing.assert_allclose(np.ravel(found), [expected.low, expected.high], rtol=1e-7)
+    np.testing.assert_allclose(np.ravel(computed), [expected.low, expected.high], rtol=1e-7)
 
 
 def test_the_binomial_interval_of_real_sizes() -> None:
@@ -144,16 +148,16 @@ def test_the_binomial_interval_of_real_sizes() -> None:
         assert (lower <= share).all()
         assert (upper >= share).all()
         assert (np.diff(upper - lower) < 0).all()
-        other, another = binomial_interval(np.full(200, 1 - share), sizes, 0.95)
-        np.testing.assert_allclose(1 - another, lower, atol=1e-12)
-        np.testing.assert_allclose(1 - other, upper, atol=1e-12)
-    lower, upper = binomial_interval(one(0.0, 1.0), one(100, 100), 0.95)
+        mirrored_lower, mirrored_upper = binomial_interval(np.full(200, 1 - share), sizes, 0.95)
+        np.testing.assert_allclose(1 - mirrored_upper, lower, atol=1e-12)
+        np.testing.assert_allclose(1 - mirrored_lower, upper, atol=1e-12)
+    lower, upper = binomial_interval(floats(0.0, 1.0), floats(100, 100), 0.95)
     assert [lower[0], upper[1]] == [0.0, 1.0]
 
 
 def test_no_binomial_interval_of_what_is_no_proportion() -> None:
-    share = one(np.nan, 0.5, 0.5, 0.5, -0.1, 1.1, 0.0, 0.0)
-    size = one(10, np.nan, 0.0, -1.0, 10, 10, np.nan, np.inf)
+    share = floats(np.nan, 0.5, 0.5, 0.5, -0.1, 1.1, 0.0, 0.0)
+    size = floats(10, np.nan, 0.0, -1.0, 10, 10, np.nan, np.inf)
     for end in binomial_interval(share, size, 0.95):
         assert np.isnan(end).all()
 
@@ -171,29 +175,33 @@ def test_few_successes_or_failures_are_rare() -> None:
     for size in (11, 20, 49, 997, 10**6, 123456789):
         for count in range(13):
             expected = min(count, size - count) < FEW
-            assert is_rare(one(count / size), one(size))[0] == expected
-            assert is_rare(one((size - count) / size), one(size))[0] == expected
-    assert is_rare(one(0.5, np.nan, 0.5), one(19.9, 50, np.nan)).tolist() == [True, False, False]
+            assert is_rare(floats(count / size), floats(size))[0] == expected
+            assert is_rare(floats((size - count) / size), floats(size))[0] == expected
+    assert is_rare(floats(0.5, np.nan, 0.5), floats(19.9, 50, np.nan)).tolist() == [
+        True,
+        False,
+        False,
+    ]
 
 
 @law
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 100))
 def test_the_effective_size_of_weights(seed: int, rows: int) -> None:
     w = np.random.default_rng(seed).gamma(0.5, 1e3, rows)
-    found = effective_size(np.array([rows]), one(w.sum()), one((w**2).sum()))
-    assert 1 - 1e-9 <= found[0] <= rows * (1 + 1e-9)
-    assert found[0] == pytest.approx(w.sum() ** 2 / (w**2).sum())
+    sizes = effective_size(np.array([rows]), floats(w.sum()), floats((w**2).sum()))
+    assert 1 - 1e-9 <= sizes[0] <= rows * (1 + 1e-9)
+    assert sizes[0] == pytest.approx(w.sum() ** 2 / (w**2).sum())
     assert effective_size(np.array([rows])).tolist() == [rows]
-    equal = effective_size(np.array([rows]), one(0.1 * rows), one(0.01 * rows))
+    equal = effective_size(np.array([rows]), floats(0.1 * rows), floats(0.01 * rows))
     assert equal[0] == pytest.approx(rows)
-    assert np.isnan(effective_size(np.array([rows]), one(0.0), one(0.0))[0])
+    assert np.isnan(effective_size(np.array([rows]), floats(0.0), floats(0.0))[0])
 
 
 def test_correlated_rows_count_for_fewer() -> None:
     # Ten copies of each of 100 rows have the error of 100 rows.
     share, copied = 0.3, math.sqrt(0.3 * 0.7 / 100)
-    errors = one(copied, copied / 100, np.nan, 0.0, np.nan)
-    shares = one(share, share, share, share, 0.0)
-    found = correlated_size(np.full(5, 1000.0), shares, errors)
-    assert found == pytest.approx([100, 1000, 1000, 1000, 1000])
-    assert correlated_size(one(1000.0), one(1.0), one(0.1)).tolist() == [1000.0]
+    errors = floats(copied, copied / 100, np.nan, 0.0, np.nan)
+    shares = floats(share, share, share, share, 0.0)
+    computed = correlated_size(np.full(5, 1000.0), shares, errors)
+    assert computed == pytest.approx([100, 1000, 1000, 1000, 1000])
+    assert correlated_size(floats(1000.0), floats(1.0), floats(0.1)).tolist() == [1000.0]

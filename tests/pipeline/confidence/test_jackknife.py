@@ -47,25 +47,25 @@ def test_it_is_the_formula_over_the_present_folds(seed: int, folds: int, power: 
     replicates = (rng.normal(rng.choice([0.0, 1e6]), 1, (7, folds)) + 1e-3) * 10.0**power
     present = rng.random((7, folds)) < 0.9
     replicates[~present] = rng.choice([np.nan, np.inf, 3.0], (~present).sum())
-    found = jackknife(replicates, present, present | (rng.random((7, folds)) < 0.5))
+    errors = jackknife(replicates, present, present | (rng.random((7, folds)) < 0.5))
     for segment in range(7):
         kept = replicates[segment][present[segment]].tolist()
-        assert found.degrees[segment] == max(len(kept) - 1, 0)
+        assert errors.degrees[segment] == max(len(kept) - 1, 0)
         if len(kept) < LEAST_FOLDS:
-            assert found.reason(segment) == FEW_FOLDS
-            assert np.isnan(found.standard_error[segment])
+            assert errors.reason(segment) == FEW_FOLDS
+            assert np.isnan(errors.standard_error[segment])
         else:
-            assert found.reason(segment) is None
+            assert errors.reason(segment) is None
             expected = by_fractions(kept)
-            assert found.standard_error[segment] == pytest.approx(expected, rel=1e-9, abs=0)
+            assert errors.standard_error[segment] == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 @law
 @given(seed=seeds)
 def test_of_a_mean_it_is_the_textbook_error(seed: int) -> None:
     x = np.random.default_rng(seed).normal(5, 2, 20)
-    found = everywhere(((x.sum() - x) / 19)[None])
-    assert found.standard_error[0] == pytest.approx(x.std(ddof=1) / math.sqrt(20), rel=1e-9)
+    errors = everywhere(((x.sum() - x) / 19)[None])
+    assert errors.standard_error[0] == pytest.approx(x.std(ddof=1) / math.sqrt(20), rel=1e-9)
 
 
 @law
@@ -79,9 +79,9 @@ def test_a_segment_has_the_same_digits_alone_and_among_others(
     order = np.asfortranarray if fortran else np.ascontiguousarray
     together = jackknife(order(replicates), order(present), order(present))
     for segment in range(segments):
-        one = slice(segment, segment + 1)
-        alone = jackknife(replicates[one].copy(), present[one].copy(), present[one].copy())
-        assert alone.standard_error.tobytes() == together.standard_error[one].tobytes()
+        row = slice(segment, segment + 1)
+        alone = jackknife(replicates[row].copy(), present[row].copy(), present[row].copy())
+        assert alone.standard_error.tobytes() == together.standard_error[row].tobytes()
 
 
 def test_every_reason_and_their_order() -> None:
@@ -93,19 +93,19 @@ def test_every_reason_and_their_order() -> None:
     replicates[3] = 0.1
     present[4, 9:], defined[4] = False, False
     present[5, 10:] = False
-    found = jackknife(replicates, present, defined)
-    reasons = [found.reason(segment) for segment in range(6)]
+    errors = jackknife(replicates, present, defined)
+    reasons = [errors.reason(segment) for segment in range(6)]
     assert reasons == [None, UNDEFINED, UNDEFINED, AGREE, FEW_FOLDS, None]
-    assert np.isnan(found.standard_error).tolist() == [reason is not None for reason in reasons]
-    assert found.degrees.tolist() == [19, 19, 19, 19, 8, 9]
-    assert found.degrees.dtype == np.int64
-    assert np.sum(list(found.reasons.values()), axis=0).tolist() == [0, 1, 1, 1, 1, 0]
+    assert np.isnan(errors.standard_error).tolist() == [reason is not None for reason in reasons]
+    assert errors.degrees.tolist() == [19, 19, 19, 19, 8, 9]
+    assert errors.degrees.dtype == np.int64
+    assert np.sum(list(errors.reasons.values()), axis=0).tolist() == [0, 1, 1, 1, 1, 0]
 
 
 def test_no_data_at_all_and_no_segments() -> None:
     none = np.zeros((2, 20), bool)
-    found = jackknife(np.full((2, 20), np.nan), none, none)
-    assert [found.reason(0), found.degrees[0]] == [FEW_FOLDS, 0]
+    errors = jackknife(np.full((2, 20), np.nan), none, none)
+    assert [errors.reason(0), errors.degrees[0]] == [FEW_FOLDS, 0]
     empty = np.zeros((0, 20))
     assert everywhere(empty).standard_error.shape == (0,)
 
@@ -114,8 +114,8 @@ def test_no_data_at_all_and_no_segments() -> None:
 def test_replicates_that_differ_by_rounding_alone_agree(value: float) -> None:
     replicates = np.full((2, 20), value)
     replicates[1, ::3] = np.nextafter(value, 1.0) if abs(value) > 1e-200 else value
-    found = everywhere(replicates)
-    assert [found.reason(0), found.reason(1)] == [AGREE, AGREE]
+    errors = everywhere(replicates)
+    assert [errors.reason(0), errors.reason(1)] == [AGREE, AGREE]
 
 
 def test_a_small_spread_is_an_error() -> None:
@@ -133,12 +133,12 @@ def test_a_pair_has_the_error_of_its_difference(seed: int) -> None:
     common = rng.normal(0.7, 0.1, (3, 20))
     candidate, baseline = (common + rng.normal(0, 1e-3, (3, 20)) for _ in range(2))
     present = rng.random((3, 20)) < 0.9
-    found = paired_jackknife(candidate, baseline, present, present)
+    errors = paired_jackknife(candidate, baseline, present, present)
     expected = jackknife(candidate - baseline, present, present)
-    np.testing.assert_allclose(found.standard_error, expected.standard_error, rtol=1e-12)
-    assert found.degrees.tolist() == expected.degrees.tolist()
+    np.testing.assert_allclose(errors.standard_error, expected.standard_error, rtol=1e-12)
+    assert errors.degrees.tolist() == expected.degrees.tolist()
     apart = jackknife(candidate, present, present)
-    assert (found.standard_error < apart.standard_error / 5).all()
+    assert (errors.standard_error < apart.standard_error / 5).all()
 
 
 def test_equal_models_differ_by_nothing_and_not_by_noise() -> None:
@@ -147,10 +147,10 @@ def test_equal_models_differ_by_nothing_and_not_by_noise() -> None:
     candidate = baseline.copy()
     candidate[0, ::2] = np.nextafter(candidate[0, ::2], 1)
     candidate[1, 5] = np.inf
-    every = np.ones((2, 20), bool)
-    found = paired_jackknife(candidate, baseline, every, every)
-    assert [found.reason(0), found.reason(1)] == [AGREE, UNDEFINED]
+    all_folds = np.ones((2, 20), bool)
+    errors = paired_jackknife(candidate, baseline, all_folds, all_folds)
+    assert [errors.reason(0), errors.reason(1)] == [AGREE, UNDEFINED]
     # The same differences by themselves would look like an error.
-    assert jackknife((candidate - baseline)[:1], every[:1], every[:1]).reason(0) is None
+    assert jackknife((candidate - baseline)[:1], all_folds[:1], all_folds[:1]).reason(0) is None
     candidate[1], baseline[1] = np.inf, np.inf
-    assert paired_jackknife(candidate, baseline, every, every).reason(1) == UNDEFINED
+    assert paired_jackknife(candidate, baseline, all_folds, all_folds).reason(1) == UNDEFINED

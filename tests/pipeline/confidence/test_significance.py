@@ -25,8 +25,8 @@ def test_welch_is_that_of_scipy(seed: int, first: int, second: int) -> None:
     for alternative, higher in (("less", True), ("greater", False)):
         expected = stats.ttest_ind(x, y, equal_var=False, alternative=alternative)
         assert together[0] == pytest.approx(expected.df, rel=1e-9)
-        found = p_worse(np.array([x.mean() - y.mean()]), error, together, higher)
-        assert found[0] == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-15)
+        p = p_worse(np.array([x.mean() - y.mean()]), error, together, higher)
+        assert p[0] == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-15)
 
 
 def test_welch_without_an_error() -> None:
@@ -51,16 +51,16 @@ def test_worse_is_against_the_good_direction() -> None:
 
 
 def test_the_tail_keeps_its_digits() -> None:
-    found = p_worse(np.array([-30.0]), np.array([1.0]), np.array([19]), True)
-    assert found[0] == pytest.approx(stats.t.sf(30, 19), rel=1e-9, abs=0)
-    assert 0 < found[0] < 1e-15
+    p = p_worse(np.array([-30.0]), np.array([1.0]), np.array([19]), True)
+    assert p[0] == pytest.approx(stats.t.sf(30, 19), rel=1e-9, abs=0)
+    assert 0 < p[0] < 1e-15
 
 
 def test_no_p_without_an_error() -> None:
     difference = np.array([-1.0, -1.0, -1.0, np.nan, 0.0])
     error = np.array([np.nan, 0.0, 1.0, 1.0, 0.0])
-    found = p_worse(difference, error, np.array([19, 19, 0, 19, 19]), True)
-    assert np.isnan(found).all()
+    p = p_worse(difference, error, np.array([19, 19, 0, 19, 19]), True)
+    assert np.isnan(p).all()
 
 
 def rejected(p: list[float], q: float) -> set[int]:

@@ -92,7 +92,7 @@ configs = st.fixed_dictionaries(
         "slices": st.sampled_from(slices).map(deepcopy),
         "min_slice_size": st.integers(1, 99),
         "confidence": confidence,
-        "where": values.map(lambda some: [{"column": "split", "values": some}]),
+        "where": values.map(lambda listed: [{"column": "split", "values": listed}]),
     },
 )
 

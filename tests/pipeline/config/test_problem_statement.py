@@ -15,7 +15,7 @@ from pipeline.config.problem_statement import heads_from, merge_heads
 from pipeline.errors.problems import ConfigError
 
 
-def one(kind: str, fields: str = "label: 'y'", name: str = "t") -> dict[str, Any]:
+def settings_of(kind: str, fields: str = "label: 'y'", name: str = "t") -> dict[str, Any]:
     heads = heads_from(f"tasks {{ name: {name!r} type {{ {kind} {{ {fields} }} }} }}")
     (head,) = heads.values()
     return head
@@ -48,8 +48,8 @@ def one(kind: str, fields: str = "label: 'y'", name: str = "t") -> dict[str, Any
 )
 def test_a_task_is_a_head(kind: str, fields: str, expected: dict[str, Any]) -> None:
     label = {"label": {"column": "y"}}
-    assert one(kind, f"label: 'y' {fields}") == expected | label
-    assert one(kind, f"label_path {{ step: 'y' }} {fields}") == expected | label
+    assert settings_of(kind, f"label: 'y' {fields}") == expected | label
+    assert settings_of(kind, f"label_path {{ step: 'y' }} {fields}") == expected | label
 
 
 def test_the_positive_class_is_of_the_label() -> None:
@@ -59,7 +59,7 @@ def test_the_positive_class_is_of_the_label() -> None:
 
     def label(*values: str) -> Any:
         fields = "label: 'y' " + spec.format(" ".join(values))
-        return one("binary_classification", fields)["label"]
+        return settings_of("binary_classification", fields)["label"]
 
     assert label(positive, negative) == {
         "column": "y",
@@ -160,8 +160,8 @@ def test_contradictions_name_both_and_are_told_at_once() -> None:
         merge_heads(heads_from(TWO), given, "c.yaml")
     said = "the problem statement"
     assert sorted(map(str, error.value.problems)) == sorted(
-        f"c.yaml: heads.{place}: the configuration says {own}, and {said} {other}; keep one"
-        for place, own, other in [
+        f"c.yaml: heads.{place}: the configuration says {shown}, and {said} {stated}; keep one"
+        for place, shown, stated in [
             ("click.type", "the text 'multi_class'", "the text 'binary'"),
             ("click.weight", "null", "the text 'w'"),
             ("click.label.positive", "the text 'no'", "the text 'yes'"),

@@ -38,14 +38,14 @@ slices:
   - {column: age, edges: [18, 30.5]}
   - columns: [country, {column: age, edges: [-1]}, {column: a, values: [x]}]
 """
-    found = parts_of(text)
-    assert found == [
+    parts = parts_of(text)
+    assert parts == [
         [("country", None, None)],
         [("country", ("CH", "1", 1, 0.5, True, None), None)],
         [("age", None, (18, 30.5))],
         [("a", ("x",), None), ("age", None, (-1,)), ("country", None, None)],
     ]
-    assert [type(edge) for edge in found[2][0][2]] == [int, float]
+    assert [type(edge) for edge in parts[2][0][2]] == [int, float]
 
 
 def test_names_tell_what_is_sliced() -> None:

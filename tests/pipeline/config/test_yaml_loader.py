@@ -30,7 +30,7 @@ def problems_of(content: bytes) -> tuple[Problem, ...]:
 def told(text: str | bytes) -> list[str]:
     """Return all that is wrong with a text, with the name of the file cut off."""
     content = text.encode() if isinstance(text, str) else text
-    return [str(found).removeprefix("c.yaml:").lstrip() for found in problems_of(content)]
+    return [str(problem).removeprefix("c.yaml:").lstrip() for problem in problems_of(content)]
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_nan_is_a_number() -> None:
     ],
 )
 def test_what_is_refused_is_told_with_its_place(text: str, problems: list[str]) -> None:
-    found = told(text)
-    assert len(found) == len(problems)
-    for line, expected in zip(found, problems, strict=True):
+    lines = told(text)
+    assert len(lines) == len(problems)
+    for line, expected in zip(lines, problems, strict=True):
         assert line == expected or re.fullmatch(expected, line)
 
 

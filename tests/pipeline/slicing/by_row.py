@@ -62,20 +62,20 @@ def slices_by_row(specs: Sequence[Slice], rows: Rows) -> list[list[set[Key]]]:
         for spec in specs
         for part in spec.parts
     }
-    found = []
+    slices = []
     for i in range(len(rows)):
         of_row = []
         for spec in specs:
             conditions = []
             for part in spec.parts:
                 column, type_ = cells[part.column]
-                conditions.append(own_conditions(part, column[i], type_))
+                conditions.append(conditions_of_cell(part, column[i], type_))
             of_row.append(set(product(*conditions)))
-        found.append(of_row)
-    return found
+        slices.append(of_row)
+    return slices
 
 
-def own_conditions(part: Any, cell: Any, type_: pa.DataType) -> set[Any]:
+def conditions_of_cell(part: Any, cell: Any, type_: pa.DataType) -> set[Any]:
     is_list = isinstance(cell, list)
     inner = (
         type_.value_type
@@ -83,8 +83,8 @@ def own_conditions(part: Any, cell: Any, type_: pa.DataType) -> set[Any]:
         else type_
     )
     values = (cell or [None]) if is_list else [cell]
-    own = {condition(part, value, inner) for value in values}
-    return {(part.column, *one) for one in own if one is not None}
+    conditions = {condition(part, value, inner) for value in values}
+    return {(part.column, *item) for item in conditions if item is not None}
 
 
 def condition(part: Any, value: Any, type_: pa.DataType) -> Any:
@@ -140,12 +140,12 @@ def plain(value: Any) -> Any:
 
 def counted(specs: Sequence[Slice], rows: Sequence[Rows]) -> list[Counter[Key]]:
     """The rows of every slice by spec."""
-    found: list[Counter[Key]] = [Counter() for _ in specs]
-    for one in rows:
-        for of_row in slices_by_row(specs, one):
-            for counter, keys in zip(found, of_row, strict=True):
+    counters: list[Counter[Key]] = [Counter() for _ in specs]
+    for batch in rows:
+        for of_row in slices_by_row(specs, batch):
+            for counter, keys in zip(counters, of_row, strict=True):
                 counter.update(keys)
-    return found
+    return counters
 
 
 def kept(spec: Slice, counter: Counter[Key]) -> set[Key]:
@@ -160,20 +160,20 @@ def other_of(spec: Slice) -> Key:
 def expected_slices(specs: Sequence[Slice], rows: Sequence[Rows]) -> list[Counter[Key]]:
     """For every row the slices it counts in, once each, overall included; in the order of rows."""
     keep = [kept(spec, counter) for spec, counter in zip(specs, counted(specs, rows), strict=True)]
-    found = []
-    for one in rows:
-        for of_row in slices_by_row(specs, one):
+    expected = []
+    for batch in rows:
+        for of_row in slices_by_row(specs, batch):
             slices = {OVERALL}
-            for spec, own, keys in zip(specs, keep, of_row, strict=True):
-                slices |= {key if key in own else other_of(spec) for key in keys}
-            found.append(Counter(slices))
-    return found
+            for spec, kept_keys, keys in zip(specs, keep, of_row, strict=True):
+                slices |= {key if key in kept_keys else other_of(spec) for key in keys}
+            expected.append(Counter(slices))
+    return expected
 
 
 def count(specs: Sequence[Slice], rows: Sequence[Rows], max_distinct: int = MANY) -> SliceCounter:
     counter = SliceCounter(specs, max_distinct)
-    for one in rows:
-        counter.add(one)
+    for batch in rows:
+        counter.add(batch)
     return counter
 
 
@@ -182,7 +182,7 @@ def merged(counters: Sequence[SliceCounter], max_distinct: int = MANY) -> Any:
     for counter in counters:
         for key, counts in counter.counts().items():
             parts.setdefault(key, []).append(counts)
-    return {key: merge_counts(some, max_distinct) for key, some in parts.items()}
+    return {key: merge_counts(of_part, max_distinct) for key, of_part in parts.items()}
 
 
 def table_of(specs: Sequence[Slice], rows: Sequence[Rows], max_largest: int = 200) -> SliceTable:
@@ -191,31 +191,31 @@ def table_of(specs: Sequence[Slice], rows: Sequence[Rows], max_largest: int = 20
 
 def found_slices(slicer: Slicer, rows: Sequence[Rows]) -> list[Counter[Key]]:
     """For every row the slices it counts in, as the passes give them, checked on the way."""
-    found = []
+    counters = []
     lists: dict[tuple[int, Key], tuple[Any, bool]] = {}
-    for one in rows:
-        of_rows: list[Counter[Key]] = [Counter() for _ in range(len(one))]
-        passes = slicer.segments(one)
+    for batch in rows:
+        of_rows: list[Counter[Key]] = [Counter() for _ in range(len(batch))]
+        passes = slicer.segments(batch)
         # What was given before can be read from the last passes.
         assert {position for position, _ in lists} <= set(range(len(passes)))
-        for position, got in enumerate(passes):
-            segments = got.segments
+        for position, pass_ in enumerate(passes):
+            segments = pass_.segments
             assert segments.index.dtype == np.int64
-            assert len(segments.keys) == len(got.slices) == len(got.top_slice)
+            assert len(segments.keys) == len(pass_.slices) == len(pass_.top_slice)
             assert len(set(segments.keys)) == len(segments.keys)
             assert {key for at, key in lists if at == position} <= set(segments.keys)
             for key, slices, large in zip(
-                segments.keys, got.slices, got.top_slice.tolist(), strict=True
+                segments.keys, pass_.slices, pass_.top_slice.tolist(), strict=True
             ):
                 # A key of a position never changes its meaning.
                 assert lists.setdefault((position, key), (slices, large)) == (slices, large)
                 assert (OVERALL in slices) == (position == 0)
             index = segments.index.tolist()
-            of = range(len(one)) if segments.rows is None else segments.rows.tolist()
-            for row, at in zip(of, index, strict=True):
-                of_rows[row].update(got.slices[at])
-        found += of_rows
-    return found
+            entry_rows = range(len(batch)) if segments.rows is None else segments.rows.tolist()
+            for row, at in zip(entry_rows, index, strict=True):
+                of_rows[row].update(pass_.slices[at])
+        counters += of_rows
+    return counters
 
 
 VALUES: dict[pa.DataType, list[Any]] = {
@@ -242,18 +242,18 @@ EDGES = [[18], [0.1, 18], [-(2**63), 0, 2**63 - 1], [-1e300, -0.5, 18.5, 1e300],
 
 
 def a_column(draw: st.DrawFn, n: int, type_: pa.DataType) -> pa.Array:
-    some = st.sampled_from(VALUES[type_])
+    values = st.sampled_from(VALUES[type_])
     forms = ["plain", "hidden", "list"]
     forms += [] if pa.types.is_null(type_) else ["coded", "odd", "coded_list"]
     form = draw(st.sampled_from(forms))
     if "list" in form:
-        cell = st.none() | st.lists(some, max_size=3) | st.lists(some, min_size=1, max_size=1)
+        cell = st.none() | st.lists(values, max_size=3) | st.lists(values, min_size=1, max_size=1)
         array = lists_of(draw, draw(st.lists(cell, min_size=n, max_size=n)), type_)
         if form == "coded_list" and pa.types.is_list(array.type):
             coded = pa.ListArray.from_arrays(array.offsets, array.values.dictionary_encode())
             return hidden(coded)
         return array
-    array = pa.array(draw(st.lists(some, min_size=n, max_size=n)), type_)
+    array = pa.array(draw(st.lists(values, min_size=n, max_size=n)), type_)
     match form:
         case "hidden":
             return hidden(array)

@@ -33,11 +33,11 @@ from tests.pipeline.slicing.by_row import (
 
 
 def texts(counter: SliceCounter, specs: Any) -> list[dict[str, int]]:
-    found: list[dict[str, int]] = [{} for _ in specs]
+    counts: list[dict[str, int]] = [{} for _ in specs]
     for (spec, _), part in counter.counts().items():
-        assert not found[spec].keys() & part.counts.keys()
-        found[spec] |= part.counts
-    return found
+        assert not counts[spec].keys() & part.counts.keys()
+        counts[spec] |= part.counts
+    return counts
 
 
 @law
@@ -46,9 +46,9 @@ def test_the_rows_of_every_slice_are_counted(table: Any, many: int) -> None:
     specs, files = table
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numbering, "MANY", many)
-        found = texts(count(specs, files), specs)
+        counts = texts(count(specs, files), specs)
     expected = counted(specs, files)
-    assert found == [{key_text(key): n for key, n in one.items()} for one in expected]
+    assert counts == [{key_text(key): n for key, n in counter.items()} for counter in expected]
 
 
 @law
@@ -68,7 +68,7 @@ def test_how_rows_are_cut_and_merged_changes_nothing(table: Any, data: Any) -> N
     assert decide(specs, counts, MANY, 3) == whole
     assert decide(specs, dict(reversed(counts.items())), MANY, 3) == whole
     most = max(spec.max_slices for spec in specs)
-    short = {key: one.keep(most) for key, one in counts.items()}
+    short = {key: part.keep(most) for key, part in counts.items()}
     assert decide(specs, short, MANY, 3) == whole
 
 
@@ -76,27 +76,27 @@ def test_how_rows_are_cut_and_merged_changes_nothing(table: Any, data: Any) -> N
 @given(sliced_tables(), st.sampled_from([0, 1, 3, 200]))
 def test_the_largest_slices_are_kept(table: Any, max_largest: int) -> None:
     specs, files = table
-    found = table_of(specs, files, max_largest)
+    decided = table_of(specs, files, max_largest)
     counters = counted(specs, files)
     rows: Counter[Any] = Counter()
-    for spec, slices, counter in zip(specs, found.specs, counters, strict=True):
-        own = kept(spec, counter)
-        keys = sorted(own, key=key_order)
-        folded = len(counter) - len(own)
+    for spec, slices, counter in zip(specs, decided.specs, counters, strict=True):
+        kept_keys = kept(spec, counter)
+        keys = sorted(kept_keys, key=key_order)
+        folded = len(counter) - len(kept_keys)
         assert slices.merged_into_other == folded
         assert list(slices.keys) == keys + [other_of(spec)] * (folded > 0)
         for key, examples in zip(slices.keys, slices.examples, strict=True):
-            if key in own:
+            if key in kept_keys:
                 assert examples == counter[key]
                 rows[key] = counter[key]
             else:
-                other = sum(counter[key] for key in counter if key not in own)
-                assert examples in (None, other)
-                rows[key] = other
+                other_rows = sum(counter[key] for key in counter if key not in kept_keys)
+                assert examples in (None, other_rows)
+                rows[key] = other_rows
     ranked = sorted(rows, key=lambda key: (-rows[key], key_text(key)))
-    if not found.problems:
-        assert found.largest == set(ranked[:max_largest])
-    assert pickle.loads(pickle.dumps(found)) == found
+    if not decided.problems:
+        assert decided.largest == set(ranked[:max_largest])
+    assert pickle.loads(pickle.dumps(decided)) == decided
 
 
 @law

@@ -57,7 +57,7 @@ def test_more_distinct_values_than_may_be_counted() -> None:
         halves = [count(specs, [half], limit) for half in (rows, rows)]
         table = decide(specs, merged(halves, limit), limit, 9)
         assert bool(table.problems) == over
-        assert [len(one.keys) for one in table.specs] == ([0, 1, 0] if over else [9, 1, 9])
+        assert [len(slices.keys) for slices in table.specs] == ([0, 1, 0] if over else [9, 1, 9])
     table = decide(specs, merged([count(specs, [rows], 8)], 8), 8, 9)
     assert table.problems == (
         "slices[0]: the cross of 'a' and 'b' has more than 8 distinct combinations of values"
@@ -88,12 +88,12 @@ def test_a_counter_of_too_many_values_forgets_them() -> None:
 
 
 def test_counts_merge_in_any_order() -> None:
-    some = [SliceCounts({"a": 1}), SliceCounts({"b": 2, "a": 3}, several=True), SliceCounts()]
-    assert merge_counts(some, 2) == merge_counts(some[::-1], 2)
-    assert merge_counts(some, 2) == SliceCounts({"a": 4, "b": 2}, several=True)
+    counts = [SliceCounts({"a": 1}), SliceCounts({"b": 2, "a": 3}, several=True), SliceCounts()]
+    assert merge_counts(counts, 2) == merge_counts(counts[::-1], 2)
+    assert merge_counts(counts, 2) == SliceCounts({"a": 4, "b": 2}, several=True)
     over = SliceCounts(over=True, several=True)
-    assert merge_counts(some, 1) == merge_counts(some[::-1], 1) == over
-    assert merge_counts([merge_counts(some[:2], 1), some[0]], 1) == over
+    assert merge_counts(counts, 1) == merge_counts(counts[::-1], 1) == over
+    assert merge_counts([merge_counts(counts[:2], 1), counts[0]], 1) == over
     assert merge_counts([], 1) == SliceCounts()
 
 
@@ -170,27 +170,27 @@ def passes(text: str, data: dict[str, Any], largest: int = 10_000) -> list[Any]:
     rows = rows_of(data)
     slicer = Slicer(specs, table_of(specs, [rows], largest))
     assert found_slices(slicer, [rows]) == expected_slices(specs, [rows])
-    found = slicer.segments(rows)
-    for before, after in zip(found, slicer.segments(rows), strict=True):
+    measured = slicer.segments(rows)
+    for before, after in zip(measured, slicer.segments(rows), strict=True):
         # Accumulators know by the object that the keys have not changed.
         assert before.segments.keys is after.segments.keys
-    return found
+    return measured
 
 
 def test_without_specs_there_is_one_segment() -> None:
-    (one,) = passes("[]", {"a": [1, 2, 3]})
-    assert one.segments.index.tolist() == [0, 0, 0]
-    assert one.slices == [(OVERALL,)]
-    assert one.top_slice.tolist() == [True]
+    (joint,) = passes("[]", {"a": [1, 2, 3]})
+    assert joint.segments.index.tolist() == [0, 0, 0]
+    assert joint.slices == [(OVERALL,)]
+    assert joint.top_slice.tolist() == [True]
 
 
 def test_specs_of_few_slices_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "MAX_CROSS", 4096)
     pairs = ", ".join(f"{{columns: [{x}, {y}]}}" for x, y in ("ab", "ac", "ad", "bc", "bd", "cd"))
-    (one,) = passes(f"[a, b, c, d, {pairs}]", columns("abcd", 4))
-    assert len(one.segments.keys) <= 4**4
-    assert one.segments.rows is None
-    assert one.top_slice.all()
+    (joint,) = passes(f"[a, b, c, d, {pairs}]", columns("abcd", 4))
+    assert len(joint.segments.keys) <= 4**4
+    assert joint.segments.rows is None
+    assert joint.top_slice.all()
 
 
 def test_specs_of_too_many_combinations_are_measured_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,8 +204,8 @@ def test_a_coarser_spec_costs_nothing_beside_a_finer_one(monkeypatch: pytest.Mon
     monkeypatch.setattr(grouping, "MAX_CROSS", 4096)
     data = columns("a", 9000, 9000) | columns("b", 3, 9000)
     data["c"] = data["a"]
-    (one,) = passes("[a, {columns: [a, b, c]}, b]", data, 100_000)
-    assert len(one.segments.keys) > 4096
+    (joint,) = passes("[a, {columns: [a, b, c]}, b]", data, 100_000)
+    assert len(joint.segments.keys) > 4096
 
 
 def test_specs_with_small_slices_are_measured_alone_and_say_which_are_large() -> None:
@@ -214,7 +214,7 @@ def test_specs_with_small_slices_are_measured_alone_and_say_which_are_large() ->
     assert len(first.segments.keys) == 1
     assert first.top_slice.all()
     large = dict(
-        zip([one[0][0][2] for one in second.slices], second.top_slice.tolist(), strict=True)
+        zip([slices[0][0][2] for slices in second.slices], second.top_slice.tolist(), strict=True)
     )
     assert large == {0: True, 1: True, 2: False}
 
@@ -228,8 +228,8 @@ def test_rows_in_no_slice_are_left_out_where_a_spec_is_measured_alone() -> None:
 
 def test_lists_of_one_are_measured_with_the_others() -> None:
     lists = {"a": [[1], [2], [], None], "b": ["x", "x", "y", "y"]}
-    (one,) = passes("[a, b]", lists)
-    assert one.segments.rows is None
+    (joint,) = passes("[a, b]", lists)
+    assert joint.segments.rows is None
     first, second = passes("[a, b]", lists | {"a": [[1, 2], [2], [], None]})
     assert len(first.segments.keys) == 2
     assert second.segments.rows is not None
@@ -262,8 +262,8 @@ def test_slices_tell_those_of_other_specs_only_where_nothing_is_lost(
     # Too narrow for a cross of columns, so that slices are crossed.
     monkeypatch.setattr(grouping, "MAX_GRID", 5)
     part = a if a == "a" else "{column: b, values: [1]}"
-    other = "b" if a == "a" else "a"
-    specs = specs_of(f"[{{columns: [{part}, {other}], max_slices: {max_slices}}}, a, b]")
+    other_part = "b" if a == "a" else "a"
+    specs = specs_of(f"[{{columns: [{part}, {other_part}], max_slices: {max_slices}}}, a, b]")
     rows = rows_of({"a": pa.array([0, 0, 1, 1, 0]), "b": pa.array([0, 1, 0, 1, 0])})
     table = table_of(specs, [rows])
     assert found_slices(Slicer(specs, table), [rows]) == expected_slices(specs, [rows])
@@ -273,8 +273,8 @@ def test_there_are_never_fewer_passes_than_before() -> None:
     specs = specs_of("[a]")
     several, single = rows_of({"a": [[1, 2], [2]]}), rows_of({"a": [[2], [1]]})
     slicer = Slicer(specs, table_of(specs, [several]))
-    assert [len(one.segments) for one in slicer.segments(single)] == [2]
-    assert [len(one.segments) for one in slicer.segments(several)] == [2, 3]
+    assert [len(pass_.segments) for pass_ in slicer.segments(single)] == [2]
+    assert [len(pass_.segments) for pass_ in slicer.segments(several)] == [2, 3]
     overall, none = slicer.segments(single)
     assert len(overall.segments) == 2
     assert none.segments.rows is not None

@@ -26,10 +26,10 @@ from tests.pipeline.slicing.by_row import VALUES, count, rows_of, specs_of, tabl
 def counts_of(text: str, *files: dict[str, Any] | Rows, max_distinct: int = 99) -> Counter[Key]:
     """The rows of the slices of one spec."""
     rows = [file if isinstance(file, Rows) else rows_of(file) for file in files]
-    found: Counter[Key] = Counter()
+    counts: Counter[Key] = Counter()
     for part in count(specs_of(text), rows, max_distinct).counts().values():
-        found.update({parse_key(text): n for text, n in part.counts.items()})
-    return found
+        counts.update({parse_key(text): n for text, n in part.counts.items()})
+    return counts
 
 
 def values_of(text: str, *files: dict[str, Any] | Rows) -> dict[Any, int]:
@@ -38,17 +38,17 @@ def values_of(text: str, *files: dict[str, Any] | Rows) -> dict[Any, int]:
 
 
 def test_every_kind_of_value_has_a_key_of_its_own() -> None:
-    found = counts_of("[c]", *({"c": pa.array(some, type_)} for type_, some in VALUES.items()))
-    kinds = Counter(key[0][1] for key in found)
+    counts = counts_of("[c]", *({"c": pa.array(values, type_)} for type_, values in VALUES.items()))
+    kinds = Counter(key[0][1] for key in counts)
     expected = {"missing": 1, "int": 11, "float": 9, "bool": 2, "string": 9, "bytes": 1, "date": 2}
     assert kinds == expected
-    assert found[(("c", "missing", None),)] == len(VALUES)
+    assert counts[(("c", "missing", None),)] == len(VALUES)
     # A slice of the same words, whether they came as strings or as bytes; never of other types.
-    assert found[(("c", "string", "é"),)] == 1
-    assert found[(("c", "string", "a"),)] == 4
-    assert found[(("c", "float", "nan"),)] == 2
-    assert found[(("c", "int", 18),)] == 3
-    assert found[(("c", "int", 2**63),)] == found[(("c", "int", -(2**63)),)] == 1
+    assert counts[(("c", "string", "é"),)] == 1
+    assert counts[(("c", "string", "a"),)] == 4
+    assert counts[(("c", "float", "nan"),)] == 2
+    assert counts[(("c", "int", 18),)] == 3
+    assert counts[(("c", "int", 2**63),)] == counts[(("c", "int", -(2**63)),)] == 1
 
 
 def test_nan_of_any_bits_is_one_slice() -> None:
@@ -62,23 +62,23 @@ def test_nan_of_any_bits_is_one_slice() -> None:
 def test_strings_that_are_not_utf8_are_bytes(coded: bool) -> None:
     # Parquet does not check that a string column holds UTF-8.
     array = pa.array([b"\xff", b"a"]).view(pa.string())
-    found = counts_of("[c]", {"c": array.dictionary_encode() if coded else array})
-    assert found == {(("c", "bytes", "ff"),): 1, (("c", "string", "a"),): 1}
+    counts = counts_of("[c]", {"c": array.dictionary_encode() if coded else array})
+    assert counts == {(("c", "bytes", "ff"),): 1, (("c", "string", "a"),): 1}
 
 
 def test_float16_is_a_float() -> None:
     file = {"c": pa.array([1.0, 0.5, None], pa.float32()).cast(pa.float16())}
     assert values_of("[c]", file) == {"1.0": 1, "0.5": 1, None: 1}
-    found = values_of("[{column: c, edges: [0.7, 1e9]}]", file)
-    assert found == {"[0.7, 1000000000.0)": 1, "(-inf, 0.7)": 1, None: 1}
+    counts = values_of("[{column: c, edges: [0.7, 1e9]}]", file)
+    assert counts == {"[0.7, 1000000000.0)": 1, "(-inf, 0.7)": 1, None: 1}
 
 
 def test_dates_beyond_the_calendar_are_dates_too() -> None:
     # Parquet counts days in 32 bits; Python's calendar has the years 1 to 9999.
     days = pa.array([2**31 - 1, -(2**31), 0, None], pa.int32()).cast(pa.date32())
-    found = counts_of("[c]", {"c": days})
-    assert found[(("c", "date", "1970-01-01"),)] == 1
-    assert len(found) == 4
+    counts = counts_of("[c]", {"c": days})
+    assert counts[(("c", "date", "1970-01-01"),)] == 1
+    assert len(counts) == 4
     late = pa.array([datetime.date(2026, 11, 1), None], pa.date64())
     assert values_of("[c]", {"c": late}) == {"2026-11-01": 1, None: 1}
 
@@ -109,20 +109,20 @@ def test_a_column_of_the_directories() -> None:
 
 def test_buckets_hold_their_lower_edge_and_the_infinities() -> None:
     values = [-np.inf, 17.999, 18.0, 29.0, 30.5, np.inf, np.nan, None]
-    found = values_of("[{column: c, edges: [18, 30.5]}]", {"c": pa.array(values)})
-    assert found == {"(-inf, 18)": 2, "[18, 30.5)": 2, "[30.5, inf)": 2, "nan": 1, None: 1}
+    counts = values_of("[{column: c, edges: [18, 30.5]}]", {"c": pa.array(values)})
+    assert counts == {"(-inf, 18)": 2, "[18, 30.5)": 2, "[30.5, inf)": 2, "nan": 1, None: 1}
 
 
 def test_whole_numbers_are_held_against_edges_exactly() -> None:
     file = {"c": pa.array([2**53, 2**53 + 1, -(2**63)])}
-    found = values_of(f"[{{column: c, edges: [-1.0e+300, {2**53 + 1}, 1.0e+300]}}]", file)
-    assert found == {f"[-1e+300, {2**53 + 1})": 2, f"[{2**53 + 1}, 1e+300)": 1}
+    counts = values_of(f"[{{column: c, edges: [-1.0e+300, {2**53 + 1}, 1.0e+300]}}]", file)
+    assert counts == {f"[-1e+300, {2**53 + 1})": 2, f"[{2**53 + 1}, 1e+300)": 1}
 
 
 def test_an_edge_is_what_a_column_of_float32_has_for_it() -> None:
     tenths = pa.array([0.7, -3e38, -np.inf], pa.float32())
-    found = values_of("[{column: c, edges: [-1.0e+300, 0.7]}]", {"c": tenths})
-    assert found == {"[0.7, inf)": 1, "[-1e+300, 0.7)": 1, "(-inf, -1e+300)": 1}
+    counts = values_of("[{column: c, edges: [-1.0e+300, 0.7]}]", {"c": tenths})
+    assert counts == {"[0.7, inf)": 1, "[-1e+300, 0.7)": 1, "(-inf, -1e+300)": 1}
 
 
 def test_listed_values_are_named_as_they_are_listed() -> None:
@@ -141,11 +141,11 @@ def test_two_listed_values_that_a_column_cannot_tell_apart() -> None:
 
 def test_a_row_counts_once_in_each_of_its_values() -> None:
     lists = [["a", "b", "a"], ["b"], [], None, [None, "a", None]]
-    found = values_of("[c]", {"c": pa.array(lists)})
-    assert found == {"a": 2, "b": 2, None: 3}
+    counts = values_of("[c]", {"c": pa.array(lists)})
+    assert counts == {"a": 2, "b": 2, None: 3}
     ages = {"c": pa.array([[17, 3, 40], [18, 40, None]])}
-    found = values_of("[{column: c, edges: [18]}]", ages)
-    assert found == {"(-inf, 18)": 1, "[18, inf)": 2, None: 1}
+    counts = values_of("[{column: c, edges: [18]}]", ages)
+    assert counts == {"(-inf, 18)": 1, "[18, inf)": 2, None: 1}
     assert values_of("[{column: c, values: [17, 40]}]", ages) == {17: 1, 40: 2}
 
 
@@ -171,7 +171,7 @@ def test_too_many_combinations_in_a_row() -> None:
     table = fixed_table(fixed, 200)
     assert table is not None
     first = Slicer(fixed, table).segments(rows)
-    assert [len(one.segments) for one in first] == [2, 4]
+    assert [len(pass_.segments) for pass_ in first] == [2, 4]
     wide = rows_of({"a": [list(range(10**5))] * 2, "b": [list(range(10**5))] * 2, "c": ["x"] * 2})
     with pytest.raises(ColumnError, match=r"^row 0 has 10,000,000,000 combinations"):
         SliceCounter(specs_of(spec), 99).add(wide)
@@ -212,12 +212,12 @@ def test_other_types_are_refused(type_: pa.DataType) -> None:
 def test_what_a_column_cannot_have_is_a_mistake(part: Any, type_: Any, message: str) -> None:
     column = SliceColumn.model_validate({"column": "c", **part})
     coded = [] if pa.types.is_date(type_) else [pa.dictionary(pa.int8(), type_)]
-    for own in (type_, pa.list_(type_), *coded):
+    for column_type in (type_, pa.list_(type_), *coded):
         with pytest.raises(ColumnError) as caught:
-            check_slice_type(column, own)
+            check_slice_type(column, column_type)
         assert str(caught.value).startswith(message)
-    for own in (pa.null(), pa.list_(pa.null())):
-        check_slice_type(column, own)
+    for column_type in (pa.null(), pa.list_(pa.null())):
+        check_slice_type(column, column_type)
 
 
 @pytest.mark.parametrize("values", [[1, "a"], [None], ["a", None], [1e300]])
@@ -235,4 +235,4 @@ def test_slices_are_in_the_order_of_numbers_and_buckets() -> None:
         *(("c", "string", text) for text in ("10", "9")),
     ]
     backwards = keys[::-1]
-    assert sorted(backwards, key=lambda one: key_order((one,))) == keys
+    assert sorted(backwards, key=lambda condition: key_order((condition,))) == keys

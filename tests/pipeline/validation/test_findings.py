@@ -76,7 +76,7 @@ def test_bad_rows_are_ordered_by_file_and_by_number() -> None:
         BadRow("a", 10, "k", "negative:x"),
         BadRow("b", 0, "h", "null:x"),
     ]
-    assert all(one < other for one, other in pairwise(rows))
+    assert all(row < next_row for row, next_row in pairwise(rows))
 
 
 def test_a_bad_row_says_where_and_what() -> None:
@@ -113,8 +113,8 @@ def test_bad_rows_that_are_not_listed_are_counted() -> None:
     exact = Findings(rows=9000, kept=9000, bad={("h", "null:y"): FIRST}, examples=rows)
     summary = "head 'h': 20 of 9,000 rows are bad, more than max_bad_fraction (0)"
     assert exact.problems() == [summary, *map(str, rows)]
-    one = exact + Findings(bad={("h", "null:y"): 1})
-    assert one.problems()[-1] == "... and 1 more bad rows"
+    one_more = exact + Findings(bad={("h", "null:y"): 1})
+    assert one_more.problems()[-1] == "... and 1 more bad rows"
     more = exact + Findings(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
     assert more.problems()[2:] == [*map(str, rows), "... and 1,500 more bad rows"]
 
@@ -156,28 +156,28 @@ def test_a_share_is_what_it_is_written_as() -> None:
 
 def test_losses_of_a_file_add_up() -> None:
     first, second = Lost("a", 3, 90, 40, 1, "corrupt_record"), Lost("a", 7, 300, 9, None, "cut")
-    total = sum((Findings(lost={"a": Losses.of(each)}) for each in (second, first)), Findings())
+    total = sum((Findings(lost={"a": Losses.of(lost)}) for lost in (second, first)), Findings())
     assert total.lost == {"a": Losses(first, records=1, bytes=49, rest=True)}
 
 
 def test_the_rows_of_a_manifest_have_to_be_there() -> None:
-    one = Losses.of(Lost("b", 3, 90, 40, 1, "corrupt_record"))
+    record = Losses.of(Lost("b", 3, 90, 40, 1, "corrupt_record"))
     rest = Losses.of(Lost("c", 7, 300, 9, None, "truncated"))
     findings = {
         "a": Findings(rows=5),
-        "b": Findings(rows=4, lost={"b": one}),
+        "b": Findings(rows=4, lost={"b": record}),
         "c": Findings(rows=7, lost={"c": rest}),
         "d": Findings(rows=1, failures={"d": "broken"}),
     }
 
     def listed(**rows: int) -> list[str]:
         shards = {path: Shard(path, 1, "parquet", rows=count) for path, count in rows.items()}
-        own = {path: Findings(frozenset([shard])) for path, shard in shards.items()}
-        found = files_of_wrong_rows(
-            {path: findings.get(path, Findings()) + own[path] for path in own}
+        of_shards = {path: Findings(frozenset([shard])) for path, shard in shards.items()}
+        wrong = files_of_wrong_rows(
+            {path: findings.get(path, Findings()) + of_shards[path] for path in of_shards}
         )
-        assert [line.partition(":")[0] for _, line in found] == [path for path, _ in found]
-        return [line for _, line in found]
+        assert [line.partition(":")[0] for _, line in wrong] == [path for path, _ in wrong]
+        return [line for _, line in wrong]
 
     assert listed(a=5, b=5, c=9, d=8) == []
     assert listed(a=6, b=4, e=1) == [
@@ -188,11 +188,11 @@ def test_the_rows_of_a_manifest_have_to_be_there() -> None:
 
 
 def test_files_that_are_not_listed_are_counted() -> None:
-    each = [Findings(failures={f"{i:04}": f"{i:04}: broken"}) for i in range(FIRST + 1005)]
-    problems = sum(each[::-1], Findings()).problems()
+    findings = [Findings(failures={f"{i:04}": f"{i:04}: broken"}) for i in range(FIRST + 1005)]
+    problems = sum(findings[::-1], Findings()).problems()
     assert problems[:FIRST] == [f"{i:04}: broken" for i in range(FIRST)]
     assert problems[FIRST:] == ["... and 1,005 more files cannot be read"]
-    assert len(sum(each[:FIRST], Findings()).problems()) == FIRST
+    assert len(sum(findings[:FIRST], Findings()).problems()) == FIRST
 
 
 def test_an_error_has_a_line_for_each_problem() -> None:

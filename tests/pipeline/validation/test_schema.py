@@ -39,10 +39,10 @@ def missing(problems: list[str]) -> list[str]:
 def test_a_column_must_be_there_in_its_environments(
     environment: str | None, expected: list[str]
 ) -> None:
-    found = problems_of(TRAINING, environment, other=pa.int64())
-    assert missing(found) == expected
+    problems = problems_of(TRAINING, environment, other=pa.int64())
+    assert missing(problems) == expected
     if environment:
-        assert all(f"'{environment}'" in problem for problem in found)
+        assert all(f"'{environment}'" in problem for problem in problems)
 
 
 def test_an_unknown_environment_is_an_error_with_the_nearest_name() -> None:
@@ -112,8 +112,8 @@ def test_types_are_those_of_values(
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_features() -> None:
-    found = problems_of(TRAINING, "TRAINING", note=pa.int64(), age=pa.float64())
-    assert [problem.split("'")[1] for problem in found] == ["age", "label", "note"]
+    problems = problems_of(TRAINING, "TRAINING", note=pa.int64(), age=pa.float64())
+    assert [problem.split("'")[1] for problem in problems] == ["age", "label", "note"]
 
 
 @pytest.mark.parametrize(
