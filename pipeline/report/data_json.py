@@ -53,7 +53,8 @@ class Files:
 def row_problems(parts: Iterable[Files]) -> list[str]:
     """Returns a line for each file that does not have as many rows as a manifest lists.
 
-    The lines are sorted by path; beyond 20 files, one last line says how many more there are.
+    The lines are sorted by path. Only the first 20 are returned, and if there are more, a last line
+    that says how many.
 
     Args:
         parts: all files of a run.
