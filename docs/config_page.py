@@ -1,4 +1,4 @@
-"""Write docs/config.md from the models: `make docs`."""
+"""Writes docs/config.md from the models of the configuration: `make docs`."""
 
 from string import Template
 
@@ -261,14 +261,15 @@ as the glob `"*.parquet"`, needs quotes.
 
 
 def config_page() -> str:
-    """Return docs/config.md: the descriptions of the models, and what a wrong file is told."""
+    """Returns docs/config.md: the keys of every model, and the errors that a wrong file gets."""
     parts = {model.__name__: _table(model) for model in _TABLES}
     heads = (BinaryHeadConfig, ContribBinaryHeadConfig, MultiClassHeadConfig, MultiLabelHeadConfig)
     parts |= {f"{head.__name__}_doc": str(head.__doc__) for head in heads}
-    return _PAGE.substitute(parts, errors=_told(_WRONG))
+    return _PAGE.substitute(parts, errors=_error_of(_WRONG))
 
 
 def _table(model: type[BaseModel]) -> str:
+    """Returns a Markdown table of the keys of a model, with their descriptions."""
     rows = ["| key | required | meaning |", "|---|---|---|"]
     for name, field in model.model_fields.items():
         required = "yes" if field.is_required() else ""
@@ -276,7 +277,8 @@ def _table(model: type[BaseModel]) -> str:
     return "\n".join(rows)
 
 
-def _told(text: str) -> str:
+def _error_of(text: str) -> str:
+    """Returns the error message that a wrong configuration gets."""
     try:
         parse_config(text, "wrong.yaml")
     except ConfigError as error:

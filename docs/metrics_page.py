@@ -1,4 +1,4 @@
-"""The page of all metrics, made from the registry: `python -m docs.metrics_page`."""
+"""Writes docs/metrics.md, the page of all metrics, from the registry: `make docs`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADS: dict[HeadType, str] = {
     "contrib_binary": "`tf.contrib.estimator.binary_classification_head` of TensorFlow 1",
 }
 
-# Stands for any threshold, and is no part of any name.
+# A number that stands for any threshold; it occurs in no name of a metric by itself.
 ANY = 0.4321
 
 _TOP = """<!-- Written by `make docs`; do not edit. -->
@@ -47,11 +47,12 @@ give, and `_lower` and `_upper` are certain bounds of what the scores themselves
 
 
 def metrics_page() -> str:
-    """The page in Markdown."""
+    """Returns docs/metrics.md."""
     return "\n".join([_TOP, *(_section(head) for head in HEADS)])
 
 
 def _section(head: HeadType) -> str:
+    """Returns the section about one type of head."""
     several = head.startswith("multi")
     names = ("CLASS", "b", "c") if several else ("0", "1")
     classes = (0,) if several else ()
@@ -67,23 +68,30 @@ def _section(head: HeadType) -> str:
         top=(2,),
         baseline=ScoreSpace("logits"),
     )
-    # Averages over all classes are there where all are named.
-    every = replace(scope, named_classes=(0, 1, 2), class_suffixes=names) if several else scope
+    # A head has averages over all classes only if all its classes are named.
+    all_named = replace(scope, named_classes=(0, 1, 2), class_suffixes=names) if several else scope
     metrics = {
         name: metric
-        for name, metric in report_metrics(every).items()
+        for name, metric in report_metrics(all_named).items()
         if name.rpartition("/")[2] not in names[1:]
     }
-    own = estimator_metrics(scope)
-    lines = [f"## `{head}`", "", f"The figures of {HEADS[head]}.", "", *_table(metrics, own)]
+    of_estimator = estimator_metrics(scope)
+    lines = [
+        f"## `{head}`",
+        "",
+        f"The figures of {HEADS[head]}.",
+        "",
+        *_table(metrics, of_estimator),
+    ]
     lines += ["", "With a `baseline` also, of both models together:", ""]
     return "\n".join([*lines, *_table(pair_metrics(scope), {})]) + "\n"
 
 
-def _table(metrics: Mapping[str, Metric], own: Mapping[str, Metric]) -> list[str]:
+def _table(metrics: Mapping[str, Metric], of_estimator: Mapping[str, Metric]) -> list[str]:
+    """Returns the lines of a table of metrics, which marks those that the estimator has."""
     lines = ["| metric | | good | range | what it is |", "|---|---|---|---|---|"]
     for name, metric in sorted(metrics.items()):
-        mark = "*e*" if name in own else ""
+        mark = "*e*" if name in of_estimator else ""
         good = {True: "high", False: "low", None: ""}[metric.higher_is_better]
         bounds = "" if math.isinf(metric.low) else f"{metric.low:g} to {metric.high:g}"
         shown = name.replace("top_2", "top_K").replace(f"{ANY:g}", "T")

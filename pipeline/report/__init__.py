@@ -1,1 +1,1 @@
-"""The finished report as data, and its views."""
+"""The files of a finished run, each as bytes, and the tables that the terminal shows."""

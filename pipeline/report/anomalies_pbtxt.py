@@ -1,4 +1,4 @@
-"""What was wrong with the data, as tensorflow-metadata `Anomalies`."""
+"""Writes what was wrong with the data as tensorflow-metadata `Anomalies` (`anomalies.pbtxt`)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ANOMALY_TYPES = {
     "above_domain": "FLOAT_TYPE_BIG_FLOAT",
     "not_in_domain": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
 }
-"""The nearest type of tensorflow-metadata to each reason.
+"""For each reason, the anomaly type of tensorflow-metadata that comes nearest to it.
 
-It tells NaN from infinity and too high from too low, and reasons do not: the type is that of the
-commoner case, and the description says what the reason does. A reason that is not here has
-`CUSTOM_VALIDATION`.
+These types tell NaN from infinity and too high from too low; the reasons do not. The type is then
+that of the more common case, and the description says what the reason says. A reason that is not in
+this table gets the type `CUSTOM_VALIDATION`.
 """
 
 _TEXTS = SCHEMA_REASONS | REASONS
@@ -40,16 +40,16 @@ _TEXTS = SCHEMA_REASONS | REASONS
 
 @dataclass(frozen=True, order=True)
 class ColumnAnomaly:
-    """Rows that one reason left out.
+    """The rows that a head left out for one reason, which lies in one column.
 
     Attributes:
         column: the column that is at fault.
         reason: the reason, a key of `ANOMALY_TYPES`.
-        head: the head they were left out of.
-        rows: how many.
-        share: of the rows that were to be evaluated.
-        first: the first of them, each as `file: row N`.
-        severity: `ERROR` if the run fails for them.
+        head: the name of the head that left the rows out.
+        rows: the number of these rows.
+        share: their share of the rows that were to be evaluated.
+        first: the first of these rows, each as `file: row N`.
+        severity: `ERROR` if the run fails because of them.
     """
 
     column: str
@@ -62,18 +62,19 @@ class ColumnAnomaly:
 
     @property
     def text(self) -> str:
-        """What is wrong, in words."""
+        """Says in words what is wrong with the column."""
         return f"'{self.column}' {_TEXTS.get(self.reason, self.reason)}"
 
 
 def column_anomalies(findings: Findings, severity: Severity) -> list[ColumnAnomaly]:
-    """The bad rows of a run, by column, reason and head.
+    """Returns the anomalies of a run: one for each head, reason and column with bad rows.
 
     Args:
-        findings: of the whole run.
-        severity: `WARNING` where so many bad rows are allowed, else `ERROR`.
+        findings: the findings of the whole run.
+        severity: the severity of all of them: `WARNING` if the run allows so many bad rows, else
+            `ERROR`.
     """
-    found = []
+    anomalies = []
     for (head, code), rows in sorted(findings.bad.items()):
         reason, _, column = code.partition(":")
         first = tuple(
@@ -82,8 +83,8 @@ def column_anomalies(findings: Findings, severity: Severity) -> list[ColumnAnoma
             if row.head == head and row.reason == code
         )
         share = rows / findings.kept if findings.kept else 0.0
-        found.append(ColumnAnomaly(column, reason, head, rows, share, first, severity))
-    return found
+        anomalies.append(ColumnAnomaly(column, reason, head, rows, share, first, severity))
+    return anomalies
 
 
 def anomalies_text(
@@ -94,53 +95,54 @@ def anomalies_text(
     problems: Sequence[str] = (),
     warnings: Sequence[str] = (),
 ) -> str:
-    """The text of `Anomalies` (`anomalies.pbtxt`), the same bytes in whatever order things come.
+    """Returns the text of `Anomalies`; the order of the arguments' items does not change it.
 
     Args:
-        columns: what is wrong with rows, by column in `anomaly_info`: a reason for each reason and
-            head.
-        failures: by path, what stopped a file from being read: reasons of type
-            `STATS_NOT_AVAILABLE` in `dataset_anomaly_info`, of which the first 20 are listed.
-        rows: rows read; `data_missing` is set where there are none.
-        problems: what else is wrong with the data as a whole, a line each.
-        warnings: what is to be known of it, though the run does not fail for that.
+        columns: what is wrong with rows. Each column has an entry in `anomaly_info`, and the entry
+            lists a reason for each item of that column.
+        failures: for the path of each file that could not be read, what stopped that. The first 20
+            become reasons of the type `STATS_NOT_AVAILABLE` in `dataset_anomaly_info`.
+        rows: the number of rows read; if it is 0, `data_missing` is set.
+        problems: what else is wrong with the data as a whole, a line for each problem.
+        warnings: what users should know of the data although the run does not fail because of it.
     """
     anomalies = anomalies_pb2.Anomalies()
     if not rows:
         anomalies.data_missing = True
-    for column, group in groupby(sorted(columns), key=lambda each: each.column):
-        own = list(group)
+    for column, group in groupby(sorted(columns), key=lambda anomaly: anomaly.column):
+        of_column = list(group)
         info = anomalies.anomaly_info[_utf8(column)]
         info.path.step.append(_utf8(column))
-        for each in own:
-            type_ = ANOMALY_TYPES.get(each.reason, "CUSTOM_VALIDATION")
-            _add(info, type_, each.text, _describe(each))
-        errors = any(each.severity == "ERROR" for each in own)
+        for anomaly in of_column:
+            type_ = ANOMALY_TYPES.get(anomaly.reason, "CUSTOM_VALIDATION")
+            _add_reason(info, type_, anomaly.text, _description(anomaly))
+        errors = any(anomaly.severity == "ERROR" for anomaly in of_column)
         info.severity = anomalies_pb2.AnomalyInfo.Severity.Value("ERROR" if errors else "WARNING")
-        _sum_up(info)
+        _describe_all(info)
     if failures or problems or warnings:
         info = anomalies.dataset_anomaly_info
-        _dataset(info, failures, [*problems, *warnings])
+        _fill_dataset_info(info, failures, [*problems, *warnings])
         fails = "ERROR" if failures or problems else "WARNING"
         info.severity = anomalies_pb2.AnomalyInfo.Severity.Value(fails)
     text: str = text_format.MessageToString(anomalies, as_utf8=True)
     return text
 
 
-def _dataset(
+def _fill_dataset_info(
     info: anomalies_pb2.AnomalyInfo, failures: Mapping[str, str], problems: Sequence[str]
 ) -> None:
+    """Adds the files that could not be read, then the problems of the data as a whole."""
     for path in sorted(failures)[:FIRST]:
-        _add(info, "STATS_NOT_AVAILABLE", f"{path} cannot be read", failures[path])
+        _add_reason(info, "STATS_NOT_AVAILABLE", f"{path} cannot be read", failures[path])
     if len(failures) > FIRST:
         more = f"{len(failures) - FIRST:,} more files cannot be read"
-        _add(info, "STATS_NOT_AVAILABLE", more, more)
+        _add_reason(info, "STATS_NOT_AVAILABLE", more, more)
     for problem in sorted(problems):
-        _add(info, "CUSTOM_VALIDATION", problem, problem)
-    _sum_up(info)
+        _add_reason(info, "CUSTOM_VALIDATION", problem, problem)
+    _describe_all(info)
 
 
-def _add(info: anomalies_pb2.AnomalyInfo, type_: str, short: str, description: str) -> None:
+def _add_reason(info: anomalies_pb2.AnomalyInfo, type_: str, short: str, description: str) -> None:
     info.reason.add(
         type=anomalies_pb2.AnomalyInfo.Type.Value(type_),
         short_description=_utf8(short),
@@ -148,40 +150,43 @@ def _add(info: anomalies_pb2.AnomalyInfo, type_: str, short: str, description: s
     )
 
 
-def _sum_up(info: anomalies_pb2.AnomalyInfo) -> None:
-    """The descriptions of the whole from those of the reasons."""
+def _describe_all(info: anomalies_pb2.AnomalyInfo) -> None:
+    """Fills in the descriptions of an entry from those of its reasons."""
     short = list(dict.fromkeys(reason.short_description for reason in info.reason))
     info.short_description = short[0] if len(short) == 1 else f"{len(short)} things are wrong"
     info.description = "; ".join(reason.description for reason in info.reason)
 
 
-def _describe(each: ColumnAnomaly) -> str:
-    rows = "1 row" if each.rows == 1 else f"{each.rows:,} rows"
-    said = f"{each.text} in {rows} (a share of {each.share:.4g}) of head '{each.head}'"
-    if not each.first:
-        return said
-    more = each.rows - len(each.first)
+def _description(anomaly: ColumnAnomaly) -> str:
+    """Returns what is wrong, in how many rows of which head, and the first of these rows."""
+    rows = "1 row" if anomaly.rows == 1 else f"{anomaly.rows:,} rows"
+    summary = f"{anomaly.text} in {rows} (a share of {anomaly.share:.4g}) of head '{anomaly.head}'"
+    if not anomaly.first:
+        return summary
+    more = anomaly.rows - len(anomaly.first)
     rest = f", and {more:,} more" if more > 0 else ""
-    return f"{said}: {', '.join(each.first)}{rest}"
+    return f"{summary}: {', '.join(anomaly.first)}{rest}"
 
 
 def _utf8(text: str) -> str:
-    """A text that protobuf takes; the names of files need not be UTF-8."""
+    """Returns a text that protobuf accepts: names of files need not be valid UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def anomalies_bytes(total: Findings, tolerance: Tolerance, problems: Sequence[str]) -> bytes:
-    """The bytes of `anomalies.pbtxt`, never none: S3 takes no upload in parts that has none.
+    """Returns the bytes of `anomalies.pbtxt`.
+
+    There is always at least one byte, because S3 refuses an upload in parts that is empty.
 
     Args:
-        total: the findings of a run, of its files and rows.
+        total: the findings of a run, from all its files and rows.
         tolerance: how many bad rows may be left out.
         problems: what is wrong with the run as a whole.
     """
     failing = total.failing(tolerance)
     columns = [
-        replace(each, severity="ERROR") if each.head in failing else each
-        for each in column_anomalies(total, "WARNING")
+        replace(anomaly, severity="ERROR") if anomaly.head in failing else anomaly
+        for anomaly in column_anomalies(total, "WARNING")
     ]
     warnings = [
         f"{path}: {losses.bytes:,} bytes are left out from row {losses.first.row} on,"

@@ -1,8 +1,8 @@
-"""The data report, `data.json`: every file with its rows, and what was wrong with them.
+"""Writes the data report, `data.json`: every file with its rows, and what was wrong with them.
 
-There may be a million files. What is known of them comes in parts, each of files of its own, and
-of a part only that stays which the report needs: a line for each file, and what all files together
-are judged by.
+A run may have a million files. Their findings come in parts; no two parts hold the same file. Of a
+part, `Files` keeps only what the report needs: a line for each file, and the findings by which all
+files together are judged.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from pipeline.validation.findings import Findings, Losses, files_of_wrong_rows
 
 @dataclass(frozen=True)
 class Files:
-    """Some of the files of a run.
+    """A part of the files of a run, with what the data report says of them.
 
     Attributes:
-        total: what was found in them together, but for the files themselves.
-        wrong: those that do not have the rows that a manifest lists: path, and a line that says so.
-        lines: path of each file, and what the report says of it in UTF-8; sorted.
+        total: the findings of these files together, without `shards` and `unverified`.
+        wrong: the files that do not have as many rows as a manifest lists: pairs of the path and a
+            line that says so, sorted by path.
+        lines: pairs of the path of a file and the line of `data.json` about it, in UTF-8, sorted by
+            path.
     """
 
     total: Findings
@@ -34,10 +36,14 @@ class Files:
 
     @classmethod
     def of(cls, findings: Mapping[str, Findings]) -> Files:
-        """Files by path, all that was found in each."""
+        """Returns the files of a part.
+
+        Args:
+            findings: for the path of each file, all that was found in it.
+        """
         total = Findings.total(findings.values())
         lines = tuple(
-            (shard.path, _text(_file(shard, findings[shard.path])))
+            (shard.path, _json_bytes(_file_data(shard, findings[shard.path])))
             for shard in sorted(total.shards)
         )
         judged = replace(total, shards=frozenset(), unverified=frozenset())
@@ -45,33 +51,40 @@ class Files:
 
 
 def row_problems(parts: Iterable[Files]) -> list[str]:
-    """The files that do not have the rows that a manifest lists, a line each."""
+    """Returns a line for each file that does not have as many rows as a manifest lists.
+
+    The lines are sorted by path. Only the first 20 are returned, and if there are more, a last line
+    that says how many.
+
+    Args:
+        parts: all files of a run.
+    """
     return first_lines([line for _, line in heapq.merge(*(part.wrong for part in parts))])
 
 
 def data_bytes(
     parts: Sequence[Files], total: Findings, problems: Sequence[str], notes: Sequence[str]
 ) -> bytes:
-    """The bytes of data.json: a line for each file, by path.
+    """Returns the bytes of `data.json`, which has a line for each file, sorted by path.
 
     Args:
-        parts: the files.
-        total: what was found in all of them.
-        problems: why the data must not be reported on.
-        notes: what else there is to know of them.
+        parts: all files of the run.
+        total: the findings of all files together.
+        problems: the reasons why no report of this data may be published.
+        notes: what else users should know of the data.
     """
-    head = {
+    summary = {
         "problems": list(problems),
         "notes": list(notes),
         "rows": {"read": total.rows, "evaluated": total.kept},
-        "bad_rows": _bad(total),
+        "bad_rows": _bad_rows_data(total),
         "first_bad_rows": [
             {"path": row.path, "row": row.row, "head": row.head, "reason": row.reason}
             for row in total.examples
         ],
     }
-    # Without the bracket that closes it.
-    chunks = [_text(head, indent=1)[:-2], b',\n "shards": [']
+    # Its closing bracket is cut off: the files follow as one more field.
+    chunks = [_json_bytes(summary, indent=1)[:-2], b',\n "shards": [']
     separator = b"\n  "
     for _, line in heapq.merge(*(part.lines for part in parts)):
         chunks += separator, line
@@ -79,11 +92,12 @@ def data_bytes(
     return b"".join([*chunks, b"\n ]\n}\n"])
 
 
-def _text(data: dict[str, Any], indent: int | None = None) -> bytes:
+def _json_bytes(data: dict[str, Any], indent: int | None = None) -> bytes:
     return json.dumps(data, indent=indent, ensure_ascii=False).encode()
 
 
-def _file(shard: Shard, findings: Findings) -> dict[str, Any]:
+def _file_data(shard: Shard, findings: Findings) -> dict[str, Any]:
+    """Returns what the report says of one file, as plain data."""
     return {
         "path": shard.path,
         "bytes": shard.bytes,
@@ -93,20 +107,22 @@ def _file(shard: Shard, findings: Findings) -> dict[str, Any]:
         else shard.path not in findings.unverified,
         "rows": findings.rows,
         "evaluated": findings.kept,
-        "bad_rows": _bad(findings),
-        "lost": _lost(findings.lost.get(shard.path)),
+        "bad_rows": _bad_rows_data(findings),
+        "lost": _losses_data(findings.lost.get(shard.path)),
         "failure": findings.failures.get(shard.path),
     }
 
 
-def _bad(findings: Findings) -> list[dict[str, Any]]:
+def _bad_rows_data(findings: Findings) -> list[dict[str, Any]]:
+    """Returns how many rows are bad, by head and reason, as plain data."""
     return [
         {"head": head, "reason": reason, "rows": count}
         for (head, reason), count in sorted(findings.bad.items())
     ]
 
 
-def _lost(losses: Losses | None) -> dict[str, Any] | None:
+def _losses_data(losses: Losses | None) -> dict[str, Any] | None:
+    """Returns what was left out of a damaged file, as plain data; None if nothing was."""
     if losses is None:
         return None
     first = losses.first

@@ -1,4 +1,4 @@
-"""All metrics of all slices as one table: what metrics.parquet holds."""
+"""Writes all metrics of all slices as one table, `metrics.parquet`."""
 
 from __future__ import annotations
 
@@ -32,25 +32,36 @@ SCHEMA = pa.schema(
         "no_interval": pa.dictionary(pa.int32(), pa.string()),
     }
 )
-"""A row is a metric in a slice. `of` is `model`, or `candidate`, `baseline`, `difference` and
-`both`; `slice` is the key as JSON, `[]` for overall; what is undefined is null, and `reason` says
-why."""
+"""The columns of the table, in which a row is one metric in one slice.
+
+`of` is `model` for a head with one model; for a head with two it is `candidate`, `baseline`,
+`difference` or `both`. `slice` is the key as JSON, `[]` for overall. An undefined value is null,
+and `reason` says why; `no_interval` says why a defined value has no interval.
+"""
 
 
 def metrics_table(plan: Plan, results: Sequence[Results]) -> pa.Table:
-    """The table, by head, then by slice as the results have them."""
-    ordered = sorted(results, key=lambda each: (each.head, key_text(each.keys[0])))
+    """Returns the table with the schema `SCHEMA`.
+
+    Its rows are sorted by head, then by the first key of each partition; within a partition they
+    keep the order of the results.
+
+    Args:
+        plan: the plan of the run.
+        results: the results of all partitions, in any order.
+    """
+    ordered = sorted(results, key=lambda partition: (partition.head, key_text(partition.keys[0])))
     parts = [
-        _rows(each, of, weighted, estimates)
-        for each in ordered
-        for of, weighted, estimates in _tables(plan, each)
+        _rows(partition, of, weighted, estimates)
+        for partition in ordered
+        for of, weighted, estimates in _estimates_by_kind(plan, partition)
         if estimates
     ]
     return pa.concat_tables(parts).unify_dictionaries() if parts else SCHEMA.empty_table()
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
-    """The table as a Parquet file."""
+    """Returns the bytes of a Parquet file that holds the table."""
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd")
     return stream.getvalue()
@@ -59,13 +70,21 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def _where_defined(
     no_interval_reason: npt.NDArray[np.object_], reasons: npt.NDArray[np.object_]
 ) -> npt.NDArray[np.object_]:
-    """Why there is no interval, where there is a value."""
-    out = no_interval_reason.copy()
-    out[reasons.astype(bool)] = None
-    return out
+    """Returns why there is no interval, and None where the value itself is undefined.
+
+    Args:
+        no_interval_reason: texts `[n]`, why there is no interval; None where there is one.
+        reasons: texts `[n]`, why the value is undefined; None where it is defined.
+    """
+    shown = no_interval_reason.copy()
+    shown[reasons.astype(bool)] = None
+    return shown
 
 
-def _tables(plan: Plan, results: Results) -> Iterator[tuple[str, bool, Mapping[str, Estimates]]]:
+def _estimates_by_kind(
+    plan: Plan, results: Results
+) -> Iterator[tuple[str, bool, Mapping[str, Estimates]]]:
+    """Yields what `of` says, whether rows are weighted, and the estimates by name of the metric."""
     weighted = plan.heads[results.head].context.weighted
     names = ("candidate", "baseline") if len(results.models) > 1 else ("model",)
     for name, estimates in zip(names, results.models, strict=True):
@@ -79,19 +98,20 @@ def _tables(plan: Plan, results: Results) -> Iterator[tuple[str, bool, Mapping[s
 def _rows(
     results: Results, of: str, weighted: bool, estimates: Mapping[str, Estimates]
 ) -> pa.Table:
+    """Returns the rows of one kind of estimates: for each metric a row for each slice."""
     slices, metrics = len(results.keys), len(estimates)
-    number = slices * metrics
+    rows = slices * metrics
 
     def same(value: str) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(np.zeros(number, np.int32), pa.array([value]))
+        return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([value]))
 
     def floats(name: str) -> pa.Array:
-        columns = [getattr(each, name) for each in estimates.values()]
+        columns = [getattr(estimate, name) for estimate in estimates.values()]
         values = np.concatenate(columns)
         return pa.array(values, mask=np.isnan(values))
 
     def texts(name: str) -> npt.NDArray[np.object_]:
-        return np.concatenate([getattr(each, name) for each in estimates.values()])
+        return np.concatenate([getattr(estimate, name) for estimate in estimates.values()])
 
     def coded(values: npt.NDArray[np.object_]) -> pa.Array:
         return pa.array(values, pa.string()).dictionary_encode()
@@ -100,7 +120,7 @@ def _rows(
     columns = {
         "head": same(results.head),
         "of": same(of),
-        "weighted": pa.repeat(weighted, number),
+        "weighted": pa.repeat(weighted, rows),
         "slice": pa.DictionaryArray.from_arrays(
             np.tile(np.arange(slices, dtype=np.int32), metrics), keys
         ),

@@ -1,7 +1,7 @@
-"""The report as data: what report.json holds.
+"""Builds the report as plain data, and writes it as `report.json`.
 
-It says nothing but facts of rows: the same rows and configuration give the same bytes, however
-they come in batches, wherever and whenever they are evaluated.
+The report depends on the rows and the configuration alone: the same rows give the same bytes, no
+matter how they were batched, where they were evaluated, and when.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from heads.statistics import OVERALL, Key
 from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
 from pipeline.evaluation.plan import Plan
 from pipeline.results.estimates import Estimates
-from pipeline.results.regressions import Worse, worse_slices
+from pipeline.results.regressions import WorseSlice, worse_slices
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
@@ -24,45 +24,61 @@ from pipeline.validation.findings import Findings
 
 SCHEMA_VERSION = 2
 
-# heads, a head, its slices, a slice, its fields.
+# The depth of a slice's fields in the report: heads, a head, its slices, a slice, its fields.
 _FIELD_DEPTH = 5
 
 
 def build_report(
     plan: Plan, table: SliceTable, results: Iterable[Results], findings: Findings
 ) -> dict[str, Any]:
-    """The report from its results, in any order.
+    """Returns the report as plain data.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices of the run.
+        results: the results of all partitions of all heads, in any order.
+        findings: the findings of the whole run.
 
     Raises:
-        RuntimeError: if overall or the slices of an entry do not add up to the rows evaluated:
-            states were lost.
+        RuntimeError: if the number of rows in overall or in a slice does not fit what was counted:
+            the runner lost states.
     """
     config = plan.config.to_dict()
     for place in ("input", "output", "input_manifest", "schema_file", "problem_statement"):
         config.pop(place)
     by_head: dict[str, list[Results]] = {name: [] for name in plan.heads}
-    for each in results:
-        by_head[each.head].append(each)
+    for partition in results:
+        by_head[partition.head].append(partition)
     return {
         "headcount_report": SCHEMA_VERSION,
         "config": config,
         "rows": {"read": findings.rows, "evaluated": findings.kept},
         "heads": {
-            name: _head(plan, table, head, by_head[name], findings)
+            name: _head_data(plan, table, head, by_head[name], findings)
             for name, head in sorted(plan.heads.items())
         },
     }
 
 
 def report_bytes(report: dict[str, Any]) -> bytes:
-    """The bytes of report.json: a line for each field of a slice, keys sorted."""
+    """Returns the bytes of `report.json`, with a line for each field of a slice and sorted keys.
+
+    Args:
+        report: the report as plain data.
+    """
     return "".join(_lines(report, 0)).encode() + b"\n"
 
 
 def _lines(value: Any, depth: int) -> Iterator[str]:
-    """JSON, one line an item down to the fields of slices, which are many and long."""
+    """Yields pieces of JSON text, which put every item down to the fields of slices on a line.
+
+    Args:
+        value: the data.
+        depth: how deep the data is nested in the report.
+    """
     if not isinstance(value, dict | list) or not value or depth == _FIELD_DEPTH:
-        # Without an indent it is compiled code that writes, several times as fast.
+        # These fields are many and long. Without an indent, compiled code writes them, which is
+        # several times as fast.
         yield json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
         return
     named = isinstance(value, dict)
@@ -76,11 +92,13 @@ def _lines(value: Any, depth: int) -> Iterator[str]:
     yield f"\n{' ' * depth}{'}' if named else ']'}"
 
 
-def _head(
+def _head_data(
     plan: Plan, table: SliceTable, head: HeadPlan, results: Sequence[Results], findings: Findings
 ) -> dict[str, Any]:
-    place = {key: (each, at) for each in results for at, key in enumerate(each.keys)}
-    examples = {key: each.examples[at] for key, (each, at) in place.items()}
+    """Returns what the report says of one head, as plain data."""
+    # The partition that holds each slice, and the position of the slice in it.
+    place = {key: (partition, at) for partition in results for at, key in enumerate(partition.keys)}
+    examples = {key: partition.examples[at] for key, (partition, at) in place.items()}
     bad = findings.bad_rows(head.name)
     _check_complete(head.name, table, examples, findings.kept - bad, bad)
     smallest = plan.config.min_slice_size
@@ -114,19 +132,33 @@ def _head(
 
 
 def headline(head: HeadPlan) -> list[str]:
-    """The metrics to look at first: the estimator's, and those that say so."""
-    own = estimator_metrics(head.context)
+    """Returns the names of the metrics of a head that users should look at first.
+
+    These are the metrics that the estimator has, and those that say of themselves that they are
+    `headline`.
+
+    Args:
+        head: the plan of the head.
+    """
+    of_estimator = estimator_metrics(head.context)
     metrics = head.models[CANDIDATE].metrics.values()
-    return [metric.name for metric in metrics if metric.name in own or metric.headline]
+    return [metric.name for metric in metrics if metric.name in of_estimator or metric.headline]
 
 
 def _shown(keys: Sequence[Key], examples: Mapping[Key, int]) -> set[Key]:
+    """Returns overall and the `MAX_SLICES` slices with the most rows; of equals, the earlier."""
     order = {key: position for position, key in enumerate(keys)}
     return set(sorted(keys, key=lambda key: (-examples[key], order[key]))[: MAX_SLICES + 1])
 
 
 def _metrics(head: HeadPlan, results: Results, at: int) -> dict[str, Any]:
-    """The metrics of one slice."""
+    """Returns the metrics and details of one slice, of all models of its head, as plain data.
+
+    Args:
+        head: the plan of the head.
+        results: the results of the partition that holds the slice.
+        at: the position of the slice in the partition.
+    """
 
     def table(model: int) -> dict[str, Any]:
         weighted = values_data(results.models[model], at)
@@ -150,6 +182,7 @@ def _metrics(head: HeadPlan, results: Results, at: int) -> dict[str, Any]:
 
 
 def _rounding(results: Results, model: int, at: int) -> dict[str, float]:
+    """Returns the field `score_rounding` of a slice; empty where no metric reads a histogram."""
     if not results.score_rounding:
         return {}
     rounding = float(results.score_rounding[model][at])
@@ -157,52 +190,66 @@ def _rounding(results: Results, model: int, at: int) -> dict[str, float]:
 
 
 def values_data(estimates: Mapping[str, Estimates], at: int) -> dict[str, dict[str, Any]]:
-    """The metrics of one slice as plain data."""
-    return {name: _value(each, at) for name, each in estimates.items()}
+    """Returns the metrics of one slice as plain data.
+
+    Args:
+        estimates: the estimates of some slices, by name of the metric.
+        at: the position of the slice among them.
+    """
+    return {name: _value_data(metric, at) for name, metric in estimates.items()}
 
 
-def _value(each: Estimates, at: int) -> dict[str, Any]:
-    reason = each.reasons[at]
+def _value_data(metric: Estimates, at: int) -> dict[str, Any]:
+    """Returns one metric of one slice as plain data."""
+    reason = metric.reasons[at]
     if reason is not None:
         return {"value": None, "reason": reason}
-    entry: dict[str, Any] = {"value": float(each.value[at])}
-    if each.no_interval_reason[at] is not None:
-        entry["no_interval"] = each.no_interval_reason[at]
+    entry: dict[str, Any] = {"value": float(metric.value[at])}
+    if metric.no_interval_reason[at] is not None:
+        entry["no_interval"] = metric.no_interval_reason[at]
     else:
-        entry["lower"], entry["upper"] = float(each.lower[at]), float(each.upper[at])
-    if not math.isnan(each.standard_error[at]):
-        entry["standard_error"] = float(each.standard_error[at])
-        if not math.isnan(each.p_worse[at]):
-            entry["p_worse"] = float(each.p_worse[at])
+        entry["lower"], entry["upper"] = float(metric.lower[at]), float(metric.upper[at])
+    if not math.isnan(metric.standard_error[at]):
+        entry["standard_error"] = float(metric.standard_error[at])
+        if not math.isnan(metric.p_worse[at]):
+            entry["p_worse"] = float(metric.p_worse[at])
     return entry
 
 
-def worse_data(worse: Sequence[Worse]) -> list[dict[str, Any]]:
-    """Slices that got worse, as plain data."""
+def worse_data(worse: Sequence[WorseSlice]) -> list[dict[str, Any]]:
+    """Returns the slices that got worse, as plain data."""
     return [
         {
-            "metric": one.metric,
-            "slices": one.spec,
-            "slice": slice_data(one.key),
-            "difference": one.difference,
-            "p_worse": one.p,
-            "p_adjusted": one.p_adjusted,
+            "metric": entry.metric,
+            "slices": entry.spec,
+            "slice": slice_data(entry.key),
+            "difference": entry.difference,
+            "p_worse": entry.p,
+            "p_adjusted": entry.p_adjusted,
         }
-        for one in worse
+        for entry in worse
     ]
 
 
 def _check_complete(
     head: str, table: SliceTable, examples: Mapping[Key, int], rows: int, bad: int
 ) -> None:
-    """Raises RuntimeError unless every row that was counted has arrived."""
+    """Raises RuntimeError unless all rows that were counted have arrived in the states.
+
+    Args:
+        head: the name of the head.
+        table: the slices, with the rows that were counted in them.
+        examples: the rows that arrived, by slice.
+        rows: the rows that the head evaluated.
+        bad: the rows that the head left out.
+    """
     expected = {OVERALL: rows + bad}
     for spec in table.specs:
         counted = zip(spec.keys, spec.examples, strict=True)
         expected.update((key, count) for key, count in counted if count is not None)
     for key, count in expected.items():
         arrived = examples.get(key, 0)
-        # Rows that are bad for this head were counted too.
+        # The count includes the rows that are bad for this head, but their slices are unknown.
         if not count - bad <= arrived <= count:
             raise RuntimeError(
                 f"{count:,} rows of slice {list(key)} were counted, {bad:,} rows are bad for head"

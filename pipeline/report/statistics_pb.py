@@ -1,4 +1,4 @@
-"""Distributions of scores, labels and weights as tensorflow-metadata statistics."""
+"""Writes the distributions of scores, labels and weights as tensorflow-metadata statistics."""
 
 from __future__ import annotations
 
@@ -20,49 +20,56 @@ from pipeline.results.results import MAX_SLICES
 from pipeline.slicing.names import slice_data, slice_name
 
 ALL_EXAMPLES = "All Examples"
-"""The name of the dataset of all rows, where TFDV looks for it."""
+"""The name of the dataset of all rows; TFDV looks for this name."""
 
 MOST_VALUES = 100
-"""So many words of a label are listed, those of most rows."""
+"""How many words of a label are listed at most: those with the most rows."""
 
 _TOP_VALUES = 20
 
 
 def statistics_bytes(slices: Sequence[SliceStatistics]) -> bytes:
-    """The bytes of a `DatasetFeatureStatisticsList` (`statistics.pb`) of slices in any order.
+    """Returns the bytes of a `DatasetFeatureStatisticsList`, the content of `statistics.pb`.
 
-    There is a dataset for each slice of each head: overall and the 1,000 slices of most rows. It
-    has the name of the slice, `All Examples` for overall; the name of the head goes before it where
-    there are several heads, which may leave out different rows and weigh them differently. Slices
-    that people would read alike have their key for a name. Sums that are not finite are left out.
+    The list has a dataset for each slice of each head: for overall and the 1,000 slices with the
+    most rows. A dataset has the name of its slice, and `All Examples` for overall. If there are
+    several heads, the name of the head comes first, because heads may leave out different rows and
+    weigh rows differently. Slices whose names would read the same have their key as a name. Sums
+    that are not finite are left out.
 
     Args:
-        slices: the slices of all heads; overall must be among those of each.
+        slices: the slices of all heads, in any order; every head must have overall among its own.
     """
-    several = len({each.head for each in slices}) > 1
-    out = statistics_pb2.DatasetFeatureStatisticsList()
-    for head in sorted({each.head for each in slices}):
-        own = [each for each in slices if each.head == head]
-        own.sort(key=lambda each: (each.key != OVERALL, -each.rows, key_text(each.key)))
-        own = own[: MAX_SLICES + 1]
-        alike = Counter(_name(each.key) for each in own)
-        for each in own:
-            name = _name(each.key)
-            name = key_text(each.key) if alike[name] > 1 and each.key != OVERALL else name
-            _add_dataset(out.datasets.add(name=_utf8(f"{head}: {name}" if several else name)), each)
-    encoded: bytes = out.SerializeToString(deterministic=True)
+    several = len({statistics.head for statistics in slices}) > 1
+    message = statistics_pb2.DatasetFeatureStatisticsList()
+    for head in sorted({statistics.head for statistics in slices}):
+        of_head = [statistics for statistics in slices if statistics.head == head]
+        of_head.sort(key=lambda slice_: (slice_.key != OVERALL, -slice_.rows, key_text(slice_.key)))
+        of_head = of_head[: MAX_SLICES + 1]
+        alike = Counter(_name(statistics.key) for statistics in of_head)
+        for statistics in of_head:
+            key = statistics.key
+            name = _name(key)
+            name = key_text(key) if alike[name] > 1 and key != OVERALL else name
+            title = _utf8(f"{head}: {name}" if several else name)
+            _fill_dataset(message.datasets.add(name=title), statistics)
+    encoded: bytes = message.SerializeToString(deterministic=True)
     return encoded
 
 
 def _name(key: Key) -> str:
+    """Returns the name of a slice for people, which several slices may share."""
     return ALL_EXAMPLES if key == OVERALL else slice_name(slice_data(key))
 
 
-def _add_dataset(dataset: statistics_pb2.DatasetFeatureStatistics, each: SliceStatistics) -> None:
-    dataset.num_examples = each.rows
-    if _is_known(each.weight):
-        dataset.weighted_num_examples = each.weight
-    for feature in each.features:
+def _fill_dataset(
+    dataset: statistics_pb2.DatasetFeatureStatistics, statistics: SliceStatistics
+) -> None:
+    """Fills a dataset with the statistics of the columns of one slice."""
+    dataset.num_examples = statistics.rows
+    if _is_known(statistics.weight):
+        dataset.weighted_num_examples = statistics.weight
+    for feature in statistics.features:
         out = dataset.features.add()
         out.path.step.extend(map(_utf8, feature.path))
         if isinstance(feature, TextFeature):
@@ -79,28 +86,30 @@ def _add_dataset(dataset: statistics_pb2.DatasetFeatureStatistics, each: SliceSt
 def _fill_common(
     out: statistics_pb2.CommonStatistics, feature: NumericFeature | TextFeature
 ) -> None:
+    """Fills in how many rows have values, and how many values a row has."""
     out.num_non_missing = feature.rows
-    each = feature.per_row
-    if each is not None:
-        out.min_num_values = out.max_num_values = each
-        out.avg_num_values = each
-        out.tot_num_values = feature.rows * each
+    per_row = feature.per_row
+    if per_row is not None:
+        out.min_num_values = out.max_num_values = per_row
+        out.avg_num_values = per_row
+        out.tot_num_values = feature.rows * per_row
     if _is_known(feature.weight):
         out.weighted_common_stats.num_non_missing = feature.weight
-        if each is not None:
-            out.weighted_common_stats.avg_num_values = each
-            out.weighted_common_stats.tot_num_values = feature.weight * each
+        if per_row is not None:
+            out.weighted_common_stats.avg_num_values = per_row
+            out.weighted_common_stats.tot_num_values = feature.weight * per_row
 
 
 def _fill_numeric(out: statistics_pb2.NumericStatistics, feature: NumericFeature) -> None:
+    """Fills in the moments, the range and the histograms of a column of numbers."""
     _fill_common(out.common_stats, feature)
-    known = {
+    moments_and_range = {
         "mean": feature.mean,
         "std_dev": feature.std_dev,
         "min": feature.low,
         "max": feature.high,
     }
-    for name, value in known.items():
+    for name, value in moments_and_range.items():
         if _is_known(value):
             setattr(out, name, value)
     if feature.zeros is not None:
@@ -122,12 +131,14 @@ def _fill_numeric(out: statistics_pb2.NumericStatistics, feature: NumericFeature
 def _fill_histogram(
     out: statistics_pb2.Histogram, edges: Sequence[float], counts: Sequence[float]
 ) -> None:
+    """Fills a histogram; `edges` has one item more than `counts`."""
     out.type = statistics_pb2.Histogram.STANDARD
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
         out.buckets.add(low_value=low, high_value=high, sample_count=count)
 
 
 def _fill_text(out: statistics_pb2.StringStatistics, feature: TextFeature) -> None:
+    """Fills in the words of a column, ranked by rows and by weight."""
     _fill_common(out.common_stats, feature)
     if feature.counts is not None:
         out.unique = sum(1 for _, count in feature.counts if count)
@@ -140,20 +151,22 @@ def _fill_ranks(
     out: statistics_pb2.StringStatistics | statistics_pb2.WeightedStringStatistics,
     counts: Sequence[tuple[str, float]],
 ) -> None:
+    """Fills in the words with the highest counts, highest first, and equal counts by word."""
     ranked = sorted((-count, word) for word, count in counts if count)[:MOST_VALUES]
-    for rank, (less, word) in enumerate(ranked):
+    for rank, (negative_count, word) in enumerate(ranked):
         label = _utf8(word)
         out.rank_histogram.buckets.add(
-            low_rank=rank, high_rank=rank, label=label, sample_count=-less
+            low_rank=rank, high_rank=rank, label=label, sample_count=-negative_count
         )
         if rank < _TOP_VALUES:
-            out.top_values.add(value=label, frequency=-less)
+            out.top_values.add(value=label, frequency=-negative_count)
 
 
 def _is_known(value: float | None) -> TypeGuard[float]:
+    """Tells whether a value is there and is finite."""
     return value is not None and math.isfinite(value)
 
 
 def _utf8(text: str) -> str:
-    """A text that protobuf takes; the names of columns need not be UTF-8."""
+    """Returns a text that protobuf accepts: names of columns need not be valid UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()

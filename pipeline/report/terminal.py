@@ -1,4 +1,4 @@
-"""The report as a table for the terminal."""
+"""Shows a report, and the difference of two runs, as tables in the terminal."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from typing import Any
 from pipeline.slicing.names import slice_name
 
 WIDEST_NAME = 48
+"""The greatest width of a name, in columns of the terminal; a longer name is cut."""
 MOST_COLUMNS = 8
-"""So many slices, overall among them, stand side by side; report.json has more."""
+"""How many slices stand side by side at most, overall included; report.json has more."""
 WIDEST_TABLE = 120
-"""So many characters wide is the table of slices; those that do not fit are left to report.json."""
+"""The greatest width of the table of slices; slices that do not fit are in report.json alone."""
 MOST_WORSE = 20
+"""How many slices that got worse are listed, and how many classes a shown matrix may have."""
 
 
 def render(report: dict[str, Any]) -> str:
-    """The main metrics of every head: overall with its intervals, then a column for each slice."""
+    """Returns the main metrics of every head, as text.
+
+    The table of a head shows overall with its intervals first, then a column for each slice.
+
+    Args:
+        report: the report as data, see `build_report`.
+    """
     rows = report["rows"]
     level = report["config"]["confidence"]["level"]
     lines = [f"{rows['evaluated']:,} rows evaluated of {rows['read']:,} read"]
@@ -33,11 +41,15 @@ def render(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_diff(found: dict[str, Any]) -> str:
-    """What changed from one run to another: overall, then the slices that got worse."""
-    level = found["config"]["confidence"]["level"]
+def render_diff(comparison: dict[str, Any]) -> str:
+    """Returns what changed from one run to another: overall, then the slices that got worse.
+
+    Args:
+        comparison: the difference of two runs as data, see `pipeline.runs.diff`.
+    """
+    level = comparison["config"]["confidence"]["level"]
     lines = []
-    for name, head in found["heads"].items():
+    for name, head in comparison["heads"].items():
         how = "paired" if head["paired"] else f"not paired: {head['unpaired_because']}"
         lines += [f"{name}  ({head['type'].replace('_', '-')}, {how})"]
         overall = head["slices"][0]["difference"]
@@ -52,12 +64,13 @@ def render_diff(found: dict[str, Any]) -> str:
 
 
 def _metrics(head: dict[str, Any], level: float) -> list[str]:
+    """Returns the lines of a head's table: a line for each metric, a column for each slice."""
     slices = head["slices"]
     shown = slices[:MOST_COLUMNS]
     names = [
         name
         for name in head["headline"]
-        if not all(_says_nothing_new(name, entry["metrics"]) for entry in shown)
+        if not all(_is_tight_bound(name, entry["metrics"]) for entry in shown)
     ]
     titles = [slice_name(entry["slice"]) + ("*" if entry["small"] else "") for entry in shown]
     table = [["", titles[0], f"{level:.4g} interval", *titles[1:]]]
@@ -86,12 +99,12 @@ def _metrics(head: dict[str, Any], level: float) -> list[str]:
 
 
 def _comparison(head: dict[str, Any], level: float) -> list[str]:
-    """Candidate and baseline side by side, and the slices that got worse."""
+    """Returns the lines that show both models side by side, and the slices that got worse."""
     overall = head["slices"][0]
     table = [["", "candidate", "baseline", "difference", f"{level:.4g} interval"]]
     models = (overall["metrics"], overall["baseline"]["metrics"])
     for name in head["headline"]:
-        if all(_says_nothing_new(name, metrics) for metrics in models):
+        if all(_is_tight_bound(name, metrics) for metrics in models):
             continue
         sides = (*models, overall["difference"])
         values = [side.get(name) for side in sides]
@@ -104,18 +117,19 @@ def _comparison(head: dict[str, Any], level: float) -> list[str]:
 
 
 def _worse(worse: list[dict[str, Any]], level: float) -> list[str]:
+    """Returns the lines that list the slices that got worse, at most `MOST_WORSE` of them."""
     if not worse:
         return ["  no slice got worse beyond noise"]
     lines = ["", f"worse beyond noise (false discoveries at most one in {1 / (1 - level):.3g})"]
     rows = [["metric", "slice", "difference", "adjusted p"]]
     rows += [
         [
-            one["metric"],
-            slice_name(one["slice"]),
-            f"{one['difference']:.5f}",
-            f"{one['p_adjusted']:.2g}",
+            entry["metric"],
+            slice_name(entry["slice"]),
+            f"{entry['difference']:.5f}",
+            f"{entry['p_adjusted']:.2g}",
         ]
-        for one in worse[:MOST_WORSE]
+        for entry in worse[:MOST_WORSE]
     ]
     lines += _aligned(rows)
     if len(worse) > MOST_WORSE:
@@ -124,46 +138,60 @@ def _worse(worse: list[dict[str, Any]], level: float) -> list[str]:
 
 
 def _interval(metric: dict[str, Any] | None) -> str:
+    """Returns the interval of a metric as text, empty where there is none."""
     if metric is None or "lower" not in metric:
         return ""
     return f"{_text(metric['lower'])} to {_text(metric['upper'])}"
 
 
-def _says_nothing_new(name: str, metrics: dict[str, Any]) -> bool:
-    """Whether a metric is a bound that is as good as the value it bounds."""
-    for bound in ("_lower", "_upper"):
-        head, found, tail = name.partition(bound)
-        if found and (not tail or tail.startswith("/")):
-            bounded = metrics.get(head + tail, {})
+def _is_tight_bound(name: str, metrics: dict[str, Any]) -> bool:
+    """Tells whether a metric is a bound that equals the value it bounds, and so says nothing new.
+
+    Args:
+        name: the name of the metric; that of a bound has `_lower` or `_upper` in it.
+        metrics: all metrics of the slice, by name.
+    """
+    for suffix in ("_lower", "_upper"):
+        before, separator, after = name.partition(suffix)
+        if separator and (not after or after.startswith("/")):
+            bounded = metrics.get(before + after, {})
             return bool(metrics.get(name, {}).get("value") == bounded.get("value"))
     return False
 
 
 def _matrix(head: dict[str, Any]) -> list[str]:
-    found = [entry["confusion_matrix"] for entry in head["slices"] if "confusion_matrix" in entry]
-    if not found or len(head["classes"]) > MOST_WORSE:
+    """Returns the lines of the confusion matrix of the first slice that has one."""
+    matrices = [
+        entry["confusion_matrix"] for entry in head["slices"] if "confusion_matrix" in entry
+    ]
+    if not matrices or len(head["classes"]) > MOST_WORSE:
         return []
     classes = head["classes"]
     table = [["label \\ predicted", *classes]]
     table += [
         [name, *(f"{count:,}" if count else "." for count in row)]
-        for name, row in zip(classes, found[0], strict=True)
+        for name, row in zip(classes, matrices[0], strict=True)
     ]
     return ["", "examples by label and predicted class", *_aligned(table)]
 
 
 def _number(metric: dict[str, Any] | None) -> str:
+    """Returns the value of a metric as text, `-` where it is undefined or was not measured."""
     if metric is None or metric["value"] is None:
         return "-"
     return _text(metric["value"])
 
 
 def _text(value: float) -> str:
+    """Returns a number as text: whole thousands with commas, all else with five decimals."""
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.5f}"
 
 
 def _fitting(table: Sequence[Sequence[str]]) -> int:
-    """How many columns fit; at least the names, overall, its interval and one slice."""
+    """Returns how many columns of a table fit into `WIDEST_TABLE`.
+
+    There are at least four: the names, overall, its interval and one slice.
+    """
     widths = [
         2 + max(_width(_printable(cell)) for cell in column) for column in zip(*table, strict=True)
     ]
@@ -171,6 +199,7 @@ def _fitting(table: Sequence[Sequence[str]]) -> int:
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the lines of a table: its first column on the left, the others on the right."""
     clean = [[_printable(cell) for cell in row] for row in table]
     widths = [max(map(_width, column)) for column in zip(*clean, strict=True)]
     lines = []
@@ -182,15 +211,17 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _printable(text: str) -> str:
-    """A text without what could move the cursor, cut to a bearable width."""
+    """Returns a text without characters that move the cursor, cut to `WIDEST_NAME`."""
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     if _width(clean) <= WIDEST_NAME:
         return clean
     while _width(clean) >= WIDEST_NAME:
-        # At least as many as are too wide; a long text is cut in a few steps.
+        # A character is at most two columns wide, so this never cuts too many; and a long text is
+        # cut in a few steps.
         clean = clean[: -max(1, (_width(clean) - WIDEST_NAME) // 2)]
     return clean + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _width(text: str) -> int:
+    """Returns how many columns of the terminal a text takes; wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,4 +1,4 @@
-"""What there is to show of a slice beside its metrics: curves, and the confusion matrix."""
+"""Computes what the report shows of a slice beside its metrics: curves and confusion matrix."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ from heads.statistics.fold_views import fold_views
 
 
 def details_of(scope: MetricContext, key: Key, states: Mapping[Statistic, State]) -> dict[str, Any]:
-    """The details of one slice for one model, as plain data.
+    """Returns the details of one slice for one model, as plain data.
+
+    What was not measured is left out.
 
     Args:
-        scope: what the metrics of the model depend on.
-        key: the slice.
-        states: its merged states by statistic.
+        scope: the context of the model's metrics.
+        key: the key of the slice.
+        states: the merged states of the model, by statistic.
     """
     details: dict[str, Any] = {}
-    fine = _own(states, scope.score_histogram, key) or _own(states, scope.coarse_histogram, key)
-    if fine is not None:
+    histogram = _slice_state(states, scope.score_histogram, key) or _slice_state(
+        states, scope.coarse_histogram, key
+    )
+    if histogram is not None:
         if scope.head != "multi_class":
-            details["curves"] = _curves(score_curves(fine, None)[0], scope)
+            details["curves"] = _curves(score_curves(histogram, None)[0], scope)
         if scope.named_classes:
             details["class_curves"] = {
-                scope.class_names[group]: _curves(score_curves(fine, group)[0], scope)
+                scope.class_names[group]: _curves(score_curves(histogram, group)[0], scope)
                 for group in scope.named_classes
             }
-    counts = _own(states, scope.calibration_counts, key) if scope.columns == 1 else None
+    counts = _slice_state(states, scope.calibration_counts, key) if scope.columns == 1 else None
     if counts is not None:
         details.setdefault("curves", {})["calibration"] = calibration_curve(counts, scope)
     if scope.head == "multi_class":
-        confusion = _own(states, scope.confusion_matrix, key)
+        confusion = _slice_state(states, scope.confusion_matrix, key)
         if confusion is not None:
             table = matrix(confusion, 0)
             if table is not None:
@@ -44,8 +48,8 @@ def details_of(scope: MetricContext, key: Key, states: Mapping[Statistic, State]
     return details
 
 
-def _own(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> State | None:
-    """The state of one slice over all folds."""
+def _slice_state(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> State | None:
+    """Returns the state of one slice over all folds; None if it was not measured there."""
     state = states.get(statistic)
     if state is None or key not in state.keys:
         return None
@@ -53,6 +57,7 @@ def _own(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> S
 
 
 def _curves(curve: ScoreCurve, scope: MetricContext) -> dict[str, Any]:
+    """Returns the points of all curves that are read from one score curve."""
     return {
         "roc": roc_curve(curve, scope.space),
         "precision_recall": precision_recall_curve(curve, scope.space),

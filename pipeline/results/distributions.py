@@ -1,4 +1,4 @@
-"""From merged states to the statistics of slices."""
+"""Computes from merged states how scores, labels and weights are distributed in slices."""
 
 from __future__ import annotations
 
@@ -27,89 +27,102 @@ from pipeline.results.score_buckets import MOST_BUCKETS, moments, summarise_scor
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# Squared weights are kept to 24 bits. Of a variance that is at least this share of their mean, the
-# root is then known to four digits.
+# Squared weights are rounded to 24 bits. If a variance is at least this share of their mean, its
+# root is still right to four digits.
 _LEAST_VARIANCE = 2.0**-12
 
 
 def slice_statistics(
     head: HeadPlan, states: Mapping[int, State], keys: Sequence[Key]
 ) -> list[SliceStatistics]:
-    """The statistics of the columns of a head in some slices of one piece.
+    """Returns the distributions of the columns of a head in some slices.
 
-    All are of the rows that the head scored. A binary head has the distribution of its scores (from
-    the cells of the histogram; the mean of probabilities is exact), the counts of its labels, and
-    the mean of its weights; heads of several classes have of these what was measured for their
-    metrics: the scores as they are stored, all classes together, and rows by class of the label. A
-    class that a list of labels names twice counts once. What was not measured is left out.
+    They describe the rows that the head scored. For a binary head they are the distribution of its
+    scores (from the cells of the histogram; the mean of probabilities is exact), the counts of its
+    labels, and the mean of its weights. For a head with several classes they are what was measured
+    for its metrics: the scores as they are stored, over all classes together, and the rows by class
+    of the label. A class that a list of labels names twice counts once. What was not measured is
+    left out.
 
     Args:
-        head: the head.
-        states: its merged states of the piece, leveled, by position in what is measured.
-        keys: which slices; those without rows are left out.
+        head: the plan of the head.
+        states: the merged states of the head in one partition, leveled, by position in
+            `head.measured`.
+        keys: the keys of the slices; those without rows are left out.
 
     Returns:
-        One for each slice, in the order of `keys`.
+        The statistics of each slice that has rows, in the order of `keys`.
     """
-    measured = {head.measured[number]: _Sums(state) for number, state in states.items()}
-    first = measured[head.measured[0]]
-    return [_Slice(head, measured, first, key).statistics() for key in keys if key in first.place]
+    measured = {head.measured[number]: _SliceSums(state) for number, state in states.items()}
+    row_counts = measured[head.measured[0]]
+    return [
+        _SliceColumns(head, measured, row_counts, key).statistics()
+        for key in keys
+        if key in row_counts.place
+    ]
 
 
-class _Sums:
-    """A merged state, and its sums by slice, each made once for all slices.
+class _SliceSums:
+    """A merged state and its sums by slice; each sum is made once for all slices.
 
-    Args:
-        state: the state.
+    Attributes:
+        state: the merged state.
+        place: the position of each slice in the state, by key.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.place = {key: at for at, key in enumerate(state.keys)}
-        self._found: dict[tuple[str, int | None], Floats] = {}
+        self._by_slice: dict[tuple[str, int | None], Floats] = {}
 
-    def of(self, key: Key, column: str, kind: int | None = None) -> float:
-        """The sum of a column over a slice, of one kind of label or of all."""
-        if (column, kind) not in self._found:
+    def total(self, key: Key, column: str, kind: int | None = None) -> float:
+        """Returns the sum of a column over one slice, for one kind of label or for all (None)."""
+        if (column, kind) not in self._by_slice:
             rows = None if kind is None else self.state.group % LABEL_KINDS == kind
-            self._found[column, kind] = self.state.by_segment(column, rows)
-        return float(self._found[column, kind][self.place[key]])
+            self._by_slice[column, kind] = self.state.by_segment(column, rows)
+        return float(self._by_slice[column, kind][self.place[key]])
 
     def taken(self, key: Key) -> State:
-        """The state of one slice."""
+        """Returns the state of one slice alone."""
         return self.state.take([self.place[key]])
 
 
-class _Slice:
-    """What was measured of one slice.
+class _SliceColumns:
+    """The columns of a head in one slice, described from what was measured there.
 
     Args:
-        head: the head.
-        measured: its merged states.
-        first: that which counts the rows of every slice.
-        key: the slice.
+        head: the plan of the head.
+        measured: the merged states of the head, by what is measured.
+        row_counts: the state that counts the rows of every slice.
+        key: the key of the slice.
     """
 
     def __init__(
-        self, head: HeadPlan, measured: Mapping[ModelStatistic, _Sums], first: _Sums, key: Key
+        self,
+        head: HeadPlan,
+        measured: Mapping[ModelStatistic, _SliceSums],
+        row_counts: _SliceSums,
+        key: Key,
     ) -> None:
         self._head = head
         self._measured = measured
-        self._first = first
+        self._row_counts = row_counts
         self._key = key
-        self._rows = int(first.of(key, "rows"))
-        self._weight = first.of(key, "weight") if head.context.weighted else None
+        self._rows = int(row_counts.total(key, "rows"))
+        self._weight = row_counts.total(key, "weight") if head.context.weighted else None
 
     def statistics(self) -> SliceStatistics:
+        """Returns the distributions of all columns in this slice."""
         features: dict[tuple[str, ...], NumericFeature | TextFeature] = {}
         for feature in (*self._scores(), self._labels(), *self._weights()):
-            # A column that is two things at once is described as the first.
+            # A column that has several roles is described in the first of them alone.
             features.setdefault(feature.path, feature)
         return SliceStatistics(
             self._head.name, self._key, self._rows, self._weight, tuple(features.values())
         )
 
     def _scores(self) -> Iterator[NumericFeature]:
+        """Yields the distributions of the scores of every model."""
         config = self._head.config
         for number, source in enumerate((config, config.baseline)):
             if source is None:
@@ -121,51 +134,55 @@ class _Slice:
             yield self._score(number, path)
 
     def _score(self, number: int, path: tuple[str, ...]) -> NumericFeature:
-        scope = self._head.models[number].context
-        probabilities = scope.space.kind == "probabilities"
-        per_row = scope.columns
+        """Returns the distribution of the scores of one model, by the number of the model."""
+        context = self._head.models[number].context
+        probabilities = context.space.kind == "probabilities"
+        per_row = context.columns
         plain = NumericFeature(path, whole=False, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
         if probabilities:
             mean, weighted_mean = self._mean_probability(number)
             plain = replace(plain, mean=mean, weighted_mean=weighted_mean)
-        if scope.score_histogram.of != "score" and not probabilities:
-            # It is of probabilities, and these are logits.
+        if context.score_histogram.of != "score" and not probabilities:
+            # The histogram is of probabilities, but the scores of the column are logits.
             return plain
-        own = self._own(number, scope.score_histogram) or self._own(number, scope.coarse_histogram)
-        if own is None:
+        histogram = self._find(number, context.score_histogram) or self._find(
+            number, context.coarse_histogram
+        )
+        if histogram is None:
             return plain
-        state = own.taken(self._key)
-        found = summarise_scores(state, probabilities=probabilities)
+        state = histogram.taken(self._key)
+        summary = summarise_scores(state, probabilities=probabilities)
         return replace(
             plain,
-            mean=found.mean if plain.mean is None else plain.mean,
-            std_dev=found.std_dev,
-            low=found.low,
-            high=found.high,
-            zeros=found.zeros,
-            buckets=found.buckets,
-            weighted_mean=found.weighted_mean
+            mean=summary.mean if plain.mean is None else plain.mean,
+            std_dev=summary.std_dev,
+            low=summary.low,
+            high=summary.high,
+            zeros=summary.zeros,
+            buckets=summary.buckets,
+            weighted_mean=summary.weighted_mean
             if plain.weighted_mean is None
             else plain.weighted_mean,
-            weighted_std_dev=found.weighted_std_dev,
+            weighted_std_dev=summary.weighted_std_dev,
             rounding=2.0 ** (state.shift - 52) if state.shift else None,
         )
 
     def _mean_probability(self, number: int) -> tuple[float | None, float | None]:
-        """The mean of probabilities, without weights and with them; None where it is not known."""
-        scope = self._head.models[number].context
-        own = self._own(number, scope.threshold_counts)
-        if own is None:
+        """Returns the mean probability without weights and with them; None where not known."""
+        context = self._head.models[number].context
+        counts = self._find(number, context.threshold_counts)
+        if counts is None:
             return None, None
-        plain, weighted = self._sums(own, "probability")
+        plain, weighted = self._sums(counts, "probability")
         return (
-            _share(plain, self._rows * scope.columns),
-            _share(weighted, None if self._weight is None else self._weight * scope.columns),
+            _quotient(plain, self._rows * context.columns),
+            _quotient(weighted, None if self._weight is None else self._weight * context.columns),
         )
 
     def _labels(self) -> NumericFeature | TextFeature:
-        config, scope = self._head.config, self._head.context
+        """Returns the distribution of the labels: of numbers, of class ids or of words."""
+        config, context = self._head.config, self._head.context
         path = (config.label.column,)
         form = config.label.form if isinstance(config, MultiLabelHeadConfig) else None
         if form == "multi_hot" or (
@@ -174,37 +191,43 @@ class _Slice:
             return self._zero_to_one(path)
         per_row = None if form else 1
         if isinstance(config, BinaryFields):
-            # Its words in the order of negative and positive, whatever that of the vocabulary.
-            words: Sequence[str] | None = scope.class_names
-            state = self._state(scope.threshold_counts)
-            found = None if state is None else _by_class(state, state.group % LABEL_KINDS)
+            # The negative word comes first here, in whatever order the vocabulary has them.
+            words: Sequence[str] | None = context.class_names
+            state = self._state(context.threshold_counts)
+            classes = None if state is None else _by_class(state, state.group % LABEL_KINDS)
         else:
             words = config.label.vocabulary
-            found = self._classes()
+            classes = self._classes()
         if words is not None:
-            return self._words(path, words, per_row, found)
+            return self._words(path, words, per_row, classes)
         plain = NumericFeature(path, whole=True, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
-        return plain if found is None else _class_ids(plain, found, scope.columns)
+        return plain if classes is None else _class_ids(plain, classes, context.columns)
 
     def _zero_to_one(self, path: tuple[str, ...]) -> NumericFeature:
-        """Labels from 0 to 1, which may lie between."""
-        scope = self._head.context
-        per_row, weight = scope.columns, self._weight
+        """Returns the distribution of labels that are numbers from 0 to 1.
+
+        Labels between 0 and 1, which are called soft, are known by their count and their sum only;
+        so their standard deviation, and often their lowest and highest value, are not known.
+        """
+        context = self._head.context
+        per_row, weight = context.columns, self._weight
         plain = NumericFeature(path, False, self._rows, per_row, weight=weight)
-        own = self._own(CANDIDATE, scope.threshold_counts)
-        if own is None:
+        counts = self._find(CANDIDATE, context.threshold_counts)
+        if counts is None:
             return plain
         kinds = (ZERO, SOFT, ONE)
-        zeros, soft, ones = rows = tuple(int(own.of(self._key, "rows", kind)) for kind in kinds)
-        between, weighted_between = self._sums(own, "soft_label")
-        mean = None if between is None else _share(ones + between, self._rows * per_row)
+        zeros, soft, ones = rows = tuple(
+            int(counts.total(self._key, "rows", kind)) for kind in kinds
+        )
+        soft_sum, weighted_soft_sum = self._sums(counts, "soft_label")
+        mean = None if soft_sum is None else _quotient(ones + soft_sum, self._rows * per_row)
         weights = weighted_mean = None
         if weight is not None:
-            weights = tuple(own.of(self._key, "weight", kind) for kind in kinds)
-            if weighted_between is not None:
-                weighted_mean = _share(weights[-1] + weighted_between, weight * per_row)
-        # Of labels between 0 and 1 the sum alone is kept.
+            weights = tuple(counts.total(self._key, "weight", kind) for kind in kinds)
+            if weighted_soft_sum is not None:
+                weighted_mean = _quotient(weights[-1] + weighted_soft_sum, weight * per_row)
+        # The three buckets hold the labels that are 0, those between, and those that are 1.
         hard = not soft
         edges: tuple[float, ...] = (0.0, math.ulp(0.0), 1.0, 1.0)
         if hard:
@@ -223,19 +246,19 @@ class _Slice:
         )
 
     def _classes(self) -> _Classes | None:
-        """Rows by class of the label; None where they were not measured."""
-        scope = self._head.context
-        if scope.head == "multi_label":
-            state = self._state(scope.threshold_counts)
+        """Returns the rows by class of the label; None if they were not measured."""
+        context = self._head.context
+        if context.head == "multi_label":
+            state = self._state(context.threshold_counts)
             if state is None:
                 return None
             class_, kind = np.divmod(state.group % state.statistic.groups, LABEL_KINDS)
             return _by_class(state, class_, kind == ONE)
-        state = self._state(scope.class_outcomes)
+        state = self._state(context.class_outcomes)
         if state is not None:
             labelled = state.cell == np.uint64(LABELLED)
             return _by_class(state, state.group % state.statistic.groups, labelled)
-        state = self._state(scope.confusion_matrix)
+        state = self._state(context.confusion_matrix)
         return None if state is None else _by_class(state, state.group)
 
     def _words(
@@ -243,57 +266,59 @@ class _Slice:
         path: tuple[str, ...],
         words: Sequence[str],
         per_row: int | None,
-        found: _Classes | None,
+        classes: _Classes | None,
     ) -> TextFeature:
+        """Returns the distribution of labels that are words; `words` has one for each class id."""
         plain = TextFeature(path, self._rows, per_row, weight=self._weight)
-        if found is None:
+        if classes is None:
             return plain
-        names = [words[class_] for class_ in found.ids.tolist()]
-        counts = tuple(zip(names, found.rows.tolist(), strict=True))
-        if found.weights is None:
+        names = [words[class_] for class_ in classes.ids.tolist()]
+        counts = tuple(zip(names, classes.rows.tolist(), strict=True))
+        if classes.weights is None:
             return replace(plain, counts=counts)
-        weights = tuple(zip(names, found.weights.tolist(), strict=True))
+        weights = tuple(zip(names, classes.weights.tolist(), strict=True))
         return replace(plain, counts=counts, weights=weights)
 
     def _weights(self) -> Iterator[NumericFeature]:
+        """Yields the distribution of the weights, if rows have any."""
         if self._head.config.weight is None or self._weight is None:
             return
         mean, std_dev = self._weight / self._rows, None
-        if "weight_squared" in self._first.state.sums:
-            square = self._first.of(self._key, "weight_squared") / self._rows
-            variance = square - mean * mean
-            if variance > _LEAST_VARIANCE * square:
+        if "weight_squared" in self._row_counts.state.sums:
+            mean_square = self._row_counts.total(self._key, "weight_squared") / self._rows
+            variance = mean_square - mean * mean
+            if variance > _LEAST_VARIANCE * mean_square:
                 std_dev = math.sqrt(variance)
         path = (self._head.config.weight,)
         yield NumericFeature(path, False, self._rows, mean=mean, std_dev=std_dev)
 
-    def _own(self, number: int, statistic: Statistic) -> _Sums | None:
-        """What was measured of a model in this slice; None if nothing was."""
-        found = self._measured.get(ModelStatistic(number, statistic))
-        return found if found is not None and self._key in found.place else None
+    def _find(self, number: int, statistic: Statistic) -> _SliceSums | None:
+        """Returns the state of a model's statistic; None if it does not have this slice."""
+        sums = self._measured.get(ModelStatistic(number, statistic))
+        return sums if sums is not None and self._key in sums.place else None
 
     def _state(self, statistic: Statistic) -> State | None:
-        """What was measured of the candidate in this slice alone."""
-        own = self._own(CANDIDATE, statistic)
-        return None if own is None else own.taken(self._key)
+        """Returns the state of the candidate in this slice alone; None if it was not measured."""
+        sums = self._find(CANDIDATE, statistic)
+        return None if sums is None else sums.taken(self._key)
 
-    def _sums(self, own: _Sums, value: str) -> tuple[float | None, float | None]:
-        """The sum of a value without weights and with them; None where it is not kept."""
+    def _sums(self, sums: _SliceSums, value: str) -> tuple[float | None, float | None]:
+        """Returns the sum of a value without weights and with them; None where it is not kept."""
         if self._weight is None:
-            return own.of(self._key, value), None
+            return sums.total(self._key, value), None
         plain = f"{UNWEIGHTED}{value}"
-        unweighted = own.of(self._key, plain) if plain in own.state.sums else None
-        return unweighted, own.of(self._key, value)
+        unweighted = sums.total(self._key, plain) if plain in sums.state.sums else None
+        return unweighted, sums.total(self._key, value)
 
 
 @dataclass(frozen=True, eq=False)
 class _Classes:
-    """Rows by class of the label.
+    """The number of rows by class of the label.
 
     Attributes:
-        ids: int64 `[c]`, the classes that occur, ascending.
-        rows: int64 `[c]`.
-        weights: float64 `[c]`; None without weights.
+        ids: int64 `[c]`, the ids of the classes that occur, in ascending order.
+        rows: int64 `[c]`, the number of rows of each class.
+        weights: float64 `[c]`, the sum of the weights of these rows; None without weights.
     """
 
     ids: Ints
@@ -302,51 +327,64 @@ class _Classes:
 
 
 def _by_class(state: State, ids: Ints, chosen: npt.NDArray[np.bool_] | None = None) -> _Classes:
-    """Adds up the table rows of each class; `chosen` says which, None for all."""
+    """Adds up the table rows of each class.
+
+    Args:
+        state: the state of one slice.
+        ids: int64 `[m]`, the class id of each table row.
+        chosen: bool `[m]`, which table rows to add; None for all.
+    """
     rows = np.arange(len(state)) if chosen is None else np.flatnonzero(chosen)
     order = rows[np.argsort(ids[rows], kind="stable")]
-    found, starts = np.unique(ids[order], return_index=True)
-    if not len(found):
-        return _Classes(found, found, np.zeros(0) if "weight" in state.sums else None)
+    distinct, starts = np.unique(ids[order], return_index=True)
+    if not len(distinct):
+        return _Classes(distinct, distinct, np.zeros(0) if "weight" in state.sums else None)
     weights = None
     if "weight" in state.sums:
         weights = add_columns([state.sums["weight"]], starts, order).to_float()
-    return _Classes(found, np.add.reduceat(state.counts["rows"][order], starts), weights)
+    return _Classes(distinct, np.add.reduceat(state.counts["rows"][order], starts), weights)
 
 
-def _class_ids(plain: NumericFeature, found: _Classes, classes: int) -> NumericFeature:
-    """Class ids as numbers."""
-    if not len(found.ids):
+def _class_ids(plain: NumericFeature, by_class: _Classes, classes: int) -> NumericFeature:
+    """Returns the distribution of class ids, taken as numbers.
+
+    Args:
+        plain: the distribution without what is known of the ids.
+        by_class: the rows by class of the label.
+        classes: the number of classes of the head.
+    """
+    if not len(by_class.ids):
         return plain
-    values = found.ids.astype(np.float64)
-    mean, std_dev = moments(values, found.rows.astype(np.float64))
+    values = by_class.ids.astype(np.float64)
+    mean, std_dev = moments(values, by_class.rows.astype(np.float64))
     weighted_mean = weighted_std_dev = weights = None
     width = -(-classes // MOST_BUCKETS)
     edges = (*range(0, classes, width), classes)
-    bucket = found.ids // width
+    bucket = by_class.ids // width
     rows = np.zeros(len(edges) - 1, np.int64)
-    np.add.at(rows, bucket, found.rows)
-    if found.weights is not None:
-        weights = tuple(np.bincount(bucket, found.weights, len(rows)).tolist())
-        if found.weights.any():
-            weighted_mean, weighted_std_dev = moments(values, found.weights)
+    np.add.at(rows, bucket, by_class.rows)
+    if by_class.weights is not None:
+        weights = tuple(np.bincount(bucket, by_class.weights, len(rows)).tolist())
+        if by_class.weights.any():
+            weighted_mean, weighted_std_dev = moments(values, by_class.weights)
     return replace(
         plain,
         mean=mean,
         std_dev=std_dev,
         low=float(values[0]),
         high=float(values[-1]),
-        zeros=int(found.rows[0]) if found.ids[0] == 0 else 0,
+        zeros=int(by_class.rows[0]) if by_class.ids[0] == 0 else 0,
         buckets=Buckets(tuple(map(float, edges)), tuple(rows.tolist()), weights),
         weighted_mean=weighted_mean,
         weighted_std_dev=weighted_std_dev,
     )
 
 
-def _share(total: float | None, of: float | None) -> float | None:
-    return None if total is None or not of else total / of
+def _quotient(numerator: float | None, denominator: float | None) -> float | None:
+    """Returns a quotient; None if either number is not known, or the denominator is 0."""
+    return None if numerator is None or not denominator else numerator / denominator
 
 
 def _spread(mean: float | None) -> float | None:
-    """The standard deviation of values that are 0 or 1."""
+    """Returns the standard deviation of values that are all 0 or 1, from their mean."""
     return None if mean is None else math.sqrt(max(0.0, mean * (1.0 - mean)))

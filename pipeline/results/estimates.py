@@ -1,4 +1,4 @@
-"""Estimates: the values of a metric in some slices, and how sure each is."""
+"""Computes estimates: the values of metrics in some slices, with their errors and intervals."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ TOO_FEW = f"a share of fewer than {FEW} rows"
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """A metric in the slices of one piece, all `[s]`.
+    """The estimates of one metric in some slices; all arrays are `[s]`.
 
     Attributes:
-        value: the values, NaN where undefined.
-        reasons: why a value is undefined.
-        standard_error: the standard errors, NaN where there is none.
-        lower: the lower ends of the intervals, NaN where there is none.
-        upper: the upper ends.
-        no_interval_reason: why there is no interval.
-        p_worse: for a difference, the one-sided p-value that the candidate is worse; NaN where
-            there is none.
+        value: float64, the values; NaN where undefined.
+        reasons: texts, why a value is undefined; None where it is defined.
+        standard_error: float64, the standard errors in the unit of the metric; NaN where there is
+            none.
+        lower: float64, the lower ends of the intervals; NaN where there is none.
+        upper: float64, the upper ends of the intervals; NaN where there is none.
+        no_interval_reason: texts, why there is no interval; None where there is one.
+        p_worse: float64, for a difference the one-sided p-value that the candidate is worse; NaN
+            where there is none.
     """
 
     value: Floats
@@ -52,46 +53,83 @@ class Estimates:
 
 
 class _Stack:
-    """The readings of several metrics in the same slices, under one another: `[metrics * s]`."""
+    """The readings of several metrics in the same slices, put under one another.
+
+    Attributes:
+        names: the names of the metrics.
+        readings: their readings, in the order of `names`.
+        slices: the number of slices, `s`.
+        replicates: float64 `[metrics * s, f]`, the values without each fold.
+        defined: bool `[metrics * s, f]`, whether the replicates are defined.
+        present: bool `[metrics * s, f]`, whether the folds have rows.
+        value: float64 `[metrics * s]`, the values; NaN where undefined.
+        reasons: texts `[metrics * s]`, why a value is undefined.
+        top_slice: bool `[metrics * s]`, whether the rows of a slice are kept by fold.
+        by_fold: bool `[metrics * s]`, whether the metric was measured by fold at all.
+
+    Args:
+        readings: the readings, by name of the metric; at least one, and all of the same slices.
+    """
 
     def __init__(self, readings: Mapping[str, Readings]) -> None:
         self.names = list(readings)
-        self.own = list(readings.values())
-        self.slices = len(self.own[0].value)
-        folds = max(1 if each.present is None else each.present.shape[1] for each in self.own)
-        columns = zip(*(each.without(folds) for each in self.own), strict=True)
+        self.readings = list(readings.values())
+        self.slices = len(self.readings[0].value)
+        folds = max(
+            1 if reading.present is None else reading.present.shape[1] for reading in self.readings
+        )
+        columns = zip(*(reading.without(folds) for reading in self.readings), strict=True)
         self.replicates, self.defined, self.present = map(np.concatenate, columns)
-        self.value = np.concatenate([each.value for each in self.own])
-        self.reasons = np.concatenate([each.reasons for each in self.own])
-        self.top_slice = np.concatenate([each.top_slice for each in self.own])
-        self.by_fold = self.each(lambda one: one.present is not None)
+        self.value = np.concatenate([reading.value for reading in self.readings])
+        self.reasons = np.concatenate([reading.reasons for reading in self.readings])
+        self.top_slice = np.concatenate([reading.top_slice for reading in self.readings])
+        self.by_fold = self.repeat(lambda reading: reading.present is not None)
 
-    def each(self, what: Callable[[Readings], object]) -> npt.NDArray[Any]:
-        """Something of each metric, repeated for its slices."""
-        return np.repeat(np.array([what(one) for one in self.own]), self.slices)
+    def repeat(self, get: Callable[[Readings], object]) -> npt.NDArray[Any]:
+        """Returns a property of every metric, repeated for its slices: `[metrics * s]`.
+
+        Args:
+            get: returns the property, given the readings of a metric.
+        """
+        return np.repeat(np.array([get(reading) for reading in self.readings]), self.slices)
 
     def trials(self) -> tuple[Mask, Floats, Floats, Floats]:
-        """Which are proportions, and of what: rows, weight and squared weight."""
+        """Returns which metrics are proportions, and of which rows.
+
+        Returns:
+            Four arrays `[metrics * s]`: whether the metric is a proportion; and the number of rows
+            that it is a proportion of, the sum of their weights and the sum of their squared
+            weights, which are NaN for other metrics. Without weights all three are the number of
+            rows.
+        """
         columns: list[list[Floats]] = [[], [], []]
-        for one in self.own:
-            trials = one.values.trials
+        for reading in self.readings:
+            trials = reading.values.trials
             rows = np.full(self.slices, np.nan) if trials is None else trials.rows
             weights = (rows, rows)
             if trials is not None and trials.weight is not None:
                 assert trials.weight_squared is not None
                 weights = (trials.weight, trials.weight_squared)
-            for column, own in zip(columns, (rows, *weights), strict=True):
-                column.append(own)
+            for column, sums in zip(columns, (rows, *weights), strict=True):
+                column.append(sums)
         rows, weight, squared = map(np.concatenate, columns)
-        return self.each(lambda one: one.values.trials is not None), rows, weight, squared
+        return self.repeat(lambda reading: reading.values.trials is not None), rows, weight, squared
 
     def few_trials(self) -> Mask:
-        """Which are proportions of so few rows that their error says little."""
+        """Tells which values are proportions of so few rows that their error says little."""
         proportion, *trials = self.trials()
         return proportion & (effective_size(*trials) < FEW)
 
     def no_interval_reason(self, errors: JackknifeErrors, lower: Floats) -> Reasons:
-        """Why there is no interval."""
+        """Returns why there is no interval; None where there is one.
+
+        Where the value itself is undefined, this is the reason for that.
+
+        Args:
+            errors: the standard errors, and why there are none.
+            lower: float64 `[metrics * s]`, the lower ends of the intervals; NaN where there is
+                none.
+        """
         texts = {NO_FOLDS: ~self.by_fold, NOT_LARGEST: ~self.top_slice, **errors.reasons}
         why = first_reasons(texts, len(lower))
         why[~why.astype(bool)] = AT_BOUND
@@ -100,8 +138,12 @@ class _Stack:
         return why
 
     def cut(self, *columns: npt.NDArray[Any]) -> dict[str, Estimates]:
-        """The estimates of each metric."""
-        ranges = [slice(i * self.slices, (i + 1) * self.slices) for i in range(len(self.own))]
+        """Returns the estimates of each metric, by its name.
+
+        Args:
+            columns: the attributes of `Estimates` in their order, of all metrics: `[metrics * s]`.
+        """
+        ranges = [slice(i * self.slices, (i + 1) * self.slices) for i in range(len(self.readings))]
         return {
             name: Estimates(*(column[rows] for column in columns))
             for name, rows in zip(self.names, ranges, strict=True)
@@ -109,11 +151,14 @@ class _Stack:
 
 
 def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estimates]:
-    """The values of metrics of the same slices, with their errors and intervals.
+    """Returns the values of metrics in some slices, with their errors and intervals.
+
+    The intervals are t intervals (`interval`). A proportion with few successes or failures has the
+    exact binomial interval instead (`binomial_interval`).
 
     Args:
-        readings: what was read, by name of the metric.
-        level: the confidence level.
+        readings: the readings by name of the metric, all of the same slices.
+        level: the confidence level, in (0, 1).
     """
     if not readings:
         return {}
@@ -121,12 +166,13 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     value = stack.value
     errors = jackknife(stack.replicates, stack.present, stack.defined)
     error = np.where(np.isnan(value), np.nan, errors.standard_error)
-    lows, highs = stack.each(lambda one: one.metric.low), stack.each(lambda one: one.metric.high)
+    lows = stack.repeat(lambda reading: reading.metric.low)
+    highs = stack.repeat(lambda reading: reading.metric.high)
     lower, upper = np.full(len(value), np.nan), np.full(len(value), np.nan)
-    for low, high in {(one.metric.low, one.metric.high) for one in stack.own}:
-        own = (lows == low) & (highs == high)
-        lower[own], upper[own] = interval(
-            value[own], error[own], errors.degrees[own], level, low, high
+    for low, high in {(reading.metric.low, reading.metric.high) for reading in stack.readings}:
+        mask = (lows == low) & (highs == high)
+        lower[mask], upper[mask] = interval(
+            value[mask], error[mask], errors.degrees[mask], level, low, high
         )
     proportion, rows, weight, squared = stack.trials()
     size = correlated_size(effective_size(rows, weight, squared), value, error)
@@ -135,9 +181,9 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     known = ~np.isnan(ends[0])
     lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
     upper[rare[known]] = np.maximum(ends[1], value[rare])[known]
-    none = np.full(len(value), np.nan)
+    no_p = np.full(len(value), np.nan)
     return stack.cut(
-        value, stack.reasons, error, lower, upper, stack.no_interval_reason(errors, lower), none
+        value, stack.reasons, error, lower, upper, stack.no_interval_reason(errors, lower), no_p
     )
 
 
@@ -147,51 +193,62 @@ def difference(
     level: float,
     paired: Mask | None = None,
 ) -> dict[str, Estimates]:
-    """Metrics of the candidate less those of the baseline.
+    """Returns the metrics of the candidate minus those of the baseline.
 
     Args:
-        candidate: what was read of the candidate, by name of the metric.
-        baseline: what was read of the baseline; metrics that one of them lacks are left out.
-        level: the confidence level.
-        paired: bool `[s]`, whether the rows and their folds are the same; None where they all are.
-            Elsewhere the errors of both are added up as those of independent rows.
+        candidate: the readings of the candidate, by name of the metric.
+        baseline: the readings of the baseline, by name of the metric. Metrics that only one of the
+            two models has, and those whose difference says nothing, are left out.
+        level: the confidence level, in (0, 1).
+        paired: bool `[s]`, whether both have the same rows in the same folds; None if this is so in
+            all slices. Elsewhere the errors of both are combined as those of independent rows.
     """
-    names = [n for n, each in candidate.items() if n in baseline and each.metric.comparable]
+    names = [
+        name
+        for name, reading in candidate.items()
+        if name in baseline and reading.metric.comparable
+    ]
     if not names:
         return {}
-    first, second = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
-    first.reasons = np.where(~first.reasons.astype(bool), second.reasons, first.reasons)
-    value = first.value - second.value
-    first.top_slice = first.top_slice & second.top_slice
+    new, old = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
+    new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
+    value = new.value - old.value
+    new.top_slice = new.top_slice & old.top_slice
     if paired is None or paired.any():
         errors = paired_jackknife(
-            first.replicates, second.replicates, first.present, first.defined & second.defined
+            new.replicates, old.replicates, new.present, new.defined & old.defined
         )
     else:
-        errors = jackknife(first.replicates, first.present, first.defined)
+        errors = jackknife(new.replicates, new.present, new.defined)
     error, degrees = errors.standard_error, errors.degrees.astype(np.float64)
     if paired is not None:
-        apart = np.tile(~paired, len(names))
-        own, other = (
-            jackknife(each.replicates, each.present, each.defined) for each in (first, second)
+        unpaired = np.tile(~paired, len(names))
+        new_errors, old_errors = (
+            jackknife(stack.replicates, stack.present, stack.defined) for stack in (new, old)
         )
-        alone = welch(own.standard_error, own.degrees, other.standard_error, other.degrees)
-        error, degrees = np.where(apart, alone[0], error), np.where(apart, alone[1], degrees)
-        reasons = {text: apart & where for text, where in own.reasons.items()}
-        for text, where in other.reasons.items():
-            reasons[text] = reasons[text] | (apart & where)
-        same = {text: ~apart & where for text, where in errors.reasons.items()}
-        reasons = {text: where | same[text] for text, where in reasons.items()}
+        independent = welch(
+            new_errors.standard_error,
+            new_errors.degrees,
+            old_errors.standard_error,
+            old_errors.degrees,
+        )
+        error = np.where(unpaired, independent[0], error)
+        degrees = np.where(unpaired, independent[1], degrees)
+        reasons = {text: unpaired & where for text, where in new_errors.reasons.items()}
+        for text, where in old_errors.reasons.items():
+            reasons[text] = reasons[text] | (unpaired & where)
+        of_paired = {text: ~unpaired & where for text, where in errors.reasons.items()}
+        reasons = {text: where | of_paired[text] for text, where in reasons.items()}
         errors = replace(errors, reasons=reasons)
-    few = first.few_trials() | second.few_trials()
-    error = np.where(np.isnan(value) | few | ~first.top_slice, np.nan, error)
+    few = new.few_trials() | old.few_trials()
+    error = np.where(np.isnan(value) | few | ~new.top_slice, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
     p = np.full(len(value), np.nan)
-    better = first.each(lambda one: one.metric.higher_is_better)
+    better = new.repeat(lambda reading: reading.metric.higher_is_better)
     for direction in (True, False):
-        own = better == direction
-        p[own] = p_worse(value[own], error[own], degrees[own], direction)
-    return first.cut(
-        value, first.reasons, error, lower, upper, first.no_interval_reason(errors, lower), p
+        mask = better == direction
+        p[mask] = p_worse(value[mask], error[mask], degrees[mask], direction)
+    return new.cut(
+        value, new.reasons, error, lower, upper, new.no_interval_reason(errors, lower), p
     )

@@ -1,4 +1,4 @@
-"""Distributions of the columns of one head in a slice."""
+"""Describes the distributions of the columns that one head reads, in one slice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from heads.statistics import Key
 
 @dataclass(frozen=True)
 class Buckets:
-    """A histogram.
+    """A histogram of the values of a column.
 
     Attributes:
-        edges: `[b + 1]`, ascending; a bucket holds its lower edge, the last one both.
-        rows: `[b]`, values in each.
-        weights: `[b]`, their weights; None without weights.
+        edges: `[b + 1]`, the edges in ascending order. A bucket includes its lower edge; the last
+            bucket includes both of its edges.
+        rows: `[b]`, the number of values in each bucket.
+        weights: `[b]`, the sum of the weights of these values; None without weights.
     """
 
     edges: tuple[float, ...]
@@ -24,24 +25,25 @@ class Buckets:
 
 @dataclass(frozen=True)
 class NumericFeature:
-    """A column of numbers; what is None is not known, and left out.
+    """The distribution of a column of numbers; an attribute that is not known is None.
 
     Attributes:
-        path: the column, and where in its lists the value is if only one is meant.
+        path: the name of the column; then, if the head reads a single value of each list, the
+            position of that value.
         whole: whether the numbers are integers.
-        rows: rows, all of which have a value.
-        per_row: values a row.
+        rows: the number of rows; all of them have a value.
+        per_row: the number of values in a row; None if it is not known.
         mean: the mean of the values.
-        std_dev: their standard deviation, of all values and not of a sample.
+        std_dev: the standard deviation of the values as a whole population, not as a sample.
         low: the lowest value.
         high: the highest value.
-        zeros: values that are 0.
-        buckets: their histogram.
+        zeros: the number of values that are 0.
+        buckets: the histogram of the values.
         weight: the sum of the weights of the rows; None without weights.
-        weighted_mean: the mean with weights.
-        weighted_std_dev: the standard deviation with weights.
-        rounding: how far values were rounded for all of these but an exact mean, as a share of
-            them; None where they were not.
+        weighted_mean: the weighted mean of the values.
+        weighted_std_dev: the weighted standard deviation of the values.
+        rounding: how far the values were rounded at most, as a share of them; None if they were
+            not. It holds for all other attributes, except for a mean that is exact.
     """
 
     path: tuple[str, ...]
@@ -62,15 +64,15 @@ class NumericFeature:
 
 @dataclass(frozen=True)
 class TextFeature:
-    """A column of words.
+    """The distribution of a column of words.
 
     Attributes:
-        path: the column.
-        rows: rows, all of which have a value.
-        per_row: words a row; None if that is not known.
-        counts: rows by word; None if they are not known.
+        path: the name of the column.
+        rows: the number of rows; all of them have a value.
+        per_row: the number of words in a row; None if it is not known.
+        counts: pairs of a word and the number of its rows; None if they are not known.
         weight: the sum of the weights of the rows; None without weights.
-        weights: weights by word; None without weights.
+        weights: pairs of a word and the sum of the weights of its rows; None without weights.
     """
 
     path: tuple[str, ...]
@@ -83,14 +85,14 @@ class TextFeature:
 
 @dataclass(frozen=True)
 class SliceStatistics:
-    """The columns of one head in one slice.
+    """The distributions of the columns of one head in one slice.
 
     Attributes:
-        head: name of the head.
-        key: the slice.
-        rows: rows that the head scored.
-        weight: the sum of their weights; None without weights.
-        features: the columns.
+        head: the name of the head.
+        key: the key of the slice.
+        rows: the number of rows that the head scored.
+        weight: the sum of the weights of these rows; None without weights.
+        features: the distributions of the columns.
     """
 
     head: str

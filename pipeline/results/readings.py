@@ -1,4 +1,4 @@
-"""Readings: the values of a metric, and those without each fold, read of states."""
+"""Reads metrics from states: their values over all folds, and their values without each fold."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, w
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Reasons = npt.NDArray[np.object_]
-"""Texts `[s]`, None where there is no reason."""
+"""An array of texts `[s]`, None where there is no reason."""
 
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """What is read of a metric: values, and those without each fold.
+    """The values of one metric in some slices, over all folds and without each fold.
 
     Attributes:
         metric: the metric.
-        values: of all rows `[s]`.
-        replicates: without each fold, values `[s * f]`; None without intervals.
-        present: bool `[s, f]`, which folds have rows; None without intervals.
-        top_slice: bool `[s]`, for metrics whose folds are kept in the largest slices alone, in
-            which they are.
+        values: the values over all folds, `[s]`.
+        replicates: the values without each fold, `[s * f]`, slice by slice. None if the metric was
+            not measured by fold, or is not kept by fold in any of the slices.
+        present: bool `[s, f]`, whether a fold has rows; None if the metric was not measured by
+            fold.
+        top_slice: bool `[s]`, whether the rows of a slice are kept by fold. Some metrics keep them
+            by fold in the largest slices only; for all other metrics this is True everywhere.
     """
 
     metric: Metric
@@ -40,7 +42,7 @@ class Readings:
 
     @cached_property
     def reasons(self) -> Reasons:
-        """Why the values are undefined `[s]`."""
+        """Says why the values are undefined, `[s]`; None where they are defined."""
         value = self.values.value
         texts = {
             **self.values.reasons,
@@ -51,41 +53,63 @@ class Readings:
 
     @cached_property
     def value(self) -> Floats:
-        """The values `[s]`, NaN where undefined."""
+        """The values over all folds, float64 `[s]`; NaN where undefined."""
         return np.where(_defined(self.values), self.values.value, np.nan)
 
     def without(self, folds: int) -> tuple[Floats, Mask, Mask]:
-        """Values without each fold, whether they are defined, whether folds have rows; `[s, f]`."""
+        """Returns the values without each fold.
+
+        Args:
+            folds: the number of folds to return if the metric has no replicates.
+
+        Returns:
+            Three arrays `[s, f]`: the values without each fold; whether they are defined; and
+            whether the folds have rows. Without replicates, all of them are zero and False.
+        """
         if self.replicates is None or self.present is None:
-            nothing = np.zeros((len(self.value), folds))
-            return nothing, nothing > 0, nothing > 0
+            zeros = np.zeros((len(self.value), folds))
+            return zeros, zeros > 0, zeros > 0
         shape = self.present.shape
         values = self.replicates.value.reshape(shape)
         return values, _defined(self.replicates).reshape(shape), self.present
 
 
 def first_reasons(texts: Mapping[str, Mask], rows: int) -> Reasons:
-    """The first text that holds, for each row."""
-    out = np.full(rows, None, object)
+    """Returns the first text that holds in each row; None where no text holds.
+
+    Args:
+        texts: for each text, in which rows it holds: bool `[rows]`. Earlier texts go first.
+        rows: the number of rows.
+    """
+    reasons = np.full(rows, None, object)
     for text, where in reversed(list(texts.items())):
-        out[where] = text
-    return out
+        reasons[where] = text
+    return reasons
 
 
 def _defined(values: Values) -> Mask:
-    out = np.isfinite(values.value)
+    """Tells where values are finite and nothing says that they are undefined."""
+    defined = np.isfinite(values.value)
     for where in values.reasons.values():
-        out &= ~where
-    return out
+        defined &= ~where
+    return defined
 
 
 class StateViews:
-    """A merged state, and what is computed of it more than once.
+    """The views of a merged state that metrics read; each view is computed once.
+
+    Attributes:
+        by_fold: whether the state was measured by fold.
+        top_slice: bool `[s]`, in which wanted slices the rows are kept by fold.
+        place: int64 `[s]`, the position of each wanted slice in the state; -1 where the state does
+            not have it.
+        fold_place: int64 `[s]`, the position of each wanted slice in the state of those slices
+            that are kept by fold; -1 for all others.
 
     Args:
-        state: the state.
-        keys: the slices that are wanted, in order.
-        largest: bool `[s]`, which of them are of the largest.
+        state: the merged state.
+        keys: the wanted slices, in order.
+        largest: bool `[s]`, which of the wanted slices are among the largest of the run.
     """
 
     def __init__(self, state: State, keys: tuple[Key, ...], largest: Mask) -> None:
@@ -94,27 +118,31 @@ class StateViews:
         self.top_slice = (
             largest if state.statistic.coverage == "largest" else np.ones(len(keys), bool)
         )
-        position = {key: place for place, key in enumerate(state.keys)}
+        position = {key: at for at, key in enumerate(state.keys)}
         self.place = np.array([position.get(key, -1) for key in keys], np.int64)
-        # Only some slices may have their rows by fold.
-        own = [
+        # Some states have rows by fold in their largest slices only; views by fold need only these.
+        kept = [
             at
             for at, top_slice in zip(self.place.tolist(), self.top_slice, strict=True)
             if top_slice
         ]
-        own = [at for at in own if at >= 0]
-        self._by_fold = state if len(own) == len(state.keys) else state.take(own)
-        position = {key: place for place, key in enumerate(self._by_fold.keys)}
+        kept = [at for at in kept if at >= 0]
+        self._by_fold = state if len(kept) == len(state.keys) else state.take(kept)
+        position = {key: at for at, key in enumerate(self._by_fold.keys)}
         self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
 
     @property
     def score_rounding(self) -> float:
-        """How far the scores of a histogram were rounded down, as a share of them."""
+        """The relative width of the cells of a score histogram: 2 ** (shift - 52), 0 if exact.
+
+        Scores were rounded down by at most this share of them.
+        """
         shift = self._state.shift
         return 2.0 ** (shift - 52) if shift else 0.0
 
     @cached_property
     def _whole(self) -> tuple[State, State]:
+        """The state over all folds, and the same with a weight of 1 for every row."""
         whole = over_all_folds(self._state)
         return whole, without_weights(whole)
 
@@ -124,11 +152,12 @@ class StateViews:
 
     @cached_property
     def _without(self) -> tuple[State, State]:
+        """The state without each fold, and the same with a weight of 1 for every row."""
         return self._folds.without, without_weights(self._folds.without)
 
     @cached_property
     def present(self) -> Mask:
-        """Which folds have rows, `[s, f]`; none in slices that are not kept by fold."""
+        """Whether a fold has rows, bool `[s, f]`; False in slices that are not kept by fold."""
         present = self._folds.present[self.fold_place] if len(self._by_fold.keys) else None
         folds = self._state.statistic.folds
         if present is None:
@@ -137,25 +166,38 @@ class StateViews:
         return present
 
     def whole(self, *, weighted: bool) -> State:
-        """Of all folds."""
+        """Returns the state over all folds.
+
+        Args:
+            weighted: whether rows count by their weights; else every row weighs 1.
+        """
         return self._whole[not weighted]
 
     def without(self, *, weighted: bool) -> State:
-        """Without each fold, of the slices that are kept by fold."""
+        """Returns the states without each fold, of the slices that are kept by fold.
+
+        The state has as many segments for each of these slices as there are folds (`FoldViews`).
+
+        Args:
+            weighted: whether rows count by their weights; else every row weighs 1.
+        """
         return self._without[not weighted]
 
 
 def read_metric(
     metric: Metric, fine: StateViews | None, coarse: StateViews | None, *, weighted: bool
 ) -> Readings:
-    """Reads a metric.
+    """Returns the readings of a metric in some slices.
+
+    At least one of `fine` and `coarse` must be given, and both must want the same slices.
 
     Args:
         metric: the metric.
-        fine: of the statistic it reads; None if that was measured in none of the slices.
-        coarse: of the coarser statistic that it reads in small slices and for its errors; None if
-            it has none.
-        weighted: whether rows count by their weights.
+        fine: the views of the statistic that the metric reads; None if that statistic was measured
+            in none of the slices.
+        coarse: the views of the coarser statistic, which the metric reads in small slices and for
+            its errors; None if the metric has no such statistic.
+        weighted: whether rows count by their weights; else every row weighs 1.
     """
     folds = coarse or fine
     assert folds is not None
@@ -163,11 +205,11 @@ def read_metric(
     if fine is not None:
         values = _pick(metric.compute(fine.whole(weighted=weighted)), fine.place)
     if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
-        other = _pick(metric.compute(coarse.whole(weighted=weighted)), coarse.place)
+        coarse_values = _pick(metric.compute(coarse.whole(weighted=weighted)), coarse.place)
         if values is None or fine is None:
-            values = other
+            values = coarse_values
         else:
-            values = _choose(fine.place >= 0, values, other)
+            values = _choose(fine.place >= 0, values, coarse_values)
     assert values is not None
     if not folds.by_fold:
         return Readings(metric, values, None, None, folds.top_slice)
@@ -176,30 +218,36 @@ def read_metric(
     if not len(without.keys):
         return Readings(metric, values, None, present, folds.top_slice)
     number = present.shape[1]
-    rows = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
-    replicates = _pick(metric.compute(without), rows)
+    segments = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
+    replicates = _pick(metric.compute(without), segments)
     if metric.total:
-        # Sums of fewer folds, brought to the size of all.
-        kept = np.maximum(present.sum(axis=1), 2)
+        # A sum without one fold is smaller; this scales it to the size of a sum over all folds.
+        filled = np.maximum(present.sum(axis=1), 2)
         replicates = replace(
-            replicates, value=replicates.value * np.repeat(kept / (kept - 1), number)
+            replicates, value=replicates.value * np.repeat(filled / (filled - 1), number)
         )
     return Readings(metric, values, replicates, present, folds.top_slice)
 
 
-def _pick(values: Values, place: npt.NDArray[np.int64]) -> Values:
+def _pick(values: Values, segments: npt.NDArray[np.int64]) -> Values:
+    """Returns the values of some segments, by their positions."""
     trials = values.trials
     if trials is not None:
         weights = (trials.weight, trials.weight_squared)
         trials = BinomialCounts(
-            trials.rows[place], *(None if each is None else each[place] for each in weights)
+            trials.rows[segments],
+            *(None if column is None else column[segments] for column in weights),
         )
-    reasons = {text: where[place] for text, where in values.reasons.items()}
-    return Values(values.value[place], reasons, trials)
+    reasons = {text: where[segments] for text, where in values.reasons.items()}
+    return Values(values.value[segments], reasons, trials)
 
 
-def _choose(first: Mask, one: Values, other: Values) -> Values:
+def _choose(use_first: Mask, first: Values, second: Values) -> Values:
+    """Returns the first values where `use_first` is True, and the second elsewhere."""
     return Values(
-        np.where(first, one.value, other.value),
-        {text: np.where(first, where, other.reasons[text]) for text, where in one.reasons.items()},
+        np.where(use_first, first.value, second.value),
+        {
+            text: np.where(use_first, where, second.reasons[text])
+            for text, where in first.reasons.items()
+        },
     )

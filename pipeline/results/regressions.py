@@ -1,4 +1,4 @@
-"""Which slices a candidate is worse in, beyond noise."""
+"""Finds the slices in which a candidate is worse than the baseline, beyond noise."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pipeline.results.results import Results
 from pipeline.slicing.table import SliceTable
 
 
-class Worse(NamedTuple):
-    """A slice in which the candidate is worse than the baseline.
+class WorseSlice(NamedTuple):
+    """A slice in which the candidate is worse than the baseline, by one metric.
 
     Attributes:
-        metric: by which metric.
-        spec: position of the entry of `slices` that the slice is of; None for overall.
-        key: the slice.
-        difference: candidate less baseline.
-        p: the one-sided p-value.
-        p_adjusted: the same, adjusted for the slices of the entry.
+        metric: the name of the metric.
+        spec: the position in `slices` of the entry that the slice belongs to; None for overall.
+        key: the key of the slice.
+        difference: the metric of the candidate minus that of the baseline.
+        p: the one-sided p-value that the candidate is worse.
+        p_adjusted: the p-value, adjusted for all slices of the entry.
     """
 
     metric: str
@@ -34,38 +34,44 @@ class Worse(NamedTuple):
     p_adjusted: float
 
 
-def worse_slices(config: Config, table: SliceTable, results: Sequence[Results]) -> list[Worse]:
-    """The slices that got worse, at a false discovery rate of 1 - `confidence.level`.
+def worse_slices(config: Config, table: SliceTable, results: Sequence[Results]) -> list[WorseSlice]:
+    """Returns the slices that got worse, at a false discovery rate of 1 - `confidence.level`.
 
-    A family is one metric over the slices of one entry that have at least `min_slice_size` rows;
-    overall is a family of its own.
+    The p-values are adjusted within families (`benjamini_hochberg`). A family is one metric over
+    those slices of one entry of `slices` that have at least `min_slice_size` rows; overall is a
+    family by itself.
 
     Args:
         config: the configuration of the run.
-        table: the slices.
-        results: all results of one head.
+        table: the slices of the run.
+        results: the results of all partitions of one head.
     """
-    place = {key: (each, at) for each in results for at, key in enumerate(each.keys)}
-    names = {name: None for each in results for name in each.differences}
+    # The partition that holds each slice, and the position of the slice in it.
+    place = {key: (partition, at) for partition in results for at, key in enumerate(partition.keys)}
+    names = {name: None for partition in results for name in partition.differences}
     rate = 1 - config.confidence.level
     smallest = config.min_slice_size
     families: list[tuple[int | None, tuple[Key, ...]]] = [(None, ((),))]
     families += [(number, spec.keys) for number, spec in enumerate(table.specs)]
-    found = []
+    worse = []
     for name in names:
         for number, keys in families:
-            own = [
+            family = [
                 (key, *place[key])
                 for key in keys
                 if key in place and place[key][0].examples[place[key][1]] >= smallest
             ]
-            p = np.array([float(each.differences[name].p_worse[at]) for _, each, at in own])
+            p = np.array(
+                [float(partition.differences[name].p_worse[at]) for _, partition, at in family]
+            )
             adjusted = benjamini_hochberg(p)
-            found += [
-                Worse(name, number, key, float(each.differences[name].value[at]), *both)
-                for (key, each, at), both in zip(
-                    own, zip(p.tolist(), adjusted.tolist(), strict=True), strict=True
+            worse += [
+                WorseSlice(
+                    name, number, key, float(partition.differences[name].value[at]), *p_values
                 )
-                if both[1] <= rate
+                for (key, partition, at), p_values in zip(
+                    family, zip(p.tolist(), adjusted.tolist(), strict=True), strict=True
+                )
+                if p_values[1] <= rate
             ]
-    return found
+    return worse

@@ -1,4 +1,4 @@
-"""What the cells of a score histogram say of the scores, for one slice."""
+"""Summarises the scores of one slice from the cells of their histogram."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
 
 MOST_BUCKETS = 100
+"""How many buckets a histogram of values has at most."""
 
 _SIGN = np.uint64(1 << 63)
-# A cell of 0 holds nothing else, but for subnormal numbers.
+# With a shift up to this, the cell of 0 holds no other numbers than 0 and subnormal ones.
 _ZERO_SHIFT = 52
 
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """The scores of one slice, as far as cells tell them apart.
+    """The distribution of the scores of one slice, as exact as the cells of their histogram.
+
+    A mean or a standard deviation takes every score to be in the middle of its cell.
 
     Attributes:
-        low: no score is below; it is the lowest where nothing was rounded.
-        high: no score is above; it is the highest where nothing was rounded.
-        mean: the mean, of scores in the middle of their cells.
-        std_dev: the standard deviation of the same.
-        weighted_mean: the mean with weights; None without weights, or where they sum to 0.
-        weighted_std_dev: the standard deviation with weights.
-        zeros: scores that are 0, subnormal numbers among them; None if that is not known.
-        buckets: at most 100 of nearly equal width; as edges are those of cells, counts are exact.
+        low: a number that no score is below; the lowest score if scores were not rounded.
+        high: a number that no score is above; the highest score if scores were not rounded.
+        mean: the mean of the scores.
+        std_dev: the standard deviation of the scores.
+        weighted_mean: the weighted mean; None without weights, or if all weights are 0.
+        weighted_std_dev: the weighted standard deviation; None where `weighted_mean` is.
+        zeros: the number of scores that are 0, subnormal numbers included; None if it is not known.
+        buckets: at most `MOST_BUCKETS` buckets of nearly equal width. Their edges are edges of
+            cells, so that their counts are exact.
     """
 
     low: float
@@ -49,11 +53,12 @@ class ScoreSummary:
 
 
 def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
-    """The scores of a slice from its histogram.
+    """Returns the summary of the scores of a slice.
 
     Args:
-        state: the histogram of this slice alone, of any folds and classes; it has rows.
-        probabilities: whether the scores are in [0, 1].
+        state: the score histogram of this slice alone, with any number of folds and classes; it
+            must have rows.
+        probabilities: whether the scores are probabilities, in [0, 1].
     """
     shift = state.shift
     order = np.argsort(state.cell, kind="stable")
@@ -66,19 +71,19 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
     mean, std_dev = moments(middles, rows.astype(np.float64))
     weights = weighted_mean = weighted_std_dev = None
     if "weight" in state.sums:
-        own = add_columns([state.sums["weight"]], starts, order).to_float()
-        if own.any():
-            weighted_mean, weighted_std_dev = moments(middles, own)
+        cell_weights = add_columns([state.sums["weight"]], starts, order).to_float()
+        if cell_weights.any():
+            weighted_mean, weighted_std_dev = moments(middles, cell_weights)
     edges = _inner_edges(cells, shift, floors[0], tops[-1])
     first = np.searchsorted(cells, edges)
-    # Buckets without cells have nothing to add up.
+    # The cells of bucket i are those from bounds[i] up to bounds[i + 1], which may be none.
     bounds = np.append(np.concatenate([[0], first]), len(cells))
     counts = np.diff(np.concatenate([[0], np.cumsum(rows)])[bounds])
     if "weight" in state.sums:
-        used = np.flatnonzero(np.diff(bounds))
+        filled = np.flatnonzero(np.diff(bounds))
         weights = np.zeros(len(counts))
-        runs = starts[bounds[:-1][used]]
-        weights[used] = add_columns([state.sums["weight"]], runs, order).to_float()
+        runs = starts[bounds[:-1][filled]]
+        weights[filled] = add_columns([state.sums["weight"]], runs, order).to_float()
     low, high = float(floors[0]), float(tops[-1])
     return ScoreSummary(
         low,
@@ -97,8 +102,13 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
 
 
 def moments(values: Floats, weights: Floats) -> tuple[float, float]:
-    """The mean and the standard deviation of weighted values `[v]`; NaN where weights overflow."""
-    # A power of two takes the squares of large values out of danger, and changes no digit.
+    """Returns the mean and the standard deviation of weighted values; NaN if weights overflow.
+
+    Args:
+        values: float64 `[v]`, the values; at least one.
+        weights: float64 `[v]`, their weights, which must not all be 0.
+    """
+    # Scaling by a power of two keeps the squares of large values finite, and changes no digit.
     _, scale = np.frexp(np.abs(values).max())
     scaled = np.ldexp(values, -scale)
     try:
@@ -112,22 +122,36 @@ def moments(values: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def _cell_tops(cells: Words, shift: int) -> Floats:
-    """The highest finite score of each cell."""
+    """Returns the highest finite score of each cell, float64 `[c]`.
+
+    Args:
+        cells: uint64 `[c]`, the cells.
+        shift: the shift of the histogram.
+    """
     bits = (cells << np.uint64(shift)) | np.uint64((1 << shift) - 1)
     tops: Floats = np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float64)
     return np.where(np.isfinite(tops), tops, np.finfo(np.float64).max)
 
 
 def _inner_edges(cells: Words, shift: int, low: float, high: float) -> Words:
-    """The cells at which buckets begin, but for the first bucket; ascending."""
+    """Returns the cells at which all buckets but the first begin, in ascending order.
+
+    Args:
+        cells: uint64 `[c]`, the cells that have rows, ascending.
+        shift: the shift of the histogram.
+        low: the lower edge of the first bucket.
+        high: the upper edge of the last bucket.
+    """
     share = np.arange(1, MOST_BUCKETS) / MOST_BUCKETS
+    # Adding zero turns -0.0, which would be in another cell, into 0.0.
     wanted = low * (1 - share) + high * share + 0.0
     raw = wanted.view(np.uint64)
-    found = np.where(raw & _SIGN, ~raw, raw | _SIGN) >> np.uint64(shift)
-    return np.unique(found[(found > cells[0]) & (found <= cells[-1])])
+    edges = np.where(raw & _SIGN, ~raw, raw | _SIGN) >> np.uint64(shift)
+    return np.unique(edges[(edges > cells[0]) & (edges <= cells[-1])])
 
 
 def _zeros(cells: Words, rows: npt.NDArray[np.int64], shift: int) -> int | None:
+    """Returns how many scores are 0; None if their cell may hold other scores too."""
     at = int(np.searchsorted(cells, _SIGN >> np.uint64(shift)))
     if at == len(cells) or cells[at] != _SIGN >> np.uint64(shift):
         return 0
