@@ -26,7 +26,13 @@ from pipeline.readers.shards import WorkItem, list_local
 from pipeline.readers.storage import open_local
 from pipeline.report.data_json import Files, row_problems
 from pipeline.report.report_json import build_report
-from pipeline.results.compute import compute, histogram_shifts, level
+from pipeline.results.compute import compute
+from pipeline.results.partition import (
+    PartitionKey,
+    overall_shift,
+    partition_of,
+    shift_to_align,
+)
 from pipeline.results.results import Results
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine
@@ -127,13 +133,13 @@ def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> 
     if problems:
         raise BadData(problems)
     merged = evaluator.states()
-    shifts = histogram_shifts(merged.items())
-    states = {key: level(key, state, shifts) for key, state in merged.items()}
-    partitions: dict[tuple[str, int], dict[int, State]] = {}
+    shifts = dict(pair for key, state in merged.items() for pair in overall_shift(key, state.shift))
+    states = {key: state.coarsened(shift_to_align(key, shifts)) for key, state in merged.items()}
+    partitions: dict[PartitionKey, dict[StateKey, State]] = {}
     for key, state in states.items():
-        partitions.setdefault((key.head, key.partition), {})[key.statistic] = state
+        partitions.setdefault(partition_of(key), {})[key] = state
     table = evaluator.table
-    results = [compute(plan, table, head, own) for (head, _), own in partitions.items()]
+    results = [compute(plan, table, head, part) for (head, _), part in partitions.items()]
     return Evaluation(build_report(plan, table, results, total), results, states, findings)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from heads.metrics.core.registry import offers
 from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.exact import add_columns
+from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
 
@@ -132,7 +132,7 @@ class MaxCalibrationError(BinnedError):
         return largest
 
 
-@lru_cache(maxsize=16)
+@kept_with_state(last=2)
 def bins(state: State, cuts: tuple[float, ...]) -> Bins:
     """Returns the sums in each bin, by segment; rows whose score is NaN are in no bin.
 

@@ -1,9 +1,10 @@
 """States as bytes: versioned, without pickle, the same bytes for equal states.
 
 Layout, little-endian throughout: the magic, the format version (uint16), the length of the header
-(uint32), the CRC-32 of all that follows (uint32), the header (JSON: statistic, parameters, keys,
-shift, column names and widths), then the columns. Every integer column is stored in the fewest
-whole bytes that hold its values; cells are stored as positions in the list of distinct cells.
+(uint32), the CRC-32 of all that follows (uint32), the header (JSON: the stable name of the
+statistic, its parameters that are not default, keys, shift, column names and widths), then the
+columns. Every integer column is stored in the fewest whole bytes that hold its values; cells are
+stored as positions in the list of distinct cells.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from heads.statistics.state import State, limit_cells
 from heads.statistics.statistic import STATISTICS, Statistic
 
 MAGIC = b"HCST"
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 8 << 20
 """No state that crosses a shuffle may be larger: engines fail or hang on larger elements."""
 
@@ -74,12 +75,12 @@ def encode(state: State) -> bytes:
     return data
 
 
-def decode(data: bytes, *, own: bool = False) -> State:
+def decode(data: bytes, *, trusted: bool = False) -> State:
     """The state that `encode` turned into these bytes.
 
     Args:
         data: the bytes.
-        own: whether this program is known to have encoded them, so that the checksum is enough.
+        trusted: whether this program is known to have encoded them, so that the checksum is enough.
             That they make sense is not looked at again, which takes half of the time.
 
     Raises:
@@ -88,7 +89,7 @@ def decode(data: bytes, *, own: bool = False) -> State:
     header, body = _header(data)
     try:
         state = _state(header, _Reader(data, body, header["columns"]))
-        if not own:
+        if not trusted:
             _check(state)
     except _Unreadable:
         raise
@@ -112,12 +113,13 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
     if len(data) < _PREFIX.size or data[:4] != MAGIC:
         raise _Unreadable("These bytes are no headcount state.")
     _, version, length, checksum = _PREFIX.unpack_from(data)
-    if version > VERSION:
+    if version != VERSION:
+        release = "a newer release" if version > VERSION else "the release that wrote it"
         raise _Unreadable(
-            f"This state has format version {version}; this release of headcount reads up to"
-            f" {VERSION}. Read it with a newer release."
+            f"This state has format version {version}, and this release of headcount reads"
+            f" {VERSION}. Read it with {release}, or measure it again."
         )
-    if version < 1 or zlib.crc32(memoryview(data)[_PREFIX.size :]) != checksum:
+    if zlib.crc32(memoryview(data)[_PREFIX.size :]) != checksum:
         raise _Unreadable("A headcount state is cut short or damaged.")
     body = _PREFIX.size + length
     try:
@@ -183,7 +185,7 @@ def _check(state: State) -> None:
 @lru_cache(maxsize=256)
 def _statistic_text(statistic: Statistic) -> str:
     """The header of a statistic, which may have hundreds of parameters."""
-    header = {"statistic": type(statistic).__name__, "parameters": statistic.parameters()}
+    header = {"statistic": statistic.stable_name, "parameters": statistic.parameters()}
     return json.dumps(header, separators=(",", ":"))
 
 

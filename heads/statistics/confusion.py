@@ -18,6 +18,8 @@ class ConfusionMatrix(Statistic):
         classes: number of classes.
     """
 
+    stable_name = "confusion_matrix"
+
     classes: int
 
     @property
@@ -45,6 +47,8 @@ class ClassOutcomes(Statistic):
     Attributes:
         classes: number of classes.
     """
+
+    stable_name = "class_outcomes"
 
     classes: int
 

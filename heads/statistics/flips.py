@@ -23,6 +23,8 @@ class Flips(Statistic):
         classes: columns of the score.
     """
 
+    stable_name = "flips"
+
     cuts: tuple[float, ...]
     classes: int = 1
 
@@ -53,6 +55,8 @@ class ClassFlips(Statistic):
 
     The cell is `4 * same + 2 * candidate right + baseline right`.
     """
+
+    stable_name = "class_flips"
 
     @property
     def groups(self) -> int:

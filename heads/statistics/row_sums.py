@@ -12,6 +12,8 @@ from heads.statistics.statistic import Elements, Statistic
 class RowSums(Statistic):
     """Rows, and the sums of their values."""
 
+    stable_name = "row_sums"
+
     @property
     def groups(self) -> int:
         return 1

@@ -37,6 +37,8 @@ class ScoreHistogram(Statistic):
             classes the label is a class id.
     """
 
+    stable_name = "score_histogram"
+
     classes: int = 1
     max_cells: int = MAX_CELLS
     by_class: bool = True

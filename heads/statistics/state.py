@@ -7,7 +7,8 @@ the segments, put the rows under one another, add the rows of equal cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -70,6 +71,11 @@ class State:
                 self._by_segment[column] = self._summed(column, None)
             return self._by_segment[column]
         return self._summed(column, rows)
+
+    @cached_property
+    def kept(self) -> dict[str, OrderedDict[Hashable, Any]]:
+        """What functions of the state keep with it, see `kept_with_state`."""
+        return {}
 
     @cached_property
     def _by_segment(self) -> dict[str, npt.NDArray[np.float64]]:

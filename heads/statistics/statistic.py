@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +16,14 @@ from heads.statistics.exact import Columns, Ints
 from heads.statistics.scored import Scored
 
 STATISTICS: dict[str, type[Statistic]] = {}
-"""Every statistic by class name: what the codec can read, and what the laws are tested over."""
+"""Every statistic by its stable name: what the codec can read, and what the laws run over."""
 
 Coverage = Literal["all", "largest", "largest_only", "small_only", "overall"]
 """In which slices a statistic is measured: in all by fold; in all, but by fold only in the largest;
 in the largest alone; in all but the largest; or in overall alone."""
+
+# 64 bits: a run has some hundred statistics.
+_DIGEST_LETTERS = 16
 
 # What the sums of rows that are not weighted are called beside the weighted ones.
 UNWEIGHTED = "row_"
@@ -45,6 +51,7 @@ class Statistic(ABC):
     are the same statistic and are measured once.
 
     Attributes:
+        stable_name: what states are known by, whatever the class is called; it never changes.
         values: what exact sums are kept of, names of `heads.statistics.scored.VALUES`.
         weighted: whether rows carry weights: values are multiplied by them, and they are summed.
         keep_unweighted: whether the sums of values without weights are kept beside those with;
@@ -53,6 +60,8 @@ class Statistic(ABC):
         folds: how many folds rows are told apart by.
         coverage: in which slices it is measured.
     """
+
+    stable_name: ClassVar[str]
 
     values: tuple[str, ...] = ()
     weighted: bool = False
@@ -63,7 +72,9 @@ class Statistic(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        STATISTICS[cls.__name__] = cls
+        if cls.stable_name in STATISTICS:
+            raise TypeError(f"two statistics have the stable name {cls.stable_name!r}")
+        STATISTICS[cls.stable_name] = cls
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -128,5 +139,21 @@ class Statistic(ABC):
         return self.folds * self.groups * self.cells
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The parameters that are not default, by name.
+
+        So a parameter that a later release adds, with a default that leaves the statistic as it
+        is, changes neither the states nor the digest of those that do not use it.
+        """
+        given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, default) in given.items() if value != default}
+
+    @property
+    def digest(self) -> str:
+        """A text that tells the statistic from all others, the same in every release."""
+        return _digest(self)
+
+
+@lru_cache(maxsize=1024)
+def _digest(statistic: Statistic) -> str:
+    content = json.dumps([statistic.stable_name, statistic.parameters()], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:_DIGEST_LETTERS]

@@ -32,6 +32,8 @@ class ThresholdCounts(Statistic):
         by_class: whether classes are told apart; otherwise all are class 0.
     """
 
+    stable_name = "threshold_counts"
+
     cuts: tuple[float, ...]
     classes: int = 1
     by_class: bool = True

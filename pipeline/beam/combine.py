@@ -55,7 +55,7 @@ def merge_encoded(states: Sequence[bytes]) -> bytes:
     return (
         states[0]
         if len(states) == 1
-        else encode(merge([decode(state, own=True) for state in states]))
+        else encode(merge([decode(state, trusted=True) for state in states]))
     )
 
 

@@ -56,7 +56,8 @@ class Publish(beam.PTransform):
 
 
 def _keep_partition(partition: Partition, work: WorkDirectory) -> str:
-    return work.keep(f"{partition.head}-{partition.number}.partition", partition)
+    head, number = partition.key
+    return work.keep(f"{head}-{number}.partition", partition)
 
 
 def _keep_files(part: tuple[int, dict[str, Findings]], work: WorkDirectory) -> str:

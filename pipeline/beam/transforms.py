@@ -20,24 +20,30 @@ from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for, validate_inputs
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
-from pipeline.evaluation.state_key import StateKey
+from pipeline.evaluation.state_key import Series, StateKey
 from pipeline.readers.input_summary import InputSummary, merge_summaries
 from pipeline.readers.parquet import ITEM_BYTES
 from pipeline.readers.read import RECORDS
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
-from pipeline.results.compute import compute, level
-from pipeline.results.partition import Partition
+from pipeline.results.compute import compute
+from pipeline.results.partition import (
+    Partition,
+    PartitionKey,
+    overall_shift,
+    partition_of,
+    shift_to_align,
+)
 from pipeline.slicing.counting import PARTS, SliceCounts, merge_counts
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine
 from pipeline.validation.findings import Findings, findings_by_path
 
-Key = tuple[str, int, int]
+Key = tuple[str, int, str, int]
 """A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
 
-Group = Sequence[WorkItem]
+WorkBatch = Sequence[WorkItem]
 """Work items that are measured one after the other, by one worker."""
 
 GROUPS = 4096
@@ -89,7 +95,7 @@ class PlanItems(beam.DoFn):
         yield TaggedOutput(SUMMARIES, merge_summaries(known))
 
 
-@beam.typehints.with_output_types(Group)
+@beam.typehints.with_output_types(WorkBatch)
 class TakeTogether(beam.DoFn):
     """Makes groups of so many work items; the last of a bundle has what is left.
 
@@ -103,7 +109,7 @@ class TakeTogether(beam.DoFn):
     def start_bundle(self) -> None:
         self._items: list[WorkItem] = []
 
-    def process(self, item: WorkItem) -> Iterator[Group]:
+    def process(self, item: WorkItem) -> Iterator[WorkBatch]:
         self._items.append(item)
         if len(self._items) == self._count:
             yield self._items
@@ -124,9 +130,9 @@ class CountSlices(beam.DoFn):
     def start_bundle(self) -> None:
         self._counting = CountingPass(self._plan, open_file)
 
-    def process(self, group: Group, verdict: InputVerdict) -> None:
+    def process(self, work_batch: WorkBatch, verdict: InputVerdict) -> None:
         if not verdict.problems:
-            for item in group:
+            for item in work_batch:
                 self._counting.add_item(item)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -147,12 +153,12 @@ class Measure(beam.DoFn):
     def start_bundle(self) -> None:
         self._evaluator: Evaluator | None = None
 
-    def process(self, group: Group, table: SliceTable) -> Iterator[TaggedOutput]:
+    def process(self, work_batch: WorkBatch, table: SliceTable) -> Iterator[TaggedOutput]:
         if table.problems:
             return
         if self._evaluator is None:
             self._evaluator = Evaluator(self._plan, table, open_file)
-        for item in group:
+        for item in work_batch:
             if self._example_losses is None:
                 findings = self._evaluator.add_item(item)
             else:
@@ -162,8 +168,9 @@ class Measure(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._evaluator is not None:
-            for key, state in self._evaluator.states().items():
+            for key, state in self._evaluator.iter_states():
                 yield _in_global_window((tuple(key), encode(state)))
+            self._evaluator = None
 
 
 def _in_global_window(element: object) -> WindowedValue:
@@ -185,7 +192,7 @@ class Slices(beam.PTransform):
         self._bundles = bundles
 
     def expand(
-        self, parts: tuple[beam.PCollection[Group], beam.PCollection[InputVerdict]]
+        self, parts: tuple[beam.PCollection[WorkBatch], beam.PCollection[InputVerdict]]
     ) -> beam.PCollection[SliceTable]:
         plan = self._plan
         groups, verdict = parts
@@ -276,14 +283,14 @@ class Evaluate(beam.PTransform):
         merged = measured[STATES] | "MergeStates" >> MergeInTree(
             MergeStates(), tree_widths(self._bundles, plan.partition_bytes)
         )
-        shifts = merged | "HistogramShifts" >> beam.FlatMap(_shift)
-        states = merged | "LevelHistograms" >> beam.Map(_level, AsDict(shifts)).with_output_types(
-            tuple[Key, bytes]
-        )
+        shifts = merged | "HistogramShifts" >> beam.FlatMap(_overall_shift)
+        states = merged | "AlignShifts" >> beam.Map(
+            _align_shifts, AsDict(shifts)
+        ).with_output_types(tuple[Key, bytes])
         partitions = (
             states
             | "ByPartition"
-            >> beam.Map(_by_partition).with_output_types(tuple[tuple[str, int], tuple[int, bytes]])
+            >> beam.Map(_by_partition).with_output_types(tuple[PartitionKey, tuple[Key, bytes]])
             | "Partitions" >> beam.GroupByKey()
             | "ComputeMetrics" >> beam.Map(_compute, plan, table)
         )
@@ -343,28 +350,27 @@ def _decide(
     return _unless_problems(verdict, table)
 
 
-def _shift(element: tuple[Key, bytes]) -> Iterable[tuple[tuple[str, int], int]]:
-    key, state = StateKey(*element[0]), element[1]
-    if key.partition == 0:
-        yield (key.head, key.statistic), encoded_shift(state)
+def _overall_shift(element: tuple[Key, bytes]) -> Iterator[tuple[Series, int]]:
+    key, state = element
+    return overall_shift(StateKey(*key), encoded_shift(state))
 
 
-def _level(element: tuple[Key, bytes], shifts: Mapping[tuple[str, int], int]) -> tuple[Key, bytes]:
-    key, state = StateKey(*element[0]), element[1]
-    if encoded_shift(state) >= shifts.get((key.head, key.statistic), 0):
+def _align_shifts(element: tuple[Key, bytes], shifts: Mapping[Series, int]) -> tuple[Key, bytes]:
+    key, state = element
+    shift = shift_to_align(StateKey(*key), shifts)
+    if encoded_shift(state) >= shift:
         return element
-    return element[0], encode(level(key, decode(state, own=True), shifts))
+    return key, encode(decode(state, trusted=True).coarsened(shift))
 
 
-def _by_partition(element: tuple[Key, bytes]) -> tuple[tuple[str, int], tuple[int, bytes]]:
-    (head, statistic, partition), state = element
-    return (head, partition), (statistic, state)
+def _by_partition(element: tuple[Key, bytes]) -> tuple[PartitionKey, tuple[Key, bytes]]:
+    return partition_of(StateKey(*element[0])), element
 
 
 def _compute(
-    element: tuple[tuple[str, int], Iterable[tuple[int, bytes]]], plan: Plan, table: SliceTable
+    element: tuple[PartitionKey, Iterable[tuple[Key, bytes]]], plan: Plan, table: SliceTable
 ) -> Partition:
-    (head, partition), states = element
-    encoded = dict(states)
-    decoded = {number: decode(state, own=True) for number, state in encoded.items()}
-    return Partition(head, partition, compute(plan, table, head, decoded), encoded)
+    partition, states = element
+    encoded = {StateKey(*key): state for key, state in states}
+    decoded = {key: decode(state, trusted=True) for key, state in encoded.items()}
+    return Partition(partition, compute(plan, table, partition[0], decoded), encoded)

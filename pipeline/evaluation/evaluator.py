@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,13 @@ from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
 from heads.statistics.measure import make_accumulator
 from pipeline.errors.faults import ColumnError, DataFault
-from pipeline.evaluation.head_plan import HeadPlan
+from pipeline.evaluation.head_plan import HeadPlan, ModelStatistic
 from pipeline.evaluation.measurement import PassBatch, measured_models, score_rows
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import StateKey, split
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_identity
-from pipeline.extract.head_inputs import Fault, element_lengths, extract, first_faults
+from pipeline.extract.head_inputs import Extracted, Fault, element_lengths, extract, first_faults
 from pipeline.readers import read
 from pipeline.readers.rows import Rows, shown
 from pipeline.readers.shards import WorkItem
@@ -48,7 +49,7 @@ class Evaluator:
         self._open_file = open_file
         self._slicer = Slicer(plan.config.slices, table)
         self._partitions = plan.partitions(table)
-        self._running: dict[tuple[str, int], Accumulator] = {}
+        self._accumulators: dict[tuple[str, ModelStatistic], Accumulator] = {}
         self._passes: list[Pass] = []
 
     def add_item(self, item: WorkItem, sink: Sink | None = None) -> Findings:
@@ -63,12 +64,14 @@ class Evaluator:
                 findings += self.add(rows, sink)
         except DataFault as fault:
             findings += Findings(failures={item.shard.path: str(fault)})
-        for each in lost:
-            findings += Findings(lost={each.path: Losses.of(each)})
+        for damage in lost:
+            findings += Findings(lost={damage.path: Losses.of(damage)})
         return findings
 
     def add(self, rows: Rows, sink: Sink | None = None) -> Findings:
         """Adds some rows.
+
+        Bad rows are found first, so that folds, segments and scores are of good rows alone.
 
         Args:
             rows: the rows.
@@ -77,38 +80,53 @@ class Evaluator:
         Raises:
             DataFault: if a column cannot be read as what the configuration says it is.
         """
-        rows_read = len(rows)
+        placed: dict[bytes, _PlacedRows] = {}
         try:
-            rows = rows.where(keep_mask(self._plan.config.where, rows))
-            findings = Findings(rows=rows_read, kept=len(rows))
-            hashes = row_identity(rows.path, rows.numbers) if self._plan.folds > 1 else None
-            fold = None if hashes is None else self._fold(rows, hashes)
-            self._passes = self._slicer.segments(rows)
-            faults = self._schema_faults(rows)
+            kept = rows.where(keep_mask(self._plan.config.where, rows))
+            findings = Findings(rows=len(rows), kept=len(kept))
+            schema_faults = self._schema_faults(kept)
             for head in self._plan.heads.values():
-                findings += self._add_head(head, rows, faults, fold, hashes, sink)
+                columns = extract(head.config, kept)
+                bad, faults = first_faults([*columns.faults, *schema_faults], len(kept))
+                findings += Findings(lengths=element_lengths(head.config, kept)) + self._bad_rows(
+                    head, kept, faults
+                )
+                # Most heads find the same rows bad, mostly none.
+                which = bad.tobytes()
+                if which not in placed:
+                    placed[which] = self._place(kept.where(~bad))
+                self._add_head(head, columns.without(bad), placed[which], sink)
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return findings
 
     def states(self) -> dict[StateKey, State]:
-        """The states of all rows added, by head, statistic and partition."""
-        slices: dict[Key, Sequence[Key]] = {OVERALL: (OVERALL,)}
-        for own in self._passes:
-            slices.update(zip(own.segments.keys, own.slices, strict=True))
-        found: dict[StateKey, State] = {}
-        for running in list(self._running):
-            # Popped, so that what is frozen does not stay beside its state.
-            state = self._running.pop(running).freeze()
-            state = state.regroup([slices[key] for key in state.keys])
-            found.update(split(StateKey(*running), state, self._partitions))
-        return found
+        """The states of all rows added so far; more rows may be added afterwards."""
+        return dict(self.iter_states())
 
-    def _fold(self, rows: Rows, hashes: Hashes) -> Ints:
+    def iter_states(self) -> Iterator[tuple[StateKey, State]]:
+        """Yields what `states` returns, and holds but one statistic of it at a time."""
+        slices: dict[Key, Sequence[Key]] = {OVERALL: (OVERALL,)}
+        for segments_of_pass in self._passes:
+            keys = segments_of_pass.segments.keys
+            slices.update(zip(keys, segments_of_pass.slices, strict=True))
+        for (head, measured), accumulator in self._accumulators.items():
+            state = accumulator.freeze()
+            state = state.regroup([slices[key] for key in state.keys])
+            yield from split(head, measured, state, self._partitions)
+
+    def _place(self, rows: Rows) -> _PlacedRows:
+        """Finds the folds and the segments of rows."""
+        identity = row_identity(rows.path, rows.numbers) if self._plan.folds > 1 else None
+        fold = None if identity is None else self._fold(rows, identity)
+        self._passes = self._slicer.segments(rows)
+        return _PlacedRows(rows, identity, fold, self._passes)
+
+    def _fold(self, rows: Rows, identity: Hashes) -> Ints:
         """The fold of each row `[n]`."""
         folds, key = self._plan.folds, self._plan.config.confidence.key
         if key is None:
-            return folds_of(hashes, folds)
+            return folds_of(identity, folds)
         values, several = rows.scalars(key)
         if several is not None:
             row = rows.numbers[np.flatnonzero(several)[0]]
@@ -120,11 +138,20 @@ class Evaluator:
 
     def _schema_faults(self, rows: Rows) -> list[Fault]:
         """What rows break of the schema; they are bad for every head."""
-        found = [
+        faults = [
             (f"{check.reason}:{check.column}", check.mask(rows.column(check.column)))
             for check in self._plan.checks
         ]
-        return [(reason, mask) for reason, mask in found if mask.any()]
+        return [(reason, mask) for reason, mask in faults if mask.any()]
+
+    def _bad_rows(self, head: HeadPlan, rows: Rows, faults: Iterable[Fault]) -> Findings:
+        """The findings about the rows that are bad for a head."""
+        findings = Findings()
+        for reason, mask in faults:
+            places = np.flatnonzero(mask)
+            first = [self._bad_row(head, rows, int(at), reason) for at in places[:FIRST]]
+            findings += Findings(bad={(head.name, reason): len(places)}, examples=tuple(first))
+        return findings
 
     def _bad_row(self, head: HeadPlan, rows: Rows, at: int, reason: str) -> BadRow:
         sample = ""
@@ -134,40 +161,41 @@ class Evaluator:
         return BadRow(rows.path, int(rows.numbers[at]), head.name, reason, sample)
 
     def _add_head(
-        self,
-        head: HeadPlan,
-        rows: Rows,
-        faults: Sequence[Fault],
-        fold: Ints | None,
-        hashes: Hashes | None,
-        sink: Sink | None,
-    ) -> Findings:
-        columns = extract(head.config, rows)
-        findings = Findings(lengths=element_lengths(head.config, rows))
-        good: Ints | None = None
-        if every := [*columns.faults, *faults]:
-            bad, each = first_faults(every, len(rows))
-            for reason, mask in each:
-                places = np.flatnonzero(mask)
-                first = [self._bad_row(head, rows, int(at), reason) for at in places[:FIRST]]
-                findings += Findings(bad={(head.name, reason): len(places)}, examples=tuple(first))
-            columns, rows = columns.without(bad), rows.where(~bad)
-            good = np.flatnonzero(~bad)
-            fold = None if fold is None else fold[good]
-            hashes = None if hashes is None else hashes[good]
-        scored = score_rows(head, columns, hashes)
-        models = measured_models(scored, len(self._passes))
-        for place, own in enumerate(self._passes):
-            measurement = PassBatch(models, own, good, fold)
-            for number, (model, statistic) in enumerate(head.measured):
-                if statistic.coverage == "overall" and place:
+        self, head: HeadPlan, columns: Extracted, placed: _PlacedRows, sink: Sink | None
+    ) -> None:
+        """Adds the good rows of a head to all that is measured of it."""
+        scored = score_rows(head, columns, placed.identity)
+        models = measured_models(scored, len(placed.passes))
+        for number, segments_of_pass in enumerate(placed.passes):
+            batch = PassBatch(models, segments_of_pass, placed.fold)
+            for measured in head.measured:
+                if measured.statistic.coverage == "overall" and number:
                     continue
-                found = measurement.of(statistic.coverage, model)
-                if found is not None:
-                    key = (head.name, number)
-                    if key not in self._running:
-                        self._running[key] = make_accumulator(statistic)
-                    self._running[key].add(*found)
+                part = batch.of(measured.statistic.coverage, measured.model)
+                if part is not None:
+                    self._accumulator(head, measured).add(*part)
         if sink is not None:
-            sink(head, rows, scored)
-        return findings
+            sink(head, placed.rows, scored)
+
+    def _accumulator(self, head: HeadPlan, measured: ModelStatistic) -> Accumulator:
+        key = (head.name, measured)
+        if key not in self._accumulators:
+            self._accumulators[key] = make_accumulator(measured.statistic)
+        return self._accumulators[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _PlacedRows:
+    """Good rows of a batch, and where they belong.
+
+    Attributes:
+        rows: the rows.
+        identity: uint64 `[n]`, the hash of each row by its place; None without intervals.
+        fold: int64 `[n]`, the fold of each row; None without intervals.
+        passes: the segments of each row, pass by pass.
+    """
+
+    rows: Rows
+    identity: Hashes | None
+    fold: Ints | None
+    passes: list[Pass]

@@ -66,6 +66,11 @@ class HeadPlan:
         """What the metrics of the model, or of the candidate, depend on."""
         return self.models[CANDIDATE].context
 
+    @property
+    def counting(self) -> ModelStatistic:
+        """What counts the rows of every slice."""
+        return self.measured[0]
+
     def slice_bytes(self, *, top_slice: bool, rows: int | None = None) -> list[int]:
         """About how many bytes each state of one slice takes.
 

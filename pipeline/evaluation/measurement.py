@@ -64,7 +64,7 @@ def _bits(values: Floats) -> Hashes:
 def measured_models(scored: Scored, passes: int) -> list[Scored]:
     """What is measured of scored rows in so many passes, a batch a model."""
     models = (scored, scored.baseline)
-    return [replace(one, passes=passes) for one in models if one is not None]
+    return [replace(model, passes=passes) for model in models if model is not None]
 
 
 class PassBatch:
@@ -72,27 +72,17 @@ class PassBatch:
 
     Args:
         models: the good rows of the batch, as each model of the head scored them.
-        own: the pass.
-        good: int64, the rows of the pass that are good; None for all.
-        fold: int64 `[n]`, the fold of each good row; None without intervals.
+        segments_of_pass: the segments of these rows in the pass.
+        fold: int64 `[n]`, the fold of each row; None without intervals.
     """
 
-    def __init__(
-        self, models: Sequence[Scored], own: Pass, good: Ints | None, fold: Ints | None
-    ) -> None:
+    def __init__(self, models: Sequence[Scored], segments_of_pass: Pass, fold: Ints | None) -> None:
         self._models = models
         self._fold = fold
-        index, rows = own.segments.index, own.segments.rows
-        if good is not None and rows is None:
-            index = index[good]
-        elif good is not None and rows is not None:
-            place = np.full(int(max(rows.max(initial=-1), good.max(initial=-1))) + 1, -1)
-            place[good] = np.arange(len(good))
-            kept = np.flatnonzero(place[rows] >= 0)
-            index, rows = index[kept], place[rows[kept]]
-        self._entries = _Entries(index, rows)
-        self._keys = own.segments.keys
-        self._top_slice = own.top_slice
+        segments = segments_of_pass.segments
+        self._entries = _Entries(segments.index, segments.rows)
+        self._keys = segments.keys
+        self._top_slice = segments_of_pass.top_slice
         self._taken: dict[tuple[int, int], Scored] = {}
 
     def of(self, coverage: Coverage, model: int) -> tuple[Scored, Segments] | None:

@@ -59,7 +59,11 @@ def render_diff(comparison: dict[str, Any]) -> str:
             for metric in head["headline"]
             if metric in overall
         ]
-        lines += [*_aligned(table), *_worse(head["worse"], level), ""]
+        lines += [*_aligned(table), *_worse(head["worse"], level)]
+        if head["not_compared"]:
+            names = ", ".join(head["not_compared"])
+            lines.append(f"  not compared, for a run of another release lacks its states: {names}")
+        lines.append("")
     return "\n".join(lines[:-1]) + "\n"
 
 

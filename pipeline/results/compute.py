@@ -2,116 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics import OVERALL, ScoreHistogram, State, Statistic
-from pipeline.evaluation.head_plan import HeadPlan, ModelPlan, ModelStatistic
+from heads.statistics import OVERALL, State, Statistic
+from pipeline.evaluation.head_plan import CANDIDATE, ModelPlan, ModelStatistic
 from pipeline.evaluation.plan import Plan
-from pipeline.evaluation.state_key import StateKey
+from pipeline.evaluation.state_key import StateKey, by_statistic
 from pipeline.results.details import details_of
+from pipeline.results.distributions import slice_statistics
 from pipeline.results.estimates import Estimates, difference, estimate
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.results.views import Views, read_for_model, read_model, slice_views
 from pipeline.slicing.table import SliceTable
 
 
-def histogram_shifts(states: Iterable[tuple[StateKey, State]]) -> dict[tuple[str, int], int]:
-    """The shift of each score histogram over all its rows, by head and statistic."""
-    return {
-        (key.head, key.statistic): state.shift
-        for key, state in states
-        if key.partition == 0 and isinstance(state.statistic, ScoreHistogram)
-    }
-
-
-def level(key: StateKey, state: State, shifts: Mapping[tuple[str, int], int]) -> State:
-    """A merged state at the shift that all rows ask for.
-
-    The shift of a partition of slices depends on how its rows fell into bundles with others; it is
-    at most that of all rows together, which does not.
-
-    Args:
-        key: which state it is.
-        state: the merged state.
-        shifts: the shifts of all histograms.
-    """
-    return state.coarsened(shifts.get((key.head, key.statistic), 0))
-
-
-def compute(plan: Plan, table: SliceTable, head: str, states: Mapping[int, State]) -> Results:
-    """The metrics of the slices of one partition.
+def compute(
+    plan: Plan, table: SliceTable, head_name: str, states: Mapping[StateKey, State]
+) -> Results:
+    """Computes the metrics of the slices of one partition.
 
     Args:
         plan: the plan of the run.
         table: the slices.
-        head: name of the head.
-        states: its merged states of the partition, by position in what is measured.
-    """
-    from pipeline.results.distributions import slice_statistics
+        head_name: the name of the head.
+        states: the merged states of the head in the partition.
 
-    own = plan.heads[head]
-    keys = states[0].keys
-    views = slice_views(own, table, keys, states)
-    sure = plan.config.confidence.level
+    Raises:
+        ValueError: if a state is not of the statistic that its key says.
+        KeyError: if the state that counts the rows of every slice is not there.
+    """
+    head = plan.heads[head_name]
+    measured = by_statistic(states)
+    row_counts = measured[head.counting]
+    keys = row_counts.keys
+    views = slice_views(table, keys, measured)
+    level = plan.config.confidence.level
+    numbers = range(len(head.models))
     with np.errstate(all="ignore"):
-        readings = [read_model(own, number, views) for number in range(len(own.models))]
-        models = tuple(estimate(each, sure) for each in readings)
+        readings = [read_model(head, number, views) for number in numbers]
+        models = tuple(estimate(of_model, level) for of_model in readings)
         unweighted: tuple[dict[str, Estimates], ...] = ()
-        if own.context.weighted:
+        if head.context.weighted:
             unweighted = tuple(
-                estimate(read_model(own, number, views, weighted=False), sure)
-                for number in range(len(own.models))
+                estimate(read_model(head, number, views, weighted=False), level)
+                for number in numbers
             )
-        differences = {}
-        if len(readings) > 1:
-            differences = difference(readings[0], readings[1], sure)
-        pairs = {name: read_for_model(metric, 0, views) for name, metric in own.pairs.items()}
-        both = estimate(pairs, sure)
-    named = plan.named(table)
+        differences = difference(readings[0], readings[1], level) if len(readings) > 1 else {}
+        of_pairs = {
+            name: read_for_model(metric, CANDIDATE, views) for name, metric in head.pairs.items()
+        }
+        pairs = estimate(of_pairs, level)
+    detailed = plan.named(table).intersection(keys)
+    by_model = [_of_model(number, measured) for number in numbers]
     details = {
         key: tuple(
-            details_of(model.context, key, _of_model(own, number, states))
-            for number, model in enumerate(own.models)
+            details_of(model.context, key, of_model)
+            for model, of_model in zip(head.models, by_model, strict=True)
         )
         for key in keys
-        if key in named
+        if key in detailed
     }
-    examples = tuple(map(int, states[0].by_segment("rows")))
-    rounding = tuple(
-        _rounding(model, number, views, len(keys)) for number, model in enumerate(own.models)
-    )
-    wanted = {OVERALL, *table.by_rows[:MAX_SLICES]}
-    statistics = slice_statistics(own, states, [key for key in keys if key in wanted])
+    largest = {OVERALL, *table.by_rows[:MAX_SLICES]}
     return Results(
-        head,
+        head_name,
         keys,
-        examples,
-        models,
-        unweighted,
-        differences,
-        both,
-        details,
-        rounding,
-        tuple(statistics),
+        examples=tuple(map(int, row_counts.by_segment("rows"))),
+        models=models,
+        unweighted=unweighted,
+        differences=differences,
+        pairs=pairs,
+        details=details,
+        score_rounding=tuple(
+            _score_rounding(model, number, views, len(keys))
+            for number, model in enumerate(head.models)
+        ),
+        statistics=tuple(slice_statistics(head, measured, [key for key in keys if key in largest])),
     )
 
 
-def _rounding(model: ModelPlan, number: int, views: Views, slices: int) -> npt.NDArray[np.float64]:
-    out = np.full(slices, np.nan)
+def _score_rounding(
+    model: ModelPlan, number: int, views: Views, slices: int
+) -> npt.NDArray[np.float64]:
+    """How far the scores of each slice were rounded down `[s]`; NaN without a histogram."""
+    rounding = np.full(slices, np.nan)
     for histogram in (model.context.coarse_histogram, model.context.score_histogram):
-        own = views.get(ModelStatistic(number, histogram))
-        if own is not None:
-            out[own.place >= 0] = own.score_rounding
-    return out
+        view = views.get(ModelStatistic(number, histogram))
+        if view is not None:
+            rounding[view.place >= 0] = view.score_rounding
+    return rounding
 
 
-def _of_model(head: HeadPlan, number: int, states: Mapping[int, State]) -> dict[Statistic, State]:
+def _of_model(number: int, states: Mapping[ModelStatistic, State]) -> dict[Statistic, State]:
     """The states of one model by statistic."""
-    return {
-        head.measured[place].statistic: state
-        for place, state in states.items()
-        if head.measured[place].model == number
-    }
+    return {key.statistic: state for key, state in states.items() if key.model == number}

@@ -13,7 +13,9 @@ from heads.statistics import Key, State, Statistic
 from heads.statistics.fold_views import fold_views
 
 
-def details_of(context: MetricContext, key: Key, states: Mapping[Statistic, State]) -> dict[str, Any]:
+def details_of(
+    context: MetricContext, key: Key, states: Mapping[Statistic, State]
+) -> dict[str, Any]:
     """Returns the details of one slice for one model, as plain data.
 
     What was not measured is left out.

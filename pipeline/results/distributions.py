@@ -33,7 +33,7 @@ _LEAST_VARIANCE = 2.0**-12
 
 
 def slice_statistics(
-    head: HeadPlan, states: Mapping[int, State], keys: Sequence[Key]
+    head: HeadPlan, states: Mapping[ModelStatistic, State], keys: Sequence[Key]
 ) -> list[SliceStatistics]:
     """Returns the distributions of the columns of a head in some slices.
 
@@ -46,15 +46,14 @@ def slice_statistics(
 
     Args:
         head: the plan of the head.
-        states: the merged states of the head in one partition, leveled, by position in
-            `head.measured`.
+        states: the merged and aligned states of the head in one partition.
         keys: the keys of the slices; those without rows are left out.
 
     Returns:
         The statistics of each slice that has rows, in the order of `keys`.
     """
-    measured = {head.measured[number]: _SliceSums(state) for number, state in states.items()}
-    row_counts = measured[head.measured[0]]
+    measured = {key: _SliceSums(state) for key, state in states.items()}
+    row_counts = measured[head.counting]
     return [
         _SliceColumns(head, measured, row_counts, key).statistics()
         for key in keys

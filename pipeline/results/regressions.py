@@ -48,7 +48,7 @@ def worse_slices(config: Config, table: SliceTable, results: Sequence[Results]) 
     """
     # The partition that holds each slice, and the position of the slice in it.
     place = {key: (partition, at) for partition in results for at, key in enumerate(partition.keys)}
-    names = {name: None for partition in results for name in partition.differences}
+    names = sorted({name for partition in results for name in partition.differences})
     rate = 1 - config.confidence.level
     smallest = config.min_slice_size
     families: list[tuple[int | None, tuple[Key, ...]]] = [(None, ((),))]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from heads.statistics import Key, State, merge, same
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, identity_statistic
+from pipeline.evaluation.head_plan import CANDIDATE, ModelStatistic, identity_statistic
 from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import headline, values_data, worse_data
@@ -21,7 +21,7 @@ from pipeline.results.estimates import difference
 from pipeline.results.readings import Readings
 from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
-from pipeline.results.views import read_model, slice_views
+from pipeline.results.views import can_read, read_for_model, slice_views
 from pipeline.runs.read import read_run
 from pipeline.runs.states_zip import unzip_states
 from pipeline.slicing.names import report_order, slice_data
@@ -39,13 +39,14 @@ class Run:
         directory: where it is.
         plan: its plan.
         table: its slices.
-        states: its merged states by head and position in what is measured.
+        states: its merged states by head and what they are of. A run of another release may have
+            states that this one does not measure, and lack some that it does.
     """
 
     directory: str
     plan: Plan
     table: SliceTable
-    states: Mapping[tuple[str, int], State]
+    states: Mapping[str, Mapping[ModelStatistic, State]]
 
 
 def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
@@ -61,31 +62,24 @@ def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
     report_json, states_zip = read_run(directory, ("report.json", "states.zip"), open_file)
     try:
         config = Config.model_validate(json.loads(report_json)["config"])
-        table, parts = unzip_states(states_zip)
+        table, archived = unzip_states(states_zip)
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"the run cannot be read, run it again with this release: {error}"
         raise ConfigError([Problem(directory, (), message)]) from error
-    pieces: dict[tuple[str, int], list[State]] = {}
-    for key, state in sorted(parts.items()):
-        pieces.setdefault((key.head, key.statistic), []).append(state)
     plan = make_plan(config, directory, open_file)
-    if not _fit(plan, pieces):
+    parts: dict[str, dict[ModelStatistic, list[State]]] = {name: {} for name in plan.heads}
+    for key, state in sorted(archived.items()):
+        if key.head in parts:
+            measured = ModelStatistic(key.model, state.statistic)
+            parts[key.head].setdefault(measured, []).append(state)
+    if any(head.counting not in parts[name] for name, head in plan.heads.items()):
         message = "holds states that do not fit its report; run it again with this release"
         raise ConfigError([Problem(directory, (), message)])
-    states = {key: merge(own) for key, own in pieces.items()}
-    return Run(directory, plan, table, states)
-
-
-def _fit(plan: Plan, pieces: Mapping[tuple[str, int], Sequence[State]]) -> bool:
-    """Whether there is a count of the rows of every head, and no state but what is measured."""
-    measured = {
-        (name, number): own.statistic
-        for name, head in plan.heads.items()
-        for number, own in enumerate(head.measured)
+    states = {
+        name: {measured: merge(same_kind) for measured, same_kind in of_head.items()}
+        for name, of_head in parts.items()
     }
-    return all((name, 0) in pieces for name in plan.heads) and all(
-        state.statistic == measured.get(key) for key, own in pieces.items() for state in own
-    )
+    return Run(directory, plan, table, states)
 
 
 def diff(baseline: Run, candidate: Run) -> dict[str, Any]:
@@ -116,7 +110,7 @@ def _diff_head(name: str, baseline: Run, candidate: Run) -> dict[str, Any]:
     head = candidate.plan.heads[name]
     unpaired = _unpaired(name, baseline, candidate)
     results = list(_results(name, baseline, candidate, paired=unpaired is None))
-    place = {key: (each, at) for each in results for at, key in enumerate(each.keys)}
+    place = {key: (part, at) for part in results for at, key in enumerate(part.keys)}
     worse = worse_slices(candidate.plan.config, candidate.table, results)
     smallest = candidate.plan.config.min_slice_size
     return {
@@ -124,45 +118,72 @@ def _diff_head(name: str, baseline: Run, candidate: Run) -> dict[str, Any]:
         "paired": unpaired is None,
         "unpaired_because": unpaired,
         "headline": headline(head),
+        "not_compared": _not_compared(name, baseline, candidate, results),
         "slices": [
             {
                 "slice": slice_data(key),
-                "examples": each.examples[at],
-                "small": each.examples[at] < smallest,
-                "difference": values_data(each.differences, at),
+                "examples": part.examples[at],
+                "small": part.examples[at] < smallest,
+                "difference": values_data(part.differences, at),
             }
-            for key, (each, at) in place.items()
+            for key, (part, at) in place.items()
         ],
         "worse": worse_data(worse),
     }
 
 
+def _not_compared(
+    name: str, baseline: Run, candidate: Run, results: Sequence[Results]
+) -> list[str]:
+    """The metrics of both runs that are not compared in some slices, for states lack."""
+    of_runs = [run.plan.heads[name].models[CANDIDATE].metrics for run in (candidate, baseline)]
+    both = [metric for metric in of_runs[0] if metric in of_runs[1]]
+    return [
+        metric
+        for metric in both
+        if of_runs[0][metric].comparable and any(metric not in part.differences for part in results)
+    ]
+
+
 def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Iterator[Results]:
-    own, other = candidate.states[name, 0], baseline.states[name, 0]
-    common = set(own.keys) & set(other.keys)
+    """Yields the differences of two runs, of some slices at a time."""
+    new_rows, old_rows = (_row_counts(run, name) for run in (candidate, baseline))
+    common = set(new_rows.keys) & set(old_rows.keys)
     keys = [key for key in report_order(candidate.table) if key in common]
     level = candidate.plan.config.confidence.level
     for first in range(0, len(keys), _TOGETHER):
         chosen = tuple(keys[first : first + _TOGETHER])
         new, old = (_read(run, name, chosen) for run in (candidate, baseline))
-        matching = np.array([paired and _same_rows(own, other, key) for key in chosen], bool)
+        matching = np.array(
+            [paired and _same_rows(new_rows, old_rows, key) for key in chosen], bool
+        )
         with np.errstate(all="ignore"):
-            found = difference(new, old, level, matching)
-        examples = own.take([own.keys.index(key) for key in chosen])
-        rows = dict(zip(examples.keys, examples.by_segment("rows").tolist(), strict=True))
-        yield Results(name, chosen, tuple(int(rows[key]) for key in chosen), (), (), found)
+            differences = difference(new, old, level, matching)
+        counted = new_rows.take([new_rows.keys.index(key) for key in chosen])
+        rows = dict(zip(counted.keys, counted.by_segment("rows").tolist(), strict=True))
+        examples = tuple(int(rows[key]) for key in chosen)
+        yield Results(name, chosen, examples, (), (), differences)
+
+
+def _row_counts(run: Run, name: str) -> State:
+    """The state that counts the rows of every slice of a head."""
+    return run.states[name][run.plan.heads[name].counting]
 
 
 def _read(run: Run, name: str, keys: tuple[Key, ...]) -> dict[str, Readings]:
-    head = run.plan.heads[name]
-    states = {
-        number: state.take([place for place, key in enumerate(state.keys) if key in keys])
-        for (of, number), state in run.states.items()
-        if of == name
+    """Reads what metrics of a run can be read in some slices, by name."""
+    taken = {
+        measured: state.take([place for place, key in enumerate(state.keys) if key in keys])
+        for measured, state in run.states[name].items()
     }
-    filled = {number: state for number, state in states.items() if state.keys}
+    views = slice_views(run.table, keys, {key: state for key, state in taken.items() if state.keys})
+    metrics = run.plan.heads[name].models[CANDIDATE].metrics
     with np.errstate(all="ignore"):
-        return read_model(head, CANDIDATE, slice_views(head, run.table, keys, filled))
+        return {
+            metric_name: read_for_model(metric, CANDIDATE, views)
+            for metric_name, metric in metrics.items()
+            if can_read(metric, CANDIDATE, views)
+        }
 
 
 def _unpaired(name: str, baseline: Run, candidate: Run) -> str | None:
@@ -175,18 +196,13 @@ def _unpaired(name: str, baseline: Run, candidate: Run) -> str | None:
     keys = [run.plan.config.confidence.key for run in (baseline, candidate)]
     if keys[0] != keys[1]:
         return "the runs have different keys ('confidence.key')"
-    states = [_identity(run, name) for run in (baseline, candidate)]
-    if not same(*states):
+    identity = ModelStatistic(CANDIDATE, identity_statistic(folds[0]))
+    old, new = (run.states[name].get(identity) for run in (baseline, candidate))
+    if old is None or new is None:
+        return "a run of another release does not say which rows it saw"
+    if not same(old, new):
         return "the runs saw different rows, or rows in other files, labels or weights"
     return None
-
-
-def _identity(run: Run, name: str) -> State:
-    """How many rows each fold has, and their hashes added up."""
-    head: HeadPlan = run.plan.heads[name]
-    wanted = identity_statistic(run.plan.folds)
-    number = next(n for n, own in enumerate(head.measured) if own.statistic == wanted)
-    return run.states[name, number]
 
 
 def _same_rows(first: State, second: State, key: Key) -> bool:
@@ -195,8 +211,9 @@ def _same_rows(first: State, second: State, key: Key) -> bool:
 
 
 def _rows_by_fold(state: State, key: Key) -> npt.NDArray[np.int64]:
-    own = state.take([state.keys.index(key)])
-    fold = own.group // own.statistic.groups
-    rows: npt.NDArray[np.int64] = np.zeros(own.statistic.folds, np.int64)
-    np.add.at(rows, fold, own.counts["rows"])
+    """The rows of a slice in each fold `[f]`."""
+    of_slice = state.take([state.keys.index(key)])
+    fold = of_slice.group // of_slice.statistic.groups
+    rows: npt.NDArray[np.int64] = np.zeros(of_slice.statistic.folds, np.int64)
+    np.add.at(rows, fold, of_slice.counts["rows"])
     return rows

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from typing import Any
 
 from pipeline.evaluation.plan import Plan
-from pipeline.evaluation.state_key import StateKey
 from pipeline.report.data_json import Files, data_bytes, row_problems
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import build_report, report_bytes
@@ -62,13 +61,9 @@ def run_files(
         return files
     kept = list(partitions)
     results = [partition.results for partition in kept]
-    states = (
-        (StateKey(partition.head, number, partition.number), state)
-        for partition in kept
-        for number, state in partition.states.items()
-    )
-    statistics = [each for result in results for each in result.statistics]
-    files[STATISTICS] = statistics_bytes(statistics)
+    states = (pair for partition in kept for pair in partition.states.items())
+    distributions = [of_slice for result in results for of_slice in result.statistics]
+    files[STATISTICS] = statistics_bytes(distributions)
     files[REPORT] = report_bytes(build_report(plan, table, results, total))
     files[METRICS] = parquet_bytes(metrics_table(plan, results))
     files[STATES] = zip_states(table, states)

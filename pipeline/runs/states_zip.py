@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from heads.statistics import State
 from heads.statistics.codec import decode
 from heads.statistics.keys import Key, key_text, parse_key
-from pipeline.evaluation.state_key import StateKey
+from pipeline.evaluation.state_key import StateKey, parse_state_key
 from pipeline.slicing.table import SliceTable, SpecSlices
 
 SLICES = "slices.json"
+VERSION = 2
+"""The format of the archive: 1 knew states by their position in what was measured."""
 
 # The time that every member carries, so that equal states make equal archives.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -33,7 +35,7 @@ _DAMAGED = (
 
 
 def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, bytes]]) -> bytes:
-    """An archive of the slices and of encoded states, `HEAD/STATISTIC/PARTITION` each.
+    """An archive of the slices and of encoded states, `HEAD/MODEL/STATISTIC/PARTITION` each.
 
     Equal states give equal bytes.
     """
@@ -49,7 +51,7 @@ def unzip_states(content: bytes) -> tuple[SliceTable, dict[StateKey, State]]:
     """The slices and the states of an archive.
 
     Raises:
-        ValueError: if the archive, or a state in it, is damaged or of a newer release.
+        ValueError: if the archive, or a state in it, is damaged or of another format version.
     """
     states = {}
     try:
@@ -57,9 +59,10 @@ def unzip_states(content: bytes) -> tuple[SliceTable, dict[StateKey, State]]:
             table = _parse_table(archive.read(SLICES))
             for name in archive.namelist():
                 if name != SLICES:
-                    head, statistic, partition = name.split("/")
-                    key = StateKey(head, int(statistic), int(partition))
+                    key = parse_state_key(name)
                     states[key] = decode(archive.read(name))
+                    if states[key].statistic.digest != key.statistic:
+                        raise ValueError(f"{name} holds a state of another statistic")
     except _DAMAGED as error:
         raise ValueError(f"this is no archive of states, or it is damaged: {error}") from error
     return table, states
@@ -67,13 +70,14 @@ def unzip_states(content: bytes) -> tuple[SliceTable, dict[StateKey, State]]:
 
 def _table_text(table: SliceTable) -> str:
     data = {
+        "headcount_states": VERSION,
         "specs": [
             {
                 "slices": [
                     [key_text(key), count]
                     for key, count in zip(spec.keys, spec.examples, strict=True)
                 ],
-                "folded": spec.merged_into_other,
+                "merged_into_other": spec.merged_into_other,
             }
             for spec in table.specs
         ],
@@ -84,9 +88,17 @@ def _table_text(table: SliceTable) -> str:
 
 def _parse_table(text: bytes) -> SliceTable:
     data = json.loads(text)
+    if not isinstance(data, dict):
+        raise ValueError(f"{SLICES} is no table of slices")
+    version = data.get("headcount_states", 1)
+    if version != VERSION:
+        raise ValueError(
+            f"states.zip has format version {version}, and this release of headcount reads"
+            f" {VERSION}"
+        )
     specs = []
     for spec in data["specs"]:
         keys: list[Key] = [parse_key(key) for key, _ in spec["slices"]]
         examples = tuple(count for _, count in spec["slices"])
-        specs.append(SpecSlices(tuple(keys), examples, spec["folded"]))
+        specs.append(SpecSlices(tuple(keys), examples, spec["merged_into_other"]))
     return SliceTable(tuple(specs), frozenset(map(parse_key, data["largest"])))

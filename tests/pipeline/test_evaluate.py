@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
-from heads.statistics import merge, same
+from heads.statistics import State, merge, same
+from heads.statistics.codec import encode
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import TABLE, evaluate
 from pipeline.evaluation.plan import Plan
@@ -268,17 +270,37 @@ def test_chosen_metrics_are_all_there_is() -> None:
     assert slices_of(found)[None]["examples"] == 2
 
 
-def test_states_are_handed_over_once_and_add_up() -> None:
+def test_states_may_be_asked_for_again_while_rows_are_added() -> None:
     table = binary_table(40, 0)
     plan: Plan = plan_of(BINARY)
     batches = [rows_of(part.to_batches()[0]) for part in (table.slice(0, 15), table.slice(15))]
     evaluator = evaluator_of(plan, *batches)
-    found = []
-    for rows in batches:
-        evaluator.add(rows)
-        found.append(evaluator.states())
     assert evaluator.states() == {}
-    reference = evaluate(table, plan).states
-    assert found[0].keys() == found[1].keys() == reference.keys()
-    for key, state in reference.items():
-        assert same(merge([found[0][key], found[1][key]]), state)
+    evaluator.add(batches[0])
+    first = evaluator.states()
+    assert all(same(state, first[key]) for key, state in evaluator.states().items())
+    evaluator.add(batches[1])
+    whole = evaluator.states()
+    alone = evaluator_of(plan, *batches)
+    alone.add(batches[1])
+    rest = alone.states()
+    assert first.keys() == rest.keys() == whole.keys()
+    for key, state in whole.items():
+        assert same(merge([first[key], rest[key]]), state)
+    assert {key: encode(state) for key, state in evaluate(table, plan).states.items()} == {
+        key: encode(state) for key, state in whole.items()
+    }
+
+
+def test_nothing_keeps_states_when_an_evaluation_is_gone() -> None:
+    """Metrics of all kinds keep what they compute of a state with the state."""
+
+    def states_alive() -> int:
+        gc.collect()
+        return sum(isinstance(kept, State) for kept in gc.get_objects())
+
+    before = states_alive()
+    found = evaluate(binary_table(40, 0), plan_of(BINARY))
+    assert states_alive() > before + 3
+    del found
+    assert states_alive() == before

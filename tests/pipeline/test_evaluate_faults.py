@@ -15,6 +15,7 @@ from heads.statistics import same
 from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate, evaluate_items
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import parquet, read
 from pipeline.readers.shards import WorkItem
 from pipeline.validation.findings import FIRST
@@ -121,12 +122,15 @@ heads:
   k: {type: binary, logits: t, label: y}
 """
     table = pa.table({"s": [1.0, None], "t": [None, 1.0], "y": [0, 1]})
-    evaluator = evaluator_of(plan_of(text))
+    plan = plan_of(text)
+    evaluator = evaluator_of(plan)
     findings = evaluator.add(rows_of(table.to_batches()[0]))
     assert findings.bad == {("h", "null:s"): 1, ("k", "null:t"): 1}
     assert [(row.row, row.head) for row in findings.examples] == [(100, "k"), (101, "h")]
-    counted = {key.head: state for key, state in evaluator.states().items() if not key.statistic}
-    assert [int(counted[head].counts["rows"].sum()) for head in "hk"] == [1, 1]
+    counting = {name: head.counting for name, head in plan.heads.items()}
+    states = evaluator.states()
+    for name, measured in counting.items():
+        assert int(states[StateKey.of(name, measured)].counts["rows"].sum()) == 1
 
 
 def test_lists_of_several_lengths_over_files(tmp_path: Path) -> None:

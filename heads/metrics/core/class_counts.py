@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from heads.metrics.core.metric import BinomialCounts, Floats
 from heads.statistics import ClassOutcomes, State, ThresholdCounts
 from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
+from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
 RateName = Literal["precision", "recall", "f1"]
@@ -113,7 +113,7 @@ def class_counts(state: State, column: str | None = None, cut: float = 0.0) -> C
 
 
 # The metrics of all classes are computed from the same few counts, which may be large.
-@lru_cache(maxsize=16)
+@kept_with_state(last=4)
 def _class_counts(state: State, column: str, cut: float) -> ClassCounts:
     statistic = state.statistic
     table = state.dense(column, statistic.groups, statistic.cells)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import BinomialCounts, Floats, Metric
 from heads.statistics import State, ThresholdCounts
+from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
 
 
@@ -96,7 +97,7 @@ class CutMetric(Metric):
         return BinomialCounts(rows, *(denominator(self.counts(state, name)) for name in columns))
 
 
-@lru_cache(maxsize=4)
+@kept_with_state(last=2)
 def _table(state: State, column: str) -> Floats:
     """Returns a column as a table `[s, classes, 3, cells]` by class, kind of label and cell."""
     counts = state.statistic
@@ -105,7 +106,7 @@ def _table(state: State, column: str) -> Floats:
     return dense.reshape(len(dense), counts.groups // LABEL_KINDS, LABEL_KINDS, counts.cells)
 
 
-@lru_cache(maxsize=64)
+@kept_with_state(last=16)
 def _cut_counts(state: State, column: str, cut: float, group: int | None) -> CutCounts:
     counts = state.statistic
     assert isinstance(counts, ThresholdCounts)

@@ -80,14 +80,10 @@ def pair_metrics(context: MetricContext) -> dict[str, Metric]:
 
 
 def _metrics(context: MetricContext, *kinds: Kind) -> dict[str, Metric]:
-    """Returns the metrics of some kinds, by name.
-
-    They are sorted by name, so that the name of a module changes no report.
-    """
-    metrics = {
+    """Returns the metrics of some kinds, by name; those of one family stand together."""
+    return {
         metric.name: metric
         for types, kind, offer in _offered()
         if context.head in types and kind in kinds
         for metric in offer(context)
     }
-    return dict(sorted(metrics.items()))

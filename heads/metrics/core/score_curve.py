@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from heads.metrics.core.metric import Floats, Metric, Values
 from heads.statistics import ScoreHistogram, State, Statistic
+from heads.statistics.kept import kept_with_state
 from heads.statistics.score_histogram import cell_floors
 
 # How many cells are computed together: few enough to stay in the cache of the processor.
@@ -106,7 +107,7 @@ class CurveMetric(Metric):
         return Values(np.concatenate([value for value, _ in parts]), reasons)
 
 
-@lru_cache(maxsize=4)
+@kept_with_state(last=2)
 def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
     """The curves of the segments, in order; a curve may be of several segments.
 

@@ -29,13 +29,13 @@ from pipeline.beam.transforms import (
     SUMMARIES,
     CountSlices,
     Evaluate,
-    Group,
     Measure,
     PlanItems,
     Slices,
     TakeTogether,
-    _level,
-    _shift,
+    WorkBatch,
+    _align_shifts,
+    _overall_shift,
     items_together,
 )
 from pipeline.evaluate import evaluate
@@ -257,29 +257,29 @@ def histogram(segment: str, rows: int, cells: int = 64) -> State:
     return measure_state(statistic, scored, Segments(np.zeros(rows, np.int64), keys))
 
 
-def test_every_piece_has_the_shift_of_all_rows() -> None:
+def test_every_partition_has_the_shift_of_all_rows() -> None:
     overall, small = histogram("", 3000), histogram("b", 40)
     assert overall.shift > small.shift
-    first, second = ("h", 2, 0), ("h", 2, 1)
+    first, second = ("h", 0, "a1", 0), ("h", 0, "a1", 1)
     elements = [(second, encode(small)), (first, encode(overall))]
     # The partition that overall is in says it, whichever other partitions there are.
-    shifts = [one for element in elements for one in _shift(element)]
-    assert shifts == [(("h", 2), overall.shift)]
+    shifts = [one for element in elements for one in _overall_shift(element)]
+    assert shifts == [(("h", 0, "a1"), overall.shift)]
     known = dict(shifts)
-    key, levelled = _level(elements[0], known)
+    key, levelled = _align_shifts(elements[0], known)
     assert key == second
     assert levelled == encode(small.coarsened(overall.shift)) != elements[0][1]
-    assert _level(elements[1], known) == elements[1]
+    assert _align_shifts(elements[1], known) == elements[1]
     # Another statistic, or that of another head, has nothing to do with it.
-    for other in (("h", 3, 1), ("g", 2, 1)):
-        assert _level((other, elements[0][1]), known) == (other, elements[0][1])
+    for other in (("h", 0, "b2", 1), ("h", 1, "a1", 1), ("g", 0, "a1", 1)):
+        assert _align_shifts((other, elements[0][1]), known) == (other, elements[0][1])
 
 
 def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has states emitted after each item, as where every bundle has one."""
     plain = Measure.process
 
-    def process(self: Measure, group: Group, table: SliceTable) -> Iterator[Any]:
+    def process(self: Measure, group: WorkBatch, table: SliceTable) -> Iterator[Any]:
         for item in group:
             yield from plain(self, [item], table)
             for element in Measure.finish_bundle(self):
@@ -300,13 +300,11 @@ def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
     _, alone = outputs(Measure(plan, None), items[1:], table)
     expected = evaluate([shard.path for shard in shards], plan).states
     finer = [k for k, state in alone if decode(state).shift < expected[StateKey(*k)].shift]
-    assert any(key[2] > 0 for key in finer)
+    assert any(key[3] > 0 for key in finer)
 
     def check(found: list[Partition]) -> None:
         states = {
-            StateKey(partition.head, number, partition.number): decode(state)
-            for partition in found
-            for number, state in partition.states.items()
+            key: decode(state) for partition in found for key, state in partition.states.items()
         }
         assert states.keys() == expected.keys()
         assert all(same(state, states[key]) for key, state in expected.items())
@@ -416,7 +414,7 @@ def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
     p.visit(steps)
     tree = ["Among13", "MergeIn13/GroupByKey", "From13", "Merge/GroupByKey"]
     states = ["Measure/ParDo(Measure)", *(f"MergeStates/{step}" for step in tree)]
-    for step in [*states, "LevelHistograms", "ByPartition", "Partitions"]:
+    for step in [*states, "AlignShifts", "ByPartition", "Partitions"]:
         coder = registry.get_coder(steps.found[step].element_type)
         assert coder.is_deterministic(), step
     others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FactsOfFiles") for step in tree]

@@ -35,14 +35,12 @@ class Batch:
 
     Attributes:
         models: its good rows; the score of a row is its number, negative for the second model.
-        own: the pass.
-        good: the rows that are good; None if all are said to be.
-        fold: the fold of each good row; None without folds.
+        segments_of_pass: the pass.
+        fold: the fold of each row; None without folds.
     """
 
     models: list[Scored]
-    own: Pass
-    good: Ints | None
+    segments_of_pass: Pass
     fold: Ints | None
 
 
@@ -62,31 +60,24 @@ def batches(draw: st.DrawFn) -> Batch:
         of, index = pairs[:, 0], pairs[:, 1]
     large = rng.random(segments) < draw(st.sampled_from([0, 0.5, 1]))
     keys: list[Key] = [(("pass", "int", number),) for number in range(segments)]
-    own = Pass(Segments(index, keys, of), [(key,) for key in keys], large)
-    good = np.flatnonzero(rng.random(rows) < 0.7) if draw(st.booleans()) else None
-    kept = np.arange(rows) if good is None else good
-    fold = rng.integers(0, 3, len(kept)) if draw(st.booleans()) else None
-    return Batch([scored_of(kept), scored_of(-1.0 - kept)], own, good, fold)
+    segments_of_pass = Pass(Segments(index, keys, of), [(key,) for key in keys], large)
+    numbers = np.arange(rows)
+    fold = rng.integers(0, 3, rows) if draw(st.booleans()) else None
+    return Batch([scored_of(numbers), scored_of(-1.0 - numbers)], segments_of_pass, fold)
 
 
 def by_hand(batch: Batch, coverage: Coverage, model: int) -> Picked:
-    segments, large = batch.own.segments, batch.own.top_slice
+    segments, large = batch.segments_of_pass.segments, batch.segments_of_pass.top_slice
     rows = segments.rows
     of = range(len(segments.index)) if rows is None else rows.tolist()
     entries = list(zip(of, segments.index.tolist(), strict=True))
-    if batch.good is None:
-        count = len(batch.models[0])
-        fold = {row: 0 if batch.fold is None else int(batch.fold[row]) for row in range(count)}
-    else:
-        folds = [0] * len(batch.good) if batch.fold is None else batch.fold.tolist()
-        fold = dict(zip(batch.good.tolist(), folds, strict=True))
+    count = len(batch.models[0])
+    fold = {row: 0 if batch.fold is None else int(batch.fold[row]) for row in range(count)}
     picked: Picked = []
     if coverage == "overall":
         picked = [(row, (), own) for row, own in fold.items()]
     else:
         for row, segment in entries:
-            if row not in fold:
-                continue
             if coverage == "largest_only" and not large[segment]:
                 continue
             if coverage == "small_only" and large[segment]:
@@ -113,8 +104,8 @@ def picked_by(batch: Batch, found: tuple[Scored, Segments] | None) -> Picked | N
 
 @law
 @given(batches(), st.permutations(list(itertools.product(get_args(Coverage), (0, 1)))))
-def test_every_reach_picks_its_rows(batch: Batch, asked: list[tuple[Coverage, int]]) -> None:
-    measurement = PassBatch(batch.models, batch.own, batch.good, batch.fold)
+def test_every_coverage_picks_its_rows(batch: Batch, asked: list[tuple[Coverage, int]]) -> None:
+    measurement = PassBatch(batch.models, batch.segments_of_pass, batch.fold)
     for coverage, model in [*asked, asked[0]]:
         expected = by_hand(batch, coverage, model)
         found = picked_by(batch, measurement.of(coverage, model))
@@ -124,11 +115,18 @@ def test_every_reach_picks_its_rows(batch: Batch, asked: list[tuple[Coverage, in
 def test_small_and_large_segments_are_all_segments() -> None:
     keys: list[Key] = [(("pass", "int", number),) for number in range(3)]
     index, of = np.array([0, 1, 2, 0, 2]), np.array([0, 0, 1, 2, 3])
-    own = Pass(Segments(index, keys, of), [(key,) for key in keys], np.array([True, False, True]))
-    batch = Batch([scored_of(np.arange(3))], own, np.array([0, 1, 2]), np.array([1, 0, 2]))
-    measurement = PassBatch(batch.models, own, batch.good, batch.fold)
+    top_slice = np.array([True, False, True])
+    segments_of_pass = Pass(Segments(index, keys, of), [(key,) for key in keys], top_slice)
+    batch = Batch([scored_of(np.arange(4))], segments_of_pass, np.array([1, 0, 2, 1]))
+    measurement = PassBatch(batch.models, segments_of_pass, batch.fold)
     first, second, third = keys
-    whole = [(0.0, first, 1), (0.0, second, 1), (1.0, third, 0), (2.0, first, 2)]
+    whole = [
+        (0.0, first, 1),
+        (0.0, second, 1),
+        (1.0, third, 0),
+        (2.0, first, 2),
+        (3.0, third, 1),
+    ]
     assert picked_by(batch, measurement.of("all", 0)) == whole
     assert picked_by(batch, measurement.of("largest_only", 0)) == [whole[0], *whole[2:]]
     assert picked_by(batch, measurement.of("small_only", 0)) == [whole[1]]
@@ -140,8 +138,9 @@ def test_small_and_large_segments_are_all_segments() -> None:
 def test_rows_are_taken_once_for_all_statistics() -> None:
     keys: list[Key] = [(("pass", "int", 0),)]
     of = np.array([0, 2])
-    own = Pass(Segments(np.zeros(2, np.int64), keys, of), [(keys[0],)], np.array([True]))
-    measurement = PassBatch([scored_of(np.arange(3))], own, None, None)
+    segments = Segments(np.zeros(2, np.int64), keys, of)
+    segments_of_pass = Pass(segments, [(keys[0],)], np.array([True]))
+    measurement = PassBatch([scored_of(np.arange(3))], segments_of_pass, None)
     found = [measurement.of(coverage, 0) for coverage in ("all", "largest", "largest_only")]
     assert len({id(one[0]) for one in found if one is not None}) == 1
     assert measurement.of("small_only", 0) is None

@@ -7,14 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
-from heads.statistics import OVERALL, ConfusionMatrix, Key, RowSums, Scored, Segments, merge, same
-from heads.statistics.measure import measure_state
-from heads.statistics.state import zero_state
+from heads.statistics import OVERALL, ConfusionMatrix, Key
 from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.head_plan import ModelStatistic, identity_statistic
 from pipeline.evaluation.plan import PARTITION_BYTES, Plan, make_plan
-from pipeline.evaluation.state_key import StateKey, split
 from pipeline.slicing.table import SliceTable, SpecSlices
 from tests.pipeline.tables import plan_of
 
@@ -212,28 +209,6 @@ def test_slices_whose_values_are_listed_are_named() -> None:
         (SpecSlices(tuple(b), (1,) * 3), SpecSlices(tuple(a), (1,) * 2)), frozenset()
     )
     assert plan.named(table) == {OVERALL, *a}
-
-
-def test_a_state_is_split_without_loss() -> None:
-    keys: list[Key] = [OVERALL, *((("c", "int", i),) for i in range(40))]
-    partitions = {key: 0 if key == OVERALL else 1 + place % 7 for place, key in enumerate(keys)}
-    index = np.arange(200) % len(keys)
-    ones = np.ones((200, 1))
-    scored = Scored(ones, ones, ones, np.arange(200.0))
-    statistic = RowSums(values=("loss",))
-    state = measure_state(statistic, scored, Segments(index, keys))
-    parts = split(StateKey("h", 3), state, partitions)
-    assert len({key for key, _ in parts}) == len(parts) == 8
-    for key, part in parts:
-        assert (key.head, key.statistic) == ("h", 3)
-        assert {partitions[segment] for segment in part.keys} == {key.partition}
-    assert same(merge([part for _, part in parts]), state)
-    assert split(StateKey("h", 3), zero_state(statistic), partitions) == []
-
-
-def test_the_name_of_a_state() -> None:
-    assert str(StateKey("h", 3, 17)) == "h/3/17"
-    assert StateKey("h", 3).partition == 0
 
 
 @pytest.mark.parametrize(("classes", "told"), [(4, 0), (5000, 1)])

@@ -16,6 +16,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from heads.statistics import OVERALL, Key, State
 from pipeline.evaluate import evaluate
+from pipeline.evaluation.state_key import StateKey, by_statistic
 from pipeline.report import statistics_pb
 from pipeline.report.statistics_pb import statistics_bytes
 from pipeline.results.distributions import slice_statistics
@@ -25,6 +26,7 @@ from pipeline.results.feature_statistics import (
     SliceStatistics,
     TextFeature,
 )
+from pipeline.results.partition import partition_of
 from tests.pipeline.tables import law, plan_of
 
 A: Key = (("c", "string", "a"),)
@@ -38,16 +40,15 @@ def parsed(slices: list[SliceStatistics]) -> dict[str, Any]:
 
 def of_table(config: str, table: pa.Table) -> list[SliceStatistics]:
     plan = plan_of(config)
-    pieces: dict[tuple[str, int], dict[int, State]] = {}
+    partitions: dict[tuple[str, int], dict[StateKey, State]] = {}
     for key, state in evaluate(table, plan).states.items():
-        pieces.setdefault((key.head, key.partition), {})[key.statistic] = state
-    return [
-        each
-        for (head, _), states in pieces.items()
-        for each in slice_statistics(
-            plan.heads[head], states, [*states[0].keys, (("c", "x", "y"),)]
-        )
-    ]
+        partitions.setdefault(partition_of(key), {})[key] = state
+    found = []
+    for (name, _), states in partitions.items():
+        head, measured = plan.heads[name], by_statistic(states)
+        keys = [*measured[head.counting].keys, (("c", "x", "y"),)]
+        found += slice_statistics(head, measured, keys)
+    return found
 
 
 def features(config: str, columns: dict[str, Any], name: str = "All Examples") -> dict[str, Any]:

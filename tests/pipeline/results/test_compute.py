@@ -8,13 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from heads import BinaryClassHead
 from heads.metrics.core.context import MAX_MATRIX_CLASSES
-from heads.statistics import OVERALL, Key, Scored, ScoreHistogram, Segments
+from heads.statistics import Scored, Segments
 from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
-from pipeline.evaluation.state_key import StateKey, split
-from pipeline.results.compute import compute, histogram_shifts, level
+from pipeline.evaluation.state_key import StateKey
+from pipeline.results.compute import compute
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
 
@@ -77,10 +76,10 @@ def test_values_that_json_cannot_write_have_reasons(losses: list[float], reason:
         "confidence: {folds: 0}"
     )
     ones = np.ones((len(losses), 1))
-    ((_, statistic),) = plan.heads["h"].measured
+    (measured,) = plan.heads["h"].measured
     scored = Scored(ones, ones, ones, np.array(losses))
-    state = measure_state(statistic, scored, Segments.overall(len(losses)))
-    (metrics,) = compute(plan, NO_SLICES, "h", {0: state}).models
+    state = measure_state(measured.statistic, scored, Segments.overall(len(losses)))
+    (metrics,) = compute(plan, NO_SLICES, "h", {StateKey.of("h", measured): state}).models
     assert metrics["average_loss"].reasons.tolist() == [reason]
 
 
@@ -121,31 +120,23 @@ def test_a_confusion_matrix_has_an_end(classes: int, expected: set[str]) -> None
         assert (pair["label"], pair["predicted"], pair["rows"]) == ("3", "0", 1)
 
 
-def test_histograms_of_slices_are_brought_to_the_shift_of_all_rows() -> None:
-    plan = plan_of("heads: {h: {type: binary, logits: s, label: y, metrics: [roc_auc]}}")
-    rng = np.random.default_rng(0)
-    n = 20_000
-    scores, labels = rng.normal(size=(n, 1)), rng.integers(0, 2, (n, 1)).astype(float)
-    scored = BinaryClassHead().score(scores, labels)
-    number, statistic = next(
-        (number, one.statistic)
-        for number, one in enumerate(plan.heads["h"].measured)
-        if isinstance(one.statistic, ScoreHistogram)
-    )
-    key = StateKey("h", number)
-    few_rows: Key = (A,)
-    overall = measure_state(statistic, scored, Segments.overall(n))
-    few = measure_state(
-        statistic, scored.take(np.arange(9)), Segments(np.zeros(9, np.int64), (few_rows,))
-    )
-    assert overall.shift > 0
-    assert few.shift == 0
-    ((small, part),) = split(key, few, {OVERALL: 0, few_rows: 1})
-    shifts = histogram_shifts([(key, overall), (small, part)])
-    assert shifts == {("h", key.statistic): overall.shift}
-    levelled = level(small, part, shifts)
-    assert levelled.shift == overall.shift
-    assert level(key, overall, shifts) is overall
-    # A partition of another statistic, or a run without histograms, stays as it is.
-    assert level(StateKey("h", number + 1, 1), part, shifts) is part
-    assert level(small, part, {}) is part
+def test_a_state_that_was_lost_is_told() -> None:
+    plan = plan_of("heads: {h: {type: binary, logits: s, label: y}}")
+    states = evaluate(pa.table({"s": [0.5, -0.5], "y": [1, 0]}), plan).states
+    for key in states:
+        left = {other: state for other, state in states.items() if other != key}
+        measured = next(m for m in plan.heads["h"].measured if StateKey.of("h", m) == key)
+        if measured == plan.heads["h"].counting:
+            with pytest.raises(KeyError):
+                compute(plan, NO_SLICES, "h", left)
+        elif measured.statistic.coverage != "overall":
+            with pytest.raises(RuntimeError, match="lost states"):
+                compute(plan, NO_SLICES, "h", left)
+
+
+def test_a_state_under_another_key_is_refused() -> None:
+    plan = plan_of("heads: {h: {type: binary, logits: s, label: y}}")
+    states = evaluate(pa.table({"s": [0.5, -0.5], "y": [1, 0]}), plan).states
+    first, second, *_ = states
+    with pytest.raises(ValueError, match="of another statistic"):
+        compute(plan, NO_SLICES, "h", {**states, first: states[second]})

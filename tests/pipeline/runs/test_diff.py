@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,18 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from heads.statistics import RowSums
+from heads.statistics.codec import encode
+from heads.statistics.state import zero_state
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
+from pipeline.evaluation.head_plan import identity_statistic
+from pipeline.evaluation.state_key import StateKey
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
-from pipeline.runs.diff import diff
+from pipeline.report.terminal import render_diff
+from pipeline.runs.diff import Run, diff, load_run
+from pipeline.runs.states_zip import unzip_states, zip_states
 from tests.pipeline.tables import plan_of
 from tests.pipeline.whole_runs import (
     BINARY,
@@ -339,3 +346,51 @@ def test_runs_need_a_head_in_common(change: str, finish: Finish) -> None:
     expected = f"has no head of the same name and type as one of {first.directory}"
     assert expected in str(caught.value)
     assert second.directory in str(caught.value)
+
+
+def rewritten(run: Run, states: Iterable[tuple[StateKey, bytes]]) -> Run:
+    """The run with other states in its archive, read again."""
+    (Path(run.directory) / "states.zip").write_bytes(zip_states(run.table, states))
+    return load_run(run.directory)
+
+
+def archived(run: Run) -> dict[StateKey, bytes]:
+    _, states = unzip_states((Path(run.directory) / "states.zip").read_bytes())
+    return {key: encode(state) for key, state in states.items()}
+
+
+def test_a_run_of_a_release_with_other_metrics_is_compared(finish: Finish) -> None:
+    """A release may have metrics that another has not, whose states a run then has or lacks."""
+    old, new = finish(config(score="s")), finish(config(score="t"))
+    whole = diff(old, new)["heads"]["h"]
+    assert whole["not_compared"] == []
+    plan = old.plan.heads["h"]
+    # A statistic that this release does not measure changes nothing.
+    other = RowSums(values=("loss",), folds=3)
+    extra = {StateKey("h", 0, other.digest): encode(zero_state(other))}
+    assert diff(old, rewritten(new, {**archived(new), **extra}.items()))["heads"]["h"] == whole
+    new = finish(config(score="t"))
+    # A metric that the older release did not have.
+    name, metric = next(
+        (name, metric)
+        for name, metric in plan.models[0].metrics.items()
+        if metric.statistic != plan.counting.statistic
+    )
+    lost = metric.statistic.digest
+    left = {key: state for key, state in archived(old).items() if key.statistic != lost}
+    found = diff(rewritten(old, left.items()), new)["heads"]["h"]
+    assert name in found["not_compared"]
+    for part, expected in zip(found["slices"], whole["slices"], strict=True):
+        assert name not in part["difference"]
+        kept = set(expected["difference"]) - set(found["not_compared"])
+        assert set(part["difference"]) == kept
+        assert all(part["difference"][other] == expected["difference"][other] for other in kept)
+    assert name in render_diff({"config": {"confidence": {"level": 0.95}}, "heads": {"h": found}})
+
+
+def test_a_run_whose_rows_are_not_known_is_not_paired(finish: Finish) -> None:
+    old, new = finish(config(score="s")), finish(config(score="t"))
+    identity = identity_statistic(old.plan.folds).digest
+    left = {key: state for key, state in archived(old).items() if key.statistic != identity}
+    found = diff(rewritten(old, left.items()), new)["heads"]["h"]
+    assert found["unpaired_because"] == "a run of another release does not say which rows it saw"

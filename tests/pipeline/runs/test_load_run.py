@@ -25,11 +25,12 @@ def test_a_run_is_read_as_it_was(finish: Finish) -> None:
     run = finish(text)
     assert run.plan == plan_of(text)
     assert len(run.table.specs[0].keys) == 3
-    for (name, _), state in run.states.items():
-        assert name == "h"
+    assert run.states.keys() == {"h"}
+    for measured, state in run.states["h"].items():
+        assert state.statistic == measured.statistic
         assert OVERALL in state.keys
-    # The pieces of a state are put together again.
-    rows = run.states["h", 0]
+    # The partitions of a state are put together again.
+    rows = run.states["h"][run.plan.heads["h"].counting]
     assert len(rows.keys) == 4
     assert int(rows.by_segment("rows")[rows.keys.index(OVERALL)]) == len(table())
 
@@ -87,7 +88,7 @@ def test_states_that_are_not_those_of_the_report_are_refused(states: str, finish
         content = zip_states(run.table, [])
         (Path(run.directory) / "states.zip").write_bytes(content)
     else:
-        other = finish(config(head=BINARY.replace("roc_auc", "brier_score")))
+        other = finish(config(head=BINARY.replace(", weight: w", "")))
         shutil.copy(Path(other.directory) / "states.zip", run.directory)
     with pytest.raises(ConfigError, match="run it again"):
         load_run(run.directory)
