@@ -15,7 +15,7 @@ from pipeline.results.details import details_of
 from pipeline.results.distributions import slice_statistics
 from pipeline.results.estimates import Estimates, difference, estimate
 from pipeline.results.results import MAX_SLICES, Results
-from pipeline.results.views import Views, read_for_model, read_model, slice_views
+from pipeline.results.views import SliceViews, read_for_model, read_model, slice_views
 from pipeline.slicing.table import SliceTable
 
 
@@ -84,12 +84,12 @@ def compute(
 
 
 def _score_rounding(
-    model: ModelPlan, number: int, views: Views, slices: int
+    model: ModelPlan, number: int, views: SliceViews, slices: int
 ) -> npt.NDArray[np.float64]:
     """How far the scores of each slice were rounded down `[s]`; NaN without a histogram."""
     rounding = np.full(slices, np.nan)
     for histogram in (model.context.coarse_histogram, model.context.score_histogram):
-        view = views.get(ModelStatistic(number, histogram))
+        view = views.of(number, histogram)
         if view is not None:
             rounding[view.place >= 0] = view.score_rounding
     return rounding

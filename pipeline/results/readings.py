@@ -189,7 +189,7 @@ def read_metric(
 ) -> Readings:
     """Returns the readings of a metric in some slices.
 
-    Together, `fine` and `coarse` must have all slices (`has_all_slices`), in the same order.
+    Together, `fine` and `coarse` must have all slices, in the same order.
 
     Args:
         metric: the metric.
@@ -227,12 +227,6 @@ def read_metric(
             replicates, value=replicates.value * np.repeat(filled / (filled - 1), number)
         )
     return Readings(metric, values, replicates, present, folds.top_slice)
-
-
-def has_all_slices(fine: StateViews | None, coarse: StateViews | None) -> bool:
-    """Returns whether every wanted slice is in the state of a metric or in its coarser one."""
-    places = [views.place for views in (fine, coarse) if views is not None]
-    return bool(places) and bool((np.max(places, axis=0) >= 0).all())
 
 
 def _pick(values: Values, segments: npt.NDArray[np.int64]) -> Values:
