@@ -20,6 +20,7 @@ from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import read
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.input_summary import InputSummary, merge_summaries, records_looked_at
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem, list_local
@@ -85,16 +86,22 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     items: list[WorkItem] = []
     findings: dict[str, Findings] = {}
     summaries: list[InputSummary] = []
+    footers = FooterCache()
     for shard in listing:
-        own, findings[shard.path], known = examine(shard, names, open_local, plan.reading, records)
-        items += own
-        summaries.append(known)
+        of_shard, findings[shard.path], summary = examine(
+            shard, names, open_local, plan.reading, records, footers
+        )
+        items += of_shard
+        summaries.append(summary)
     check_inputs(plan, merge_summaries(summaries), "plan", open_local)
-    return evaluate_items(items, plan, findings)
+    return evaluate_items(items, plan, findings, footers)
 
 
 def evaluate_items(
-    items: Sequence[WorkItem], plan: Plan, findings: Mapping[str, Findings] | None = None
+    items: Sequence[WorkItem],
+    plan: Plan,
+    findings: Mapping[str, Findings] | None = None,
+    footers: FooterCache | None = None,
 ) -> Evaluation:
     """Evaluates work items of files of this machine, in the order given; raises `BadData`.
 
@@ -102,10 +109,12 @@ def evaluate_items(
         items: what to evaluate.
         plan: how.
         findings: what is known of the files already, by path.
+        footers: the footers of files that are known already.
     """
-    counting = CountingPass(plan, open_local)
+    footers = footers or FooterCache()
+    counting = CountingPass(plan, open_local, footers)
     table = _slices(plan, counting, items, counting.add_item)
-    evaluator = Evaluator(plan, table, open_local)
+    evaluator = Evaluator(plan, table, open_local, footers)
     known = dict(findings or {})
     for item in items:
         path = item.shard.path

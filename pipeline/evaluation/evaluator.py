@@ -20,6 +20,7 @@ from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_identity
 from pipeline.extract.head_inputs import Extracted, Fault, element_lengths, extract, first_faults
 from pipeline.readers import read
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.rows import Rows, shown
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile
@@ -41,10 +42,18 @@ class Evaluator:
         plan: what to measure.
         table: the slices.
         open_file: opens a shard.
+        footers: the footers that are known already; new ones are added.
     """
 
-    def __init__(self, plan: Plan, table: SliceTable, open_file: OpenFile) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        table: SliceTable,
+        open_file: OpenFile,
+        footers: FooterCache | None = None,
+    ) -> None:
         self.table = table
+        self._footers = footers or FooterCache()
         self._plan = plan
         self._open_file = open_file
         self._slicer = Slicer(plan.config.slices, table)
@@ -59,7 +68,13 @@ class Evaluator:
         plan = self._plan
         try:
             for rows in read.read_rows(
-                item, plan.columns, read.BATCH_ROWS, self._open_file, plan.reading, lost.append
+                item,
+                plan.columns,
+                read.BATCH_ROWS,
+                self._open_file,
+                plan.reading,
+                lost.append,
+                self._footers,
             ):
                 findings += self.add(rows, sink)
         except DataFault as fault:

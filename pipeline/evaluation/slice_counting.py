@@ -9,6 +9,7 @@ from pipeline.errors.faults import ColumnError, DataFault
 from pipeline.evaluation.plan import Plan
 from pipeline.extract.filter import keep_mask
 from pipeline.readers import read
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile
@@ -28,10 +29,12 @@ class CountingPass:
     Args:
         plan: what is evaluated.
         open_file: opens a shard.
+        footers: the footers that are known already; new ones are added.
     """
 
-    def __init__(self, plan: Plan, open_file: OpenFile) -> None:
+    def __init__(self, plan: Plan, open_file: OpenFile, footers: FooterCache | None = None) -> None:
         self._plan = plan
+        self._footers = footers or FooterCache()
         self._open_file = open_file
         self._counter = SliceCounter(plan.config.slices, plan.config.max_distinct)
         names = slice_columns(plan.config.slices) | {w.column for w in plan.config.where}
@@ -41,7 +44,12 @@ class CountingPass:
         """Adds the rows of a work item."""
         try:
             for rows in read.read_rows(
-                item, self._columns, read.BATCH_ROWS, self._open_file, self._plan.reading
+                item,
+                self._columns,
+                read.BATCH_ROWS,
+                self._open_file,
+                self._plan.reading,
+                footers=self._footers,
             ):
                 self.add(rows)
         except DataFault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors.faults import DataFault
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.rows import is_text
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.storage import OpenFile
@@ -46,8 +48,13 @@ class Footer:
     page_checksums: bool
 
 
-def read_footer(shard: Shard, open_file: OpenFile) -> Footer:
+def read_footer(shard: Shard, open_file: OpenFile, footers: FooterCache | None = None) -> Footer:
     """Reads the footer of a shard.
+
+    Args:
+        shard: the shard.
+        open_file: opens the shard.
+        footers: gets the footer, for those who read the rows.
 
     Raises:
         DataFault: if the footer cannot be read.
@@ -55,6 +62,8 @@ def read_footer(shard: Shard, open_file: OpenFile) -> Footer:
     with open_file(shard.path) as stream:
         file = _open(stream, shard)
         footer = file.metadata
+        if footers is not None:
+            footers.put(shard, footer)
         return Footer(
             file.schema_arrow,
             footer.num_rows,
@@ -121,6 +130,7 @@ def read_batches(
     columns: Sequence[str],
     batch_rows: int,
     open_file: OpenFile,
+    footers: FooterCache | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yields the rows of a work item in batches, with some of the columns.
 
@@ -130,12 +140,19 @@ def read_batches(
             dictionary-encoded.
         batch_rows: the number of rows of a batch; the last batch may have fewer.
         open_file: opens the shard.
+        footers: the footers that are known, which gets that of the shard.
 
     Raises:
-        DataFault: if the file is damaged. Page checksums are verified if the file has them.
+        DataFault: if the file is damaged, or is not the one that was listed. Page checksums are
+            verified if the file has them.
     """
     with open_file(item.shard.path) as stream:
-        plain = _open(stream, item.shard)
+        known = None if footers is None else footers.get(item.shard)
+        if known is not None:
+            _check_size(stream, item.shard)
+        plain = _open(stream, item.shard, footer=known)
+        if footers is not None:
+            footers.put(item.shard, plain.metadata)
         schema = plain.schema_arrow
         text = [field.name for field in schema if is_text(field.type)]
         file = _open(stream, item.shard, text, plain.metadata)
@@ -155,6 +172,17 @@ def read_batches(
             if batch is None:
                 return
             yield batch
+
+
+def _check_size(stream: BinaryIO, shard: Shard) -> None:
+    """Raises a fault if a file has another size than when its footer was read."""
+    size = stream.seek(0, io.SEEK_END)
+    if size != shard.bytes:
+        detail = (
+            f"the file had {shard.bytes:,} bytes when files were listed, and has {size:,} now; run"
+            " again when no one writes to it"
+        )
+        raise DataFault(shard.path, "changed_file", detail)
 
 
 def _open(

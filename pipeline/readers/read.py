@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipeline.errors.faults import DataFault
 from pipeline.readers import parquet
 from pipeline.readers.crc32c import Int64
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.prefetch import read_ahead
 from pipeline.readers.rows import Rows, list_lengths
 from pipeline.readers.shards import Shard, WorkItem
@@ -48,6 +49,7 @@ def inspect(
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
     records: int = RECORDS,
+    footers: FooterCache | None = None,
 ) -> Inspected:
     """Reads the footer of a Parquet file, or the first records of a TFRecord file.
 
@@ -56,6 +58,7 @@ def inspect(
         open_file: opens the shard.
         options: how TFRecord files are read; records that they leave out are not looked at.
         records: the number of records of a TFRecord file to look at.
+        footers: gets the footer of a Parquet file, for those who read its rows.
 
     Raises:
         DataFault: if the footer of a Parquet file cannot be read.
@@ -63,7 +66,7 @@ def inspect(
     directory = {name: pa.string() for name in shard.directory_columns()}
     open_file = _with_missing_file_fault(open_file)
     if shard.format == "parquet":
-        footer = parquet.read_footer(shard, open_file)
+        footer = parquet.read_footer(shard, open_file, footers)
         columns = directory | {field.name: field.type for field in footer.schema}
         return Inspected(footer.items, columns, footer.rows, footer.page_checksums)
     try:
@@ -116,6 +119,7 @@ def read_rows(
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
     lost: OnLost | None = None,
+    footers: FooterCache | None = None,
 ) -> Iterator[Rows]:
     """Yields the rows of a work item, with the wanted columns, in batches.
 
@@ -128,6 +132,7 @@ def read_rows(
         lost: a function that is called with everything that is left out, in the order of the file,
             before later rows are yielded or a fault is raised. It is called in the thread that
             takes the rows.
+        footers: the footers of Parquet files that are known already.
 
     Raises:
         DataFault: if a column is missing or repeated, or if the file has damage that `options` do
@@ -135,7 +140,8 @@ def read_rows(
     """
     directory = item.shard.directory_columns()
     open_file = _with_missing_file_fault(open_file)
-    for part in read_ahead(_read_batches(item, columns, batch_rows, open_file, options)):
+    parts = _read_batches(item, columns, batch_rows, open_file, options, footers)
+    for part in read_ahead(parts):
         if isinstance(part, Lost):
             if lost:
                 lost(part)
@@ -170,12 +176,13 @@ def _read_batches(
     batch_rows: int,
     open_file: OpenFile,
     options: ReadOptions,
+    footers: FooterCache | None,
 ) -> Iterator[_Numbered | Lost]:
     if item.shard.format == "tfrecord":
         yield from _read_tfrecord(item.shard, columns, batch_rows, open_file, options)
         return
     first = item.first_row
-    for batch in parquet.read_batches(item, columns, batch_rows, open_file):
+    for batch in parquet.read_batches(item, columns, batch_rows, open_file, footers):
         yield _Numbered(batch, np.arange(first, first + batch.num_rows))
         first += batch.num_rows
 

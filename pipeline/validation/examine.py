@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.errors.faults import DataFault
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.input_summary import InputSummary, summarize_input
 from pipeline.readers.read import RECORDS, inspect
 from pipeline.readers.shards import Shard, WorkItem
@@ -19,6 +20,7 @@ def examine(
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
     records: int = RECORDS,
+    footers: FooterCache | None = None,
 ) -> tuple[Sequence[WorkItem], Findings, InputSummary]:
     """Returns the work items of a shard, and what is known about it before its rows are read.
 
@@ -28,6 +30,7 @@ def examine(
         open_file: opens the file of the shard.
         options: how to read TFRecord files.
         records: the number of records of a TFRecord file that are examined.
+        footers: gets the footer of a Parquet file, for those who read its rows.
 
     Returns:
         The work items, the findings, and the summary of the input. A shard that cannot be read has
@@ -35,7 +38,7 @@ def examine(
     """
     findings = Findings(frozenset([shard]))
     try:
-        inspection = inspect(shard, open_file, options, records)
+        inspection = inspect(shard, open_file, options, records, footers)
     except DataFault as fault:
         return [], findings + Findings(failures={shard.path: str(fault)}), InputSummary()
     if inspection.page_checksums is False:

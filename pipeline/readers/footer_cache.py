@@ -1,0 +1,42 @@
+"""Footers of Parquet files that were read, so that a file's is not read for each of its parts."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import pyarrow.parquet as pq
+
+from pipeline.readers.shards import Shard
+
+MAX_BYTES = 64 << 20
+
+
+class FooterCache:
+    """The last footers that were read, of at most `MAX_BYTES` encoded; several threads may use it.
+
+    It is made for one evaluation, or one bundle of it, for files may change from one to the next.
+    """
+
+    def __init__(self) -> None:
+        self._footers: OrderedDict[Shard, pq.FileMetaData] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, shard: Shard) -> pq.FileMetaData | None:
+        """The footer of a shard; None if it is not kept."""
+        with self._lock:
+            if shard in self._footers:
+                self._footers.move_to_end(shard)
+            return self._footers.get(shard)
+
+    def put(self, shard: Shard, footer: pq.FileMetaData) -> None:
+        """Keeps a footer, and as many of those used last as there is room for."""
+        with self._lock:
+            if shard in self._footers:
+                return
+            self._footers[shard] = footer
+            self._bytes += footer.serialized_size
+            while self._bytes > MAX_BYTES:
+                _, oldest = self._footers.popitem(last=False)
+                self._bytes -= oldest.serialized_size

@@ -1,0 +1,77 @@
+"""A footer is read once in an evaluation, however many parts and passes read the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors.faults import DataFault
+from pipeline.evaluate import evaluate
+from pipeline.readers import footer_cache, parquet
+from pipeline.readers.footer_cache import FooterCache
+from pipeline.readers.read import inspect, read_rows
+from pipeline.readers.shards import make_shard
+from pipeline.readers.storage import open_local
+from tests.pipeline.tables import plan_of
+
+SLICED = "slices: [g]\nheads: {h: {type: binary, logits: s, label: y}}"
+
+
+def write(path: Path, rows: int = 400, groups: int = 4) -> None:
+    rng = np.random.default_rng(rows)
+    columns = {"s": rng.normal(size=rows), "y": rng.integers(0, 2, rows), "g": rng.choice(9, rows)}
+    pq.write_table(pa.table(columns), path, row_group_size=rows // groups)
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each file that is opened, whether its footer had to be read."""
+    opened: list[bool] = []
+    plain = parquet.pq.ParquetFile
+
+    def opening(stream: object, metadata: object = None, **options: object) -> object:
+        opened.append(metadata is None)
+        return plain(stream, metadata=metadata, **options)
+
+    monkeypatch.setattr(parquet.pq, "ParquetFile", opening)
+    return opened
+
+
+def test_an_evaluation_reads_a_footer_once(
+    tmp_path: Path, parsed: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ITEM_ROWS", 100)
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.parquet")
+    report = evaluate(str(tmp_path / "*.parquet"), plan_of(SLICED)).report
+    assert report["rows"]["read"] == 800
+    # Two files of four parts, which are counted, then measured.
+    assert sum(parsed) == 2
+    assert len(parsed) > 16
+
+
+def test_footers_that_there_is_no_room_for_are_read_again(
+    tmp_path: Path, parsed: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footer_cache, "MAX_BYTES", 1)
+    write(tmp_path / "a.parquet")
+    cache = FooterCache()
+    shard = make_shard(str(tmp_path / "a.parquet"), (tmp_path / "a.parquet").stat().st_size)
+    (item,) = inspect(shard, open_local, footers=cache).items
+    assert cache.get(shard) is None
+    assert sum(map(len, read_rows(item, ["s"], 50, open_local, footers=cache))) == 400
+    assert sum(parsed) == 2
+
+
+def test_a_file_that_changes_its_size_while_it_is_read_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write(path)
+    cache = FooterCache()
+    (item,) = inspect(make_shard(str(path), path.stat().st_size), open_local, footers=cache).items
+    write(path, 600)
+    with pytest.raises(DataFault, match=r"changed_file: the file had .* run again"):
+        list(read_rows(item, ["s"], 50, open_local, footers=cache))
