@@ -43,8 +43,8 @@ and `reason` says why; `no_interval` says why a defined value has no interval.
 def metrics_table(plan: Plan, results: Sequence[Results]) -> pa.Table:
     """Returns the table with the schema `SCHEMA`.
 
-    Its rows are sorted by head, then by the first key of each partition; within a partition they
-    keep the order of the results.
+    Its rows are sorted by head, then by the first key of each partition; within a partition by what
+    they are `of` and whether they are weighted, then by the name of the metric.
 
     Args:
         plan: the plan of the run.
@@ -52,7 +52,7 @@ def metrics_table(plan: Plan, results: Sequence[Results]) -> pa.Table:
     """
     ordered = sorted(results, key=lambda partition: (partition.head, key_text(partition.keys[0])))
     parts = [
-        _rows(partition, of, weighted, estimates)
+        _rows(partition, of, weighted, dict(sorted(estimates.items())))
         for partition in ordered
         for of, weighted, estimates in _estimates_by_kind(plan, partition)
         if estimates
