@@ -57,7 +57,7 @@ FINDING_PARTS = 256
 """In so many parts findings of files are, lest one grow too large."""
 
 # Roughly: of one distinct value that is counted, and of a part of the findings of a million files.
-_COUNT_BYTES, _FACT_BYTES = 64, 2 << 20
+_COUNT_BYTES, _FINDING_BYTES = 64, 2 << 20
 
 FINDINGS, SUMMARIES, STATES = "findings", "summaries", "states"
 
@@ -262,12 +262,12 @@ class Evaluate(beam.PTransform):
         ).with_outputs(FINDINGS, SUMMARIES, main="items")
         summaries = (
             planned[SUMMARIES]
-            | "AllFooters" >> beam.CombineGlobally(merge_summaries).without_defaults()
+            | "AllSummaries" >> beam.CombineGlobally(merge_summaries).without_defaults()
         )
         verdict = (
             lines.pipeline
             | "Source" >> beam.Create([self._source])
-            | "Judge" >> beam.Map(_validate_inputs, plan, AsIter(summaries))
+            | "ValidateInputs" >> beam.Map(_validate_inputs, plan, AsIter(summaries))
         )
         groups = (
             planned["items"]
@@ -296,10 +296,10 @@ class Evaluate(beam.PTransform):
         )
         findings = (
             (planned[FINDINGS], measured[FINDINGS])
-            | "AllFacts" >> beam.Flatten()
+            | "AllFindings" >> beam.Flatten()
             | "InParts" >> beam.Map(_in_part).with_output_types(tuple[int, dict[str, Findings]])
-            | "FactsOfFiles"
-            >> MergeInTree(findings_by_path, tree_widths(self._bundles, _FACT_BYTES))
+            | "FindingsOfFiles"
+            >> MergeInTree(findings_by_path, tree_widths(self._bundles, _FINDING_BYTES))
         )
         return Evaluated(partitions, findings, slices, verdict)
 

@@ -181,7 +181,7 @@ def test_nothing_is_measured_with_a_table_of_problems(shards: list[Shard]) -> No
     assert outputs(Measure(plan, None), items[:2], broken) == ([], [])
 
 
-def test_a_run_with_too_many_slices_has_facts_alone(shards: list[Shard]) -> None:
+def test_a_run_with_too_many_slices_has_findings_alone(shards: list[Shard]) -> None:
     plan = plan_of("max_distinct: 2\n" + CONFIG)
     with pipeline() as p:
         evaluated = p | beam.Create([shard_line(shards)]) | Evaluate(plan)
@@ -417,7 +417,7 @@ def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
     for step in [*states, "AlignShifts", "ByPartition", "Partitions"]:
         coder = registry.get_coder(steps.found[step].element_type)
         assert coder.is_deterministic(), step
-    others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FactsOfFiles") for step in tree]
+    others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FindingsOfFiles") for step in tree]
     for step in others:
         key, _ = steps.found[step].element_type.tuple_types
         assert registry.get_coder(key).is_deterministic(), step

@@ -20,7 +20,7 @@ NAMES = st.text('ab !"#\\\u00e9\n/', min_size=1, max_size=4)
 
 
 @st.composite
-def facts_of_files(draw: st.DrawFn) -> dict[str, Findings]:
+def findings_of_files(draw: st.DrawFn) -> dict[str, Findings]:
     found = {}
     for name in draw(st.lists(NAMES, max_size=6, unique=True)):
         ending = draw(st.sampled_from([".parquet", ".tfrecord.gz"]))
@@ -51,7 +51,7 @@ def written(parts: list[dict[str, Findings]]) -> tuple[bytes, list[str]]:
 
 
 @law
-@given(facts_of_files(), st.data())
+@given(findings_of_files(), st.data())
 def test_parts_are_as_one(found: dict[str, Findings], data: st.DataObject) -> None:
     places = {path: data.draw(st.integers(0, 2)) for path in found}
     parts = [{path: found[path] for path in found if places[path] == p} for p in (0, 1, 2)]

@@ -33,7 +33,7 @@ bad_rows = st.builds(
 
 
 @st.composite
-def some_facts(draw: st.DrawFn) -> Findings:
+def some_findings(draw: st.DrawFn) -> Findings:
     bad = draw(st.frozensets(bad_rows, max_size=30))
     count = {(head, "null:y"): sum(row.head == head for row in bad) for head in ("h", "k")}
     low = draw(st.integers(0, 3))
@@ -49,7 +49,7 @@ def some_facts(draw: st.DrawFn) -> Findings:
 
 
 @law
-@given(some_facts(), some_facts(), some_facts())
+@given(some_findings(), some_findings(), some_findings())
 def test_addition(a: Findings, b: Findings, c: Findings) -> None:
     assert a + b == b + a
     assert (a + b) + c == a + (b + c)
