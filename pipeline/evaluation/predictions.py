@@ -9,7 +9,7 @@ from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.readers.rows import Rows
 
 
-def loss_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
+def predictions_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
     """The rows of a batch: `file`, `row`, predictions, `loss`, and `weight` where there are
     weights.
 

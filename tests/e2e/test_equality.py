@@ -191,7 +191,7 @@ def features(row: dict[str, object]) -> dict[str, list[object]]:
     return {name: values for name, values in lists.items() if values}
 
 
-def test_example_losses_are_the_same_in_every_run(
+def test_predictions_are_the_same_in_every_run(
     rows: pa.Table, reference: Evaluation, tmp_path: Path, run: Run
 ) -> None:
     files = write_shards(rows, tmp_path / "data", [500, 1500], 700)
@@ -202,7 +202,7 @@ def test_example_losses_are_the_same_in_every_run(
             run(
                 files,
                 tmp_path / f"out_{attempt}",
-                "--write_example_losses",
+                "--write_predictions",
                 str(losses),
                 config=PLAIN,
             )
@@ -210,7 +210,7 @@ def test_example_losses_are_the_same_in_every_run(
         )
         names.append(sorted(p.relative_to(losses) for p in losses.rglob("*")))
     assert names[0] == names[1]
-    again = "--write_example_losses", str(tmp_path / "one")
+    again = "--write_predictions", str(tmp_path / "one")
     assert run(files, tmp_path / "out_three", *again, config=PLAIN) == 2
     fewer = files.replace("*", "part-00001")
     assert run(fewer, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0

@@ -1,4 +1,4 @@
-"""The table of example losses against the rows it was made of."""
+"""The table of predictions against the rows it was made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heads.statistics import Scored
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import Plan
-from pipeline.evaluation.predictions import loss_table
+from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of, values_of
 
@@ -41,7 +41,7 @@ def losses(plan: Plan, rows: Rows) -> pa.Table:
     tables: list[pa.Table] = []
 
     def sink(head: HeadPlan, good: Rows, scored: Scored) -> None:
-        tables.append(loss_table(head, good, scored))
+        tables.append(predictions_table(head, good, scored))
 
     evaluator = evaluator_of(plan)
     evaluator.add(rows, sink)
