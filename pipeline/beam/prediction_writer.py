@@ -15,7 +15,7 @@ from heads.statistics import Scored
 from pipeline.beam.files import create_file, delete_files, match_files
 from pipeline.errors.faults import StorageError
 from pipeline.evaluation.head_plan import HeadPlan
-from pipeline.evaluation.predictions import loss_table
+from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
 
@@ -23,13 +23,13 @@ _LOGGER = logging.getLogger(__name__)
 _UNFINISHED = ".unfinished-"
 
 
-def list_losses(directory: str) -> list[str]:
-    """The files of losses in a directory."""
+def list_predictions(directory: str) -> list[str]:
+    """Returns the files of predictions in a directory."""
     return _matching(directory, "part-*.parquet")
 
 
 def remove_unfinished(directory: str) -> None:
-    """Removes what workers that died have left in a directory of losses.
+    """Removes what workers that died have left in a directory of predictions.
 
     That it cannot be removed is no failure of the run.
     """
@@ -43,7 +43,7 @@ def _matching(directory: str, pattern: str) -> list[str]:
     return match_files(directory, "*", pattern)
 
 
-class LossWriter:
+class PredictionWriter:
     """Writes the scored rows of one work item, `DIRECTORY/HEAD/part-NAME.parquet` for each head.
 
     Files are named after the work item, so that a second attempt at it writes the same ones, and
@@ -61,12 +61,12 @@ class LossWriter:
         self._stack = ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
 
-    def __enter__(self) -> LossWriter:
+    def __enter__(self) -> PredictionWriter:
         return self
 
     def write(self, head: HeadPlan, rows: Rows, scored: Scored) -> None:
         """Adds a batch."""
-        table = loss_table(head, rows, scored)
+        table = predictions_table(head, rows, scored)
         if head.name not in self._writers:
             stream = self._stack.enter_context(create_file(self._unfinished(head.name)))
             writer = pq.ParquetWriter(stream, table.schema)

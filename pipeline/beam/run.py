@@ -40,7 +40,7 @@ from pipeline.beam.files import (
     read_file,
     write_file,
 )
-from pipeline.beam.prediction_writer import list_losses, remove_unfinished
+from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
 from pipeline.beam.publish import Publish, publish_problems
 from pipeline.beam.transforms import Evaluate, items_together
 from pipeline.beam.work_directory import WorkDirectory
@@ -70,7 +70,7 @@ class Job:
         source: the name of the configuration file, for messages.
         inputs: globs of the files.
         output: the directory to write.
-        example_losses: a directory for the loss of every row, or None.
+        predictions: a directory for the predictions of every row, or None.
         overwrite: whether to replace an older run.
     """
 
@@ -78,7 +78,7 @@ class Job:
     source: str
     inputs: Sequence[str]
     output: str
-    example_losses: str | None = None
+    predictions: str | None = None
     overwrite: bool = False
 
 
@@ -137,8 +137,8 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
         later = instead is not None and instead.later
         if result is None or (not later and _ended(result)):
             WorkDirectory(job.output).remove()
-            if job.example_losses is not None:
-                remove_unfinished(job.example_losses)
+            if job.predictions is not None:
+                remove_unfinished(job.predictions)
     try:
         data = json.loads(read_file(FileSystems.join(job.output, DATA)))
     except FileNotFoundError as error:
@@ -170,7 +170,7 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
             job.plan,
             job.source,
             records_looked_at(listing),
-            job.example_losses,
+            job.predictions,
             _bundles(options),
             items_together(listing),
         )
@@ -234,12 +234,12 @@ def _ended(result: PipelineResult) -> bool:
 
 def _from_the_root(job: Job) -> Job:
     """The job with paths that mean the same to workers, which start in directories of their own."""
-    losses = job.example_losses
+    predictions = job.predictions
     return replace(
         job,
         inputs=[absolute(path) for path in job.inputs],
         output=absolute(job.output),
-        example_losses=None if losses is None else absolute(losses),
+        predictions=None if predictions is None else absolute(predictions),
     )
 
 
@@ -255,26 +255,26 @@ def _lines(path: str) -> list[bytes]:
 
 
 def check_output(job: Job) -> None:
-    """Refuses to write over an older run, or among its losses, unless that was asked for.
+    """Refuses to write over an older run, or among its predictions, unless that was asked for.
 
     Raises:
-        ConfigError: if the output holds files of a run, or the other directory losses of one.
+        ConfigError: if the output holds files of a run, or the other directory predictions of one.
     """
-    # What a failed run left is no loss.
+    # Nothing is lost with what a failed run left.
     found = [
         name for name in FILES if name not in FAILED and exists(FileSystems.join(job.output, name))
     ]
-    losses = [] if job.example_losses is None else list_losses(job.example_losses)
+    predictions = [] if job.predictions is None else list_predictions(job.predictions)
     problems = [
         Problem(
             job.source, (name,), f"{place} holds a run ({file}); give --overwrite to replace it"
         )
         for name, place, files in (
             ("output", job.output, found),
-            ("write_example_losses", job.example_losses, losses),
+            ("write_predictions", job.predictions, predictions),
         )
         for file in files[:1]
     ]
     if problems and not job.overwrite:
         raise ConfigError(problems)
-    delete_files(losses)
+    delete_files(predictions)

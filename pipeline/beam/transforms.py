@@ -15,7 +15,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.beam.files import open_file
-from pipeline.beam.prediction_writer import LossWriter
+from pipeline.beam.prediction_writer import PredictionWriter
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for, validate_inputs
 from pipeline.evaluation.plan import Plan
@@ -146,9 +146,9 @@ class CountSlices(beam.DoFn):
 class Measure(beam.DoFn):
     """Adds the rows of work items to states in place, and emits them encoded when a bundle ends."""
 
-    def __init__(self, plan: Plan, example_losses: str | None) -> None:
+    def __init__(self, plan: Plan, predictions: str | None) -> None:
         self._plan = plan
-        self._example_losses = example_losses
+        self._predictions = predictions
 
     def start_bundle(self) -> None:
         self._evaluator: Evaluator | None = None
@@ -159,10 +159,10 @@ class Measure(beam.DoFn):
         if self._evaluator is None:
             self._evaluator = Evaluator(self._plan, table, open_file)
         for item in work_batch:
-            if self._example_losses is None:
+            if self._predictions is None:
                 findings = self._evaluator.add_item(item)
             else:
-                with LossWriter(self._example_losses, item) as writer:
+                with PredictionWriter(self._predictions, item) as writer:
                     findings = self._evaluator.add_item(item, writer.write)
             yield TaggedOutput(FINDINGS, (item.shard.path, findings))
 
@@ -233,7 +233,7 @@ class Evaluate(beam.PTransform):
         plan: what to evaluate.
         source: the name of the configuration file, for messages.
         records: how many records of a TFRecord file are looked at for its columns.
-        example_losses: a directory for the loss of every row, or None.
+        predictions: a directory for the predictions of every row, or None.
         bundles: how many bundles of rows there may be; states of more are merged step by step.
         together: how many work items are measured one after the other.
     """
@@ -243,7 +243,7 @@ class Evaluate(beam.PTransform):
         plan: Plan,
         source: str = "config",
         records: int = RECORDS,
-        example_losses: str | None = None,
+        predictions: str | None = None,
         bundles: int = 1,
         together: int = 1,
     ) -> None:
@@ -251,7 +251,7 @@ class Evaluate(beam.PTransform):
         self._plan = plan
         self._source = source
         self._records = records
-        self._example_losses = example_losses
+        self._predictions = predictions
         self._bundles = bundles
         self._together = together
 
@@ -278,7 +278,7 @@ class Evaluate(beam.PTransform):
         slices = (groups, verdict) | "Slices" >> Slices(plan, self._bundles)
         table = AsSingleton(slices)
         measured = groups | "Measure" >> beam.ParDo(
-            Measure(plan, self._example_losses), table
+            Measure(plan, self._predictions), table
         ).with_outputs(FINDINGS, main=STATES)
         merged = measured[STATES] | "MergeStates" >> MergeInTree(
             MergeStates(), tree_widths(self._bundles, plan.partition_bytes)

@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="the directory to write")
     parser.add_argument("--overwrite", action="store_true", help="replace an older run in --output")
     parser.add_argument(
-        "--write_example_losses",
+        "--write_predictions",
         metavar="DIR",
-        help="also write the predictions and the loss of every row there, as Parquet",
+        help="also write the predictions, label and loss of every row there, as Parquet",
     )
     parser.add_argument(
         "--debug_samples",
@@ -69,7 +69,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         known.config,
         inputs,
         output,
-        example_losses=known.write_example_losses,
+        predictions=known.write_predictions,
         overwrite=known.overwrite,
         debug_samples=known.debug_samples,
     )
@@ -83,7 +83,7 @@ def evaluate(
     inputs: Sequence[str],
     output: str,
     *,
-    example_losses: str | None = None,
+    predictions: str | None = None,
     overwrite: bool = False,
     debug_samples: bool = False,
 ) -> int:
@@ -96,7 +96,7 @@ def evaluate(
         source: the name of the configuration file, for messages.
         inputs: globs of the files.
         output: the directory to write.
-        example_losses: a directory for the loss of every row, or None.
+        predictions: a directory for the predictions of every row, or None.
         overwrite: whether to replace an older run.
         debug_samples: whether messages may show what bad rows hold.
     """
@@ -111,9 +111,9 @@ def evaluate(
     options = beam_options(rest, known.options)
     plan = make_plan(config, source, make_opener(known, rest))
     plan = replace(plan, debug_samples=debug_samples)
-    written = [f"{path}/_SUCCESS" for path in (output, example_losses) if path]
+    written = [f"{path}/_SUCCESS" for path in (output, predictions) if path]
     connect([*inputs, *written], options)
-    job = Job(plan, source, inputs, output, example_losses, overwrite)
+    job = Job(plan, source, inputs, output, predictions, overwrite)
     try:
         report = run(job, options)
     except BadData as error:

@@ -1,7 +1,11 @@
-"""The predictions and the loss of every row, as a table."""
+"""The predictions of a head and the loss of every row, as a table."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from heads.statistics import Scored
@@ -9,33 +13,43 @@ from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.readers.rows import Rows
 
 
-def loss_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
-    """The rows of a batch: `file`, `row`, predictions, `loss`, and `weight` where there are
-    weights.
+def predictions_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
+    """Returns the rows of a batch with their predictions, which are views of the head itself.
 
-    Predictions are `logits` (where they are stored) and `probabilities`, lists of one value a class
-    for heads of several classes, and `class_id` and `class` for heads that predict one class. The
-    loss is float64 and not weighted; its weighted mean is the report's `average_loss`.
+    Args:
+        head: the head.
+        rows: the rows, `n` of them, all good.
+        scored: the rows as the head scored them; of two models, as the candidate did.
+
+    Returns:
+        A table of `n` rows, and none of its values is null. A column of one number a row is
+        plain, of several a fixed size list. The columns are:
+
+        - `file`, dictionary-coded text, and `row`, int64: the path and the number of the row in it;
+        - `label`, as the head used it: float64; int64, the class id, of a multi-class head;
+        - what `BaseHead.row_predictions` gives, by name: float64, `class_ids` int64, `classes`
+          dictionary-coded text;
+        - `loss`, float64, not weighted; its weighted mean is the report's `average_loss`;
+        - `weight`, float64, for a head with weights.
     """
-    columns: dict[str, pa.Array] = {
+    label = scored.label if scored.predicted is None else scored.label.astype(np.int64)
+    columns = {
         "file": pa.DictionaryArray.from_arrays(pa.repeat(0, len(rows)), pa.array([rows.path])),
         "row": pa.array(rows.numbers),
+        "label": _column(label),
     }
-    predictions = {"probabilities": scored.probability}
-    if head.config.logits is not None:
-        predictions = {"logits": scored.score, **predictions}
-    for name, values in predictions.items():
-        flat = pa.array(values.ravel())
-        width = values.shape[1]
-        columns[name] = flat if width == 1 else pa.FixedSizeListArray.from_arrays(flat, width)
-    predicted = scored.predicted
-    if head.context.columns == 1:
-        predicted = (scored.score.ravel() > head.context.space.class_one()).astype("int64")
-    if predicted is not None:
-        columns["class_id"] = pa.array(predicted)
-        names = pa.array(head.context.class_names)
-        columns["class"] = pa.DictionaryArray.from_arrays(predicted.astype("int32"), names)
+    for key, values in head.head.row_predictions(scored).items():
+        columns[key] = _column(values)
     columns["loss"] = pa.array(scored.loss)
     if scored.weight is not None:
         columns["weight"] = pa.array(scored.weight)
     return pa.table(columns)
+
+
+def _column(values: npt.NDArray[Any]) -> pa.Array:
+    """Returns a column of numbers or words `[n, width]`."""
+    flat = pa.array(values.ravel())
+    if values.dtype.kind == "U":
+        flat = flat.dictionary_encode()
+    width = values.shape[1]
+    return flat if width == 1 else pa.FixedSizeListArray.from_arrays(flat, width)

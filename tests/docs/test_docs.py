@@ -14,14 +14,19 @@ import pytest
 
 from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
+from heads.statistics import Scored
 from pipeline import cli
 from pipeline.confidence.intervals import AT_BOUND
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
 from pipeline.config.load import load_config, parse_config
 from pipeline.evaluate import evaluate
+from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import make_plan
+from pipeline.evaluation.predictions import predictions_table
+from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
 from pipeline.results.estimates import NO_FOLDS, NOT_LARGEST
+from tests.pipeline.tables import evaluator_of, plan_of, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "configs" / "data" / "breast_cancer" / "parquet"
@@ -122,6 +127,21 @@ def test_columns_of_the_metrics_table_are_told() -> None:
     told = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
     names = [name for line in told for name in re.findall(r"`(\w+)`", line.split("|")[1])]
     assert sorted(names) == sorted(SCHEMA.names)
+
+
+def test_columns_of_predictions_are_told() -> None:
+    text = REPORT.read_text().partition("## Predictions of every row")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    plan = plan_of("heads: {h: {type: binary, logits: logit, label: label, weight: weight}}")
+    found: list[str] = []
+
+    def sink(head: HeadPlan, rows: Rows, scored: Scored) -> None:
+        found.extend(predictions_table(head, rows, scored).column_names)
+
+    (batch,) = pq.read_table(DATA).to_batches()[:1]
+    evaluator_of(plan).add(rows_of(batch), sink)
+    # What they hold, then their types. A binary head has the columns of all others.
+    assert told == found * 2
 
 
 def test_reasons_for_no_interval_are_told() -> None:

@@ -14,15 +14,19 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from heads.statistics import State
+from heads.statistics import Scored, State
 from heads.statistics.codec import encode
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
 from pipeline.config.load import parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
+from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import Plan, make_plan
+from pipeline.evaluation.predictions import predictions_table
 from pipeline.evaluation.state_key import StateKey
+from pipeline.readers import read
 from pipeline.readers.read import plan_items
+from pipeline.readers.rows import Rows
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import list_local
 from pipeline.readers.storage import open_local
@@ -31,7 +35,7 @@ from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
-from tests.pipeline.tables import own_states
+from tests.pipeline.tables import evaluator_of, own_states
 
 ROWS = 2000
 CUTS = [10, 700, 701, 1400]
@@ -39,6 +43,7 @@ PLAIN = """
 where: [{column: split, values: [test]}]
 heads: {click: {type: binary, logits: logit, label: label, weight: weight}}
 """
+HEADS = "heads:" + CONFIG.partition("heads:")[2]
 
 
 @pytest.fixture(scope="module")
@@ -191,39 +196,71 @@ def features(row: dict[str, object]) -> dict[str, list[object]]:
     return {name: values for name, values in lists.items() if values}
 
 
-def test_example_losses_are_the_same_in_every_run(
-    rows: pa.Table, reference: Evaluation, tmp_path: Path, run: Run
+def test_predictions_are_the_same_in_every_run(
+    rows: pa.Table,
+    reference: Evaluation,
+    tmp_path: Path,
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     files = write_shards(rows, tmp_path / "data", [500, 1500], 700)
     names = []
     for attempt in ("one", "two"):
-        losses = tmp_path / attempt
-        assert (
-            run(
-                files,
-                tmp_path / f"out_{attempt}",
-                "--write_example_losses",
-                str(losses),
-                config=PLAIN,
-            )
-            == 0
-        )
-        names.append(sorted(p.relative_to(losses) for p in losses.rglob("*")))
+        predictions = tmp_path / attempt
+        option = "--write_predictions", str(predictions)
+        assert run(files, tmp_path / f"out_{attempt}", *option, config=PLAIN) == 0
+        names.append(sorted(p.relative_to(predictions) for p in predictions.rglob("*")))
     assert names[0] == names[1]
-    again = "--write_example_losses", str(tmp_path / "one")
+    again = "--write_predictions", str(tmp_path / "one")
     assert run(files, tmp_path / "out_three", *again, config=PLAIN) == 2
+    told = capsys.readouterr().err
+    assert f"write_predictions: {tmp_path / 'one'} holds a run" in told
+    assert "give --overwrite to replace it" in told
     fewer = files.replace("*", "part-00001")
     assert run(fewer, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0
     assert 0 < len(list((tmp_path / "one").rglob("*.parquet"))) < len(names[0])
     assert run(files, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0
     table = pq.read_table(tmp_path / "one" / "click")
-    assert {"file", "row", "logits", "probabilities", "class_id", "loss"} <= set(table.column_names)
     click = reference.report["heads"]["click"]["slices"][0]
     assert len(table) == click["examples"]
     weight, loss = (table.column(name).to_numpy() for name in ("weight", "loss"))
     expected = click["metrics"]["average_loss"]["value"]
     assert (weight * loss).sum() / weight.sum() == pytest.approx(expected, rel=1e-12)
     kept = rows.filter(pa.compute.equal(rows["split"], "test"))
-    named = table.set_column(0, "file", table["file"].cast(pa.string()))
-    ordered = named.sort_by([("file", "ascending"), ("row", "ascending")])
+    ordered = by_place(table)
     assert ordered["logits"].to_pylist() == kept["logit"].to_pylist()
+    assert ordered["label"].to_pylist() == kept["label"].to_pylist()
+
+
+def by_place(table: pa.Table) -> pa.Table:
+    """Predictions in the order of the rows, with text that is not dictionary-coded."""
+    for name in {"file", "classes"} & set(table.column_names):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].cast(pa.string()))
+    return table.sort_by([("file", "ascending"), ("row", "ascending")])
+
+
+def test_predictions_of_every_head_are_what_it_scored(
+    rows: pa.Table, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Batches of a file have the words of their classes in several orders.
+    monkeypatch.setattr(read, "BATCH_ROWS", 50)
+    files = write_shards(rows, tmp_path / "data", CUTS, 350)
+    option = "--write_predictions", str(tmp_path / "predictions")
+    assert run(files, tmp_path / "out", *option, config=HEADS) == 0
+    scored: dict[str, list[pa.Table]] = {}
+
+    def sink(head: HeadPlan, good: Rows, batch: Scored) -> None:
+        scored.setdefault(head.name, []).append(predictions_table(head, good, batch))
+
+    evaluator = evaluator_of(plan_of(HEADS))
+    for shard in list_local([files]):
+        for item in plan_items(shard, open_local):
+            evaluator.add_item(item, sink)
+    assert scored.keys() == {"click", "shown", "topic", "tags"}
+    for name, tables in scored.items():
+        expected = pa.concat_tables(tables)
+        found = pq.read_table(tmp_path / "predictions" / name)
+        coded = {field.name for field in found.schema if pa.types.is_dictionary(field.type)}
+        assert coded == {"file", "classes"} & set(expected.column_names)
+        assert by_place(found).equals(by_place(expected)), name

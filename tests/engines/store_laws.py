@@ -189,30 +189,30 @@ class StoreLaws:
         for name in ("report.json", "states.zip"):
             assert place.bucket.get(f"out/{name}") == (place.folder / "out" / name).read_bytes()
 
-    def test_settings_and_losses_may_be_in_the_bucket(self, place: Place) -> None:
+    def test_settings_and_predictions_may_be_in_the_bucket(self, place: Place) -> None:
         place.put_rows()
         for name, text in SETTINGS.items():
             place.put(f"settings/{name}", text.encode())
         config = STATED.replace("URL", place.url).encode()
         place.put("settings/config.yaml", config)
         place.put("config.yaml", config)
-        losses = "--write_example_losses"
-        assert place.run(str(place.folder), losses, f"{place.folder}/losses") == 0
+        option = "--write_predictions"
+        assert place.run(str(place.folder), option, f"{place.folder}/predictions") == 0
         remote = ["--config", f"{place.url}/settings/config.yaml"]
         assert cli.main(["validate", *remote, "--input", f"{place.url}/in/**"]) == 0
-        assert place.run(place.url, *remote, losses, f"{place.url}/losses") == 0
+        assert place.run(place.url, *remote, option, f"{place.url}/predictions") == 0
         assert (
             place.bucket.get("out/report.json") == (place.folder / "out/report.json").read_bytes()
         )
-        written = place.output("losses")
+        written = place.output("predictions")
         assert len(written) == 3
         tables = [
             pq.read_table(path).drop("file")
-            for path in sorted((place.folder / "losses").rglob("*.parquet"))
+            for path in sorted((place.folder / "predictions").rglob("*.parquet"))
         ]
         assert len(tables) == 3
-        # Losses cannot be written among those of another run.
-        assert place.run(place.url, losses, f"{place.url}/losses", output="other") == 2
+        # Predictions cannot be written among those of another run.
+        assert place.run(place.url, option, f"{place.url}/predictions", output="other") == 2
 
     @pytest.mark.parametrize(
         ("listed", "code"),

@@ -101,9 +101,9 @@ def test_two_thousand_slices_in_small_pieces(
 
 def test_a_task_manager_dies(many_slices: Expected, cluster: Cluster, tmp_path: Path) -> None:
     cluster.add_task_manager()
-    losses = tmp_path / "losses"
+    predictions = tmp_path / "predictions"
     before = {job.id for job in jobs(cluster)}
-    options = [*cluster.options(), f"--write_example_losses={losses}"]
+    options = [*cluster.options(), f"--write_predictions={predictions}"]
     command = many_slices.inputs.command(tmp_path / "out", options)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -111,7 +111,7 @@ def test_a_task_manager_dies(many_slices: Expected, cluster: Cluster, tmp_path: 
         try:
             job = _wait("the job", run, lambda: _new(cluster, before))
             # The stage runs, has read, and some of its files are written.
-            _wait("a file of losses", run, lambda: any(losses.rglob("part-*.parquet")))
+            _wait("a file of predictions", run, lambda: any(predictions.rglob("part-*.parquet")))
             victim = _wait("a task that runs", run, lambda: _working(job))
             (process,) = [own for own in cluster.task_managers if own.name == victim]
             process.kill()
@@ -126,10 +126,10 @@ def test_a_task_manager_dies(many_slices: Expected, cluster: Cluster, tmp_path: 
     assert min(task.attempt for task in tasks) > 0
     assert victim not in {task.task_manager for task in tasks}
     # Each row once, in files that are whole, and nothing beside them.
-    files = [path for path in losses.rglob("*") if path.is_file()]
+    files = [path for path in predictions.rglob("*") if path.is_file()]
     assert len(files) == 20
     assert all(path.name.startswith("part-") for path in files)
-    rows = pq.read_table(losses / "click", columns=["file", "row"])
+    rows = pq.read_table(predictions / "click", columns=["file", "row"])
     assert len(rows) == 20 * 100_000
     named = rows.set_column(0, "file", rows["file"].cast(pa.string()))
     assert len(named.group_by(["file", "row"]).aggregate([])) == len(rows)

@@ -49,7 +49,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = call(
         *("-m", "pipeline.cli", "run", "--config", str(ROOT / "configs" / "binary.yaml")),
         *("--input", str(ROOT / "configs/data/breast_cancer/parquet/*.parquet")),
-        *("--output", str(directory / "out"), "--write_example_losses", str(directory / "losses")),
+        *("--output", str(directory / "out"), "--write_predictions", str(directory / "rows")),
         "--runner=tests.packaging.graph_writer.GraphWriter",
         cwd=directory,
         GRAPH=str(path),

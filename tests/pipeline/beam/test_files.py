@@ -25,7 +25,7 @@ from pipeline.beam.files import (
     replace_file,
     write_file,
 )
-from pipeline.beam.prediction_writer import list_losses, remove_unfinished
+from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
 from pipeline.errors.faults import StorageError
 from pipeline.readers.shards import list_local
 
@@ -110,7 +110,7 @@ def test_no_such_file(place: str) -> None:
 
 def test_what_the_store_refuses_is_told_with_the_path(memory: dict[str, bytes]) -> None:
     path = "mem://closed/file"
-    for step in (open_file, exists, create_file, delete_directory, list_losses):
+    for step in (open_file, exists, create_file, delete_directory, list_predictions):
         with pytest.raises(StorageError, match=r"mem://closed/file: mem://.* is not yours$"):
             step(path)
     with pytest.raises(StorageError, match="is not yours"):
@@ -121,11 +121,11 @@ def test_what_the_store_refuses_is_told_with_the_path(memory: dict[str, bytes]) 
         delete_files([path])
 
 
-def test_losses_that_cannot_be_removed_fail_no_run(
+def test_predictions_that_cannot_be_removed_fail_no_run(
     memory: dict[str, bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
-    remove_unfinished("mem://closed/losses")
-    assert "is not yours; delete what is left in mem://closed/losses" in caplog.text
+    remove_unfinished("mem://closed/predictions")
+    assert "is not yours; delete what is left in mem://closed/predictions" in caplog.text
 
 
 class Missing(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.beam.prediction_writer import list_losses, remove_unfinished
+from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
 from pipeline.beam.run import Job, _bundles, _from_the_root, build
 from pipeline.beam.work_directory import WorkDirectory, load
 from pipeline.readers.shard_list import parse_shards
@@ -49,11 +49,11 @@ def test_paths_are_told_from_the_root(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    own = replace(job, inputs=["a/*", "s3://b/*"], output="out", example_losses="gs://b/losses")
+    own = replace(job, inputs=["a/*", "s3://b/*"], output="out", predictions="gs://b/predictions")
     found = _from_the_root(own)
     assert found.inputs == [f"{tmp_path}/a/*", "s3://b/*"]
-    assert (found.output, found.example_losses) == (f"{tmp_path}/out", "gs://b/losses")
-    assert _from_the_root(replace(own, example_losses=None)).example_losses is None
+    assert (found.output, found.predictions) == (f"{tmp_path}/out", "gs://b/predictions")
+    assert _from_the_root(replace(own, predictions=None)).predictions is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_is_kept_is_loaded_in_order(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_dead_workers_left_of_losses_goes(tmp_path: Path) -> None:
+def test_what_dead_workers_left_of_predictions_goes(tmp_path: Path) -> None:
     for name in ("h/part-1.parquet", "h/.unfinished-a", "k/.unfinished-b"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -91,4 +91,4 @@ def test_what_dead_workers_left_of_losses_goes(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [
         tmp_path / "h/part-1.parquet"
     ]
-    assert list_losses(str(tmp_path)) == [str(tmp_path / "h/part-1.parquet")]
+    assert list_predictions(str(tmp_path)) == [str(tmp_path / "h/part-1.parquet")]
