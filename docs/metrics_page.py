@@ -36,6 +36,7 @@ Metrics marked *e* are the estimator's: `head.metrics()` has them under the same
 for most of what is undefined, where the report says `null` and why. The report computes loss and
 probability in float64 from the stored score; the estimator's areas, `auc` and
 `auc_precision_recall`, count at its 200 thresholds as its float32 arithmetic does.
+[The estimator's digits](#the-estimators-digits) says where the figures differ.
 
 Metrics of every score, such as `roc_auc`, `best_f1` or `gain/decile_1`, are read from a histogram
 whose cells are the leading bits of the score: of the largest slices at most 16,384, of the others
@@ -45,10 +46,66 @@ report is the relative width of a cell; such a metric is what the scores rounded
 give, and `_lower` and `_upper` are certain bounds of what the scores themselves give.
 """
 
+DIFFERENCES = {
+    "`auc`, `auc_precision_recall`, `auc/CLASS`, `auc_precision_recall/CLASS`, `label/mean`, "
+    "`accuracy_baseline`; `accuracy` of `multi_class`": "in no digit",
+    "`accuracy`, `precision`, `recall` of the binary heads": "in no digit; with weights that are "
+    "not whole numbers by up to 1e-14, for their sums may be added in another order",
+    "`accuracy/positive_threshold_T`, `precision/positive_threshold_T`, "
+    "`recall/positive_threshold_T`": "likewise; and visibly, where a logit is within "
+    "`1.2e-7 / (1 - T)` of that of T, which float32 may not tell it from",
+    "`prediction/mean`, `probability_mean/CLASS`": "by up to 5e-8",
+    "`average_loss`": "by up to 2.4e-7 times the mean of loss + largest absolute logit of a row",
+}
+"""By the estimator's metrics: how the report's may differ, where float32 holds all that is read."""
+
+_DIGITS = """## The estimator's digits
+
+`head.update_metrics` rounds logits, weights and labels to float32 and counts by float32
+probabilities, as TensorFlow does; the report reads what is stored and computes in float64. Where
+float32 holds all that is stored, a head of the same arguments, and with the same classes named,
+differs from the report so:
+
+| metrics | differ |
+|---|---|
+{rows}
+
+Three rows have the logits -1, 1e-9 and 1 and the labels 0, 1 and 1. In the report their
+`accuracy/positive_threshold_0.5` is 1, for the probability of 1e-9 is above 0.5; of the estimator
+it is 2/3, for to float32 that is 0.5. `accuracy`, which asks whether the logit is above 0, is 1 of
+both. At 0.5, logits above 0 and up to 2^-23 (1.2e-7) are predicted positive by the report alone.
+Accuracy of `contrib_binary` asks for `p >= T`: there, logits below 0 and down to -2^-24 are
+predicted positive by the estimator alone. A T below 1e-37 or above 0.9999999 is near to more
+logits.
+
+More differs where what is stored is
+
+- a logit that float32 rounds: at thresholds, another `6e-8 * |logit|` counts as near. `accuracy` of
+  `multi_class`, where rounding makes the two highest logits equal, at most 1.2e-7 of their size
+  apart: the estimator then predicts the lower class id.
+- a weight that float32 rounds: all that is weighted, by up to 2.4e-7 of its value.
+- a soft label that float32 rounds: `label/mean` and `accuracy_baseline`, by up to 3e-8. A label
+  above 0.99999998 is 1 to the estimator, so that a prediction may equal it.
+- the estimator's probability, a float32, in place of its logit:
+  - `prediction/mean` and `probability_mean/CLASS` then differ in no digit;
+  - at thresholds only a probability counts as near that is what float32 makes of T, where it does
+    not hold T itself, such as 0.3;
+  - `accuracy`, `precision` and `recall` of the binary heads: the report predicts class 0 for logits
+    above 0 and up to 2^-23, whose probability is 0.5;
+  - `accuracy` of `multi_class`: the probabilities of classes may be equal whose logits are up to
+    1.2e-7 apart, and the report then predicts the lower class id;
+  - `average_loss`: near 1 a probability has fewer digits than its logit. For a label of 0 the loss
+    is off by up to 7e-4 at a logit of 10, and infinite, hence `null`, from 17.33 on, where the
+    probability is 1; so it is where that of a label is 0.
+- any of these below 1e-37, where float32 has fewer digits and, from 7e-46 down, only 0; or above
+  3.403e38, which is infinite to it, and may make a metric NaN.
+"""
+
 
 def metrics_page() -> str:
     """Returns docs/metrics.md."""
-    return "\n".join([_TOP, *(_section(head) for head in HEADS)])
+    rows = "\n".join(f"| {metrics} | {how} |" for metrics, how in DIFFERENCES.items())
+    return "\n".join([_TOP, _DIGITS.format(rows=rows), *(_section(head) for head in HEADS)])
 
 
 def _section(head: HeadType) -> str:
