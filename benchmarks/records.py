@@ -31,7 +31,8 @@ LARGE_BYTES = 2 << 30
 KINDS = ("fixed", "ragged")
 OURS = """
 import sys, time
-from pipeline.readers import read_rows, WorkItem
+from pipeline.readers.read import read_rows
+from pipeline.readers.shards import WorkItem
 from pipeline.readers.shards import make_shard
 from pipeline.readers.storage import open_local
 item = WorkItem(make_shard(sys.argv[1], 0))
@@ -62,7 +63,8 @@ print(rows / seconds / 1000)
 """
 PEAK = """
 import resource, sys
-from pipeline.readers import read_rows, WorkItem
+from pipeline.readers.read import read_rows
+from pipeline.readers.shards import WorkItem
 from pipeline.readers.shards import make_shard
 from pipeline.readers.storage import open_local
 item = WorkItem(make_shard(sys.argv[1], 0))

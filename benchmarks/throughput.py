@@ -1,12 +1,13 @@
 """Rows per second, peak memory and start-up time of `headcount run`, in one process.
 
-    .venv/bin/python benchmarks/throughput.py [--rounds 3] [--directory DIR]
+    .venv/bin/python benchmarks/throughput.py [--rounds 3] [--directory DIR] [--beside PROGRAM]
 
 Writes Parquet files of a weighted binary head with eight slices, runs the command on 10,000 rows,
 on 2.5 million and on 10 million in turn, and prints for each round the time of the small job, the
 rows per second between the two large ones (the slope, which start-up does not enter), the peak
 memory of the largest, and, as a floor run side by side, the rate at which Arrow alone decodes the
-same columns in a process of its own. Quote the medians.
+same columns in a process of its own. With `--beside` another `headcount` program, say of an older release in
+an environment of its own, runs in turn. Quote the medians.
 """
 
 from __future__ import annotations
@@ -71,16 +72,18 @@ def run(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss / 1000
 
 
-def measure(directory: Path, rounds: int) -> None:
+def measure(directory: Path, rounds: int, beside: Path | None) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "config.yaml"
     config.write_text(CONFIG)
     for rows in (SMALL, MEDIUM, LARGE):
         if not (directory / str(rows)).exists():
             write_rows(directory / str(rows), rows)
+    programs = {"": Path(sys.executable).with_name("headcount")}
+    if beside is not None:
+        programs["beside: "] = beside
 
-    def headcount(rows: int) -> tuple[float, float]:
-        program = Path(sys.executable).with_name("headcount")
+    def headcount(program: Path, rows: int) -> tuple[float, float]:
         files, output = directory / str(rows) / "*.parquet", directory / "out"
         options = ["--config", config, "--input", files, "--output", output, "--overwrite"]
         return run([str(program), "run", *map(str, options)])
@@ -90,38 +93,48 @@ def measure(directory: Path, rounds: int) -> None:
         command = [sys.executable, "-c", DECODE, *files]
         return float(subprocess.run(command, capture_output=True, check=True).stdout)
 
-    headcount(SMALL)
+    for program in programs.values():
+        headcount(program, SMALL)
     columns: dict[str, list[float]] = {}
     for _ in range(rounds):
-        small, _ = headcount(SMALL)
-        medium, _ = headcount(MEDIUM)
-        large, memory = headcount(LARGE)
         floor = LARGE / decode(LARGE)
-        rate = (LARGE - MEDIUM) / (large - medium)
-        for name, value in {
-            f"seconds of {SMALL:,} rows": small,
-            f"seconds of {LARGE:,} rows": large,
-            "million rows/s (slope)": rate / 1e6,
-            "million rows/s decode alone": floor / 1e6,
-            "share of the decode rate": rate / floor,
-            "peak MB": memory,
-        }.items():
-            columns.setdefault(name, []).append(value)
+        # Size by size, so that what is compared runs one right after the other.
+        found = {
+            rows: {name: headcount(program, rows) for name, program in programs.items()}
+            for rows in (SMALL, MEDIUM, LARGE)
+        }
+        for name in programs:
+            large, memory = found[LARGE][name]
+            rate = (LARGE - MEDIUM) / (large - found[MEDIUM][name][0])
+            for what, value in {
+                f"seconds of {SMALL:,} rows": found[SMALL][name][0],
+                f"seconds of {LARGE:,} rows": large,
+                "million rows/s (slope)": rate / 1e6,
+                "million rows/s decode alone": floor / 1e6,
+                "share of the decode rate": rate / floor,
+                "peak MB": memory,
+            }.items():
+                columns.setdefault(f"{name}{what}", []).append(value)
+        if beside is not None:
+            for rows, times in found.items():
+                ratio = times[""][0] / times["beside: "][0]
+                columns.setdefault(f"ratio of seconds, {rows:,} rows", []).append(ratio)
     for name, values in columns.items():
-        each = "  ".join(f"{value:.2f}" for value in values)
-        print(f"{name:30s} median {statistics.median(values):8.2f}   ({each})")
+        rounds_text = "  ".join(f"{value:.2f}" for value in values)
+        print(f"{name:38s} median {statistics.median(values):8.2f}   ({rounds_text})")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--directory", type=Path, help="where to keep the files for another time")
+    parser.add_argument("--beside", type=Path, help="a headcount of another release, run in turn")
     arguments = parser.parse_args()
     if arguments.directory:
-        measure(arguments.directory, arguments.rounds)
+        measure(arguments.directory, arguments.rounds, arguments.beside)
     else:
         with tempfile.TemporaryDirectory() as directory:
-            measure(Path(directory), arguments.rounds)
+            measure(Path(directory), arguments.rounds, arguments.beside)
 
 
 if __name__ == "__main__":
