@@ -6,8 +6,8 @@ Writes Parquet files of a weighted binary head with eight slices, runs the comma
 on 2.5 million and on 10 million in turn, and prints for each round the time of the small job, the
 rows per second between the two large ones (the slope, which start-up does not enter), the peak
 memory of the largest, and, as a floor run side by side, the rate at which Arrow alone decodes the
-same columns in a process of its own. With `--beside` another `headcount` program, say of an older release in
-an environment of its own, runs in turn. Quote the medians.
+same columns in a process of its own. With `--beside` another `headcount` program, say of an older
+release in an environment of its own, runs in turn. Quote the medians.
 """
 
 from __future__ import annotations
