@@ -12,6 +12,7 @@ from heads.metrics.core.context import HeadType
 from tests.e2e.estimator import (
     AT_THRESHOLD,
     BINARY,
+    CLASSES,
     HEADS,
     LIKELIER,
     LOSS,
@@ -123,11 +124,14 @@ def test_soft_labels_that_float32_rounds(head: HeadType) -> None:
         assert 0 < abs(value - (reported[name] or 0)) <= 3e-8, name
 
 
-def test_a_label_that_float32_rounds_to_one() -> None:
+@each_thresholded
+def test_a_label_that_float32_rounds_to_one(head: HeadType) -> None:
+    name = "accuracy/positive_threshold_0.5"
+    width = CLASSES if head == "multi_label" else 1
     for label, right in ((0.99999998, 1), (0.99999996, 0)):
-        rows = single_row(3.0, label)
-        assert report("binary", rows)["accuracy"] == 0
-        assert estimator("binary", rows)["accuracy"] == right
+        rows = Rows(np.full((1, width), 3.0), np.full((1, width), label))
+        assert report(head, rows)[name] == 0
+        assert estimator(head, rows)[name] == right
 
 
 # The estimator's probabilities.
