@@ -184,7 +184,7 @@ def _check(state: State) -> None:
 
 @lru_cache(maxsize=256)
 def _statistic_text(statistic: Statistic) -> str:
-    """Returns the part of the header that tells the statistic; kept, as it may be long."""
+    """Returns the header of a statistic; it is cached, as it may have hundreds of parameters."""
     header = {"statistic": statistic.stable_name, "parameters": statistic.parameters()}
     return json.dumps(header, separators=(",", ":"))
 
