@@ -274,7 +274,7 @@ class BaseHead(ABC):
 
     @abstractmethod
     def _predictors(self, scored: Scored, dtype: np.dtype[Any]) -> dict[str, Callable[[], Array]]:
-        """Returns functions by key, each of which computes a prediction `[n, width]` of the rows.
+        """Returns functions by key, in order; each computes a prediction `[n, width]` of the rows.
 
         The values in `scored` were computed in `dtype`, and predictions have this dtype.
         """

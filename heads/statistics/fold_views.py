@@ -17,7 +17,7 @@ class FoldViews:
     """The sums of a state over all folds, and over all folds but one, for every fold left out.
 
     Attributes:
-        whole: the state over all folds.
+        whole: the state over all `f` folds, with `s` segments.
         without: a state in which segment `i * f + j` holds segment `i` of `whole` without fold `j`.
             All `f` copies of a segment have the same table rows, even those without examples.
         present: bool `[s, f]`, whether segment `i` has rows in fold `j`.

@@ -23,8 +23,8 @@ def kept_with_state(
     So the results are freed with the state; a cache of the function would keep the state alive.
 
     Args:
-        last: how many results are kept, the last used; the arguments after the state tell results
-            apart, and must be positional.
+        last: how many results are kept, those used last. They are found by the arguments after the
+            state, which must be positional.
     """
 
     def decorate(

@@ -333,7 +333,7 @@ def _assemble(
 def add_up(
     state: State, group: Ints, order: npt.NDArray[np.intp]
 ) -> tuple[State, npt.NDArray[np.intp]]:
-    """Returns the state over all folds, and `[m]`, its row to which each row of `state` was added.
+    """Returns the state over all folds, and for each row of `state` the row it was added to, `[m]`.
 
     Args:
         state: the state by fold.

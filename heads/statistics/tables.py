@@ -47,7 +47,7 @@ class DenseTable:
         self._specials: dict[str, Ints] = {}
 
     def add(self, code: Ints, columns: Columns, codes: int) -> None:
-        """Adds elements, of codes below `codes`."""
+        """Adds elements whose codes are below `codes`."""
         if not len(code):
             return
         self._grow(codes)
@@ -187,7 +187,7 @@ class SparseTable:
         self._pending = 0
 
     def add(self, code: Ints, columns: Columns, _: int) -> None:
-        """Adds elements."""
+        """Adds elements; they are added up later."""
         element_sums = {name: columns.summands[name].column() for name in self._sums}
         self._parts.append(Table(code, np.ones(len(code), np.int64), element_sums))
         self._pending += len(code)
