@@ -1,7 +1,7 @@
-"""What the heads share: from scores and labels to what is measured, and the estimator's doors.
+"""The base class of the heads.
 
-`score` turns scores, labels and weights into a `Scored` batch, for stored scores in float64 and for
-the estimator's logits in float32. Predictions, losses, metrics and specs are views of that batch.
+`score` turns scores, labels and weights into a `Scored` batch: stored scores in float64, and logits
+of the estimator interface in float32. Predictions, losses and metrics are computed from that batch.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ RegularizationLosses = Sequence[float]
 
 
 class BaseHead(ABC):
-    """A head without `create_estimator_spec`, whose arguments differ between TensorFlow 1 and 2."""
+    """The base class of the heads of TensorFlow 1 and 2.
+
+    It has no `create_estimator_spec`, whose arguments differ between the two.
+    """
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class BaseHead(ABC):
 
     @property
     def context(self) -> MetricContext:
-        """What the metrics of the head depend on: classes, thresholds, weights."""
+        """The settings that the metrics depend on, such as class names and thresholds."""
         return self._context
 
     def score(
@@ -94,16 +97,16 @@ class BaseHead(ABC):
         """Turns scores, labels and weights into the batch that statistics measure.
 
         Args:
-            scores: float32 or float64 `[n, logits_dimension]`, C-contiguous; all is computed in
-                their dtype, see `heads.class_scores`.
+            scores: float32 or float64 `[n, logits_dimension]`, C-contiguous; losses and
+                probabilities are computed in this dtype, see `heads.class_scores`.
             labels: valid labels, numbers `[n, logits_dimension]`, or class ids `[n, 1]` of a
-                multi-class head; None where only predictions are wanted.
-            weights: `[n]`, or None where every row counts as one.
+                multi-class head; None if only predictions are needed.
+            weights: `[n]`, or None if all rows have weight 1.
             kind: whether the scores are logits or probabilities.
 
         Returns:
-            Float64 arrays that hold values of the dtype of the scores; labels and losses are NaN
-            without labels.
+            The batch; its float64 arrays hold values of the dtype of the scores. Labels and losses
+            are NaN without `labels`.
         """
         class_scores = self._class_scores(scores, kind)
         rows = len(scores)
@@ -123,9 +126,9 @@ class BaseHead(ABC):
         )
 
     def row_predictions(self, scored: Scored) -> dict[str, Array]:
-        """The predictions of rows that `score` scored, `[n, width]` by key; numbers are float64.
+        """Returns the predictions of scored rows, `[n, width]` by key; numbers are float64.
 
-        Those are left out that list all classes in every row, and logits that are not known.
+        Unknown logits are left out, and so are predictions that list all classes in every row.
         """
         predictors = self._predictors(scored, np.dtype(np.float64))
         if scored.kind == "probabilities":
@@ -135,18 +138,18 @@ class BaseHead(ABC):
     def predictions(
         self, logits: npt.ArrayLike, keys: Iterable[str] | None = None
     ) -> dict[str, Array]:
-        """The predictions of a batch by key.
+        """Returns the predictions of a batch by key.
 
         Args:
             logits: numbers `[D0, ..., DN, logits_dimension]`, rounded to float32.
-            keys: the `PredictionKeys` wanted; None or none for all that the head has.
+            keys: the wanted `PredictionKeys`; None or an empty list for all that the head has.
 
         Returns:
-            Arrays by key; the class docstring has the table of shapes and dtypes.
+            Arrays by key; the docstring of the class has a table of their shapes and dtypes.
 
         Raises:
             TypeError: if the logits are not numbers.
-            ValueError: if the head has no prediction of that key, or the logits have another shape.
+            ValueError: if the head has no prediction of a key, or the logits have a wrong shape.
         """
         array = as_logits(logits, self.logits_dimension)
         lead = array.shape[:-1]
@@ -174,22 +177,21 @@ class BaseHead(ABC):
         mode: str | None = None,
         regularization_losses: RegularizationLosses | None = None,
     ) -> Any:
-        """The training loss of a batch: the weighted loss, reduced, plus the regularization losses.
+        """Returns the training loss: the weighted and reduced loss plus regularization losses.
 
         Args:
-            labels: the labels of the batch, see the class docstring.
+            labels: the labels of the batch, see the docstring of the class.
             logits: numbers `[D0, ..., DN, logits_dimension]`, rounded to float32.
-            features: holds the weight column, and what `loss_fn` reads.
-            mode: the loss is the same in every mode.
-            regularization_losses: floats added after the reduction.
+            features: feature values by name, such as the weights and what `loss_fn` reads.
+            mode: ignored, as the loss is the same in all modes.
+            regularization_losses: floats to add to the reduced loss.
 
         Returns:
-            A float32 scalar; of the dtype of the losses where a `loss_fn` returns another.
+            A float32 scalar, or a scalar of the dtype that `loss_fn` returns.
 
         Raises:
             TypeError: if an input has the wrong dtype.
-            ValueError: if an input has the wrong shape, a label is out of range, or a feature is
-                missing.
+            ValueError: for a wrong shape, a label out of range, or a missing feature.
         """
         del mode
         batch = self._batch(labels, logits, features)
@@ -198,13 +200,13 @@ class BaseHead(ABC):
     def example_loss(
         self, labels: Any, logits: npt.ArrayLike, features: Features | None = None
     ) -> Array:
-        """The loss of each example, neither weighted nor reduced.
+        """Returns the loss of each example, neither weighted nor reduced.
 
-        Takes the arguments of `loss` and raises what it raises; weights are not read.
+        The arguments and errors are those of `loss`; weights are not read.
 
         Returns:
-            `[D0, ..., DN]`, hence `[n]` for logits `[n, logits_dimension]`; float32, or the dtype
-            that `loss_fn` returns.
+            Losses `[D0, ..., DN]`, so `[n]` for logits `[n, logits_dimension]`; float32, or the
+            dtype that `loss_fn` returns.
         """
         array = as_logits(logits, self.logits_dimension)
         processed = self._processed(labels, array.shape)
@@ -217,11 +219,11 @@ class BaseHead(ABC):
     def metrics(
         self, regularization_losses: RegularizationLosses | None = None
     ) -> dict[str, RunningMetric]:
-        """Fresh metrics by key; metrics that count the same thing share their counts.
+        """Returns new metrics by key; metrics of the same statistic share its counts.
 
         Args:
-            regularization_losses: not None adds the metric `regularization_loss`; pass them to
-                `update_metrics` too.
+            regularization_losses: if not None, the metric `regularization_loss` is added; pass
+                them to `update_metrics` too.
         """
         tallies: dict[Statistic, Tally] = {}
         running = {}
@@ -241,17 +243,17 @@ class BaseHead(ABC):
         mode: str | None = None,
         regularization_losses: RegularizationLosses | None = None,
     ) -> dict[str, RunningMetric]:
-        """Adds a batch to metrics and returns them.
+        """Adds a batch to metrics and returns the metrics.
 
-        Everything is checked before anything is added: a batch that fails changes no metric.
+        All inputs are checked before the batch is added: a batch that fails changes no metric.
 
         Args:
-            eval_metrics: what `metrics` returned.
-            features: holds the weight column, and what `loss_fn` reads.
+            eval_metrics: the metrics that `metrics` returned.
+            features: as for `loss`.
             logits: as for `loss`.
             labels: as for `loss`.
-            mode: metrics are the same in every mode.
-            regularization_losses: floats; their sum is one value of `regularization_loss`.
+            mode: ignored, as metrics are the same in all modes.
+            regularization_losses: floats, whose sum is a value of `regularization_loss`.
 
         Raises:
             KeyError: if a metric of the head is missing from `eval_metrics`.
@@ -268,38 +270,36 @@ class BaseHead(ABC):
 
     @abstractmethod
     def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
-        """The formulas of the head for some scores `[n, logits_dimension]`."""
+        """Returns the formulas of the head for scores `[n, logits_dimension]`."""
 
     @abstractmethod
     def _predictors(self, scored: Scored, dtype: np.dtype[Any]) -> dict[str, Callable[[], Array]]:
-        """What makes each prediction of scored rows, `[n, width]`, in order.
+        """Returns functions by key, in order; each computes a prediction `[n, width]` of the rows.
 
-        Args:
-            scored: the rows.
-            dtype: the dtype that they were computed in, in which predictions are.
+        The values in `scored` were computed in `dtype`, and predictions have this dtype.
         """
 
     @abstractmethod
     def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:
-        """What makes the predictions that list all classes in each row, `[rows, classes]`."""
+        """Returns functions by key for predictions that list all classes, `[rows, classes]`."""
 
     @abstractmethod
     def _processed(self, labels: Any, logits_shape: tuple[int, ...]) -> Array:
-        """The labels, checked and looked up."""
+        """Returns the labels, checked, with words replaced by class ids."""
 
     def _measured_labels(self, labels: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.float64]:
-        """Labels as statistics measure them; in float32 a tiny fraction is 0."""
+        """Returns labels as statistics measure them; in float32, tiny fractions become 0."""
         return labels.astype(dtype, copy=False).astype(np.float64, copy=False)
 
     @abstractmethod
     def _reduced(self, batch: Batch) -> Any:
-        """The weighted and reduced loss, a scalar of the dtype of the losses."""
+        """Returns the weighted and reduced loss, a scalar of the dtype of the losses."""
 
     def _check_measurable(self, batch: Batch) -> None:  # noqa: B027
-        """Checks what only metrics ask of a batch, by default nothing; raises ValueError."""
+        """Raises ValueError if metrics cannot take the batch; by default they take any batch."""
 
     def _exports(self, predictions: Mapping[str, Array]) -> dict[str, ExportOutput]:
-        """The signatures of a PREDICT spec."""
+        """Returns the export outputs of a PREDICT spec by signature name."""
         classify = ClassificationOutput(
             scores=predictions[PredictionKeys.PROBABILITIES],
             classes=self._all_classes(len(predictions[PredictionKeys.LOGITS])),
@@ -332,7 +332,7 @@ class BaseHead(ABC):
     def _caller_losses(
         self, labels: Array, logits: Float32, features: Features | None
     ) -> Array | None:
-        """The losses of the caller's `loss_fn`, `lead + [1]`; None without one."""
+        """Returns the losses of the caller's `loss_fn`, `lead + [1]`; None without `loss_fn`."""
         if self._loss_fn is None:
             return None
         return call_loss_fn(self._loss_fn, self._loss_fn_arguments, labels, logits, features)
@@ -347,7 +347,7 @@ class BaseHead(ABC):
         if losses is None:
             losses = scored.loss.astype(np.float32).reshape(*array.shape[:-1], 1)
         else:
-            # Metrics add losses that are rounded to float32.
+            # Metrics sum losses that are rounded to float32.
             with np.errstate(over="ignore"):
                 rounded = losses.astype(np.float32).astype(np.float64).ravel()
             scored = replace(scored, loss=rounded)

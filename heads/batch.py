@@ -1,4 +1,4 @@
-"""A batch of the estimator's doors."""
+"""The batch that the estimator interface of a head works on."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A batch whose logits, labels, losses and weights were found valid, in this order.
+    """A batch whose logits, labels, losses and weights were checked, in this order.
 
     Attributes:
         logits: float32 `lead + [logits_dimension]`.
-        labels: as the head processes them, `lead + [1]` or `lead + [n_classes]`.
+        labels: the labels as numbers, `lead + [1]` or `lead + [n_classes]`.
         losses: the unreduced loss, `lead + [1]`.
         weights: float32 `lead + [1]`, or None without a weight column.
-        scored: the `D0 * ... * DN` rows as statistics measure them.
+        scored: the same examples as rows `[D0 * ... * DN]` that statistics measure.
     """
 
     logits: Float32
@@ -34,5 +34,5 @@ class Batch:
 
 
 def as_rows(array: Array) -> Array:
-    """An array `lead + [k]` as rows `[n, k]`, C-contiguous."""
+    """Reshapes an array `lead + [k]` to rows `[n, k]`, C-contiguous."""
     return np.ascontiguousarray(array.reshape(-1, array.shape[-1]))

@@ -1,4 +1,4 @@
-"""The head of binary classification: one logit an example."""
+"""The head of binary classification, with a single logit for each example."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
 class BinaryHead(BaseHead):
-    """What the binary heads of TensorFlow 1.x and 2.x share."""
+    """The base class of the binary heads of TensorFlow 1.x and 2.x."""
 
     def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
         return IndependentScores(scores, kind)
@@ -49,7 +49,7 @@ class BinaryHead(BaseHead):
         def class_ids() -> npt.NDArray[np.int64]:
             return (scored.score > scored.cut).astype(np.int64)
 
-        # A vocabulary that is too short has no name for class 1.
+        # A vocabulary that is too short does not name class 1.
         names = np.array([*self._context.class_names, UNKNOWN, UNKNOWN][:2])
         return {
             PredictionKeys.LOGITS: lambda: scored.score.astype(dtype, copy=False),
@@ -74,7 +74,7 @@ class BinaryHead(BaseHead):
 
 
 class BinaryClassHead(BinaryHead, Head):
-    """Binary classification with sigmoid cross entropy, as `tf.estimator.BinaryClassHead`.
+    """The head of two classes with sigmoid cross entropy, as `tf.estimator.BinaryClassHead`.
 
     Logits are `[D0, ..., DN, 1]`. Labels are `[D0, ..., DN, 1]` or `[D0, ..., DN]`, numbers in
     [0, 1] (fractions are soft labels), or words of `label_vocabulary`. The example loss is
@@ -96,9 +96,9 @@ class BinaryClassHead(BinaryHead, Head):
     `recall/positive_threshold_T`.
 
     Args:
-        weight_column: the feature with the weight of each example, lead or lead + [1]; a name, or
-            an object with `key` and `normalizer_fn`. None weighs each example 1.
-        thresholds: probabilities in (0, 1); above one, an example is predicted positive.
+        weight_column: the feature with the weight of each example, lead or lead + [1]: its name, or
+            an object with `key` and `normalizer_fn`. With None, all examples have weight 1.
+        thresholds: probabilities in (0, 1); above a threshold, an example is predicted positive.
         label_vocabulary: list or tuple of the words for class 0 and 1.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
         loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
@@ -107,7 +107,7 @@ class BinaryClassHead(BinaryHead, Head):
     Raises:
         TypeError: for thresholds or words of another type.
         ValueError: for a threshold outside (0, 1), an unknown reduction, a vocabulary that is no
-            list or tuple, or a `loss_fn` with other parameters.
+            list or tuple, or a `loss_fn` with unknown parameters.
 
     >>> import numpy as np
     >>> head = BinaryClassHead()
@@ -168,11 +168,11 @@ class BinaryClassHead(BinaryHead, Head):
 
 
 def binary_thresholds(thresholds: Iterable[float] | None) -> tuple[float, ...]:
-    """The thresholds of a binary head as a tuple of floats.
+    """Returns the thresholds of a binary head as a tuple of floats.
 
     Raises:
-        TypeError: if they are not an iterable of numbers.
-        ValueError: if one is not inside (0, 1).
+        TypeError: if the thresholds are not an iterable of numbers.
+        ValueError: if a threshold is not inside (0, 1).
     """
     given = () if thresholds is None else tuple(thresholds)
     if not all(0 < threshold < 1 for threshold in given):

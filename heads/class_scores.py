@@ -1,9 +1,9 @@
 """The scores of the classes of a batch, and the formulas of probabilities and losses.
 
-Arithmetic is in the dtype of the scores, one rounding an operation; exponentials and logarithms are
-taken in float64 and rounded once. So float32 gives what tf.estimator gives, whatever the float32
-kernels of the machine, and float64 what the stored scores say. Sums run over contiguous axes only
-and no BLAS is called: the values of a row do not depend on the batch that it is in.
+Arithmetic is in the dtype of the scores, and each operation rounds once; exponentials and
+logarithms are computed in float64 and then rounded. So float32 scores give the values of
+tf.estimator on any machine, and float64 scores are used in full precision. Sums run over contiguous
+axes only and no BLAS is called: the values of a row do not depend on the batch that it is in.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Int64 = npt.NDArray[np.int64]
 
 
 class ClassScores(ABC):
-    """The scores of some rows.
+    """The base class of class scores, with the probabilities and losses of their rows.
 
     Args:
         scores: float32 or float64 `[n, k]`, C-contiguous.
-        kind: what the scores are.
+        kind: whether the scores are logits or probabilities.
     """
 
     def __init__(self, scores: Real, kind: ScoreKind = "logits") -> None:
@@ -41,24 +41,24 @@ class ClassScores(ABC):
 
     @abstractmethod
     def losses(self, labels: npt.NDArray[Any]) -> Real:
-        """The loss of each row `[n]`, in the dtype of the scores.
+        """Returns the loss of each row `[n]`, in the dtype of the scores.
 
         Args:
-            labels: the labels of the rows, see the class.
+            labels: the labels of the rows, see the subclass.
         """
 
     def _rounded(self, values: Float64) -> Real:
-        """Values in the dtype of the scores; beyond its range they are infinite."""
+        """Rounds values to the dtype of the scores; values beyond its range become infinite."""
         with np.errstate(over="ignore"):
             return values.astype(self.scores.dtype, copy=False)
 
 
 class IndependentScores(ClassScores):
-    """Scores of classes that each may hold or not: one column for a binary head.
+    """Scores of independent classes, any number of which may be true; a binary head has `k = 1`.
 
     Labels are numbers in [0, 1], `[n, k]`; fractions are soft labels. The loss of a row is the mean
-    over its classes of the log loss: of probabilities `-y log(p) - (1 - y) log(1 - p)`, and
-    of logits `x` is `max(x, 0) - x * y + log(1 + exp(-|x|))`, where `p = 1 / (1 + exp(-x))`.
+    over its classes of the log loss, which is `-y log(p) - (1 - y) log(1 - p)` for probabilities
+    and `max(x, 0) - x * y + log(1 + exp(-|x|))` for logits `x`, where `p = 1 / (1 + exp(-x))`.
 
     >>> scores = IndependentScores(np.array([[0.0], [-np.inf], [np.inf]]))
     >>> scores.probability.ravel().tolist()
@@ -78,7 +78,7 @@ class IndependentScores(ClassScores):
     def probability(self) -> Real:
         if self.kind == "probabilities":
             return self.scores
-        # 1 / (1 + exp(-x)) for positive logits, exp(x) / (1 + exp(x)) for negative ones.
+        # 1 / (1 + exp(-x)) for positive logits, exp(x) / (1 + exp(x)) for negative logits.
         probability = np.where(self.scores >= 0, 1.0, self._decay)
         probability /= 1.0 + self._decay
         return self._rounded(probability)
@@ -101,11 +101,11 @@ class IndependentScores(ClassScores):
 
 
 class ExclusiveScores(ClassScores):
-    """Scores of classes of which exactly one holds.
+    """Scores of exclusive classes, exactly one of which is true.
 
     Labels are class ids, whole numbers in [0, k), `[n, 1]`. Probabilities of logits `x` are
-    `exp(x) / sum(exp(x))`, the loss `log(sum(exp(x))) - x[label]`; of probabilities it is
-    `-log(p[label])`.
+    `exp(x) / sum(exp(x))`. The loss is `log(sum(exp(x))) - x[label]` for logits, and
+    `-log(p[label])` for probabilities.
 
     >>> scores = ExclusiveScores(np.array([[10.0, 0.0, 0.0], [0.0, 10.0, 0.0]]))
     >>> scores.losses(np.array([[1], [1]])).round(4), scores.predicted
@@ -114,12 +114,12 @@ class ExclusiveScores(ClassScores):
 
     @cached_property
     def _top(self) -> Int64:
-        """The place of the highest score `[n, 1]`, the first of equal ones; of NaN where one is."""
+        """The first place of the highest score `[n, 1]`; the place of a NaN if the row has any."""
         return np.asarray(self.scores.argmax(axis=1)[:, np.newaxis], np.int64)
 
     @cached_property
     def predicted(self) -> Int64:
-        """The class of the highest score `[n]`, the first of equal ones and never NaN."""
+        """The first class with the highest score `[n]`; scores that are NaN are ignored."""
         if np.isnan(np.take_along_axis(self.scores, self._top, axis=1)).any():
             lowest = self.scores.dtype.type(-np.inf)
             known = np.where(np.isnan(self.scores), lowest, self.scores)
@@ -128,7 +128,7 @@ class ExclusiveScores(ClassScores):
 
     @cached_property
     def _shifted(self) -> Real:
-        """The logits less the highest of their row."""
+        """The logits minus the highest logit of their row, `[n, k]`."""
         with np.errstate(invalid="ignore", over="ignore"):
             return self.scores - np.take_along_axis(self.scores, self._top, axis=1)
 
@@ -139,7 +139,7 @@ class ExclusiveScores(ClassScores):
         if self.scores.dtype == np.float32:
             total = exponentials.sum(axis=1, keepdims=True)
             return exponentials / total, np.log(total)
-        # The exponential of the highest is 1; what the others add to it may be tiny.
+        # The exponential of the highest logit is 1; the sum of the others may be tiny.
         np.put_along_axis(exponentials, self._top, 0.0, axis=1)
         others = exponentials.sum(axis=1, keepdims=True)
         np.put_along_axis(exponentials, self._top, 1.0, axis=1)
@@ -160,8 +160,8 @@ class ExclusiveScores(ClassScores):
 
 
 def _cross_entropy(labels: Real, probabilities: Real) -> Real:
-    """-y log(p), and 0 where y is 0, whatever p is."""
+    """Returns `-y log(p)`, and 0 where `y` is 0, even if `p` is 0 or NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         product = labels * np.log(probabilities)
-    # Subtracted from 0, not negated: a loss of nothing is 0.0, not -0.0.
+    # Subtracted from 0, not negated: a loss of zero is 0.0, not -0.0.
     return 0 - np.where(labels == 0, 0, product)

@@ -19,7 +19,7 @@ from heads.metrics.core.context import MetricContext
 from heads.running_metric import RunningMetric
 from heads.statistics.cuts import ScoreSpace
 
-# What each loss reduction divides the weighted sum by, from the weights of all losses.
+# Loss reductions by name: the divisor of the weighted sum, from the weights of all losses.
 _DIVISORS: dict[str, Callable[[Float32], float]] = {
     "weighted_sum": lambda _: 1.0,
     "weighted_mean": lambda weights: float(weights.sum(dtype=np.float64)),
@@ -29,7 +29,7 @@ _DIVISORS: dict[str, Callable[[Float32], float]] = {
 
 
 class LossSpec(NamedTuple):
-    """What `create_loss` returns.
+    """The losses of a batch that `create_loss` returns.
 
     Attributes:
         training_loss: scalar, the weighted and reduced loss, not regularized.
@@ -45,27 +45,27 @@ class LossSpec(NamedTuple):
 
 
 class MinimizingOptimizer(Protocol):
-    """What `create_estimator_spec` of the head of TensorFlow 1.x needs of an optimizer."""
+    """The interface of optimizers for the head of TensorFlow 1.x."""
 
     def minimize(self, loss: Loss) -> Any:
-        """Returns the op that lowers the loss."""
+        """Returns the op that reduces the loss."""
 
 
 class ContribBinaryHead(BinaryHead):
     """The head that `binary_classification_head` makes.
 
-    It has the methods of `BinaryClassHead`, and `create_loss`. Predictions have no `all_class_ids`
-    and no `all_classes`.
+    It has the methods of `BinaryClassHead`, and `create_loss`. Its predictions do not include
+    `all_class_ids` and `all_classes`.
     """
 
     def create_loss(
         self, features: Features | None, mode: str | None, logits: npt.ArrayLike, labels: Any
     ) -> LossSpec:
-        """The loss of a batch, before and after reduction, without regularization.
+        """Returns the loss of a batch, before and after reduction, without regularization.
 
         Args:
-            features: holds the weight column, and what `loss_fn` reads.
-            mode: the loss is the same in every mode.
+            features: feature values by name, such as the weights and what `loss_fn` reads.
+            mode: ignored, as the loss is the same in all modes.
             logits: numbers `[D0, ..., DN, 1]`, rounded to float32.
             labels: as for `BinaryClassHead`.
 
@@ -89,18 +89,18 @@ class ContribBinaryHead(BinaryHead):
         train_op_fn: TrainOpFn | None = None,
         regularization_losses: RegularizationLosses | None = None,
     ) -> EstimatorSpec:
-        """What a model function returns for a batch in a mode.
+        """Returns the spec that a model function returns for a batch in a mode.
 
         Args:
             features: as for `create_loss`.
-            mode: one of `ModeKeys`; PREDICT makes export outputs, EVAL metrics, any other mode a
-                train op.
+            mode: a value of `ModeKeys`; the spec has export outputs for PREDICT, metrics for EVAL,
+                and a train op for any other mode.
             logits: as for `create_loss`.
-            labels: as for `create_loss`; PREDICT does not look at them.
+            labels: as for `create_loss`; not read for PREDICT.
             optimizer: an object whose `minimize(loss)` returns the train op. TRAIN needs it or
                 `train_op_fn`.
             train_op_fn: takes the loss and returns the train op.
-            regularization_losses: floats added to the loss after its reduction; none for none.
+            regularization_losses: floats to add to the reduced loss; an empty list is as None.
 
         Raises:
             TypeError: as `create_loss`.
@@ -124,7 +124,7 @@ class ContribBinaryHead(BinaryHead):
     def metrics(
         self, regularization_losses: RegularizationLosses | None = None
     ) -> dict[str, RunningMetric]:
-        """As `BinaryClassHead.metrics`; no regularization losses are as None."""
+        """Returns new metrics by key, as `BinaryClassHead.metrics`; an empty list is as None."""
         return super().metrics(regularization_losses or None)
 
     def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:  # noqa: ARG002
@@ -165,28 +165,28 @@ def binary_classification_head(
 ) -> ContribBinaryHead:
     """Creates a binary head with the definitions of TensorFlow 1.x.
 
-    Logits, labels, weights and the example loss are those of `BinaryClassHead`. What differs:
+    Logits, labels, weights and the example loss are as in `BinaryClassHead`. The differences are:
 
     * `accuracy/positive_threshold_T` counts `p >= T` as positive; precision and recall count
       `p > T` and add 1e-7 to the denominator.
     * `auc` and `auc_precision_recall` are trapezoids over 200 thresholds with 1e-6 added.
     * `accuracy_baseline` is `max(m, 1 - m)` of the label mean `m`, 1 without data.
-    * means are 0 for a negative sum of weights.
+    * means are 0 if the sum of weights is negative.
     * NaN logits cannot be added to metrics.
 
     Args:
         weight_column: as for `BinaryClassHead`.
         thresholds: as for `BinaryClassHead`.
         label_vocabulary: as for `BinaryClassHead`.
-        loss_reduction: `weighted_sum`; or that divided by the sum of the weights (`weighted_mean`),
-            by the number of losses (`weighted_sum_over_batch_size`), or by the number of weights
-            that are not 0 (`weighted_sum_by_nonzero_weights`); 0 where the divisor is.
+        loss_reduction: `weighted_sum`; or this sum divided by the sum of weights (`weighted_mean`),
+            the number of losses (`weighted_sum_over_batch_size`) or the number of weights that are
+            not 0 (`weighted_sum_by_nonzero_weights`). If the divisor is 0, the loss is 0.
         loss_fn: as for `BinaryClassHead`.
         name: appended to the metric keys.
 
     Raises:
         TypeError: for a vocabulary, thresholds or words of another type.
-        ValueError: for a threshold outside (0, 1), an unknown reduction or a `loss_fn` with other
+        ValueError: for a threshold outside (0, 1), an unknown reduction or a `loss_fn` with unknown
             parameters.
 
     >>> head = binary_classification_head(thresholds=[0.5])

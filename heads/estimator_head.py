@@ -1,4 +1,4 @@
-"""The interface of the heads of TensorFlow 2.x."""
+"""The base class of the heads of TensorFlow 2.x."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from heads.losses import reduce_loss
 
 
 class Head(BaseHead):
-    """A head with the interface of TensorFlow 2.x, `tf.estimator.Head`."""
+    """The base class of heads with the interface of TensorFlow 2.x, `tf.estimator.Head`."""
 
     def create_estimator_spec(
         self,
@@ -33,24 +33,24 @@ class Head(BaseHead):
         update_ops: list[Any] | tuple[Any, ...] | None = None,
         regularization_losses: RegularizationLosses | None = None,
     ) -> EstimatorSpec:
-        """What a model function returns for a batch in a mode.
+        """Returns the spec that a model function returns for a batch in a mode.
 
         Args:
             features: as for `loss`.
-            mode: one of `ModeKeys`; PREDICT makes export outputs, EVAL metrics, any other mode a
-                train op.
+            mode: a value of `ModeKeys`; the spec has export outputs for PREDICT, metrics for EVAL,
+                and a train op for any other mode.
             logits: as for `loss`.
-            labels: as for `loss`; PREDICT does not look at them.
+            labels: as for `loss`; not read for PREDICT.
             optimizer: an object whose `get_updates(loss, trainable_variables)` returns the train
                 op, for example an adapter of a training library. TRAIN needs it or `train_op_fn`.
             trainable_variables: list or tuple, passed on to the optimizer.
             train_op_fn: takes the loss and returns the train op.
-            update_ops: list or tuple; the train op becomes a tuple of the train op and these.
+            update_ops: list or tuple; the train op becomes a tuple of the train op and these ops.
             regularization_losses: as for `loss`.
 
         Raises:
             TypeError: as `loss`.
-            ValueError: as `loss`, and for arguments that do not make one train op.
+            ValueError: as `loss`, and for arguments that do not define a single train op.
         """
         return self._estimator_spec(
             features,

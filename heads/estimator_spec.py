@@ -1,4 +1,4 @@
-"""What `create_estimator_spec` returns, and how its train op is made."""
+"""The spec that `create_estimator_spec` returns, and the function that makes its train op."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Loss = np.number[Any]
 
 @dataclass(frozen=True, eq=False)
 class ClassificationOutput:
-    """What a classification signature serves.
+    """The output of a classification signature.
 
     Attributes:
         scores: float32 `lead + [n]`, the probability of each class.
@@ -33,7 +33,7 @@ class ClassificationOutput:
 
 @dataclass(frozen=True, eq=False)
 class RegressionOutput:
-    """What a regression signature serves.
+    """The output of a regression signature.
 
     Attributes:
         value: float32 `lead + [1]`, the probability of the positive class.
@@ -44,7 +44,7 @@ class RegressionOutput:
 
 @dataclass(frozen=True, eq=False)
 class PredictOutput:
-    """What a predict signature serves.
+    """The output of a predict signature.
 
     Attributes:
         outputs: all predictions by key.
@@ -58,16 +58,16 @@ ExportOutput = ClassificationOutput | RegressionOutput | PredictOutput
 
 @dataclass(frozen=True, eq=False)
 class EstimatorSpec:
-    """Everything a head says about one batch in one mode.
+    """The results of a head for a batch in a mode.
 
     Attributes:
-        mode: one of `ModeKeys`.
+        mode: a value of `ModeKeys`.
         predictions: all predictions by key, in every mode.
         loss: scalar, the regularized training loss; None for PREDICT.
-        train_op: what the optimizer or `train_op_fn` returned, in a tuple with the `update_ops`
-            when those are given; None but for TRAIN.
-        eval_metric_ops: metrics updated with this batch, by key; empty but for EVAL.
-        export_outputs: signatures by name; empty but for PREDICT.
+        train_op: the op that the optimizer or `train_op_fn` returned, in a tuple with `update_ops`
+            if these are given; None except for TRAIN.
+        eval_metric_ops: metrics updated with this batch, by key; empty except for EVAL.
+        export_outputs: signatures by name; empty except for PREDICT.
     """
 
     mode: str
@@ -79,10 +79,10 @@ class EstimatorSpec:
 
 
 class Optimizer(Protocol):
-    """What `create_estimator_spec` needs of an optimizer."""
+    """The interface of optimizers for the heads of TensorFlow 2.x."""
 
     def get_updates(self, loss: Loss, params: list[Any] | tuple[Any, ...]) -> Any:
-        """Returns the op that updates `params` to lower `loss`."""
+        """Returns the op that updates `params` to reduce `loss`."""
 
 
 TrainOpFn = Callable[[Loss], Any]
@@ -95,7 +95,7 @@ def train_op(
     train_op_fn: TrainOpFn | None,
     update_ops: list[Any] | tuple[Any, ...] | None,
 ) -> Any:
-    """Makes the train op of a regularized training loss.
+    """Makes the train op for a regularized training loss.
 
     Raises:
         ValueError: if not exactly one of `optimizer` and `train_op_fn` is given, if an argument is

@@ -1,4 +1,4 @@
-"""Logits and weights as the heads take them: cast to float32, shapes checked, nothing broadcast."""
+"""Checks of logits and weights: they are cast to float32, and are never broadcast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Features = Mapping[str, Any]
 
 @runtime_checkable
 class NumericColumn(Protocol):
-    """A weight column with a step before the cast, as tf.feature_column.numeric_column makes it."""
+    """A weight column with a normalizer, as `tf.feature_column.numeric_column` makes it."""
 
     @property
     def key(self) -> str:
@@ -25,7 +25,7 @@ class NumericColumn(Protocol):
 
     @property
     def normalizer_fn(self) -> Callable[[Array], Any] | None:
-        """Applied to the feature before it is cast to float32; None for no step."""
+        """A function applied to the feature before it is cast to float32, or None."""
 
 
 WeightColumn = str | NumericColumn
@@ -34,7 +34,7 @@ WeightColumn = str | NumericColumn
 def as_float32(values: npt.ArrayLike, name: str) -> Float32:
     """Casts numbers, bools or nested lists of them to float32, C-contiguous.
 
-    Values beyond the range of float32 become infinite, as IEEE rounding has it.
+    Values beyond the range of float32 become infinite, as in IEEE rounding.
 
     Raises:
         TypeError: if the values are not numbers.
@@ -49,11 +49,11 @@ def as_float32(values: npt.ArrayLike, name: str) -> Float32:
 
 
 def as_logits(logits: npt.ArrayLike, logits_dimension: int) -> Float32:
-    """Logits as float32 `[D0, ..., DN, logits_dimension]`.
+    """Returns logits as float32 `[D0, ..., DN, logits_dimension]`.
 
     Raises:
-        TypeError: if they are not numbers.
-        ValueError: if their rank is below 2 or their last dimension is another.
+        TypeError: if the logits are not numbers.
+        ValueError: if their rank is below 2 or their last dimension is not `logits_dimension`.
     """
     array = as_float32(logits, "logits")
     if array.ndim < 2:
@@ -72,9 +72,9 @@ def as_logits(logits: npt.ArrayLike, logits_dimension: int) -> Float32:
 def example_weights(
     column: WeightColumn | None, features: Features | None, logits_shape: tuple[int, ...]
 ) -> Float32 | None:
-    """Weights as float32 `lead + [1]`, or None for a head without a weight column.
+    """Returns weights as float32 `lead + [1]`, or None for a head without a weight column.
 
-    The values are used as they are: zero, negative and NaN too.
+    The values are not changed, even if they are zero, negative or NaN.
 
     Args:
         column: the name of a feature, or a `NumericColumn`.
@@ -82,8 +82,8 @@ def example_weights(
         logits_shape: `lead + [logits_dimension]`.
 
     Raises:
-        TypeError: if the column is of another type or the weights are not numbers.
-        ValueError: if the feature is missing, sparse, a scalar or of another shape.
+        TypeError: if the column has another type or the weights are not numbers.
+        ValueError: if the feature is missing, sparse, a scalar or has a wrong shape.
     """
     if column is None:
         return None

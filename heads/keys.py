@@ -24,10 +24,10 @@ class PredictionKeys:
 
 
 class MetricKeys:
-    """The keys of the dict that `metrics` returns; a named head appends `/name` to each.
+    """The keys of the dict that `metrics` returns; a head with a name appends `/name` to each.
 
-    The `_AT_THRESHOLD` keys are formats of a threshold, the `_AT_NAME` keys of a vocabulary word
-    and the `_AT_CLASS` keys of a class id.
+    The `_AT_THRESHOLD` keys are formats for a threshold, the `_AT_NAME` keys for a vocabulary word,
+    and the `_AT_CLASS` keys for a class id.
 
     >>> MetricKeys.ACCURACY_AT_THRESHOLD % 0.5
     'accuracy/positive_threshold_0.5'

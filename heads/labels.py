@@ -1,4 +1,4 @@
-"""Labels as the heads take them: shapes checked, words looked up, values in range."""
+"""Checks of labels: their shape and range, and the class ids of words."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Vocabulary = Sequence[str | bytes]
 
-# The name that tf.estimator predicts for a class beyond a vocabulary that is too short.
+# The name that tf.estimator predicts for a class that a too short vocabulary does not name.
 UNKNOWN = "UNK"
 
 
 @dataclass(frozen=True, eq=False)
 class SparseLabels:
-    """Labels of a multi-label head as a list of the classes that each example has.
+    """Labels of a multi-label head as a list of pairs of an example and a class.
 
     The entry `values[m]` at `indices[m] = (i0, ..., i, j)` says that example `(i0, ..., i)` has
     class `values[m]`. The last column `j` and the last entry of `dense_shape` have no meaning;
@@ -51,7 +51,7 @@ def check_vocabulary_words(vocabulary: Vocabulary) -> None:
 
 
 def class_names(vocabulary: Vocabulary | None, n_classes: int) -> npt.NDArray[np.str_]:
-    """The words of a vocabulary, or decimal class ids without one, str `[n_classes]`.
+    """Returns the words of a vocabulary, or class ids as text if it is None, str `[n_classes]`.
 
     >>> class_names(None, 3).tolist(), class_names(["no", b"yes"], 2).tolist()
     (['0', '1', '2'], ['no', 'yes'])
@@ -64,11 +64,13 @@ def class_names(vocabulary: Vocabulary | None, n_classes: int) -> npt.NDArray[np
 def binary_labels(
     labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None
 ) -> npt.NDArray[np.float32]:
-    """Labels of a binary head as float32 `lead + [1]` in [0, 1]; fractions are soft labels.
+    """Returns labels of a binary head as float32 `lead + [1]` in [0, 1].
+
+    Fractions are soft labels.
 
     Raises:
-        TypeError: for words without a vocabulary, and for numbers with one.
-        ValueError: if the labels are None, sparse, of another shape, outside [0, 1], NaN or not in
+        TypeError: for words without a vocabulary, and for numbers with a vocabulary.
+        ValueError: if the labels are None, sparse, of a wrong shape, outside [0, 1], NaN or not in
             the vocabulary.
     """
     given = _dense(labels, logits_shape, 1)
@@ -90,10 +92,10 @@ def binary_labels(
 def class_id_labels(
     labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
 ) -> npt.NDArray[np.integer[Any]]:
-    """Labels of a multi-class head as class ids `lead + [1]`, integers of the dtype given.
+    """Returns labels of a multi-class head as class ids `lead + [1]`; integers keep their dtype.
 
     Raises:
-        ValueError: if the labels are None, sparse, of another shape or dtype, outside
+        ValueError: if the labels are None, sparse, of a wrong shape or dtype, outside
             [0, n_classes) or not in the vocabulary.
     """
     given = _dense(labels, logits_shape, 1)
@@ -118,13 +120,13 @@ def class_id_labels(
 def indicator_labels(
     labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
 ) -> Array:
-    """Labels of a multi-label head as indicators `lead + [n_classes]` in [0, 1].
+    """Returns labels of a multi-label head as indicators `lead + [n_classes]` in [0, 1].
 
-    Dense labels keep their dtype (bool becomes int64); sparse ones become int64.
+    Dense labels keep their dtype, but bool becomes int64; sparse labels become int64.
 
     Raises:
         TypeError: for dense words, and for sparse words without a vocabulary.
-        ValueError: if the labels are None, of another shape, or outside their range.
+        ValueError: if the labels are None, of a wrong shape, or out of range.
     """
     _require_labels(labels)
     if isinstance(labels, SparseLabels):
@@ -222,7 +224,7 @@ def _dense(labels: Any, logits_shape: Shape, size: int) -> Array:
 
 
 def _labels_shape(shape: Shape, logits_shape: Shape, size: int) -> Shape:
-    """The shape of labels once a missing last axis is added, checked against the logits."""
+    """Returns the shape of labels with the last axis added if missing; checks it against logits."""
     if len(shape) == len(logits_shape) - 1:
         shape = (*shape, 1)
     if len(shape) < 2:
@@ -251,7 +253,7 @@ def _is_words(array: Array) -> bool:
 
 
 def _word_ids(words: Array, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
-    """The position of each word in the vocabulary, -1 for an unknown word; case counts."""
+    """Returns the position of each word in the vocabulary, -1 if unknown; case matters."""
     if not _is_words(words):
         raise TypeError(
             f"Labels must be strings if there is a vocabulary. Instead got {words.dtype}. Leave "
@@ -264,8 +266,8 @@ def _word_ids(words: Array, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
         )
     ids: dict[str | bytes, int] = {name: i for i, name in enumerate(names)}
     ids.update({name.encode(): i for i, name in enumerate(names)})
-    found = [ids.get(word, -1) for word in words.ravel().tolist()]
-    return np.array(found, np.int64).reshape(words.shape)
+    word_ids = [ids.get(word, -1) for word in words.ravel().tolist()]
+    return np.array(word_ids, np.int64).reshape(words.shape)
 
 
 def _check_range(ids: Array, n_classes: int, given: Array) -> None:
@@ -284,6 +286,6 @@ def _check_range(ids: Array, n_classes: int, given: Array) -> None:
 
 
 def _first(bad: npt.NDArray[np.bool_], given: Array) -> tuple[list[int], Any]:
-    """Where the first bad entry is, and its value."""
+    """Returns the index of the first bad entry, and its value."""
     at = np.argwhere(bad)[0].tolist()
     return at, given[tuple(at)]

@@ -1,4 +1,4 @@
-"""The reduction of losses to a scalar, and loss functions of the caller."""
+"""The reduction of losses to a scalar, and the checks of loss functions of the caller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_reduction(reduction: Any, valid: tuple[str, ...]) -> None:
     """Checks the name of a loss reduction.
 
     Raises:
-        ValueError: if it is not one of the valid names.
+        ValueError: if the name is not valid.
     """
     if reduction not in valid:
         raise ValueError(f"Invalid loss_reduction: {reduction}. Use one of {', '.join(valid)}.")
@@ -30,14 +30,14 @@ def check_reduction(reduction: Any, valid: tuple[str, ...]) -> None:
 def reduce_loss(losses: Array, weights: Float32 | None, reduction: str) -> Any:
     """Weighs losses and reduces them to a scalar of their dtype.
 
-    `sum` is `sum(w * loss)`; `sum_over_batch_size` and `auto` divide it by the number of losses,
-    those of weight zero included. No losses give 0. Integer losses are reduced in float32 and
-    truncated.
+    `sum` is `sum(w * loss)`; `sum_over_batch_size` and `auto` divide this sum by the number of
+    losses, including losses of weight 0. Without losses, the result is 0. Integer losses are
+    reduced in float32, and the result is truncated.
 
     Args:
         losses: `lead + [1]`.
-        weights: `lead + [1]`, or None for 1.
-        reduction: one of `REDUCTIONS`.
+        weights: `lead + [1]`, or None if all weights are 1.
+        reduction: a name of `REDUCTIONS`.
     """
     total = weighted_sum(losses, weights)
     if reduction != "sum":
@@ -46,7 +46,7 @@ def reduce_loss(losses: Array, weights: Float32 | None, reduction: str) -> Any:
 
 
 def weighted_sum(losses: Array, weights: Float32 | None) -> float:
-    """`sum(w * loss)`, the products in the dtype of the losses, added in float64."""
+    """Returns `sum(w * loss)`; products are in the dtype of the losses, their sum in float64."""
     values = losses.astype(np.float32) if losses.dtype.kind != "f" else losses
     with np.errstate(invalid="ignore", over="ignore"):
         products = values if weights is None else values * weights.astype(values.dtype)
@@ -54,7 +54,7 @@ def weighted_sum(losses: Array, weights: Float32 | None) -> float:
 
 
 def as_scalar(value: float, dtype: np.dtype[Any]) -> Any:
-    """A scalar of a dtype; beyond the range of a float it is infinite."""
+    """Casts a value to a scalar of a dtype; beyond the range of a float it becomes infinite."""
     with np.errstate(over="ignore"):
         return np.asarray(value).astype(dtype)[()]
 
@@ -62,16 +62,16 @@ def as_scalar(value: float, dtype: np.dtype[Any]) -> Any:
 def check_loss_fn(loss_fn: Any, optional: tuple[str, ...]) -> tuple[str, ...]:
     """Checks the signature of a loss function and returns the names of its parameters.
 
-    Only parameters that can be passed by position are looked at; of a bound method without `self`,
-    of a `functools.partial` without those already bound.
+    Only parameters that can be passed by position are checked, without `self` of a bound method and
+    without the bound parameters of a `functools.partial`.
 
     Args:
-        loss_fn: anything callable.
-        optional: the names it may have besides `labels` and `logits`.
+        loss_fn: the loss function, any callable.
+        optional: the parameters that it may have besides `labels` and `logits`.
 
     Raises:
-        TypeError: if it is not callable.
-        ValueError: if it lacks `labels` or `logits`, or has another parameter.
+        TypeError: if `loss_fn` is not callable.
+        ValueError: if it lacks `labels` or `logits`, or has an unknown parameter.
     """
     names = _argument_names(loss_fn)
     for name in ("labels", "logits"):
@@ -108,7 +108,7 @@ def call_loss_fn(
     """Calls a loss function by keyword and checks the shape of its result, `lead + [1]`.
 
     Raises:
-        ValueError: if the result is of another shape.
+        ValueError: if the result has another shape.
     """
     arguments = {"labels": labels, "logits": logits}
     if "features" in names:

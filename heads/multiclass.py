@@ -1,4 +1,4 @@
-"""The head of classification into one of several classes."""
+"""The head of classification into exactly one of several classes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
 class MultiClassHead(Head):
-    """One of more than two classes with softmax cross entropy, as `tf.estimator.MultiClassHead`.
+    """The head of exclusive classes with softmax cross entropy, as `tf.estimator.MultiClassHead`.
 
     Logits are `[D0, ..., DN, n_classes]`. Labels are `[D0, ..., DN, 1]` or `[D0, ..., DN]`, integer
     class ids in [0, n_classes), or words of `label_vocabulary`. The example loss is
@@ -36,7 +36,7 @@ class MultiClassHead(Head):
     |---|---|---|---|
     | `logits` | lead + [n] | float32 | `x` |
     | `probabilities` | lead + [n] | float32 | `exp(x) / sum(exp(x))` |
-    | `class_ids` | lead + [1] | int64 | the largest logit, the first of equal ones; never NaN |
+    | `class_ids` | lead + [1] | int64 | the first class with the largest logit; NaN is ignored |
     | `classes` | lead + [1] | str | the name of `class_ids` |
     | `all_class_ids` | [D0, n] | int32 | 0, ..., n - 1 |
     | `all_classes` | [D0, n] | str | the class names |
@@ -45,8 +45,8 @@ class MultiClassHead(Head):
 
     Args:
         n_classes: number of classes, above 2.
-        weight_column: the feature with the weight of each example, lead or lead + [1]; a name, or
-            an object with `key` and `normalizer_fn`. None weighs each example 1.
+        weight_column: the feature with the weight of each example, lead or lead + [1]: its name, or
+            an object with `key` and `normalizer_fn`. With None, all examples have weight 1.
         label_vocabulary: list or tuple of n_classes words.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
         loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
@@ -55,7 +55,7 @@ class MultiClassHead(Head):
     Raises:
         TypeError: for words of another type.
         ValueError: for too few classes, a vocabulary of another length, an unknown reduction or a
-            `loss_fn` with other parameters.
+            `loss_fn` with unknown parameters.
 
     >>> import numpy as np
     >>> head = MultiClassHead(n_classes=3)

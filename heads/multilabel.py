@@ -25,7 +25,7 @@ from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
 class MultiLabelHead(Head):
-    """Independent classes with sigmoid cross entropy, as `tf.estimator.MultiLabelHead`.
+    """The head of independent classes with sigmoid cross entropy, as `tf.estimator.MultiLabelHead`.
 
     Logits are `[D0, ..., DN, n_classes]`. Labels are indicators `[D0, ..., DN, n_classes]`, numbers
     in [0, 1] (fractions are soft labels), or `SparseLabels` of class ids or words. The example loss
@@ -38,27 +38,27 @@ class MultiLabelHead(Head):
     | `classes` | [D0, n] | str | the class names |
 
     Metrics: `average_loss`, `auc` and `auc_precision_recall` over all pairs of example and class;
-    over these pairs too, for each threshold, `accuracy/positive_threshold_T`,
+    also over these pairs, for each threshold, `accuracy/positive_threshold_T`,
     `precision/positive_threshold_T`, `recall/positive_threshold_T`; and for each chosen class
     `probability_mean/C`, `auc/C`, `auc_precision_recall/C`, where C is the word of the class, or
     `classI` for class id I without a vocabulary.
 
     Args:
         n_classes: number of classes, above 1.
-        weight_column: the feature with the weight of each example, lead or lead + [1]; a name, or
-            an object with `key` and `normalizer_fn`. None weighs each example 1.
-        thresholds: probabilities in (0, 1); above one, a class is predicted.
+        weight_column: the feature with the weight of each example, lead or lead + [1]: its name, or
+            an object with `key` and `normalizer_fn`. With None, all examples have weight 1.
+        thresholds: probabilities in (0, 1); above a threshold, a class is predicted.
         label_vocabulary: list or tuple of n_classes words.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
         loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
-        classes_for_class_based_metrics: the classes with metrics of their own, all as ids or all as
-            words.
+        classes_for_class_based_metrics: the classes that have separate metrics, all given as ids or
+            all as words.
         name: appended to the metric keys.
 
     Raises:
         TypeError: for thresholds, words or classes of another type.
         ValueError: for too few classes, a threshold outside (0, 1), a vocabulary of another length,
-            an unknown reduction or class, or a `loss_fn` with other parameters.
+            an unknown reduction or class, or a `loss_fn` with unknown parameters.
 
     >>> import numpy as np
     >>> head = MultiLabelHead(n_classes=2)
@@ -97,8 +97,8 @@ class MultiLabelHead(Head):
         check_reduction(loss_reduction, REDUCTIONS)
         names = tuple(class_names(label_vocabulary, n_classes).tolist())
         wanted = () if classes_for_class_based_metrics is None else classes_for_class_based_metrics
-        named = _class_ids(tuple(wanted), label_vocabulary, names)
-        suffixes = tuple(names[i] if label_vocabulary else f"class{i}" for i in named)
+        chosen_ids = _class_ids(tuple(wanted), label_vocabulary, names)
+        suffixes = tuple(names[i] if label_vocabulary else f"class{i}" for i in chosen_ids)
         self._n_classes = n_classes
         super().__init__(
             MetricContext(
@@ -107,7 +107,7 @@ class MultiLabelHead(Head):
                 ScoreSpace("logits", float32=True),
                 checked,
                 weight_column is not None,
-                named,
+                chosen_ids,
                 suffixes,
             ),
             weight_column=weight_column,
@@ -166,7 +166,7 @@ def _check_vocabulary(vocabulary: Vocabulary | None, n_classes: int) -> None:
 def _class_ids(
     classes: tuple[int | str, ...], vocabulary: Vocabulary | None, names: Sequence[str]
 ) -> tuple[int, ...]:
-    """The ids of the classes with metrics of their own, each once."""
+    """Returns the distinct ids of the classes that have separate metrics."""
     if not classes:
         return ()
     if isinstance(classes[0], str):

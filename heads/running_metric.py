@@ -1,4 +1,4 @@
-"""Metrics of the batches so far, as `metrics` and `update_metrics` pass them around."""
+"""Running metrics: the values that `metrics` returns and `update_metrics` adds batches to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heads.statistics.measure import make_accumulator
 
 
 class Tally:
-    """What one statistic counted in the batches so far; several metrics may read it."""
+    """The counts of a statistic over the batches so far; several metrics may read them."""
 
     def __init__(self, statistic: Statistic) -> None:
         self._accumulator = make_accumulator(statistic)
@@ -27,7 +27,7 @@ class Tally:
 
     @property
     def state(self) -> State:
-        """The state of all batches, one segment even where there was no row."""
+        """The state of all batches; it has the overall segment even without rows."""
         if self._state is None:
             self._state = replace(self._accumulator.freeze(), keys=(OVERALL,))
         return self._state
@@ -36,7 +36,7 @@ class Tally:
 class RunningMetric:
     """A metric of the batches that `update_metrics` has added so far.
 
-    Batches are added to exact sums, so how a stream is cut into batches changes no digit.
+    Sums are exact, so the result does not depend on how a stream is cut into batches.
     """
 
     def __init__(self, metric: Metric, tally: Tally) -> None:
@@ -45,17 +45,17 @@ class RunningMetric:
 
     @property
     def tally(self) -> Tally:
-        """What the metric reads."""
+        """The counts that the metric reads."""
         return self._tally
 
     def result(self) -> float:
-        """The value so far; 0.0, as in tf.estimator, for most of what is undefined."""
+        """Returns the value so far; most undefined values are 0.0, as in tf.estimator."""
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return float(self._metric.compute(self._tally.state).value[0])
 
 
 class RegularizationLoss(RunningMetric):
-    """The mean over batches of the sum of the regularization losses, not weighted."""
+    """The metric of the unweighted mean over batches of the sum of regularization losses."""
 
     def __init__(self) -> None:
         statistic = RowSums(values=("loss",))
@@ -63,7 +63,7 @@ class RegularizationLoss(RunningMetric):
 
     @staticmethod
     def scored(losses: Sequence[float]) -> Scored:
-        """The regularization losses of one batch as one row."""
+        """Returns a scored batch of a single row: the sum of the regularization losses."""
         total = np.array([sum(map(float, losses))])
         nothing = np.zeros((1, 1))
         return Scored(score=nothing, probability=nothing, label=nothing, loss=total)

@@ -1,4 +1,4 @@
-"""What is counted, and how counts of parts become the count of the whole."""
+"""Statistics: they say what to count, and their states merge from parts to the whole."""
 
 from heads.statistics.confusion import ClassOutcomes, ConfusionMatrix
 from heads.statistics.flips import ClassFlips, Flips

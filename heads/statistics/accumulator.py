@@ -1,4 +1,4 @@
-"""Adding batches in place, before a state is frozen."""
+"""Accumulators: they add batches to sums in place, and freeze the sums into a state."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from heads.statistics.tables import (
     Table,
 )
 
-# A table of every code is kept dense up to about so many bytes: an index into it costs less than
-# sorting a batch.
+# The table of all codes is a dense array up to about this many bytes: an index into it costs less
+# than sorting a batch.
 DENSE_BYTES = 320 << 20
-# Lists of keys whose codes are remembered: a batch has one for each of its passes.
+# How many lists of keys have their codes remembered: a batch has a list for each of its passes.
 _LISTS = 64
 
 
@@ -40,15 +40,15 @@ class Accumulator:
     """The sums of the batches added so far, for one statistic.
 
     Every segment has a run of codes: one for each cell, and where its rows are told apart by fold,
-    for each cell of each fold. Dense arrays over the codes while those are few, sorted tables
-    beyond.
+    for each cell of each fold. The sums are kept in dense arrays over the codes while the codes are
+    few, and in sorted tables when they are many.
     """
 
     def __init__(self, statistic: Statistic) -> None:
         self._statistic = statistic
         self._fold_size = statistic.groups * statistic.cells
         self._position: dict[Key, int] = {}
-        # Where the codes of each segment begin, and where the last ones end.
+        # The first code of each segment, and at the end the number of all codes.
         self._starts = [0]
         self._lists: OrderedDict[int, _KeyCodes] = OrderedDict()
         self._fold_codes: tuple[Ints | None, Ints, Ints] | None = None
@@ -70,7 +70,7 @@ class Accumulator:
 
     @property
     def _code_bytes(self) -> int:
-        """What a code takes in a dense table: most sums have two limbs."""
+        """The bytes that a code takes in a dense table: most sums have two limbs."""
         return 8 + 16 * len(self._statistic.sums)
 
     def _elements(self, scored: Scored) -> Elements:
@@ -78,72 +78,78 @@ class Accumulator:
         return scored.memo(statistic, lambda: statistic.elements(scored))
 
     def freeze(self) -> State:
-        """The state of everything added; the accumulator may be added to afterwards."""
+        """Returns the state of all batches so far; more batches may be added afterwards."""
         return self._from_table(self._table.table())
 
     def _codes(self, elements: Elements, segments: Segments) -> Ints:
-        """The code of each element."""
+        """Returns the code of each element, int64 `[m * repeat]`."""
         by_fold = segments.by_fold
-        own = self._key_codes(segments)
-        first = own.starts.take(segments.index)
+        key_codes = self._key_codes(segments)
+        first = key_codes.starts.take(segments.index)
         if len(first) and first.min() < 0:
-            self._extend(own, segments.index[first < 0])
-            first = own.starts.take(segments.index)
-        inner = elements.code
+            self._extend(key_codes, segments.index[first < 0])
+            first = key_codes.starts.take(segments.index)
+        inner_code = elements.code
         fold = segments.fold if self._statistic.folds > 1 else None
         if fold is not None:
-            inner = self._with_folds(elements, fold)
+            inner_code = self._with_folds(elements, fold)
             if by_fold is not None:
-                apart = by_fold.take(segments.index)
+                split = by_fold.take(segments.index)
                 if elements.repeat > 1:
-                    apart = np.repeat(apart, elements.repeat)
-                plain = 0 if elements.code is None else elements.code
-                inner = np.where(apart, inner, plain)
+                    split = np.repeat(split, elements.repeat)
+                without_fold = 0 if elements.code is None else elements.code
+                inner_code = np.where(split, inner_code, without_fold)
         if elements.repeat > 1:
             first = np.repeat(first, elements.repeat)
-        return first if inner is None else first + inner
+        return first if inner_code is None else first + inner_code
 
     def _with_folds(self, elements: Elements, fold: Ints) -> Ints:
-        """The codes of elements within their segments; those of the last ones are kept.
+        """Returns the codes of elements within their segments, the fold included.
 
-        A batch comes again in every pass.
+        The codes of the last elements are remembered, as a batch comes again in every pass.
         """
         last = self._fold_codes
         if last is not None and last[0] is elements.code and last[1] is fold:
             return last[2]
-        inner = fold * self._fold_size
+        inner_code = fold * self._fold_size
         if elements.repeat > 1:
-            inner = np.repeat(inner, elements.repeat)
+            inner_code = np.repeat(inner_code, elements.repeat)
         if elements.code is not None:
-            inner += elements.code
-        self._fold_codes = elements.code, fold, inner
-        return inner
+            inner_code += elements.code
+        self._fold_codes = elements.code, fold, inner_code
+        return inner_code
 
     def _key_codes(self, segments: Segments) -> _KeyCodes:
-        """Where the codes of the keys begin; -1 for keys that no row had yet."""
+        """Returns the first code of each key; it is -1 for keys that no row had yet."""
         keys = segments.keys
-        own = self._lists.get(id(keys))
-        if own is None or own.keys is not keys or len(own.starts) != len(keys):
+        key_codes = self._lists.get(id(keys))
+        if key_codes is None or key_codes.keys is not keys or len(key_codes.starts) != len(keys):
             position = self._position
             known = [position.get(key, -1) for key in keys]
-            starts = np.array([-1 if at < 0 else self._starts[at] for at in known], np.int64)
-            own = self._lists[id(keys)] = _KeyCodes(keys, segments.by_fold, starts)
+            starts = np.array(
+                [-1 if segment < 0 else self._starts[segment] for segment in known], np.int64
+            )
+            key_codes = self._lists[id(keys)] = _KeyCodes(keys, segments.by_fold, starts)
             while len(self._lists) > _LISTS:
                 self._lists.popitem(last=False)
-        return own
+        return key_codes
 
-    def _extend(self, own: _KeyCodes, index: Ints) -> None:
-        """Gives keys that rows have for the first time their codes."""
-        by_fold = np.ones(len(own.keys), np.bool_) if own.by_fold is None else own.by_fold
-        new = np.zeros(len(own.keys), np.bool_)
+    def _extend(self, key_codes: _KeyCodes, index: Ints) -> None:
+        """Gives codes to the keys that rows have for the first time."""
+        by_fold = (
+            np.ones(len(key_codes.keys), np.bool_)
+            if key_codes.by_fold is None
+            else key_codes.by_fold
+        )
+        new = np.zeros(len(key_codes.keys), np.bool_)
         new[index] = True
         for place in np.flatnonzero(new).tolist():
-            key = own.keys[place]
-            at = self._position.setdefault(key, len(self._position))
-            if at + 1 == len(self._starts):
+            key = key_codes.keys[place]
+            segment = self._position.setdefault(key, len(self._position))
+            if segment + 1 == len(self._starts):
                 folds = self._statistic.folds if by_fold[place] else 1
                 self._starts.append(self._starts[-1] + folds * self._fold_size)
-            own.starts[place] = self._starts[at]
+            key_codes.starts[place] = self._starts[segment]
 
     def _from_table(self, table: Table) -> State:
         if not len(table.code):
@@ -156,7 +162,7 @@ class Accumulator:
     def _build(
         self, keys: list[Key], segment: Ints, group: Ints, cell: Ints, table: Table
     ) -> State:
-        """A state from table rows that stand for the groups and cells given."""
+        """Builds a state from table rows and the segment, group and cell of each of them."""
         words = cell.astype(np.uint64)
         return build_state(
             self._statistic, keys, segment, group, words, {"rows": table.rows}, table.sums
@@ -165,12 +171,12 @@ class Accumulator:
 
 @dataclass(frozen=True, eq=False)
 class _KeyCodes:
-    """Where the codes of a list of keys begin.
+    """The first codes of a list of keys.
 
     Attributes:
-        keys: the keys; the list is held, so that none takes its place.
-        by_fold: bool, which of them are told apart by fold; None for all.
-        starts: int64, the first code of each; -1 if it has none yet.
+        keys: the keys; holding the list keeps its `id` from being used for another list.
+        by_fold: bool, which of the keys keep their folds separate; None for all keys.
+        starts: int64, the first code of each key; -1 if it has no codes yet.
     """
 
     keys: Sequence[Key]
@@ -179,7 +185,7 @@ class _KeyCodes:
 
 
 class HistogramAccumulator(Accumulator):
-    """Adds batches of a score histogram at the shift that all scores so far ask for."""
+    """An accumulator of a score histogram, at the shift that all scores so far ask for."""
 
     def __init__(self, histogram: ScoreHistogram) -> None:
         super().__init__(histogram)
@@ -188,12 +194,12 @@ class HistogramAccumulator(Accumulator):
         self._last: tuple[Scored, Elements] | None = None
 
     def _coarsen(self, slots: Ints) -> None:
-        """Moves what was added to the slots given for each of the old ones."""
+        """Moves the sums to new slots; `slots` gives the new slot of each old slot."""
         cells = self._histogram.cells
         self._table.renumber(lambda code: code - code % cells + slots[code % cells])
 
     def _elements(self, scored: Scored) -> Elements:
-        """The elements of a batch; those of the last one are kept, for it may come again."""
+        """Returns the elements of a batch, and keeps them, as the batch may come again."""
         if self._last is None or self._last[0] is not scored:
             self._last = scored, self._find_elements(scored)
         return self._last[1]

@@ -1,4 +1,4 @@
-"""The cells of a score histogram: which are occupied, and how they coarsen."""
+"""The occupied cells of a score histogram, and how they become coarser."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Words = npt.NDArray[np.uint64]
 
 
 def ordered_cells(raw: Words, shift: int) -> Words:
-    """Cells of plain float bits as cells of order-preserving bits."""
+    """Converts cells of plain float bits to cells of order-preserving bits."""
     sign = np.uint64(1 << (63 - shift))
     mask = np.uint64((1 << (64 - shift)) - 1)
     return np.where(raw & sign, ~raw & mask, raw | sign)
 
 
 def distinct_cells(cells: Words) -> Words:
-    """The distinct cells, sorted; sorting is several times as fast as the hashing of np.unique."""
+    """Returns the distinct cells, sorted; sorting is several times as fast as np.unique."""
     cells = np.sort(cells)
     keep = np.ones(len(cells), bool)
     keep[1:] = cells[1:] != cells[:-1]
@@ -29,7 +29,13 @@ def distinct_cells(cells: Words) -> Words:
 
 
 def fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
-    """The smallest shift, from one at hand on, that leaves at most `max_cells` of sorted cells."""
+    """Returns the smallest shift that leaves at most `max_cells` of sorted cells.
+
+    Args:
+        cells: uint64 `[m]`, sorted cells at the shift `shift`.
+        shift: the present shift; the result is not below it.
+        max_cells: how many cells may be left.
+    """
     low, high = shift, 63
     while low < high:
         middle = (low + high) // 2
@@ -41,7 +47,7 @@ def fitting_shift(cells: Words, shift: int, max_cells: int) -> int:
     return low
 
 
-# Up to this many leading bits of a float index a table; more are looked up by hash.
+# With at most this many leading bits, cells index a table; with more, they are looked up by hash.
 _DIRECT_BITS = 21
 _HASH_BITS = 16
 # An odd multiplier with well mixed bits: 2**64 divided by the golden ratio.
@@ -51,12 +57,12 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 class CellIndex:
     """The cells occupied so far, and the slot of each: its position in the order of arrival.
 
-    Cells of plain float bits are the cells of order-preserving bits under other names, so the order
-    waits until a state is frozen.
+    The index works on plain float bits. They divide scores into the same cells as order-preserving
+    bits, only in another order, so cells are put in order when a state is frozen.
 
     Args:
         max_cells: how many cells may be occupied.
-        coarsened: called when cells fall together, with the new slot of each old one.
+        coarsened: called when cells are joined, with the new slot of each old slot.
     """
 
     def __init__(self, max_cells: int, coarsened: Callable[[Ints], None]) -> None:
@@ -67,7 +73,7 @@ class CellIndex:
         self._use(self.cells, self.shift)
 
     def slots(self, raw: Words) -> npt.NDArray[np.integer[Any]]:
-        """The slots of scores given as plain float bits; new cells are taken in."""
+        """Returns the slots of scores given as plain float bits; it adds new cells."""
         slot = self.find(raw)
         if slot.size and slot.min() < 0:
             missing = raw[slot < 0]
@@ -77,24 +83,24 @@ class CellIndex:
         return slot
 
     def find(self, raw: Words) -> npt.NDArray[np.integer[Any]]:
-        """The slots of scores given as plain float bits; -1 where the cell is new."""
+        """Returns the slots of scores given as plain float bits; -1 where the cell is new."""
         cell = raw >> np.uint64(self.shift)
         if self._direct is not None:
-            found: npt.NDArray[np.integer[Any]] = self._direct.take(cell.view(np.int64))
-            return found
+            slots: npt.NDArray[np.integer[Any]] = self._direct.take(cell.view(np.int64))
+            return slots
         place = ((cell * _MULTIPLIER) >> np.uint64(64 - _HASH_BITS)).view(np.int64)
         slot = self._slots.take(place)
-        other = np.flatnonzero(self._names.take(place) != cell)
-        if len(other):
-            # Cells whose place another one took, and new ones.
-            wanted = cell[other]
-            at = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
-            known = self._sorted[at] == wanted
-            slot[other] = np.where(known, self._order[at], -1)
+        unmatched = np.flatnonzero(self._names.take(place) != cell)
+        if len(unmatched):
+            # Cells whose place in the hash table another cell took, and new cells.
+            wanted = cell[unmatched]
+            position = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
+            known = self._sorted[position] == wanted
+            slot[unmatched] = np.where(known, self._order[position], -1)
         return slot
 
     def extend(self, raw: Words) -> bool:
-        """Takes in new cells at the present shift; False, and no change, if they are too many."""
+        """Adds new cells at the present shift; returns False and adds none if they are too many."""
         new = distinct_cells(raw >> np.uint64(self.shift))
         if len(self.cells) + len(new) > self._max_cells:
             return False
@@ -104,15 +110,15 @@ class CellIndex:
         return True
 
     def coarsen(self, raw: Words) -> None:
-        """Raises the shift until the new cells fit as well."""
+        """Raises the shift until the old and the new cells fit, and adds the new ones."""
         new = raw >> np.uint64(self.shift)
         cells = distinct_cells(np.concatenate([self.cells, new]))
         shift = fitting_shift(cells, self.shift, self._max_cells)
-        coarse, by = (
+        coarse, dropped_bits = (
             distinct_cells(cells >> np.uint64(shift - self.shift)),
             np.uint64(shift - self.shift),
         )
-        slots = np.searchsorted(coarse, self.cells >> by)
+        slots = np.searchsorted(coarse, self.cells >> dropped_bits)
         self._use(coarse, shift)
         self._coarsened(slots)
 
@@ -127,7 +133,7 @@ class CellIndex:
         self._place(0)
 
     def _place(self, first: int) -> None:
-        """Makes the cells from one slot on known."""
+        """Enters the cells from slot `first` on into the table that `find` reads."""
         cells, slots = self.cells[first:], np.arange(first, len(self.cells))
         if self._direct is not None:
             self._direct[cells.view(np.int64)] = slots

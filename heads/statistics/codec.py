@@ -1,4 +1,4 @@
-"""States as bytes: versioned, without pickle, the same bytes for equal states.
+"""The codec of states: a versioned format without pickle, the same bytes for equal states.
 
 Layout, little-endian throughout: the magic, the format version (uint16), the length of the header
 (uint32), the CRC-32 of all that follows (uint32), the header (JSON: the stable name of the
@@ -35,7 +35,7 @@ _NATIVE = {1: "<i1", 2: "<i2", 4: "<i4", 8: "<i8"}
 
 
 def encode(state: State) -> bytes:
-    """The bytes of a state; equal states give equal bytes.
+    """Returns the bytes of a state; equal states give equal bytes.
 
     Raises:
         ValueError: if they are more than `MAX_BYTES`.
@@ -76,15 +76,15 @@ def encode(state: State) -> bytes:
 
 
 def decode(data: bytes, *, trusted: bool = False) -> State:
-    """The state that `encode` turned into these bytes.
+    """Returns the state that `encode` turned into these bytes.
 
     Args:
         data: the bytes.
-        trusted: whether this program is known to have encoded them, so that the checksum is enough.
-            That they make sense is not looked at again, which takes half of the time.
+        trusted: whether this program is known to have encoded the bytes. Then only the checksum is
+            checked, not whether the state makes sense, which would take half of the time.
 
     Raises:
-        ValueError: if the bytes are no state, are cut short, or are of a newer format version.
+        ValueError: if the bytes are no state, are cut short, or have another format version.
     """
     header, body = _header(data)
     try:
@@ -99,7 +99,7 @@ def decode(data: bytes, *, trusted: bool = False) -> State:
 
 
 def encoded_shift(data: bytes) -> int:
-    """The shift of an encoded state; raises as `decode` does where the header is damaged."""
+    """Returns the shift of an encoded state; raises what `decode` raises for a damaged header."""
     try:
         return _whole(_header(data)[0]["shift"])
     except _Unreadable:
@@ -109,7 +109,7 @@ def encoded_shift(data: bytes) -> int:
 
 
 def _header(data: bytes) -> tuple[dict[str, Any], int]:
-    """The header, and where the columns begin."""
+    """Returns the header, and the position of the first byte of the columns."""
     if len(data) < _PREFIX.size or data[:4] != MAGIC:
         raise _Unreadable("These bytes are no headcount state.")
     _, version, length, checksum = _PREFIX.unpack_from(data)
@@ -130,10 +130,10 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 class _Unreadable(ValueError):
-    """Bytes that are no state of this release."""
+    """The error for bytes that this release cannot read as a state."""
 
 
-# What a header of other types and values than `encode` writes can lead to.
+# The errors that a header causes whose types or values are not as `encode` writes them.
 _NO_SENSE = "A headcount state has a header that makes no sense."
 _NONSENSE = (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError)
 
@@ -154,18 +154,18 @@ def _state(header: dict[str, Any], reader: _Reader) -> State:
 
 
 def _check(state: State) -> None:
-    """Raises ValueError unless a state is in canonical form, as every state that was encoded."""
+    """Raises ValueError unless a state is in canonical form, as all encoded states are."""
     columns = [*state.counts.values(), *(column.limbs for column in state.sums.values())]
     columns += [column.specials for column in state.sums.values()]
-    later = (slice(1, None), slice(None, -1))
+    neighbours = (slice(1, None), slice(None, -1))
     segment, group, cell = (
-        [c[part] for part in later] for c in (state.segment, state.group, state.cell)
+        [c[part] for part in neighbours] for c in (state.segment, state.group, state.cell)
     )
     rising = (segment[0] > segment[1]) | (segment[0] == segment[1]) & (
         (group[0] > group[1]) | (group[0] == group[1]) & (cell[0] > cell[1])
     )
     texts = [key_text(key) for key in state.keys]
-    whole = (
+    canonical = (
         all(len(column) == len(state) for column in [state.group, state.cell, *columns])
         and rising.all()
         and np.array_equal(np.unique(state.segment), np.arange(len(state.keys)))
@@ -178,13 +178,13 @@ def _check(state: State) -> None:
         and limit_cells(state) is state
         and all(column.is_canonical() for column in state.sums.values())
     )
-    if not whole:
+    if not canonical:
         raise _Unreadable("A headcount state has columns that make no sense.")
 
 
 @lru_cache(maxsize=256)
 def _statistic_text(statistic: Statistic) -> str:
-    """The header of a statistic, which may have hundreds of parameters."""
+    """Returns the header of a statistic; it is cached, as it may have hundreds of parameters."""
     header = {"statistic": statistic.stable_name, "parameters": statistic.parameters()}
     return json.dumps(header, separators=(",", ":"))
 
@@ -202,15 +202,17 @@ def _statistic(header: dict[str, Any]) -> Statistic:
     }
     kind: Any = STATISTICS[name]
     statistic: Statistic = kind(**parameters)
-    # Refuses parameters that no statistic has: lists of lists.
+    # Raises TypeError for lists of lists, which no parameter of a statistic is.
     hash(statistic)
     return statistic
 
 
 def _key(conditions: list[list[Any]]) -> Key:
     key = tuple((column, kind, value) for column, kind, value in conditions)
-    # JSON lets NaN and infinities in, and no key has them, nor lists.
-    if not all(isfinite(part) for own in key for part in own if isinstance(part, float)):
+    # JSON allows NaN, infinities and lists, which no key has.
+    if not all(
+        isfinite(part) for condition in key for part in condition if isinstance(part, float)
+    ):
         raise ValueError(key)
     hash(key)
     return key
@@ -227,6 +229,8 @@ def _columns(columns: list[Ints], rows: int) -> Ints:
 
 
 class _Writer:
+    """Turns integer columns into bytes, and lists their names, lengths and widths."""
+
     def __init__(self) -> None:
         self.columns: list[tuple[str, int, int]] = []
         self.parts: list[bytes] = []
@@ -240,18 +244,22 @@ class _Writer:
 
 
 class _Reader:
-    def __init__(self, data: bytes, at: int, columns: list[tuple[str, int, int]]) -> None:
+    """Reads the columns that a `_Writer` wrote, in the same order."""
+
+    def __init__(self, data: bytes, begin: int, columns: list[tuple[str, int, int]]) -> None:
         self._data = data
-        self._at = at
-        self._left = [(name, _whole(rows), _whole(width)) for name, rows, width in columns]
+        self._offset = begin
+        self._remaining = [(name, _whole(rows), _whole(width)) for name, rows, width in columns]
 
     def take(self, name: str) -> Ints:
-        found, rows, width = self._left.pop(0)
-        end = self._at + rows * width
-        if found != name or rows < 0 or not 1 <= width <= 8 or end > len(self._data):
+        stored_name, rows, width = self._remaining.pop(0)
+        end = self._offset + rows * width
+        if stored_name != name or rows < 0 or not 1 <= width <= 8 or end > len(self._data):
             raise _Unreadable("A headcount state is cut short or damaged.")
-        stored = np.frombuffer(self._data, np.uint8, rows * width, self._at).reshape(rows, width)
-        self._at = end
+        stored = np.frombuffer(self._data, np.uint8, rows * width, self._offset).reshape(
+            rows, width
+        )
+        self._offset = end
         if width in _NATIVE:
             return stored.view(_NATIVE[width]).ravel().astype(np.int64)
         whole = np.zeros((rows, 8), np.uint8)
@@ -261,10 +269,10 @@ class _Reader:
 
     def take_all(self, name: str) -> list[Ints]:
         columns = []
-        while self._left and self._left[0][0] == name:
+        while self._remaining and self._remaining[0][0] == name:
             columns.append(self.take(name))
         return columns
 
     def finish(self) -> None:
-        if self._left or self._at != len(self._data):
+        if self._remaining or self._offset != len(self._data):
             raise _Unreadable("A headcount state is cut short or damaged.")

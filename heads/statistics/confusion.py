@@ -1,4 +1,4 @@
-"""Which class was predicted for which, and where two models differ."""
+"""Statistics of predicted classes: the confusion matrix, and outcomes by class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heads.statistics.statistic import Elements, Statistic
 
 @dataclass(frozen=True, kw_only=True)
 class ConfusionMatrix(Statistic):
-    """Rows and weights by class of the label (group) and predicted class (cell).
+    """The confusion matrix: rows and weights by class of the label (group) and prediction (cell).
 
     Attributes:
         classes: number of classes.
@@ -40,7 +40,7 @@ LABELLED, WRONGLY, RIGHTLY = 0, 1, 2
 
 @dataclass(frozen=True, kw_only=True)
 class ClassOutcomes(Statistic):
-    """By class: rows labelled with it, wrongly predicted to be of it, and rightly so.
+    """Rows and weights by class: labelled with it, wrongly predicted as it, or rightly so.
 
     The group is the class; the cells are `LABELLED`, `WRONGLY` and `RIGHTLY`.
 

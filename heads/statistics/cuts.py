@@ -1,4 +1,4 @@
-"""Thresholds of a probability as cuts of the stored score.
+"""Cuts: thresholds of a probability, expressed as limits of the stored score.
 
 Comparing scores with cuts that were computed once keeps the exponential out of every decision, so
 counts are the same on every machine.
@@ -15,19 +15,19 @@ from typing import Literal
 import numpy as np
 
 ScoreKind = Literal["logits", "probabilities"]
-"""What scores are. Stored probabilities are used as given: no round trip through logits, and no
-clipping, so that a probability of 0 for what was observed is an infinite loss."""
+"""What scores are: logits or probabilities. Stored probabilities are used as they are, without
+conversion to logits or clipping, so a probability of 0 for the true class is an infinite loss."""
 
 AUC_THRESHOLDS = 200
 """The thresholds of the estimator's AUC: -1e-7, 1/199, ..., 198/199, 1 + 1e-7."""
 
-# Far more digits than a float64 has, so that rounding the result down to one is never in doubt.
+# Far more digits than a float64 has, so that it is never in doubt which float64 lies below.
 _CONTEXT = Context(prec=60)
 
 
 @dataclass(frozen=True)
 class ScoreSpace:
-    """How a condition on a probability reads as `score > cut`.
+    """The rule that turns a condition on a probability into `score > cut`.
 
     Attributes:
         kind: what the scores are, "logits" or "probabilities".
@@ -40,7 +40,7 @@ class ScoreSpace:
     float32: bool = False
 
     def above(self, threshold: float) -> float:
-        """The cut for `probability > threshold`, a threshold in (0, 1).
+        """Returns the cut for `probability > threshold`, with a threshold in (0, 1).
 
         >>> ScoreSpace("logits").above(0.5)
         0.0
@@ -50,7 +50,7 @@ class ScoreSpace:
         return _logit_below(Decimal(threshold)) if self.kind == "logits" else float(threshold)
 
     def at_least(self, threshold: float) -> float:
-        """The cut for `probability >= threshold`, a threshold in (0, 1)."""
+        """Returns the cut for `probability >= threshold`, with a threshold in (0, 1)."""
         if self.float32:
             return self._at_least_single(np.float32(threshold))
         cut = self.above(threshold)
@@ -58,7 +58,7 @@ class ScoreSpace:
         return math.nextafter(cut, -math.inf) if exact else cut
 
     def bucket(self, index: int) -> float:
-        """The cut for "counts as positive at AUC threshold `index`" (1 to 198) as Keras counts it.
+        """Returns the cut for a positive prediction at AUC threshold `index`, 1 to 198, in Keras.
 
         Keras 2.15 puts the float32 probability `p` into bucket `ceil(float32(p * 199)) - 1`.
         """
@@ -71,13 +71,13 @@ class ScoreSpace:
         return self._at_least_single(first)
 
     def class_one(self) -> float:
-        """The cut for "class 1 is the likelier one"; a tie is class 0."""
+        """Returns the cut above which class 1 is predicted; a tie is class 0."""
         return 0.0 if self.kind == "logits" else 0.5
 
     def _at_least_single(self, probability: np.float32) -> float:
-        """The cut for a float32 probability of at least this one."""
+        """Returns the cut for `float32 probability >= probability`."""
         if not 0 < probability <= 1:
-            # A threshold that float32 rounds to 0 or 1: all finite logits pass, or none does.
+            # A threshold that float32 rounds to 0 or 1: all finite logits pass, or none pass.
             return -math.inf if probability <= 0 else math.inf
         if self.kind == "probabilities":
             return _rounds_up_above(probability)
@@ -91,7 +91,7 @@ class ScoreSpace:
 
 
 def _rounds_up_above(single: np.float32) -> float:
-    """The largest float64 that rounds, half to even, to less than a float32."""
+    """Returns the largest float64 that rounds, half to even, to a float32 below `single`."""
     below = np.nextafter(single, np.float32(-np.inf))
     middle = (float(below) + float(single)) / 2
     rounds_up = int(single.view(np.uint32)) % 2 == 0
@@ -100,7 +100,7 @@ def _rounds_up_above(single: np.float32) -> float:
 
 @lru_cache(maxsize=4096)
 def _logit_below(probability: Decimal) -> float:
-    """The largest float64 that is not above log(p / (1 - p))."""
+    """Returns the largest float64 that is not above `log(p / (1 - p))`."""
     ratio = _CONTEXT.divide(probability, _CONTEXT.subtract(Decimal(1), probability))
     exact = _CONTEXT.ln(ratio)
     cut = float(exact)

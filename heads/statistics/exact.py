@@ -34,16 +34,16 @@ MAX_ADDS = 512
 _HALF = 1 << (RADIX - 1)
 # The limbs that sums of float64 can touch: the smallest is 2**-1074, and int64 counts the rows.
 _LOWEST, _HIGHEST = -30, 31
-# Below one in so many rows, the rows that have a limb are picked out.
+# The rows that have a limb are picked out if they are fewer than 1 in so many.
 _FEW = 3
-# Rows that are laid out at a time.
+# The number of rows that `Columns.matrix` fills at a time.
 _BLOCK = 1 << 14
 # Above this exponent the rounding constant of `_cut` would overflow.
 _SAFE_EXPONENT = 960
 
 
 def limb_exponent(limb: int) -> int:
-    """The power of two that one unit of a limb stands for."""
+    """Returns the exponent `e` of a limb: a unit of the limb counts `2**e`."""
     return RADIX * limb + ORIGIN
 
 
@@ -52,11 +52,11 @@ class Part:
     """One limb of many values.
 
     Attributes:
-        limb: which.
-        values: float64 `[r]`, whole multiples of `2**exponent`, at most `2**RADIX` of them each.
-        exponent: the unit of `values`: `limb_exponent(limb)`, which is never 0; but 0 for the
-            largest floats, whose values are given in units of the limb.
-        rows: `[r]`, which of the values have this limb; None for all, and then `r` is `n`.
+        limb: the number of the limb, `j` in the docstring of the module.
+        values: float64 `[r]`, whole numbers of units `2**exponent`, at most `2**RADIX`.
+        exponent: `limb_exponent(limb)`, which is never 0; but 0 for the largest floats, for which
+            `values` are in units of the limb.
+        rows: `[r]`, the positions of the values that have this limb; None for all, then `r` is `n`.
     """
 
     limb: int
@@ -65,12 +65,12 @@ class Part:
     rows: npt.NDArray[np.intp] | None = None
 
     def add_up(self, code: Ints, codes: int) -> Ints:
-        """The sums by code, int64 `[codes]`, in units of the limb; `code` is int64 `[n]`."""
-        own = code if self.rows is None else code.take(self.rows)
-        return self.units(np.bincount(own, self.values, codes))
+        """Returns sums by code, int64 `[codes]`, in units of the limb; `code` is int64 `[n]`."""
+        part_code = code if self.rows is None else code.take(self.rows)
+        return self.units(np.bincount(part_code, self.values, codes))
 
     def units(self, sums: npt.NDArray[Any]) -> Ints:
-        """Sums of `values` in units of the limb."""
+        """Converts sums of `values` to units of the limb, int64."""
         if self.exponent > -_SAFE_EXPONENT:
             sums = sums * math.ldexp(1.0, -self.exponent)
         else:
@@ -79,9 +79,9 @@ class Part:
         return integers
 
     def add_to(self, sums: Ints, code: Ints) -> None:
-        """Adds to sums by code, int64, in units of the limb; `code` is int64 `[n]`."""
-        own = code if self.rows is None else code.take(self.rows)
-        np.add.at(sums, own, self.integers)
+        """Adds the values to `sums`, int64 by code in units of the limb; `code` is int64 `[n]`."""
+        part_code = code if self.rows is None else code.take(self.rows)
+        np.add.at(sums, part_code, self.integers)
 
     @cached_property
     def integers(self) -> Ints:
@@ -90,7 +90,7 @@ class Part:
 
 
 class Summand:
-    """Values `[n]` to be added to exact sums, cut into limbs once for all statistics that add them.
+    """Values `[n]` to add to exact sums, cut into limbs once for all statistics that add them.
 
     Args:
         values: float64 `[n]`.
@@ -108,7 +108,7 @@ class Summand:
 
     @cached_property
     def specials(self) -> Ints | None:
-        """Which values are NaN (1), +inf (2), -inf (3), int64 `[n]`; None if all are finite."""
+        """Kinds of values, int64 `[n]`: 1 NaN, 2 +inf, 3 -inf, else 0; None if all are finite."""
         if all(map(math.isfinite, self._extremes)):
             return None
         kinds = [np.isnan(self.values), self.values == np.inf, self.values == -np.inf]
@@ -124,7 +124,7 @@ class Summand:
         return list(_cut(finite, _extremes(finite)))
 
     def column(self) -> ExactColumn:
-        """Each value as a sum of its own, `[n]`; not carried, so only to be added up."""
+        """Returns the values as `n` sums; they are not carried, so they may only be added."""
         limbs = [part.limb for part in self.parts]
         low, high = min(limbs, default=0), max(limbs, default=-1) + 1
         table = np.zeros((len(self), high - low), np.int64)
@@ -144,7 +144,7 @@ class Columns:
 
     Args:
         summands: the values, each `[n]`.
-        passes: how often they will be added, in other segments.
+        passes: how often the values will be added, each time in other segments.
     """
 
     def __init__(self, summands: Mapping[str, Summand], passes: int = 1) -> None:
@@ -158,8 +158,8 @@ class Columns:
 
     @cached_property
     def parts(self) -> list[tuple[str, Part]]:
-        """All limbs of all sums."""
-        return [(name, part) for name, one in self.summands.items() for part in one.parts]
+        """All limbs of all sums, with the name of the sum."""
+        return [(name, part) for name, summand in self.summands.items() for part in summand.parts]
 
     @cached_property
     def matrix(self) -> Floats:
@@ -176,11 +176,12 @@ class Columns:
 
 
 def _extremes(values: Floats) -> tuple[float, float]:
-    """The lowest and highest of some values and 0; NaN if one of them is."""
+    """Returns the lowest and the highest of the values and 0; NaN if a value is NaN."""
     return float(values.min(initial=0.0)), float(values.max(initial=0.0))
 
 
 def _cut(values: Floats, extremes: tuple[float, float]) -> Iterator[Part]:
+    """Cuts finite values into limbs, from the highest limb down."""
     top = max(map(abs, extremes))
     if top == 0.0:
         return
@@ -207,21 +208,21 @@ def _cut(values: Floats, extremes: tuple[float, float]) -> Iterator[Part]:
         if not left:
             return
         if left < len(rest) // _FEW:
-            # Few values reach this far down, and the others need not come along.
-            own = np.flatnonzero(more)
-            rest, rows = rest.take(own), own if rows is None else rows.take(own)
+            # Few values have lower limbs, so only these are carried on.
+            kept = np.flatnonzero(more)
+            rest, rows = rest.take(kept), kept if rows is None else rows.take(kept)
         limb -= 1
 
 
 @dataclass(frozen=True, eq=False)
 class ExactColumn:
-    """Exact sums `[m]`, one a table row, in canonical form.
+    """A column of exact sums `[m]`, a sum for each table row, in canonical form.
 
     Attributes:
         low: index of the lowest limb kept.
         limbs: int64 `[m, limbs]`, balanced digits in `[-2**35, 2**35)`, lowest limb first; the
-            first and last limb have a digit that is not zero, or there are none.
-        specials: int64 `[m, 3]`, how often NaN, +inf and -inf were added; `[m, 0]` if never.
+            first and the last limb have a digit that is not zero, or there are no limbs.
+        specials: int64 `[m, 3]`, how often NaN, +inf and -inf were added; `[m, 0]` if none was.
     """
 
     low: int
@@ -233,16 +234,17 @@ class ExactColumn:
 
     @classmethod
     def zeros(cls, rows: int) -> ExactColumn:
+        """Returns the sums of rows to which nothing was added."""
         return cls(0, np.zeros((rows, 0), np.int64), np.zeros((rows, 0), np.int64))
 
     @classmethod
     def carried(cls, low: int, limbs: Ints, specials: Ints) -> ExactColumn:
-        """Brings uncarried limbs `[m, limbs]` to canonical form."""
+        """Brings limbs `[m, limbs]` that are not carried to canonical form."""
         low, limbs = _carry(low, limbs)
         return _trimmed(low, limbs, specials)
 
     def is_canonical(self) -> bool:
-        """Whether equal sums have equal columns: digits balanced, no limb more than needed."""
+        """Returns whether the column is canonical: balanced digits, and no needless limbs."""
         ends = (
             self.limbs[:, [0, -1]].any(axis=0) if self.limbs.shape[1] else np.array([not self.low])
         )
@@ -253,11 +255,11 @@ class ExactColumn:
         return bool(possible and ends.all() and balanced.all() and counted and needed)
 
     def take(self, rows: npt.NDArray[np.intp]) -> ExactColumn:
-        """The sums of some rows, in canonical form."""
+        """Returns the sums of some rows, in canonical form."""
         return _trimmed(self.low, self.limbs[rows], self.specials[rows])
 
     def to_float(self) -> Floats:
-        """The sums rounded once to float64 `[m]`; NaN and infinities as IEEE addition has it."""
+        """Returns sums rounded once to float64 `[m]`; NaN and infinities follow IEEE addition."""
         out = round_sums(self.limbs, RADIX, limb_exponent(self.low))
         if self.specials.shape[1]:
             nan, plus, minus = (self.specials[:, i] > 0 for i in range(3))
@@ -275,9 +277,9 @@ def add_columns(
     """Concatenates columns, reorders their rows and adds runs of rows.
 
     Args:
-        columns: the columns to put under one another.
-        starts: `[m]`, where each run of rows that belong together starts, after reordering.
-        order: `[rows]`, the row order; None for the order in which they are.
+        columns: the columns, which are put below each other.
+        starts: `[m]`, the first row of each run of rows that are added together, after reordering.
+        order: `[rows]`, the new order of the rows; None keeps their order.
     """
     used = [column for column in columns if column.limbs.shape[1]]
     low = min((column.low for column in used), default=0)
@@ -285,16 +287,16 @@ def add_columns(
     rows = sum(map(len, columns))
     limbs = np.zeros((rows, high - low), np.int64)
     specials = np.zeros((rows, 3 if any(c.specials.shape[1] for c in columns) else 0), np.int64)
-    at = 0
+    begin = 0
     for column in columns:
-        end = at + len(column)
+        end = begin + len(column)
         first = column.low - low
         width = column.limbs.shape[1]
         if width:
-            limbs[at:end, first : first + width] = column.limbs
+            limbs[begin:end, first : first + width] = column.limbs
         if column.specials.shape[1]:
-            specials[at:end] = column.specials
-        at = end
+            specials[begin:end] = column.specials
+        begin = end
     limbs, specials = (_add_runs(table, starts, order) for table in (limbs, specials))
     if len(starts) == rows:
         return _trimmed(low, limbs, specials)
@@ -304,7 +306,7 @@ def add_columns(
 def _add_runs(
     table: Ints, starts: npt.NDArray[np.intp], order: npt.NDArray[np.intp] | None
 ) -> Ints:
-    """Reorders the rows of a table and adds runs of them, which is fastest column by column."""
+    """Reorders the rows of a table and adds runs of rows, which is fastest column by column."""
     out = np.empty((len(starts), table.shape[1]), np.int64)
     for place in range(table.shape[1]):
         column = table[:, place] if order is None else table[:, place].take(order)
@@ -313,31 +315,32 @@ def _add_runs(
 
 
 def sorting_order(numbers: Ints) -> npt.NDArray[np.intp]:
-    """An order in which numbers from 0 on ascend, int64 `[n]`; equal ones in any order."""
+    """Returns an order `[n]` that sorts integers of at least 0; equal numbers in any order."""
     bits = max(1, (len(numbers) - 1).bit_length())
     if int(numbers.max(initial=0)) < 1 << (63 - bits):
-        # A number together with its place sorts several times as fast as by an order.
+        # Sorting numbers that hold their place is several times as fast as argsort.
         return np.sort((numbers << bits) | np.arange(len(numbers))) & ((1 << bits) - 1)
     return np.argsort(numbers)
 
 
 def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
+    """Carries limbs `[m, limbs]` until all digits are balanced."""
     digits = list(limbs.T.copy())
-    at = 0
-    while at < len(digits):
-        carry = (digits[at] + _HALF) >> RADIX
+    limb = 0
+    while limb < len(digits):
+        carry = (digits[limb] + _HALF) >> RADIX
         if carry.any():
-            digits[at] = digits[at] - (carry << RADIX)
-            if at + 1 == len(digits):
+            digits[limb] = digits[limb] - (carry << RADIX)
+            if limb + 1 == len(digits):
                 digits.append(carry)
             else:
-                digits[at + 1] = digits[at + 1] + carry
-        at += 1
+                digits[limb + 1] = digits[limb + 1] + carry
+        limb += 1
     return low, np.stack(digits, axis=1) if digits else limbs
 
 
 def _trimmed(low: int, limbs: Ints, specials: Ints) -> ExactColumn:
-    """Carried limbs as a column, without those that are 0 for all at either end."""
+    """Makes a column of carried limbs, without outer limbs that are 0 in all rows."""
     first, last = 0, limbs.shape[1]
     while last > first and not np.count_nonzero(limbs[:, last - 1]):
         last -= 1

@@ -1,4 +1,4 @@
-"""Where two models differ."""
+"""Statistics of two models on the same rows: where their predictions differ."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from heads.statistics.threshold_counts import LABEL_KINDS, label_kind
 
 @dataclass(frozen=True, kw_only=True)
 class Flips(Statistic):
-    """Rows and weights by what a candidate and a baseline predict; both for independent classes.
+    """Rows and weights by the predictions of a candidate and a baseline, for independent classes.
 
-    The group is `cut * 3 + kind of label`, the cell `2 * candidate + baseline`, each 1 where the
-    model predicts positive.
+    The group is `cut * 3 + kind of label`, the cell `2 * candidate + baseline`, where
+    `candidate` and `baseline` are 1 if that model predicts positive, else 0.
 
     Attributes:
-        cuts: cuts of the score, `(candidate, baseline)` after one another.
-        classes: columns of the score.
+        cuts: pairs of cuts of the score in a flat tuple, for the candidate and for the baseline.
+        classes: the number of columns of the score.
     """
 
     stable_name = "flips"
@@ -53,7 +53,7 @@ class Flips(Statistic):
 class ClassFlips(Statistic):
     """Rows and weights by whether two models predict the same class, and which of them is right.
 
-    The cell is `4 * same + 2 * candidate right + baseline right`.
+    The cell is `4 * same + 2 * candidate right + baseline right`, where each term is 1 or 0.
     """
 
     stable_name = "class_flips"

@@ -1,4 +1,4 @@
-"""Views of a merged state: over all folds, without each of them, and without weights."""
+"""Views of a merged state: over all folds, over all folds but one, and without weights."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from heads.statistics.statistic import UNWEIGHTED
 
 @dataclass(frozen=True, eq=False)
 class FoldViews:
-    """What a state says of all folds together, and of all but each one.
+    """The sums of a state over all folds, and over all folds but one, for every fold left out.
 
     Attributes:
-        whole: the state over all folds.
-        without: the states without one fold after another: for each segment of `whole` as many
-            segments as there are folds, which name the same cells, those that are empty included.
-        present: bool `[s, f]`, whether a fold has rows in a segment.
+        whole: the state over all `f` folds, with `s` segments.
+        without: a state in which segment `i * f + j` holds segment `i` of `whole` without fold `j`.
+            All `f` copies of a segment have the same table rows, even those without examples.
+        present: bool `[s, f]`, whether segment `i` has rows in fold `j`.
     """
 
     whole: State
@@ -29,7 +29,7 @@ class FoldViews:
 
 
 def over_all_folds(state: State) -> State:
-    """The state over all folds together; all sums are exact."""
+    """Returns the state over all folds; its sums are exact."""
     if state.statistic.folds == 1:
         return state
     group = state.group % state.statistic.groups
@@ -37,7 +37,7 @@ def over_all_folds(state: State) -> State:
 
 
 def fold_views(state: State) -> FoldViews:
-    """The views of a state of any number of folds; all sums are exact."""
+    """Returns the views of a state of any number of folds; all sums are exact."""
     folds, groups = state.statistic.folds, state.statistic.groups
     fold, group = np.divmod(state.group, groups)
     order = order_of(state.segment, group, state.cell)
@@ -52,11 +52,11 @@ def fold_views(state: State) -> FoldViews:
     copies = (first[:, np.newaxis] + length[:, np.newaxis] * np.arange(folds)).ravel()
     source = np.empty(len(copies), np.int64)
     source[copies] = np.repeat(np.arange(len(whole)), folds)
-    taken = first[target] + length[target] * fold
+    place = first[target] + length[target] * fold
     counts = {}
     for name, column in whole.counts.items():
         counts[name] = column[source]
-        counts[name][taken] -= state.counts[name]
+        counts[name][place] -= state.counts[name]
     without = State(
         whole.statistic,
         tuple(key for key in whole.keys for _ in range(folds)),
@@ -65,7 +65,7 @@ def fold_views(state: State) -> FoldViews:
         whole.cell[source],
         counts,
         {
-            name: _less(column, state.sums[name], source, taken)
+            name: _subtracted(column, state.sums[name], source, place)
             for name, column in whole.sums.items()
         },
         whole.shift,
@@ -73,8 +73,15 @@ def fold_views(state: State) -> FoldViews:
     return FoldViews(whole, without, present)
 
 
-def _less(whole: ExactColumn, part: ExactColumn, source: Ints, taken: Ints) -> ExactColumn:
-    """Copies of the rows of a column, less what is given for some of them."""
+def _subtracted(whole: ExactColumn, part: ExactColumn, source: Ints, place: Ints) -> ExactColumn:
+    """Copies the rows of a column, and subtracts the sums of the folds from their copies.
+
+    Args:
+        whole: the sums over all folds.
+        part: the sums of the folds, by row of the state.
+        source: `[m]`, the row of `whole` that each copy is of.
+        place: the copy from which each row of `part` is subtracted.
+    """
     columns = (whole, part)
     low = min((column.low for column in columns if column.limbs.shape[1]), default=0)
     high = max((column.low + column.limbs.shape[1] for column in columns), default=0)
@@ -85,19 +92,19 @@ def _less(whole: ExactColumn, part: ExactColumn, source: Ints, taken: Ints) -> E
         limbs[:, first : first + whole.limbs.shape[1]] = whole.limbs[source]
     first = part.low - low
     if part.limbs.shape[1]:
-        limbs[taken, first : first + part.limbs.shape[1]] -= part.limbs
+        limbs[place, first : first + part.limbs.shape[1]] -= part.limbs
     if specials.shape[1]:
         specials += whole.specials[source]
         if part.specials.shape[1]:
-            specials[taken] -= part.specials
+            specials[place] -= part.specials
     return ExactColumn.carried(low, limbs, specials)
 
 
 def without_weights(state: State) -> State:
-    """The state of the same rows as if each weighed one.
+    """Returns the state of the same rows as if every row had weight 1.
 
     Raises:
-        ValueError: if the sums of rows that are not weighted were not kept beside the weighted.
+        ValueError: if the state has no sums of values without weights.
     """
     statistic = state.statistic
     if not statistic.weighted:

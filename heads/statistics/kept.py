@@ -1,4 +1,4 @@
-"""Keeping what is computed of a state for as long as the state lives."""
+"""A cache for results that are computed from a state, which lives as long as the state."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def kept_with_state(
 ) -> Callable[
     [Callable[Concatenate[State, Rest], Result]], Callable[Concatenate[State, Rest], Result]
 ]:
-    """Lets a function of a state keep what it returned, in the state itself.
+    """Makes a decorator for functions of a state that keeps their results in the state itself.
 
-    So what is kept goes when the state does, where a cache of the function would keep the state.
+    So the results are freed with the state; a cache of the function would keep the state alive.
 
     Args:
-        last: for how many of the last other arguments results are kept; they are positional.
+        last: how many results are kept, those used last. They are found by the arguments after the
+            state, which must be positional.
     """
 
     def decorate(

@@ -1,4 +1,4 @@
-"""Keys: what names a segment."""
+"""Keys: the names of segments."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import json
 from functools import lru_cache
 
 Condition = tuple[str, str, str | int | bool | None]
-"""One condition of a key: `(column, kind, value)`; `kind` is the type of the value, or the tag
+"""A condition of a key: `(column, kind, value)`; `kind` is the type of the value, or the tag
 `missing`, whose value is None. Floats are given as text: NaN is a value, and -0.0 is 0.0."""
 
 Key = tuple[Condition, ...]
-"""The conditions that define a segment, sorted by column; `()` is all rows."""
+"""The conditions that define a segment, sorted by column; the key `()` stands for all rows."""
 
 OVERALL: Key = ()
 
 
 @lru_cache(maxsize=1 << 17)
 def key_text(key: Key) -> str:
-    """The canonical text of a key: JSON, the same on every machine.
+    """Returns the canonical text of a key: JSON, the same on every machine.
 
     >>> key_text((("country", "string", "CH"),))
     '[["country", "string", "CH"]]'
@@ -26,5 +26,5 @@ def key_text(key: Key) -> str:
 
 
 def parse_key(text: str) -> Key:
-    """The key whose canonical text is given."""
+    """Returns the key of a canonical text."""
     return tuple((column, kind, value) for column, kind, value in json.loads(text))

@@ -1,4 +1,4 @@
-"""Measuring: from a statistic and batches to its state."""
+"""Functions that measure batches: they turn a statistic and batches into a state."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from heads.statistics.statistic import Statistic
 
 
 def make_accumulator(statistic: Statistic) -> Accumulator:
-    """Makes what adds batches to the sums of a statistic in place."""
+    """Makes the accumulator that adds batches to the sums of a statistic."""
     if isinstance(statistic, ScoreHistogram):
         return HistogramAccumulator(statistic)
     return Accumulator(statistic)
 
 
 def measure_state(statistic: Statistic, scored: Scored, segments: Segments) -> State:
-    """Measures one batch: the state of its rows.
+    """Measures a batch and returns the state of its rows.
 
     Args:
         statistic: what to count.

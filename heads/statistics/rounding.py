@@ -1,4 +1,4 @@
-"""Sums in limbs rounded once to the nearest float64."""
+"""Rounding of sums in limbs, once, to the nearest float64."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _SAFE_EXPONENT = 960
 
 
 def round_sums(limbs: Ints, radix: int, lowest: int) -> Floats:
-    """The sums `[m]` of balanced digits, each rounded once.
+    """Returns sums `[m]` of balanced digits, each sum rounded once.
 
     Args:
         limbs: int64 `[m, limbs]`, digits in `[-2**(radix - 1), 2**(radix - 1))`, lowest first.
-        radix: bits of a limb.
-        lowest: the power of two that one unit of the lowest limb stands for.
+        radix: the number of bits of a limb.
+        lowest: the exponent `e` of the lowest limb, which counts units of `2**e`.
     """
     out = np.zeros(len(limbs))
     width = limbs.shape[1]
     if not width:
         return out
     if lowest + radix * (width - 1) > _SAFE_EXPONENT or lowest < -_SAFE_EXPONENT:
-        return np.array([_round_one(row, radix, lowest) for row in limbs.tolist()])
+        return np.array([_round_row(row, radix, lowest) for row in limbs.tolist()])
     if width <= 2:
         # A balanced digit is an exact float, so the sum of two of them rounds once.
         for limb in range(width):
             out += np.ldexp(limbs[:, limb].astype(np.float64), lowest + radix * limb)
         return out
-    # The first of a row's digits and the two below it hold all that rounding looks at, but for the
-    # sign of what is left: a quarter of a unit stands for that.
+    # Rounding depends on the highest digit of a row, the two digits below it, and the sign of the
+    # rest, for which a quarter of a unit is added.
     padded = np.pad(limbs, ((0, 0), (3, 0)))
     first = padded.shape[1] - 1 - (padded[:, ::-1] != 0).argmax(axis=1)
     rows = np.arange(len(limbs))
@@ -47,15 +47,15 @@ def round_sums(limbs: Ints, radix: int, lowest: int) -> Floats:
 
 
 def _sign_below(limbs: Ints, last: npt.NDArray[np.intp]) -> Floats:
-    """The sign of what the digits up to a last one make up `[m]`: that of the highest of them."""
-    own = np.where(np.arange(limbs.shape[1]) <= last[:, np.newaxis], limbs, 0)[:, ::-1]
-    highest = (own != 0).argmax(axis=1)
-    signs: Floats = np.sign(own[np.arange(len(limbs)), highest]).astype(np.float64)
+    """Returns the sign `[m]` of the sum of the limbs up to `last`, that of its highest digit."""
+    digits_below = np.where(np.arange(limbs.shape[1]) <= last[:, np.newaxis], limbs, 0)[:, ::-1]
+    highest = (digits_below != 0).argmax(axis=1)
+    signs: Floats = np.sign(digits_below[np.arange(len(limbs)), highest]).astype(np.float64)
     return signs
 
 
 def _add_three(high: Floats, middle: Floats, low: Floats) -> Floats:
-    """The sum of three floats rounded once.
+    """Returns the sum of three floats, rounded once.
 
     S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded sums: proved algorithms
     using rounding to odd", 2008, algorithm 5.
@@ -71,13 +71,14 @@ def _add_three(high: Floats, middle: Floats, low: Floats) -> Floats:
 
 
 def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """The rounded sum, and what rounding left out; D. Knuth, TAOCP 2, 4.2.2."""
+    """Returns the rounded sum and the rounding error; D. Knuth, TAOCP 2, 4.2.2."""
     total = a + b
-    other = total - a
-    return total, (a - (total - other)) + (b - other)
+    rounded_b = total - a
+    return total, (a - (total - rounded_b)) + (b - rounded_b)
 
 
-def _round_one(digits: list[int], radix: int, exponent: int) -> float:
+def _round_row(digits: list[int], radix: int, exponent: int) -> float:
+    """Returns the sum of the digits of a row, rounded once; infinite beyond the largest float."""
     total = 0
     for j, digit in enumerate(digits):
         total += digit << (radix * j)

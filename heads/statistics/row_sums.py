@@ -1,4 +1,4 @@
-"""Sums by row: of the loss, and of what else a row has one of."""
+"""The statistic of sums over rows: of the loss, and of other values that a row has once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from heads.statistics.statistic import Elements, Statistic
 
 @dataclass(frozen=True, kw_only=True)
 class RowSums(Statistic):
-    """Rows, and the sums of their values."""
+    """The number of rows, and the sums of their values."""
 
     stable_name = "row_sums"
 

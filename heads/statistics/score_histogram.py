@@ -1,4 +1,4 @@
-"""The adaptive score histogram, from which curves and rank metrics come."""
+"""The adaptive score histogram, from which curves and rank metrics are computed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from heads.statistics.scored import Scored
 from heads.statistics.statistic import Elements, Statistic
 
 MAX_CELLS = 1 << 14
-"""Cells that keep the bounds of areas within a thousandth on scores of any scale."""
+"""So many cells keep the bounds of areas within a thousandth, on scores of any scale."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreHistogram(Statistic):
-    """Rows and weights by class, label and cell of the score.
+    """A histogram of scores: rows and weights by class, label and cell of the score.
 
-    A cell is the order-preserving bits of the float64 score without their `shift` lowest, and the
-    shift is the smallest that leaves at most `max_cells` cells occupied, all segments and classes
-    together. Cells only fill as rows come, so the shift does not depend on the order of rows. The
-    group is `class * 2 + (label != 0)`. With shift 0 every cell is one score: nothing is lost.
+    A cell is the order-preserving bits of the float64 score without the `shift` lowest bits. The
+    shift is the smallest that leaves at most `max_cells` cells occupied, over all segments and
+    classes. Occupied cells are never freed, so the shift does not depend on the order of rows. The
+    group is `class * 2 + (label != 0)`. With shift 0 a cell holds a single score: nothing is lost.
 
     Attributes:
-        classes: columns of the score, 1 for a binary head.
+        classes: the number of columns of the score, 1 for a binary head.
         max_cells: how many cells may be occupied.
-        by_class: whether classes are told apart; otherwise all are class 0.
-        of: what is divided into cells: the score as stored, or the probability; and for exclusive
-            classes the label is a class id.
+        by_class: whether classes are counted separately; otherwise all count as class 0.
+        of: what is divided into cells: `score`, the score as stored; or `class_probability`, the
+            probabilities of exclusive classes, whose labels are class ids.
     """
 
     stable_name = "score_histogram"
@@ -57,7 +57,7 @@ class ScoreHistogram(Statistic):
         return self.max_cells
 
     def row_bytes(self) -> int:
-        # Most weights have one limb.
+        # Most weights have a single limb.
         return 6 + 6 * len(self.sums)
 
     def segment_rows(self) -> int:
@@ -65,7 +65,7 @@ class ScoreHistogram(Statistic):
         return self.folds * self.groups * self.max_cells * 3 // 4
 
     def elements(self, scored: Scored) -> Elements:
-        """The elements without their cells, which depend on the shift of the accumulator."""
+        """Returns the elements without their cells, which depend on the accumulator's shift."""
         if self.of == "class_probability":
             group = (scored.label == np.arange(self.classes)).astype(np.int64).ravel()
         else:
@@ -75,7 +75,7 @@ class ScoreHistogram(Statistic):
         return Elements(group * self.cells, self.classes)
 
     def divided(self, scored: Scored) -> Words:
-        """The bits of what is divided into cells, uint64 `[n * classes]`."""
+        """Returns the bits of the values to divide into cells, uint64 `[n * classes]`."""
         return scored.score_bits if self.of == "score" else scored.probability_bits
 
     def cell_limit(self, shift: int) -> int:
@@ -89,7 +89,7 @@ class ScoreHistogram(Statistic):
 
 
 def cell_floors(cells: Words, shift: int) -> Floats:
-    """The lowest score of each cell: the score that stands for all in it."""
+    """Returns the lowest score of each cell, which represents all scores in the cell."""
     bits = cells << np.uint64(shift)
     sign = np.uint64(1 << 63)
     return np.where(bits & sign, bits ^ sign, ~bits).view(np.float64)

@@ -1,4 +1,4 @@
-"""What a statistic measures: a batch after the head, and the segment of each row."""
+"""The scored batch that statistics measure, and the values that exact sums are kept of."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One batch of `n` rows after the head; arrays are float64 and C-contiguous.
+    """A batch of `n` rows that a head scored; arrays are float64 and C-contiguous.
 
     Attributes:
-        score: `[n, k]`, what the files store: logits, or probabilities where those are declared.
+        score: `[n, k]`, the scores as stored: logits, or probabilities if these are declared.
             `k` is 1 for a binary head, else the number of classes.
-        probability: `[n, k]`, the probability of each class; of the positive one for a binary head.
+        probability: `[n, k]`, the probability of each class; for a binary head, of class 1.
         label: `[n, k]` in [0, 1]; for a multi-class head `[n, 1]`, the class id.
         loss: `[n]`, the unreduced loss of each row.
-        weight: `[n]`, or None where every row counts as one.
+        weight: `[n]`, or None if all rows have weight 1.
         predicted: int64 `[n]`, class ids of a multi-class head, else None.
-        kind: what the scores are.
+        kind: whether the scores are logits or probabilities.
         baseline: the same rows as another model scored them, or None.
-        identity: uint64 `[n]`, a hash that tells the rows of a run from others, or None.
-        skip_weightless: whether an infinite value of a row without weight counts nothing in
-            weighted sums, where IEEE arithmetic has infinity times 0 as NaN.
-        passes: how often the batch will be measured, in other segments.
+        identity: uint64 `[n]`, hashes that distinguish the rows of a run, or None.
+        skip_weightless: whether rows of weight 0 add 0 to weighted sums even if their value is
+            infinite or NaN; in IEEE arithmetic, infinity times 0 is NaN.
+        passes: how often the batch will be measured, each time in other segments.
     """
 
     score: Floats
@@ -50,7 +50,7 @@ class Scored:
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
     )
-    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _memos: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
     _columns: dict[tuple[object, ...], Columns] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -59,22 +59,22 @@ class Scored:
         return len(self.loss)
 
     def memo(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What is made of the batch once for all segments that it is measured in.
+        """Returns what `make` returned for a key, and calls it only once for each key.
 
         Args:
-            key: tells what is made.
-            make: makes it; called where nothing is kept under the key.
+            key: the name of the result.
+            make: computes the result; called if no result is kept under the key.
         """
-        if key not in self._made:
-            self._made[key] = make()
-        made: Made = self._made[key]
+        if key not in self._memos:
+            self._memos[key] = make()
+        made: Made = self._memos[key]
         return made
 
     def columns(self, sums: Mapping[str, tuple[str, bool]], repeat: int) -> Columns:
-        """What elements add to some sums, made once for all segments that they are added in.
+        """Returns the values that elements add to some sums, made once for all passes.
 
         Args:
-            sums: for each sum the value, and whether it is multiplied by the weight.
+            sums: for each sum, the name of its value, and whether it is multiplied by the weight.
             repeat: how many elements a row gives.
         """
         key = (*sums.items(), repeat)
@@ -89,11 +89,11 @@ class Scored:
         return self._columns[key]
 
     def summand(self, name: str, repeat: int, *, weighted: bool) -> Summand:
-        """A value of `VALUES`, or the `weight` or its square, cut into limbs once for all.
+        """Returns a value of all elements, cut into limbs only once.
 
         Args:
-            name: which value.
-            repeat: how many elements a row gives; values by row are repeated so often.
+            name: a name of `VALUES`, `top_K`, `weight` or `weight_squared`.
+            repeat: how many elements a row gives; a value of a row is repeated so often.
             weighted: whether the value is multiplied by the weight.
         """
         key = (name, weighted, repeat)
@@ -131,7 +131,7 @@ class Scored:
         return self.weight
 
     def take(self, rows: npt.NDArray[np.int64]) -> Scored:
-        """Some rows, which may come several times."""
+        """Returns a batch of the given rows, which may repeat."""
         return Scored(
             self.score.take(rows, axis=0),
             self.probability.take(rows, axis=0),
@@ -147,7 +147,7 @@ class Scored:
 
     @property
     def cut(self) -> float:
-        """A score above it is predicted positive, in heads whose classes are independent."""
+        """The score above which a class is predicted, in heads whose classes are independent."""
         return 0.0 if self.kind == "logits" else 0.5
 
     @cached_property
@@ -162,22 +162,22 @@ class Scored:
 
     @cached_property
     def label_set(self) -> npt.NDArray[np.int64]:
-        """Whether each label is not 0, as 1 or 0, int64 `[n * k]`."""
+        """1 for labels that are not 0, else 0, int64 `[n * k]`."""
         present: npt.NDArray[np.int64] = (self.label.ravel() != 0).astype(np.int64)
         return present
 
     @cached_property
     def classes(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The class of each label and of each prediction `[n]` of a multi-class head."""
+        """The classes of the labels and of the predictions of a multi-class head, each `[n]`."""
         if self.predicted is None:
             raise ValueError("Predicted classes are needed; use a multi-class head.")
         return self.label.ravel().astype(np.int64), self.predicted
 
     @cached_property
     def label_rank(self) -> npt.NDArray[np.int64]:
-        """How many classes are ranked before that of the label `[n]`; of equals the first leads."""
-        own, _ = self.classes
-        column = own[:, np.newaxis]
+        """How many classes rank before the label `[n]`; of equal scores the first ranks first."""
+        label_class, _ = self.classes
+        column = label_class[:, np.newaxis]
         score = np.take_along_axis(self.score, column, axis=1)
         before = np.arange(self.score.shape[1]) < column
         rank: npt.NDArray[np.int64] = np.count_nonzero(
@@ -191,9 +191,9 @@ def _repeated(values: Floats, repeat: int) -> Floats:
 
 
 def _short(values: Floats) -> Floats:
-    """Values rounded to 24 bits, which mostly are one limb: enough for an effective size.
+    """Returns values rounded to 24 bits, which mostly fit into a single limb.
 
-    Values so large that this overflows stay as they are.
+    The precision is enough for an effective sample size. Values that would overflow are kept.
 
     T. J. Dekker, "A floating-point technique for extending the available precision", 1971.
     """
@@ -204,13 +204,14 @@ def _short(values: Floats) -> Floats:
 
 
 def _soft_label(scored: Scored) -> Floats:
+    """Returns labels `[n * k]`, with 0 in place of 1."""
     label = scored.label.ravel()
     soft: Floats = np.where(label == (label != 0), 0.0, label)
     return soft
 
 
 def _coverage(scored: Scored) -> Floats:
-    """How far down the ranking one must go to meet every label of the row; 0 without labels."""
+    """Returns how many classes score no lower than the lowest label `[n]`; 0 without labels."""
     positive = scored.label != 0
     lowest = np.where(positive, scored.score, np.inf).min(axis=1, keepdims=True)
     reached: Floats = np.count_nonzero(scored.score >= lowest, axis=1).astype(np.float64)
@@ -218,6 +219,7 @@ def _coverage(scored: Scored) -> Floats:
 
 
 def _exact_match(scored: Scored) -> Floats:
+    """Returns 1 for rows whose predicted classes are exactly the labels, else 0, `[n]`."""
     right = (scored.score > scored.cut) == (scored.label == 1)
     hard = (scored.label == 0) | (scored.label == 1)
     match: Floats = (right & hard).all(axis=1).astype(np.float64)
@@ -237,12 +239,11 @@ VALUES: dict[str, Callable[[Scored], Floats]] = {
     "coverage": _coverage,
     "exact_match": _exact_match,
     "hit": lambda scored: (scored.classes[0] == scored.classes[1]).astype(np.float64),
-    # 35 bits in the range of one limb.
+    # 35 bits in the range of a single limb.
     "identity": lambda scored: np.ldexp((_identity(scored) >> np.uint64(29)).astype(float), -26),
 }
-"""What exact sums are kept of, by name: float64 `[n]`, or `[n * k]` for values by class.
+"""The values that exact sums are kept of, by name: float64 `[n]`, or `[n * k]` for values by class.
 
-There is also `top_K` for any K: 1 where the label is among the K highest scores of a row, else 0.
-`soft_label` is a label between 0 and 1, and 0 in place of labels that are 0 or 1: rows are counted
-by those anyway.
+There is also `top_K` for any K: 1 if the label is among the K highest scores of a row, else 0.
+`soft_label` is the label if it lies between 0 and 1, else 0: rows with label 0 or 1 are counted.
 """

@@ -1,4 +1,4 @@
-"""Which segment each row of a batch is in."""
+"""The segments of the rows of a batch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from heads.statistics.keys import OVERALL, Key
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The segments of the rows of a batch.
+    """A list of `m` entries that each put a row of a batch into a segment.
 
     Attributes:
-        index: int64 `[m]`, positions in `keys`.
-        keys: distinct keys; they may name segments that no row of the batch is in.
-        rows: int64 `[m]`, the row that each entry is of; None if entry i is row i, which is what
-            statistics measure.
+        index: int64 `[m]`, the segment of each entry, as a position in `keys`.
+        keys: distinct keys; they may name segments without rows in the batch.
+        rows: int64 `[m]`, the row of each entry; None if entry `i` is of row `i`, as statistics
+            need it.
         fold: int64 `[n]`, the fold of each row; None if all are in fold 0.
-        by_fold: bool, for each key whether its rows are told apart by fold; None for all keys.
-            Those that are not count as rows of fold 0.
+        by_fold: bool, for each key whether its rows are counted by fold; otherwise they count as
+            rows of fold 0. None if all keys are counted by fold.
     """
 
     index: npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class Segments:
 
     @classmethod
     def overall(cls, rows: int) -> Segments:
-        """All rows in the one segment without conditions."""
+        """Returns segments that put all rows into the overall segment."""
         return cls(np.zeros(rows, np.int64), (OVERALL,))
 
     def __len__(self) -> int:

@@ -1,8 +1,8 @@
-"""The state: what crosses the shuffle.
+"""States: the sums of a statistic, which engines merge across a shuffle.
 
-A state is a sparse table. Its rows are cells `(segment, group, cell)` that at least one example
-fell into, its columns are integer counts and exact sums. Every merge rule follows from that: align
-the segments, put the rows under one another, add the rows of equal cells.
+A state is a sparse table. Its rows are the cells `(segment, group, cell)` that contain at least one
+example, and its columns are integer counts and exact sums. Every merge rule follows from that:
+align the segments, put the rows below each other, and add the rows of equal cells.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Counts and exact sums by segment, group and cell, in canonical form.
+    """A table of counts and exact sums by segment, group and cell, in canonical form.
 
     Attributes:
-        statistic: what was measured; only states of equal statistics merge.
+        statistic: the statistic that was measured; only states of equal statistics merge.
         keys: the segments that have rows, sorted by their text.
         segment: int64 `[m]`, positions in `keys`; the table is sorted by segment, group, cell.
-        group: int64 `[m]`, what the statistic divides rows by: fold, class, kind of label; it is
-            `fold * statistic.groups + group of the fold`.
-        cell: uint64 `[m]`, where in the group: interval of a score, predicted class.
+        group: int64 `[m]`, the fold together with what the statistic divides rows by, such as the
+            class: `fold * statistic.groups + group in the fold`.
+        cell: uint64 `[m]`, the place in the group, such as an interval of the score.
         counts: int64 `[m]` by column name; `rows`, at least 1, is always there.
         sums: exact sums `[m]` by column name.
-        shift: how many low bits of `cell` an adaptive histogram has given up, else 0.
+        shift: how many low bits of `cell` an adaptive histogram has removed, else 0.
     """
 
     statistic: Statistic
@@ -52,7 +52,7 @@ class State:
         return len(self.segment)
 
     def __getitem__(self, column: str) -> npt.NDArray[np.float64]:
-        """A column as float64 `[m]`."""
+        """Returns a column as float64 `[m]`."""
         if column in self.counts:
             return self.counts[column].astype(np.float64)
         return self.sums[column].to_float()
@@ -60,11 +60,11 @@ class State:
     def by_segment(
         self, column: str, rows: npt.NDArray[np.bool_] | None = None
     ) -> npt.NDArray[np.float64]:
-        """The sum of a column over each segment `[s]`, rounded once.
+        """Returns the sums of a column by segment `[s]`, each sum rounded once.
 
         Args:
-            column: the column.
-            rows: bool `[m]`, which table rows to add; None for all.
+            column: the name of the column.
+            rows: bool `[m]`, a mask of the table rows to add; None for all.
         """
         if rows is None:
             if column not in self._by_segment:
@@ -74,12 +74,12 @@ class State:
 
     @cached_property
     def kept(self) -> dict[str, OrderedDict[Hashable, Any]]:
-        """What functions of the state keep with it, see `kept_with_state`."""
+        """The results that functions of the state keep with it, see `kept_with_state`."""
         return {}
 
     @cached_property
     def _by_segment(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The sums of whole segments that have been asked for; many metrics ask for the same."""
+        """The sums of whole segments that were computed; many metrics need the same sums."""
         return {}
 
     def _summed(self, column: str, rows: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
@@ -96,16 +96,16 @@ class State:
         return out
 
     def dense(self, column: str, groups: int, cells: int = 1) -> npt.NDArray[np.float64]:
-        """A column as float64 `[segments, groups, cells]`, zero where no row fell."""
+        """Returns a column as float64 `[segments, groups, cells]`, 0 in cells without rows."""
         out = np.zeros((len(self.keys), groups, cells))
         out[self.segment, self.group, self.cell.astype(np.int64)] = self[column]
         return out
 
     def regroup(self, keys: Sequence[Sequence[Key]]) -> State:
-        """Sums segments into coarser ones.
+        """Returns the state of coarser segments, which are sums of segments of this state.
 
         Args:
-            keys: for each segment of this state the segments its rows belong to.
+            keys: for each segment of this state, the coarser segments that contain it.
         """
         sources: dict[Key, list[int]] = {}
         for index, coarser in enumerate(keys):
@@ -113,22 +113,22 @@ class State:
                 sources.setdefault(key, []).append(index)
         if not sources:
             return zero_state(self.statistic)
-        if all(len(own) == 1 for own in sources.values()):
-            return self._renamed({key: own[0] for key, own in sources.items()})
-        single = {key: own[0] for key, own in sources.items() if len(own) == 1}
-        several = {key: own for key, own in sources.items() if len(own) > 1}
+        if all(len(parts) == 1 for parts in sources.values()):
+            return self._renamed({key: parts[0] for key, parts in sources.items()})
+        single = {key: parts[0] for key, parts in sources.items() if len(parts) == 1}
+        several = {key: parts for key, parts in sources.items() if len(parts) > 1}
         added = self._added(several)
         return _joined(added, self._renamed(single)) if single else added
 
     def _renamed(self, source: Mapping[Key, int]) -> State:
-        """The state of other keys, of one segment each."""
+        """Returns the state of new keys, each of which stands for a single segment."""
         names = sorted(source, key=key_text)
-        own = [source[key] for key in names]
-        rows = self._rows_of(own)
+        segments = [source[key] for key in names]
+        rows = self._rows_of(segments)
         state = State(
             self.statistic,
             tuple(names),
-            np.repeat(np.arange(len(own)), np.diff(self._bounds)[own]),
+            np.repeat(np.arange(len(segments)), np.diff(self._bounds)[segments]),
             self.group[rows],
             self.cell[rows],
             {name: column[rows] for name, column in self.counts.items()},
@@ -138,9 +138,9 @@ class State:
         return limit_cells(state)
 
     def _added(self, sources: Mapping[Key, Sequence[int]]) -> State:
-        """The state of other keys, each the sum of several segments."""
-        order = np.concatenate([self._rows_of(own) for own in sources.values()])
-        lengths = [int(np.diff(self._bounds)[own].sum()) for own in sources.values()]
+        """Returns the state of new keys, each of which stands for the sum of some segments."""
+        order = np.concatenate([self._rows_of(parts) for parts in sources.values()])
+        lengths = [int(np.diff(self._bounds)[parts].sum()) for parts in sources.values()]
         return _assemble(
             self.statistic,
             list(sources),
@@ -153,24 +153,24 @@ class State:
         )
 
     def take(self, segments: Sequence[int]) -> State:
-        """The state of some segments alone, by position."""
+        """Returns the state of some segments, given by position, without the rest."""
         if not segments:
             return zero_state(self.statistic)
         return self._renamed({self.keys[position]: position for position in segments})
 
     @cached_property
     def _bounds(self) -> npt.NDArray[np.intp]:
-        """Where the table rows of each segment begin, and where the last ones end `[s + 1]`."""
+        """The first table row of each segment, and at the end the number of rows, `[s + 1]`."""
         return np.searchsorted(self.segment, np.arange(len(self.keys) + 1))
 
     def _rows_of(self, segments: Sequence[int]) -> npt.NDArray[np.intp]:
-        """The table rows of some segments."""
+        """Returns the positions of the table rows of some segments."""
         bounds = self._bounds
         ranges = [np.arange(bounds[position], bounds[position + 1]) for position in segments]
         return np.concatenate(ranges)
 
     def coarsened(self, shift: int) -> State:
-        """The same state with at least `shift` low bits of `cell` given up."""
+        """Returns the same state with at least `shift` low bits of `cell` removed."""
         if shift <= self.shift:
             return self
         return _assemble(
@@ -186,7 +186,7 @@ class State:
 
 
 def zero_state(statistic: Statistic) -> State:
-    """The state of no rows, the identity of merge."""
+    """Returns the state of no rows, the identity of `merge`."""
     empty = np.zeros(0, np.int64)
     return State(
         statistic,
@@ -200,12 +200,12 @@ def zero_state(statistic: Statistic) -> State:
 
 
 def limit_cells(state: State) -> State:
-    """The state with as few low bits of `cell` given up as its statistic asks for."""
+    """Returns the state with as many low bits of `cell` removed as its statistic demands."""
     return state.coarsened(state.statistic.fitting_shift(state.cell, state.shift))
 
 
 def _joined(first: State, second: State) -> State:
-    """Two states of different segments and of one shift as one."""
+    """Joins two states that have no segment in common, and have the same shift."""
     both = (first, second)
     names = [(key_text(key), part, i) for part in (0, 1) for i, key in enumerate(both[part].keys)]
     order = [(part, i) for _, part, i in sorted(names)]
@@ -214,8 +214,8 @@ def _joined(first: State, second: State) -> State:
     lengths = [int(bounds[p][i + 1] - bounds[p][i]) for p, i in order]
     starts = np.arange(len(rows))
 
-    def column(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        out: npt.NDArray[Any] = np.concatenate([one, other])[rows]
+    def column(upper: npt.NDArray[Any], lower: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        out: npt.NDArray[Any] = np.concatenate([upper, lower])[rows]
         return out
 
     return State(
@@ -234,7 +234,7 @@ def _joined(first: State, second: State) -> State:
 
 
 def merge(states: Sequence[State]) -> State:
-    """Adds states of one statistic; the order and grouping of the arguments change nothing.
+    """Adds states of the same statistic; the result does not depend on their order or grouping.
 
     Raises:
         ValueError: if there is no state, or if they were measured by different statistics.
@@ -281,7 +281,7 @@ def build_state(
     sums: Mapping[str, ExactColumn],
     shift: int = 0,
 ) -> State:
-    """A state in canonical form from table rows in any order, equal cells still apart."""
+    """Builds a state from table rows in any order, in which cells may repeat."""
     return _assemble(
         statistic,
         keys,
@@ -308,7 +308,7 @@ def _assemble(
     sums: Mapping[str, list[ExactColumn]],
     shift: int,
 ) -> State:
-    """Sorts the segments and the rows, and adds rows of equal cells."""
+    """Builds a state: sorts the segments and the rows, and adds rows of equal cells."""
     used = np.flatnonzero(np.bincount(segment, minlength=len(keys)))
     names = sorted((key_text(keys[i]), i) for i in used.tolist())
     rank = np.zeros(len(keys), np.int64)
@@ -333,12 +333,12 @@ def _assemble(
 def add_up(
     state: State, group: Ints, order: npt.NDArray[np.intp]
 ) -> tuple[State, npt.NDArray[np.intp]]:
-    """A state over all folds together, and the row of it that each row of the state is part of.
+    """Returns the state over all folds, and for each row of `state` the row it was added to, `[m]`.
 
     Args:
-        state: the state.
-        group: `[m]`, its groups without the fold.
-        order: `[m]`, its rows by segment, group without the fold, and cell.
+        state: the state by fold.
+        group: `[m]`, the groups of the rows without the fold.
+        order: `[m]`, the rows sorted by segment, group without the fold, and cell.
     """
     segment, group, cell = state.segment[order], group[order], state.cell[order]
     starts = _run_starts(segment, group, cell)
@@ -358,7 +358,7 @@ def add_up(
 
 
 def _run_starts(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-    """Where runs of equal cells start, in sorted rows."""
+    """Returns the first row of each run of equal cells, in sorted rows."""
     new = np.empty(len(cell), bool)
     new[:1] = True
     new[1:] = (cell[1:] != cell[:-1]) | (group[1:] != group[:-1]) | (segment[1:] != segment[:-1])
@@ -366,14 +366,14 @@ def _run_starts(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt
 
 
 def order_of(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-    """The order of the rows by segment, group and cell; equal rows in any order."""
+    """Returns the order of the rows by segment, group and cell; equal rows in any order."""
     if not len(cell):
         return np.zeros(0, np.intp)
     groups = int(group.max()) + 1
     lowest = cell.min()
     cells = int(cell.max() - lowest) + 1
     if (int(segment.max()) + 1) * groups * cells < 1 << 63:
-        # One key sorts faster than three.
+        # A single sort key is faster than three.
         return sorting_order((segment * groups + group) * cells + (cell - lowest).view(np.int64))
     return np.lexsort((cell, group, segment))
 
@@ -386,14 +386,14 @@ def _add_runs(column: Ints, starts: npt.NDArray[np.intp]) -> Ints:
 
 
 def same(left: State, right: State) -> bool:
-    """Whether two states are equal to the bit."""
+    """Returns whether two states are equal to the bit."""
     if (left.statistic, left.keys, left.shift) != (right.statistic, right.keys, right.shift):
         return False
     pairs = [(left.segment, right.segment), (left.group, right.group), (left.cell, right.cell)]
     pairs += [(left.counts[name], right.counts[name]) for name in left.counts]
-    for name, one in left.sums.items():
-        other = right.sums[name]
-        if one.low != other.low:
+    for name, left_sum in left.sums.items():
+        right_sum = right.sums[name]
+        if left_sum.low != right_sum.low:
             return False
-        pairs += [(one.limbs, other.limbs), (one.specials, other.specials)]
+        pairs += [(left_sum.limbs, right_sum.limbs), (left_sum.specials, right_sum.specials)]
     return all(np.array_equal(a, b) for a, b in pairs)

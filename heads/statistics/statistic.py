@@ -1,4 +1,4 @@
-"""The contract of a statistic: frozen parameters of something to count."""
+"""The base class of statistics: a statistic says what to count, as frozen parameters."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from heads.statistics.exact import Columns, Ints
 from heads.statistics.scored import Scored
 
 STATISTICS: dict[str, type[Statistic]] = {}
-"""Every statistic by its stable name: what the codec can read, and what the laws run over."""
+"""All statistics by stable name: those that the codec reads and the tests of laws cover."""
 
 Coverage = Literal["all", "largest", "largest_only", "small_only", "overall"]
-"""In which slices a statistic is measured: in all by fold; in all, but by fold only in the largest;
-in the largest alone; in all but the largest; or in overall alone."""
+"""The slices in which a statistic is measured: all slices by fold; all slices, but by fold only in
+the largest; only the largest; all but the largest; or only the overall slice."""
 
 # 64 bits: a run has some hundred statistics.
 _DIGEST_LETTERS = 16
 
-# What the sums of rows that are not weighted are called beside the weighted ones.
+# The prefix of the names of sums without weights that are kept beside the weighted sums.
 UNWEIGHTED = "row_"
 
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """What a statistic takes from a batch: `n * repeat` elements, row by row.
+    """The `n * repeat` elements of a batch that a statistic counts, row by row.
 
     Attributes:
-        code: int64 `[n * repeat]`, `group * cells + cell`; None if all are 0.
+        code: int64 `[n * repeat]`, `group * cells + cell`; None if all codes are 0.
         repeat: how many elements a row gives.
     """
 
@@ -44,21 +44,22 @@ class Elements:
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic(ABC):
-    """What to count, and over what: a frozen dataclass of parameters that are JSON values.
+    """The base class of statistics: a frozen dataclass whose parameters are JSON values.
 
     A subclass says how many groups and cells it has and turns a scored batch into elements; states,
-    their merge, codec and laws are derived from that. Two statistics of equal class and parameters
+    merges, encoding and tests are the same for all. Two statistics of equal class and parameters
     are the same statistic and are measured once.
 
     Attributes:
-        stable_name: what states are known by, whatever the class is called; it never changes.
-        values: what exact sums are kept of, names of `heads.statistics.scored.VALUES`.
-        weighted: whether rows carry weights: values are multiplied by them, and they are summed.
-        keep_unweighted: whether the sums of values without weights are kept beside those with;
-            with weights only.
-        squares: whether squared weights are summed; with weights only.
-        folds: how many folds rows are told apart by.
-        coverage: in which slices it is measured.
+        stable_name: the name of the statistic in states; it never changes, even if the class does.
+        values: the values that exact sums are kept of, names of `heads.statistics.scored.VALUES`.
+        weighted: whether rows have weights; then values are multiplied by the weights, and the
+            weights are summed.
+        keep_unweighted: whether sums of values without weights are kept beside the weighted sums;
+            only read if `weighted`.
+        squares: whether squared weights are summed; only read if `weighted`.
+        folds: the number of folds.
+        coverage: the slices in which the statistic is measured.
     """
 
     stable_name: ClassVar[str]
@@ -78,7 +79,7 @@ class Statistic(ABC):
 
     @property
     def sums(self) -> tuple[str, ...]:
-        """The names of the exact sums it keeps beside the count of rows."""
+        """The names of the exact sums that are kept beside the count of rows."""
         if not self.weighted:
             return self.values
         squares = ("weight_squared",) if self.squares else ()
@@ -90,19 +91,19 @@ class Statistic(ABC):
     @property
     @abstractmethod
     def groups(self) -> int:
-        """How many groups a fold of a segment has."""
+        """The number of groups in a fold of a segment."""
 
     @property
     def cells(self) -> int:
-        """How many cells a group has."""
+        """The number of cells in a group."""
         return 1
 
     @abstractmethod
     def elements(self, scored: Scored) -> Elements:
-        """The elements of a batch."""
+        """Returns the elements of a batch."""
 
     def columns(self, scored: Scored, repeat: int) -> Columns:
-        """What every element adds to the sums."""
+        """Returns the values that every element adds to the sums."""
         sums = {}
         for name in self.sums:
             value = name.removeprefix(UNWEIGHTED)
@@ -110,46 +111,46 @@ class Statistic(ABC):
         return scored.columns(sums, repeat)
 
     def without_folds(self) -> Statistic:
-        """The same statistic over all folds together."""
+        """Returns the same statistic without a division into folds."""
         return self if self.folds == 1 else replace(self, folds=1)
 
     def without_weights(self) -> Statistic:
-        """The statistic of the same rows as if each weighed one."""
+        """Returns the statistic of the same rows as if every row had weight 1."""
         return replace(self, weighted=False, keep_unweighted=False, squares=False)
 
     def fitting_shift(self, cells: npt.NDArray[np.uint64], shift: int) -> int:  # noqa: ARG002
-        """The shift that a state of these cells must have; only an adaptive histogram has any.
+        """Returns the shift that a state of these cells must have; 0 but for adaptive histograms.
 
         Args:
             cells: uint64 `[m]`, the cells of all table rows.
-            shift: the shift that they have.
+            shift: the shift that the cells have.
         """
         return shift
 
     def cell_limit(self, shift: int) -> int:
-        """What every cell of a state of some shift is below."""
+        """Returns the number that all cells of a state with this shift are below."""
         return 0 if shift else self.cells
 
     def row_bytes(self) -> int:
-        """The encoded bytes of one table row of ordinary values: two limbs a sum."""
+        """Returns the encoded bytes of a usual table row, whose sums have two limbs."""
         return 6 + 12 * len(self.sums)
 
     def segment_rows(self) -> int:
-        """How many table rows a segment has that rows of every kind fall into."""
+        """Returns the number of table rows of a segment that has examples of every kind."""
         return self.folds * self.groups * self.cells
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters that are not default, by name.
+        """Returns the parameters that do not have their default value, by name.
 
-        So a parameter that a later release adds, with a default that leaves the statistic as it
-        is, changes neither the states nor the digest of those that do not use it.
+        So a later release may add a parameter: statistics that leave it at its default keep their
+        states and their digest.
         """
         given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
         return {name: value for name, (value, default) in given.items() if value != default}
 
     @property
     def digest(self) -> str:
-        """A text that tells the statistic from all others, the same in every release."""
+        """A text that differs from that of all other statistics; the same in every release."""
         return _digest(self)
 
 

@@ -1,4 +1,4 @@
-"""Sums by code: dense while codes are few, sorted beyond."""
+"""Tables of sums by code: dense arrays for few codes, sorted tables for many."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from heads.statistics.exact import (
     sorting_order,
 )
 
-# Beyond so many codes a table of the sums of each batch would cost more than adding in place.
+# With more codes than this, a table of the sums of a batch costs more than adding in place.
 _IN_PLACE = 1 << 15
-# From so many rows, limbs and passes on they are added together.
+# From this many rows, limbs and passes on, the limbs are added together.
 _MANY_ROWS, _MANY_PARTS, _MANY_PASSES = 1 << 15, 4, 3
-# Elements are added up by sorting when they exceed this and what is added up already.
+# Elements are added up by sorting when they are more than this, and more than the codes so far.
 PENDING_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows and exact sums of the codes that occur, all `[m]`, codes ascending."""
+    """The codes that occur, ascending, with their rows and exact sums; all `[m]`."""
 
     code: Ints
     rows: Ints
@@ -36,7 +36,7 @@ class Table:
 
 
 class DenseTable:
-    """Counts and limbs of every code, whether or not a row fell there."""
+    """A table of the counts and limbs of all codes, even of codes without rows."""
 
     def __init__(self, sums: Sequence[str]) -> None:
         self._sums = sums
@@ -47,6 +47,7 @@ class DenseTable:
         self._specials: dict[str, Ints] = {}
 
     def add(self, code: Ints, columns: Columns, codes: int) -> None:
+        """Adds elements whose codes are below `codes`."""
         if not len(code):
             return
         self._grow(codes)
@@ -55,7 +56,7 @@ class DenseTable:
                 if name not in self._specials:
                     self._specials[name] = np.zeros((len(self._rows), 3), np.int64)
                 _count_specials(self._specials[name], summand.specials, code)
-        # The segments of a batch mostly lie together.
+        # The codes of a batch mostly lie close together.
         low = int(code.min())
         span = int(code.max()) + 1 - low
         matrix = len(columns.parts) >= _MANY_PARTS and columns.passes >= _MANY_PASSES
@@ -66,35 +67,35 @@ class DenseTable:
         elif matrix and len(code) >= _MANY_ROWS:
             self._add_matrix(code - low if low else code, columns, low, span)
         else:
-            near = code - low if low else code
-            self._rows[low : low + span] += np.bincount(near, minlength=span)
+            local_code = code - low if low else code
+            self._rows[low : low + span] += np.bincount(local_code, minlength=span)
             for name, part in columns.parts:
-                self._limb(name, part.limb)[low : low + span] += part.add_up(near, span)
+                self._limb(name, part.limb)[low : low + span] += part.add_up(local_code, span)
         self._adds += 1
         if self._adds % MAX_ADDS == 0:
             self._carry()
 
-    def _add_matrix(self, near: Ints, columns: Columns, low: int, span: int) -> None:
-        """Adds all common limbs of an element at a time, which lie together in memory.
+    def _add_matrix(self, local_code: Ints, columns: Columns, low: int, span: int) -> None:
+        """Adds all common limbs of an element together, as they lie together in memory.
 
-        It is a product of matrices in form only: one of them has a 1 in each column, and sums of
-        whole numbers below 2**53 have no order.
+        The product of matrices is exact: the left matrix has a single 1 in each column, and sums of
+        whole numbers below 2**53 are not rounded.
         """
         from scipy.sparse import csc_array  # its import takes long, and small data does without
 
-        rows = len(near)
-        ones, ends = _one_each(rows)
-        chosen = csc_array((ones, near.astype(np.int32), ends), shape=(span, rows))
-        sums = chosen @ columns.matrix
+        rows = len(local_code)
+        ones, ends = _selection(rows)
+        selection = csc_array((ones, local_code.astype(np.int32), ends), shape=(span, rows))
+        sums = selection @ columns.matrix
         self._rows[low : low + span] += sums[:, 0].astype(np.int64)
-        at = 0
+        column = 0
         for name, part in columns.parts:
             limb = self._limb(name, part.limb)[low : low + span]
             if part.rows is not None:
-                part.add_to(limb, near)
+                part.add_to(limb, local_code)
             else:
-                at += 1
-                limb += part.units(sums[:, at])
+                column += 1
+                limb += part.units(sums[:, column])
 
     def _limb(self, name: str, number: int) -> Ints:
         limbs = self._limbs[name]
@@ -106,7 +107,7 @@ class DenseTable:
         used, self._codes = self._codes, max(self._codes, codes)
         if codes <= len(self._rows):
             return
-        # Memory that nobody has written to costs nothing, and copying it each time does.
+        # Memory that is never written to costs nothing, but copying it each time does.
         size = max(codes, 2 * len(self._rows))
         self._rows = _longer(self._rows[:used], size)
         for limbs in self._limbs.values():
@@ -116,7 +117,7 @@ class DenseTable:
             self._specials[name] = _longer(column[:used], size)
 
     def renumber(self, number: Callable[[Ints], Ints]) -> None:
-        """Gives codes other numbers; those that get the same are added up."""
+        """Gives the codes new numbers; codes that get the same number are added up."""
         before = self.table()
         code, size = number(before.code), len(self._rows)
         self._rows = _moved(before.rows, code, size)
@@ -129,7 +130,7 @@ class DenseTable:
                 self._specials[name] = _moved(column.specials, code, size)
 
     def _carry(self) -> None:
-        """Brings every limb back below 2**35, before int64 would overflow."""
+        """Brings all limbs back below 2**35, before int64 would overflow."""
         for name in self._sums:
             column = self._column(name, np.arange(self._codes))
             self._limbs[name] = {
@@ -148,35 +149,36 @@ class DenseTable:
         return ExactColumn.carried(low, table, nothing if specials is None else specials[rows])
 
     def table(self) -> Table:
+        """Returns the rows and sums of the codes that occur."""
         used = np.flatnonzero(self._rows[: self._codes])
         sums = {name: self._column(name, used) for name in self._sums}
         return Table(used, self._rows[used], sums)
 
 
 def _moved(column: Ints, code: Ints, size: int) -> Ints:
-    """Rows of a column added up at the places given."""
+    """Returns a column of `size` rows, with each old row added at its new place in `code`."""
     out = np.zeros((size, *column.shape[1:]), np.int64)
     np.add.at(out, code, column)
     return out
 
 
 def _longer(column: Ints, rows: int) -> Ints:
-    """A copy of some rows with rows of 0 below."""
+    """Returns a copy of a column, lengthened with zeros to `rows` rows."""
     out = np.zeros((rows, *column.shape[1:]), np.int64)
     out[: len(column)] = column
     return out
 
 
 @lru_cache(maxsize=2)
-def _one_each(rows: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
-    """The values of a sparse matrix with a 1 in each column, and where columns begin."""
+def _selection(rows: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    """Returns the values of a sparse matrix with a 1 in each column, and where columns begin."""
     return np.ones(rows), np.arange(rows + 1, dtype=np.int32)
 
 
 class SparseTable:
-    """Counts and limbs of the codes that occur, which are too many to index.
+    """A table of the counts and limbs of the codes that occur, for too many codes to index.
 
-    Elements are put away as they come, and added up by sorting when many are.
+    Elements are collected first, and are added up by sorting when they are many.
     """
 
     def __init__(self, sums: Sequence[str], begun: Table) -> None:
@@ -185,23 +187,25 @@ class SparseTable:
         self._pending = 0
 
     def add(self, code: Ints, columns: Columns, _: int) -> None:
-        own = {name: columns.summands[name].column() for name in self._sums}
-        self._parts.append(Table(code, np.ones(len(code), np.int64), own))
+        """Adds elements; they are added up later."""
+        element_sums = {name: columns.summands[name].column() for name in self._sums}
+        self._parts.append(Table(code, np.ones(len(code), np.int64), element_sums))
         self._pending += len(code)
         if self._pending > max(PENDING_ROWS, len(self._parts[0].code)):
             self._add_up()
 
     def table(self) -> Table:
+        """Returns the rows and sums of the codes that occur."""
         self._add_up()
         return self._parts[0]
 
     def renumber(self, number: Callable[[Ints], Ints]) -> None:
-        """Gives codes other numbers; those that get the same are added up."""
+        """Gives the codes new numbers; codes that get the same number are added up."""
         self._parts = [replace(part, code=number(part.code)) for part in self._parts]
         self._add_up()
 
     def _add_up(self) -> None:
-        """Adds all parts up to one."""
+        """Adds all parts up to a single part."""
         code = np.concatenate([part.code for part in self._parts])
         order = sorting_order(code)
         code = code.take(order)
@@ -210,7 +214,7 @@ class SparseTable:
         sums = {}
         for name in self._sums:
             added = add_columns([part.sums[name] for part in self._parts], starts, order)
-            # Values that nothing was added to have not been carried.
+            # If all codes differ, `add_columns` carries nothing, and elements are not carried yet.
             sums[name] = ExactColumn.carried(added.low, added.limbs, added.specials)
         if len(starts):
             rows = np.add.reduceat(rows, starts)

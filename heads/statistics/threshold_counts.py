@@ -1,4 +1,4 @@
-"""Exact counts at fixed cuts of the score."""
+"""The statistic of exact counts between fixed cuts of the score."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from heads.statistics.exact import Floats, Ints
 from heads.statistics.scored import Scored
 from heads.statistics.statistic import Elements, Statistic
 
-# Sign, exponent and 8 bits of mantissa: cells narrow enough that few hold more than one cut.
+# Sign, exponent and 8 bits of mantissa: so narrow that few table cells hold more than one cut.
 _TABLE_BITS = 20
 
 ZERO, ONE, SOFT = 0, 1, 2
-"""Kinds of label: 0, 1, and anything between, which is positive but equal to no prediction."""
+"""The kinds of labels: 0, 1, and soft ones between, which are positive but equal no prediction."""
 LABEL_KINDS = 3
 
 
@@ -28,8 +28,8 @@ class ThresholdCounts(Statistic):
 
     Attributes:
         cuts: distinct cuts of the score, ascending.
-        classes: columns of the score, 1 for a binary head.
-        by_class: whether classes are told apart; otherwise all are class 0.
+        classes: the number of columns of the score, 1 for a binary head.
+        by_class: whether classes are counted separately; otherwise all count as class 0.
     """
 
     stable_name = "threshold_counts"
@@ -47,7 +47,7 @@ class ThresholdCounts(Statistic):
         return len(self.cuts) + 2
 
     def segment_rows(self) -> int:
-        # Scores are no NaN, and labels 0 or 1, but for a few.
+        # Nearly all scores are numbers, and nearly all labels 0 or 1.
         return self.folds * (self.groups * 2 // LABEL_KINDS) * (self.cells - 1)
 
     def elements(self, scored: Scored) -> Elements:
@@ -61,7 +61,7 @@ class ThresholdCounts(Statistic):
 
 
 def label_kind(label: Floats) -> Ints:
-    """The kind of each label `[n]`."""
+    """Returns the kind of each label, int64 `[n]`."""
     kind: Ints = (label != 0).astype(np.int64)
     soft = label != kind
     if soft.any():
@@ -70,24 +70,25 @@ def label_kind(label: Floats) -> Ints:
 
 
 class _CutIndex:
-    """Finds the interval of a score by a table over the leading bits of the float."""
+    """A table over the leading bits of floats that finds the interval of a score."""
 
     def __init__(self, cuts: tuple[float, ...]) -> None:
         # Adding zero makes -0.0 the same cut as 0.0.
         self._cuts = np.array([*cuts, np.inf]) + 0.0
         self._shift = np.uint64(64 - _TABLE_BITS)
         half = 1 << (_TABLE_BITS - 1)
-        # The table cell of each cut, counted from the lowest float to the highest.
+        # The table cell of each cut, numbered from the lowest float to the highest.
         leading = (self._cuts[:-1].view(np.uint64) >> self._shift).view(np.int64)
         place = np.where(leading < half, leading + half, 2 * half - 1 - leading)
         inside = np.bincount(place, minlength=2 * half)
         below = (np.cumsum(inside) - inside).astype(np.int32)
-        # The cuts below each table cell; negative floats grow in magnitude as their bits do.
+        # The number of cuts below each table cell; negative floats fall as their bits grow.
         self._table = np.concatenate([below[half:], below[:half][::-1]])
-        # What is left are cuts inside the cell, one comparison each.
+        # Cuts inside the table cell of the score are left, and each costs a comparison.
         self._comparisons = int(inside.max())
 
     def cells(self, score: Floats) -> Ints:
+        """Returns the cell of each score, as `ThresholdCounts` numbers them."""
         index = (score.view(np.uint64) >> self._shift).view(np.int64)
         cell = self._table.take(index)
         for _ in range(self._comparisons):

@@ -38,7 +38,7 @@ def scaled_by_feature(labels: Any, logits: Any, features: Any) -> Floats:
 def default_loss_reduction(
     labels: Any, logits: Any, features: Any, loss_reduction: str = "unset"
 ) -> Floats:
-    # A head that passed its own reduction on would be off by 1000.
+    # If a head passed its reduction to the loss function, the loss would be off by 1000.
     return abs_error(labels, logits) + np.float32(0 if loss_reduction == "unset" else 1000)
 
 
@@ -47,7 +47,7 @@ def required_loss_reduction(labels: Any, logits: Any, features: Any, loss_reduct
 
 
 def label_probe(labels: Any, logits: Any) -> Floats:
-    """A number that shows the values and the rank of the processed labels."""
+    """Returns numbers that show the values and the rank of the processed labels."""
     assert np.asarray(labels).dtype.kind in "iuf"
     position = np.arange(1, labels.shape[-1] + 1, dtype=np.float32)
     total = (_single(labels) * position).sum(axis=-1, keepdims=True, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Reads the recorded cases: JSON to the arrays, arguments and errors that they stand for."""
+"""Reads the recorded cases: turns JSON into arrays, arguments and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Case = dict[str, Any]
 
 
 def cases() -> dict[str, Case]:
-    """Every recorded case by `file:name`."""
+    """Returns all recorded cases by `file:name`."""
     return {
         f"{path.stem}:{case['name']}": case
         for path in sorted(FOLDER.glob("*.json"))
@@ -28,12 +28,12 @@ def cases() -> dict[str, Case]:
 
 
 def number(value: Any) -> float:
-    """A number, or the name of one that JSON does not have."""
+    """Returns a number that is recorded as such or, if JSON does not have it, by name."""
     return float(_NUMBERS.get(value, value))
 
 
 def array(record: dict[str, Any]) -> np.ndarray:
-    """An array; `row` repeats one entry along the first axis."""
+    """Returns an array; a recorded `row` is repeated along the first axis."""
     shape, kind = tuple(record["shape"]), record["dtype"]
     flat = record["data"] if "data" in record else record["row"] * shape[0]
     if kind in ("string", "bytes"):
@@ -43,7 +43,7 @@ def array(record: dict[str, Any]) -> np.ndarray:
 
 
 def argument(record: Any) -> Any:
-    """An argument of a head's method."""
+    """Returns an argument of a head's method."""
     match record:
         case {"indices": indices, "values": values, "dense_shape": dense_shape}:
             return SparseLabels(array(indices), array(values), np.array(dense_shape))
@@ -55,7 +55,7 @@ def argument(record: Any) -> Any:
 
 
 def parameter(record: Any) -> Any:
-    """An argument of a head's constructor."""
+    """Returns an argument of a head's constructor."""
     match record:
         case {"$loss_fn": name}:
             return LOSS_FUNCTIONS[name]
@@ -71,5 +71,5 @@ def parameter(record: Any) -> Any:
 
 
 def accepted(error: dict[str, Any]) -> tuple[type[Exception], ...]:
-    """The exceptions of which a recorded error may be one."""
+    """Returns the exception types that a recorded error allows."""
     return tuple(getattr(builtins, name) for name in error["accept"])

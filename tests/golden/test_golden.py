@@ -1,7 +1,7 @@
-"""Every recorded case of the estimator heads, to the tolerance of float32.
+"""Tests of all recorded cases of the estimator heads, to the tolerance of float32.
 
 The cases were recorded with TensorFlow 2.15.1 and tensorflow-estimator 2.15.0; each holds the
-arguments of a head, batches, and what the head answered: predictions with shapes and dtypes,
+arguments of a head, batches, and the results of the head: predictions with shapes and dtypes,
 losses, metrics after each batch, errors with fragments of their messages, and estimator specs.
 """
 
@@ -19,7 +19,7 @@ from tests.golden.recorded import Case, accepted, argument, array, cases, number
 
 CASES = cases()
 
-# Accidents of TensorFlow that the heads do not share, and why. Each must go on failing.
+# Accidents of TensorFlow that the heads do not share, and why. These cases must fail.
 NOT_SHARED = {
     "binary_degenerate:features_none": "features=None is the default, and works",
     "binary_extremes:nonfinite_probabilities": "softmax of an infinite logit is NaN throughout",

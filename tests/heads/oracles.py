@@ -1,4 +1,4 @@
-"""Metrics written out from their definitions, row by row and threshold by threshold."""
+"""Metrics computed from their definitions, row by row and threshold by threshold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def confusion(
     weights: Sequence[float],
     threshold: float,
 ) -> tuple[float, float, float, float]:
-    """TP, FP, FN, TN of `p > threshold`; a label that is not 0 is positive."""
+    """Returns TP, FP, FN and TN of `p > threshold`; a label that is not 0 is positive."""
     cells = {(a, b): 0.0 for a in (True, False) for b in (True, False)}
     for p, y, w in zip(probabilities, labels, weights, strict=True):
         cells[bool(p > np.float32(threshold)), bool(y != 0)] += float(w)
@@ -27,7 +27,7 @@ def confusion(
 def areas(
     probabilities: Sequence[float], labels: Sequence[float], weights: Sequence[float]
 ) -> tuple[float, float]:
-    """The estimator's `auc` and `auc_precision_recall`, negative weights included."""
+    """Returns the estimator's `auc` and `auc_precision_recall`, also for negative weights."""
     points = [confusion(probabilities, labels, weights, t) for t in AUC_THRESHOLDS]
     roc = precision_recall = 0.0
     for (tp, fp, fn, tn), (tp2, fp2, fn2, tn2) in itertools.pairwise(points):
@@ -46,7 +46,7 @@ def areas(
 def contrib_areas(
     probabilities: Sequence[float], labels: Sequence[float], weights: Sequence[float]
 ) -> tuple[float, float]:
-    """`auc` and `auc_precision_recall` of TensorFlow 1.x."""
+    """Returns `auc` and `auc_precision_recall` of TensorFlow 1.x."""
     e = 1e-6
     points = [confusion(probabilities, labels, weights, t) for t in AUC_THRESHOLDS]
     recall = [(tp + e) / (tp + fn + e) for tp, _, fn, _ in points]

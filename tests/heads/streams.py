@@ -1,4 +1,4 @@
-"""Streams of batches to feed heads with, and ways to feed them."""
+"""Streams of batches for heads, and functions that feed them to heads."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Rows:
         return len(self.logits)
 
     def batch(self, rows: slice = slice(None)) -> dict[str, Any]:
-        """The arguments of `loss` and `update_metrics` for some rows."""
+        """Returns the arguments of `loss` and `update_metrics` for some rows."""
         features = {"w": self.weights[rows]}
         return {"features": features, "logits": self.logits[rows], "labels": self.labels[rows]}
 
 
 def results(head: Any, rows: Rows, bounds: Sequence[int] = ()) -> dict[str, float]:
-    """The metrics of rows that are cut into batches at the bounds."""
+    """Returns the metrics of rows that are cut into batches at the bounds."""
     metrics = head.metrics()
     edges = [0, *sorted(bounds), len(rows)]
     for first, last in itertools.pairwise(edges):
@@ -46,7 +46,7 @@ def results(head: Any, rows: Rows, bounds: Sequence[int] = ()) -> dict[str, floa
 
 @st.composite
 def rows(draw: st.DrawFn, kind: str, classes: int = 1, least: int = 0) -> Rows:
-    """Rows of a binary, multi_class or multi_label head; ties and hard cases included."""
+    """Draws rows of a binary, multi_class or multi_label head, with ties and hard cases."""
     n = draw(st.integers(least, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     scale = draw(st.sampled_from([0.1, 1.0, 5.0, 100.0]))
@@ -65,5 +65,5 @@ def rows(draw: st.DrawFn, kind: str, classes: int = 1, least: int = 0) -> Rows:
 
 
 def bounds(n: int) -> st.SearchStrategy[list[int]]:
-    """Where to cut n rows into batches, empty ones included."""
+    """Draws the bounds that cut `n` rows into batches, which may be empty."""
     return st.lists(st.integers(0, n), max_size=6)

@@ -1,4 +1,4 @@
-"""BinaryClassHead against scikit-learn, brute force and its own laws."""
+"""Tests of BinaryClassHead against scikit-learn and brute force, and of its laws."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_metrics_equal_scikit_learn() -> None:
         "accuracy_baseline": max(np.average(y, weights=w), 1 - np.average(y, weights=w)),
     }
     assert {key: actual[key] for key in wanted} == pytest.approx(wanted, rel=1e-6)
-    # 200 thresholds are close to, and not, the exact area.
+    # With 200 thresholds, the area is close to the exact area, but not equal.
     exact = oracle.roc_auc_score(y, p, sample_weight=w)
     assert actual["auc"] == pytest.approx(exact, abs=1e-3)
     assert actual["auc"] != exact
@@ -55,7 +55,7 @@ def test_loss_equals_scikit_learn() -> None:
     assert BinaryClassHead("w", loss_reduction="sum").loss(**data.batch()) == pytest.approx(total)
     mean = total / len(data)
     assert BinaryClassHead("w", loss_reduction="auto").loss(**data.batch()) == pytest.approx(mean)
-    # The labels' own dtype and rank do not matter.
+    # The dtype and the rank of the labels do not matter.
     flat = BinaryClassHead("w").loss(y.ravel().tolist(), data.logits, {"w": w})
     assert flat == BinaryClassHead("w").loss(**data.batch())
 
@@ -174,7 +174,7 @@ def test_scores_at_a_threshold_are_below_it() -> None:
         ({"thresholds": ["0.5"]}, TypeError, "not supported"),
         ({"label_vocabulary": [0, 1]}, TypeError, "must hold strings"),
         ({"loss_fn": 3}, TypeError, "must be callable"),
-        # The vocabulary is looked at first, the loss function last.
+        # The vocabulary is checked first, the loss function last.
         ({"label_vocabulary": "ab", "thresholds": [2]}, ValueError, "label_vocabulary"),
         ({"thresholds": [2], "loss_reduction": "none"}, ValueError, "thresholds"),
         ({"loss_reduction": "none", "loss_fn": abs}, ValueError, "loss_reduction"),

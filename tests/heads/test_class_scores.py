@@ -1,4 +1,4 @@
-"""Probabilities and losses of scores, against hundreds of digits, in float64 and in float32."""
+"""Tests of probabilities and losses in float64 and float32 against hundreds of digits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HeadName = Literal["binary", "multi_class", "multi_label"]
 def score(
     name: HeadName, kind: ScoreKind, scores: Floats, labels: Floats, weights: Floats | None
 ) -> Scored:
-    """The rows as the head of a name scores them, at least three classes for a multi-class one."""
+    """Returns rows that the named head scored; a multi-class head has at least three classes."""
     classes = scores.shape[1]
     head = {
         "binary": BinaryClassHead,
@@ -49,7 +49,7 @@ def exact_sigmoid(x: float) -> Decimal:
 
 
 def exact_softmax(scores: list[float]) -> tuple[list[Decimal], Decimal]:
-    """The probabilities, and the logarithm of the sum of exponentials."""
+    """Returns the probabilities, and the logarithm of the sum of exponentials."""
     highest = Decimal(max(scores))
     exponentials = [DIGITS.exp(DIGITS.subtract(Decimal(s), highest)) for s in scores]
     total = functools.reduce(DIGITS.add, exponentials)
@@ -61,12 +61,12 @@ def exact_log(p: Decimal) -> Decimal:
 
 
 def exact_entropy(y: float, p: float) -> Decimal:
-    """-y log p, and 0 where y is 0."""
+    """Returns `-y log(p)`, and 0 if `y` is 0."""
     return -Decimal(y) * exact_log(Decimal(p)) if y else Decimal(0)
 
 
-def close(found: float, exact: Decimal, rel: float = 1e-14, abs_: float = 0.0) -> None:
-    assert found == pytest.approx(float(exact), rel=rel, abs=abs_)
+def close(actual: float, exact: Decimal, rel: float = 1e-14, abs_: float = 0.0) -> None:
+    assert actual == pytest.approx(float(exact), rel=rel, abs=abs_)
 
 
 def column(*values: float) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -76,11 +76,11 @@ def column(*values: float) -> np.ndarray[Any, np.dtype[np.float64]]:
 @law
 @given(st.lists(st.tuples(MODERATE, LABELS), min_size=1, max_size=5))
 def test_logits_of_two_classes(rows: list[tuple[float, float]]) -> None:
-    scores, labels = (column(*own) for own in zip(*rows, strict=True))
-    found = score("binary", "logits", scores, labels, None)
-    for (x, y), p, loss in zip(rows, found.probability.ravel(), found.loss, strict=True):
+    scores, labels = (column(*values) for values in zip(*rows, strict=True))
+    scored = score("binary", "logits", scores, labels, None)
+    for (x, y), p, loss in zip(rows, scored.probability.ravel(), scored.loss, strict=True):
         close(p, exact_sigmoid(x))
-        # log(1 + exp(x)) - y x; only a soft label takes a difference that is not exact.
+        # log(1 + exp(x)) - y x; the difference is exact except for soft labels.
         whole = DIGITS.ln(DIGITS.add(1, DIGITS.exp(Decimal(x))))
         exact = DIGITS.fma(-Decimal(y), Decimal(x), whole)
         close(loss, exact, abs_=4e-16 * abs(x) if 0 < y < 1 else 0.0)
@@ -89,14 +89,14 @@ def test_logits_of_two_classes(rows: list[tuple[float, float]]) -> None:
 @law
 @given(st.lists(st.tuples(PROBABILITIES, LABELS), min_size=1, max_size=5))
 def test_probabilities_of_two_classes_are_used_as_given(rows: list[tuple[float, float]]) -> None:
-    scores, labels = (column(*own) for own in zip(*rows, strict=True))
-    found = score("binary", "probabilities", scores, labels, None)
-    assert found.probability is found.score is scores
-    for (p, y), loss in zip(rows, found.loss, strict=True):
+    scores, labels = (column(*values) for values in zip(*rows, strict=True))
+    scored = score("binary", "probabilities", scores, labels, None)
+    assert scored.probability is scored.score is scores
+    for (p, y), loss in zip(rows, scored.loss, strict=True):
         if (p == 0 and y) or (p == 1 and y != 1):
             assert loss == math.inf
         else:
-            # The complement is the one of float64: nothing is known of smaller steps.
+            # The complement 1 - p is that of float64, which knows no smaller steps.
             exact = DIGITS.add(exact_entropy(y, p), exact_entropy(1 - y, 1 - p))
             close(loss, exact, rel=1e-13)
 
@@ -104,52 +104,52 @@ def test_probabilities_of_two_classes_are_used_as_given(rows: list[tuple[float, 
 @law
 @given(st.lists(ANY, min_size=1, max_size=5), st.sampled_from([0.0, 1.0]))
 def test_any_finite_logit_has_a_finite_loss(logits: list[float], label: float) -> None:
-    found = score("binary", "logits", column(*logits), np.full((len(logits), 1), label), None)
-    assert np.isfinite(found.loss).all()
-    assert (found.loss >= 0).all()
-    assert ((found.probability >= 0) & (found.probability <= 1)).all()
+    scored = score("binary", "logits", column(*logits), np.full((len(logits), 1), label), None)
+    assert np.isfinite(scored.loss).all()
+    assert (scored.loss >= 0).all()
+    assert ((scored.probability >= 0) & (scored.probability <= 1)).all()
 
 
 def test_landmarks() -> None:
-    found = score("binary", "logits", column(0.0, -0.0, 1e308, -1e308), column(0, 1, 1, 1), None)
-    assert found.probability.ravel().tolist() == [0.5, 0.5, 1.0, 0.0]
-    assert found.loss.tolist() == [math.log(2), math.log(2), 0.0, 1e308]
-    assert (found.weight, found.predicted) == (None, None)
+    scored = score("binary", "logits", column(0.0, -0.0, 1e308, -1e308), column(0, 1, 1, 1), None)
+    assert scored.probability.ravel().tolist() == [0.5, 0.5, 1.0, 0.0]
+    assert scored.loss.tolist() == [math.log(2), math.log(2), 0.0, 1e308]
+    assert (scored.weight, scored.predicted) == (None, None)
     # Far from 0 the loss is the logit; near 1 it is not lost to rounding.
-    found = score("binary", "logits", column(40.0, 40.0), column(0, 1), None)
-    assert found.loss.tolist() == [40.0, math.log1p(math.exp(-40.0))]
+    scored = score("binary", "logits", column(40.0, 40.0), column(0, 1), None)
+    assert scored.loss.tolist() == [40.0, math.log1p(math.exp(-40.0))]
 
 
 @law
 @given(st.lists(st.lists(MODERATE, min_size=3, max_size=3), min_size=1, max_size=4), st.data())
 def test_logits_of_exclusive_classes(rows: list[list[float]], data: st.DataObject) -> None:
     labels = data.draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
-    found = score("multi_class", "logits", np.array(rows), column(*labels), None)
-    for row, label, p, loss in zip(rows, labels, found.probability, found.loss, strict=True):
+    scored = score("multi_class", "logits", np.array(rows), column(*labels), None)
+    for row, label, p, loss in zip(rows, labels, scored.probability, scored.loss, strict=True):
         exact, log_total = exact_softmax(row)
-        for one, other in zip(p, exact, strict=True):
-            close(one, other, rel=1e-12, abs_=1e-300)
+        for actual, expected in zip(p, exact, strict=True):
+            close(actual, expected, rel=1e-12, abs_=1e-300)
         close(loss, DIGITS.subtract(log_total, Decimal(row[label])), rel=1e-12, abs_=1e-300)
-    assert found.predicted is not None
-    assert found.predicted.tolist() == [row.index(max(row)) for row in rows]
+    assert scored.predicted is not None
+    assert scored.predicted.tolist() == [row.index(max(row)) for row in rows]
 
 
 def test_probabilities_of_exclusive_classes() -> None:
     scores = np.array([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.4, 0.4, 0.2]])
-    found = score("multi_class", "probabilities", scores, column(2, 1, 0, 1), None)
-    assert found.probability is scores
-    assert found.loss.tolist() == [-math.log(0.5), 0.0, math.inf, -math.log(0.4)]
-    assert found.predicted is not None
-    # The first of the highest.
-    assert found.predicted.tolist() == [2, 1, 1, 0]
-    assert found.predicted.dtype == np.int64
+    scored = score("multi_class", "probabilities", scores, column(2, 1, 0, 1), None)
+    assert scored.probability is scores
+    assert scored.loss.tolist() == [-math.log(0.5), 0.0, math.inf, -math.log(0.4)]
+    assert scored.predicted is not None
+    # Of equal scores, the first class is predicted.
+    assert scored.predicted.tolist() == [2, 1, 1, 0]
+    assert scored.predicted.dtype == np.int64
 
 
 def test_any_finite_logits_of_exclusive_classes() -> None:
     scores = np.array([[1e308, -1e308, 0.0], [1e308, 1e308, 1e308], [-1e308, 0.0, 5e-324]])
-    found = score("multi_class", "logits", scores, column(0, 1, 0), None)
-    assert found.loss.tolist() == [0.0, pytest.approx(math.log(3)), 1e308]
-    assert found.probability.sum(axis=1).tolist() == pytest.approx([1.0, 1.0, 1.0])
+    scored = score("multi_class", "logits", scores, column(0, 1, 0), None)
+    assert scored.loss.tolist() == [0.0, pytest.approx(math.log(3)), 1e308]
+    assert scored.probability.sum(axis=1).tolist() == pytest.approx([1.0, 1.0, 1.0])
 
 
 @law
@@ -166,14 +166,14 @@ def test_the_loss_of_independent_classes_is_their_mean(
         scores = 1 / (1 + np.exp(-scores.clip(-30, 30)))
     pairs = st.lists(LABELS, min_size=2, max_size=2)
     labels = np.array(data.draw(st.lists(pairs, min_size=len(rows), max_size=len(rows))))
-    found = score("multi_label", kind, scores, labels, None)
-    each = [
+    scored = score("multi_label", kind, scores, labels, None)
+    by_class = [
         score("binary", kind, scores[:, [i]].copy(), labels[:, [i]].copy(), None) for i in (0, 1)
     ]
-    assert found.loss.tolist() == [
-        (a + b) / 2 for a, b in zip(each[0].loss, each[1].loss, strict=True)
+    assert scored.loss.tolist() == [
+        (a + b) / 2 for a, b in zip(by_class[0].loss, by_class[1].loss, strict=True)
     ]
-    assert np.array_equal(found.probability, np.hstack([one.probability for one in each]))
+    assert np.array_equal(scored.probability, np.hstack([part.probability for part in by_class]))
 
 
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
@@ -218,22 +218,22 @@ def test_scores_and_labels_are_left_as_they_are() -> None:
             scores = np.full(shape, 0.25)
             labels = np.ones((3, 1) if head == "multi_class" else shape)
             weights = np.array([1.0, 0.0, 2.0])
-            found = score(head, kind, scores, labels, weights)
+            scored = score(head, kind, scores, labels, weights)
             assert (scores == 0.25).all()
             assert (labels == 1).all()
-            assert found.score is scores
-            assert found.weight is weights
+            assert scored.score is scores
+            assert scored.weight is weights
 
 
 def test_a_loss_without_weight_counts_for_nothing() -> None:
     scores, labels = column(0.0, 0.5, 0.0), column(1, 1, 1)
-    found = score("binary", "probabilities", scores, labels, np.array([0.0, 0.0, 2.0]))
-    assert found.loss.tolist() == [math.inf, math.log(2), math.inf]
-    found = replace(found, skip_weightless=True)
-    weighted = found.summand("loss", 1, weighted=True).values
+    scored = score("binary", "probabilities", scores, labels, np.array([0.0, 0.0, 2.0]))
+    assert scored.loss.tolist() == [math.inf, math.log(2), math.inf]
+    scored = replace(scored, skip_weightless=True)
+    weighted = scored.summand("loss", 1, weighted=True).values
     assert weighted.tolist() == [0.0, 0.0, math.inf]
-    # In means of rows without weights it counts as any other.
-    assert found.summand("loss", 1, weighted=False).values.tolist() == found.loss.tolist()
+    # In means without weights, the row counts like any other.
+    assert scored.summand("loss", 1, weighted=False).values.tolist() == scored.loss.tolist()
 
 
 single = st.floats(-200, 200, width=32)
@@ -286,7 +286,7 @@ def test_float32_of_infinite_and_missing_logits_is_not_made_up() -> None:
 
 
 @pytest.mark.parametrize("head", [BinaryClassHead(), MultiClassHead(4), MultiLabelHead(4)])
-def test_the_doors_of_the_estimator_are_views_of_float32_scores(head: Any) -> None:
+def test_the_estimator_interface_uses_float32_scores(head: Any) -> None:
     rng = np.random.default_rng(7)
     logits = rng.normal(0, 20, (50, head.logits_dimension)).astype(np.float32)
     labels = rng.integers(0, 2, logits.shape)
@@ -313,15 +313,15 @@ def test_the_doors_of_the_estimator_are_views_of_float32_scores(head: Any) -> No
 def test_predictions_of_stored_probabilities() -> None:
     p = column(0.25, 0.5, 0.75)
     head = BinaryClassHead(label_vocabulary=["no", "yes"])
-    found = head.row_predictions(head.score(p, None, None, "probabilities"))
-    assert list(found) == ["logistic", "probabilities", "class_ids", "classes"]
-    assert found["logistic"].tolist() == p.tolist()
-    assert found["probabilities"].tolist() == [[0.75, 0.25], [0.5, 0.5], [0.25, 0.75]]
-    assert found["class_ids"].ravel().tolist() == [0, 0, 1]
-    assert found["classes"].ravel().tolist() == ["no", "no", "yes"]
+    predictions = head.row_predictions(head.score(p, None, None, "probabilities"))
+    assert list(predictions) == ["logistic", "probabilities", "class_ids", "classes"]
+    assert predictions["logistic"].tolist() == p.tolist()
+    assert predictions["probabilities"].tolist() == [[0.75, 0.25], [0.5, 0.5], [0.25, 0.75]]
+    assert predictions["class_ids"].ravel().tolist() == [0, 0, 1]
+    assert predictions["classes"].ravel().tolist() == ["no", "no", "yes"]
 
 
 def test_without_labels_there_is_no_loss() -> None:
-    found = BinaryClassHead().score(column(0.0, 1.0))
-    assert np.isnan(found.loss).all()
-    assert np.isnan(found.label).all()
+    scored = BinaryClassHead().score(column(0.0, 1.0))
+    assert np.isnan(scored.loss).all()
+    assert np.isnan(scored.label).all()

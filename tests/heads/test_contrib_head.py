@@ -1,4 +1,4 @@
-"""The binary head of TensorFlow 1.x: what it shares with BinaryClassHead and what not."""
+"""Tests of the binary head of TensorFlow 1.x, and how it differs from BinaryClassHead."""
 
 from __future__ import annotations
 

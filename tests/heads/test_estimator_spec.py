@@ -1,4 +1,4 @@
-"""create_estimator_spec: what each mode holds, and which arguments make a train op."""
+"""Tests of create_estimator_spec: the spec of each mode, and the arguments of train ops."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_train_ops() -> None:
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        # In the order in which they are looked at.
+        # In the order in which they are checked.
         ({"update_ops": "u", "train_op_fn": repr, "optimizer": 1}, "update_ops should be a list"),
         ({"train_op_fn": repr, "optimizer": 1}, "cannot both be set"),
         ({"optimizer": object()}, "not a tf.keras.optimizers.Optimizer instance"),

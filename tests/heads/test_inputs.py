@@ -1,4 +1,4 @@
-"""Logits and weights: dtypes, shapes and their errors."""
+"""Tests of logits and weights: dtypes, shapes and errors."""
 
 from __future__ import annotations
 

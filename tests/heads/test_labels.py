@@ -1,4 +1,4 @@
-"""Labels: shapes, ranges, words, sparse lists; and what their errors say."""
+"""Tests of labels: shapes, ranges, words, sparse labels, and error messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_missing_last_axis_is_added(lead: list[int], last: bool, kind: str) ->
         ((2,), (2, 1, 1), "labels must have rank at least 2. Received rank 1"),
         ((2, 3), (2, 1), "Expected labels dimension=1.  Received 3"),
         ((2, 1, 1), (2, 1), r"expected_labels_shape: \(2, 1\). labels_shape: \(2, 1, 1\)"),
-        # One row is not repeated for two.
+        # A single row is not repeated for two.
         ((1, 1), (2, 1), r"labels_shape: \(1, 1\)"),
         ((2, 2), (2, 3, 1), "Expected labels dimension=1"),
     ],

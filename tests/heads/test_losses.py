@@ -1,4 +1,4 @@
-"""Reductions of losses, and the signatures of loss functions."""
+"""Tests of the reductions of losses, and of the signatures of loss functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MultiClassHead against scikit-learn and its own laws."""
+"""Tests of MultiClassHead against scikit-learn, and of its laws."""
 
 from __future__ import annotations
 

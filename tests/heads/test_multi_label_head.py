@@ -1,4 +1,4 @@
-"""MultiLabelHead against scikit-learn, brute force and its own laws."""
+"""Tests of MultiLabelHead against scikit-learn and brute force, and of its laws."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_areas_equal_brute_force(data: Rows) -> None:
     close = {"rel": 1e-9, "abs": 1e-9}
     assert (actual["auc"], actual["auc_precision_recall"]) == pytest.approx(micro, **close)
     for c in (0, 2):
-        one = areas(p[:, c], y[:, c], data.weights)
+        expected = areas(p[:, c], y[:, c], data.weights)
         values = actual[f"auc/class{c}"], actual[f"auc_precision_recall/class{c}"]
-        assert values == pytest.approx(one, **close)
+        assert values == pytest.approx(expected, **close)
 
 
 @law
@@ -71,7 +71,7 @@ def test_sparse_labels_are_indicators(data: st.DataObject, stream: Rows) -> None
     dense = (stream.labels > 0.5).astype(np.int64)
     words = np.array(["a", "b", "c"])
     row, ids = np.nonzero(dense)
-    # Repeated, in any order, with any column index.
+    # Entries may repeat and come in any order, with any column index.
     order = np.array([*data.draw(st.permutations(range(len(ids)))), *range(len(ids))], np.intp)
     indices = np.stack([row, np.arange(len(ids))], axis=1).reshape(-1, 2)[order]
     shape = [len(stream), 1]
@@ -103,7 +103,7 @@ def test_a_label_that_float32_rounds_to_zero_is_zero() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        # The loss function is looked at before the reduction, unlike in the other heads.
+        # The loss function is checked before the reduction, unlike in the other heads.
         ({"loss_fn": abs, "loss_reduction": "none"}, ValueError, "loss_fn"),
         ({"classes_for_class_based_metrics": [0, "a"]}, TypeError, "all ids or all words"),
         ({"classes_for_class_based_metrics": [1.0]}, TypeError, "all ids or all words"),

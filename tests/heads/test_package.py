@@ -1,4 +1,4 @@
-"""What importing the package loads, and what it exports."""
+"""Tests of the modules that the package imports, and of the names that it exports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import heads
 
 def test_import_loads_numpy_only() -> None:
     script = (
-        # What other packages have Python load at its start is not ours.
+        # Modules that other packages load when Python starts do not count.
         "at_start = {*sys.modules}; import heads; heads.BinaryClassHead().metrics();"
         "loaded = {name.partition('.')[0] for name in sys.modules.keys() - at_start};"
         "print(*loaded - sys.stdlib_module_names)"

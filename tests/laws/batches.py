@@ -1,4 +1,4 @@
-"""Samples that hurt: for every statistic its parameters, and rows and segments to measure."""
+"""Hard samples for all statistics: parameters, and rows and segments to measure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
-    # Explaining a failure takes minutes, and a shrunk one explains itself.
+    # To explain a failure takes minutes, and a shrunk failure is clear without.
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
@@ -113,7 +113,7 @@ KEYS: tuple[Key, ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows to measure, and what with."""
+    """A statistic, and the rows and segments to measure with it."""
 
     statistic: Statistic
     scored: Scored
@@ -126,29 +126,29 @@ class Sample:
         return measure_state(self.statistic, self.scored, self.segments)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Sample:
-        own = self.segments
-        fold = None if own.fold is None else own.fold[rows]
-        segments = replace(own, index=own.index[rows], fold=fold)
+        old = self.segments
+        fold = None if old.fold is None else old.fold[rows]
+        segments = replace(old, index=old.index[rows], fold=fold)
         return replace(self, scored=self.scored.take(rows), segments=segments)
 
-    def with_own_keys(self) -> Sample:
-        """The same rows with the keys that they have, in the order in which those come."""
+    def with_used_keys(self) -> Sample:
+        """Returns the same rows with only the keys that they have, in order of appearance."""
         used, first = np.unique(self.segments.index, return_index=True)
         keys = [self.segments.keys[i] for i in used[np.argsort(first)]]
         order = np.argsort(np.argsort(first))
         return self._in(order[np.searchsorted(used, self.segments.index)], keys)
 
     def of(self, keys: Sequence[Key]) -> Sample:
-        """The rows of some segments."""
+        """Returns the rows of some segments."""
         wanted = np.array([key in set(keys) for key in self.segments.keys], bool)
         return self.take(np.flatnonzero(wanted[self.segments.index]))
 
     def under(self, key: Key) -> Sample:
-        """All rows in one segment."""
+        """Returns all rows in a single segment."""
         return self._in(np.zeros(len(self), np.int64), (key,))
 
     def rekeyed(self, order: npt.NDArray[np.int64], unused: Sequence[Key]) -> Sample:
-        """The same rows, the keys in another order and with some that no row has."""
+        """Returns the same rows with the keys in another order, and with unused keys added."""
         old = self.segments.keys
         keys = [old[i] for i in order] + [key for key in unused if key not in old]
         position = {key: i for i, key in enumerate(keys)}
@@ -156,7 +156,7 @@ class Sample:
         return self._in(target[self.segments.index], keys)
 
     def measured_as(self, statistic: Statistic) -> State:
-        """The state of another statistic of the same rows."""
+        """Returns the state of another statistic of the same rows."""
         return replace(self, statistic=statistic).measure()
 
     def _in(self, index: npt.NDArray[np.int64], keys: Sequence[Key]) -> Sample:
@@ -165,14 +165,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Rows:
-    """What the rows of a statistic look like.
+    """A description of the rows that a statistic can measure.
 
     Attributes:
         scores: pools to draw scores from.
-        columns: columns of score, probability and label.
-        weighted: whether the rows carry weights.
-        class_ids: whether labels are class ids `[n, 1]` with predicted classes beside.
-        baseline: whether another model scored the rows too.
+        columns: the number of columns of score, probability and label.
+        weighted: whether the rows have weights.
+        class_ids: whether labels are class ids `[n, 1]`, and rows have predicted classes.
+        baseline: whether a second model scored the rows too.
     """
 
     scores: st.SearchStrategy[list[float]] = finite_pools
@@ -185,7 +185,7 @@ class Rows:
 Make = Callable[[st.DrawFn], tuple[Statistic, Rows]]
 
 SAMPLES: dict[type[Statistic], Make] = {}
-"""For each statistic a function that draws its parameters and says what its rows look like."""
+"""For each statistic, a function that draws its parameters and describes its rows."""
 
 
 def _samples_of(kind: type[Statistic]) -> Callable[[Make], Make]:
@@ -197,9 +197,9 @@ def _samples_of(kind: type[Statistic]) -> Callable[[Make], Make]:
 
 
 def _common(draw: st.DrawFn, *values: str) -> dict[str, Any]:
-    """The parameters that every statistic has; which values are summed is drawn from those given.
+    """Draws the parameters that every statistic has; the summed values are drawn from `values`.
 
-    Flags that ask for nothing without weights are drawn with and without.
+    Flags that have no effect without weights are drawn in any case.
     """
     return {
         "values": tuple(draw(st.lists(st.sampled_from(values), unique=True))) if values else (),
@@ -212,14 +212,14 @@ def _common(draw: st.DrawFn, *values: str) -> dict[str, Any]:
 
 
 BY_CLASS = ("loss", "probability", "soft_label", "squared_error")
-"""Values that are the same number of elements as a statistic of classes has."""
+"""Values that have as many elements as a statistic of independent classes."""
 
 
 @_samples_of(RowSums)
 def _row_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     class_ids = draw(st.booleans())
-    own = ("hit", "top_1", "top_2") if class_ids else ("exact_match", "coverage")
-    common = _common(draw, "loss", "identity", *own)
+    by_kind = ("hit", "top_1", "top_2") if class_ids else ("exact_match", "coverage")
+    common = _common(draw, "loss", "identity", *by_kind)
     columns = draw(st.integers(2 if class_ids else 1, 4))
     rows = Rows(columns=columns, weighted=common["weighted"], class_ids=class_ids)
     return RowSums(**common), rows
@@ -262,8 +262,8 @@ def _flips(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     return Flips(cuts=tuple(cuts), classes=classes, **common), rows
 
 
-# Few, because each takes a table of a million cells to look scores up in. None of the scores is
-# above an infinite cut; all finite ones are above the negative one.
+# Few, because each needs a look-up table of a million cells. No score is above the cut +inf, and
+# all finite scores are above the cut -inf.
 CUTS: tuple[tuple[float, ...], ...] = (
     (),
     (0.0,),
@@ -292,7 +292,7 @@ _tails = st.lists(finite | infinite, max_size=6)
 
 @st.composite
 def mixed_scales(draw: st.DrawFn) -> list[float]:
-    """Scores in a narrow bulk, some in wild tails."""
+    """Draws scores of which most are close together, and some are far away."""
     centre = draw(finite)
     step = draw(st.sampled_from((0.0, 2.0**-52, 2.0**-24, 1e-3)))
     bulk = [centre * (1.0 + k * step) for k in range(draw(st.integers(1, 30)))]
@@ -305,7 +305,7 @@ score_pools = mixed_scales() | finite_pools
 @_samples_of(ScoreHistogram)
 def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     of = draw(st.sampled_from(("score", "class_probability")))
-    # A label that is a class id is no value to compare a probability with.
+    # A label that is a class id cannot be compared with a probability.
     common = _common(draw, *(BY_CLASS if of == "score" else ("loss", "probability")))
     rows = Rows(
         score_pools,
@@ -324,7 +324,7 @@ def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
 
 
 def statistics(kind: type[Statistic]) -> st.SearchStrategy[Statistic]:
-    """Statistics of a class, with any parameters."""
+    """Returns a strategy for statistics of a class, with any parameters."""
     return _drawn(kind).map(lambda drawn: drawn[0])
 
 
@@ -342,10 +342,10 @@ def _drawn(draw: st.DrawFn, kind: type[Statistic]) -> tuple[Statistic, Rows]:
 
 @st.composite
 def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
-    """Rows for a statistic of a class, with segments; none at all included."""
+    """Draws a statistic of a class, with rows and segments; there may be no rows."""
     statistic, rows = draw(_drawn(kind))
     n = draw(st.integers(0, 40))
-    # Which row takes which value is left to numpy: it is fast, and the pools still shrink.
+    # NumPy draws the values of rows, as this is fast, and the pools still shrink.
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def column(pool: Sequence[float] | Floats, *shape: int) -> Floats:
@@ -369,20 +369,21 @@ def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
 
     keys = [KEYS[i] for i in rng.permutation(len(KEYS))[: draw(st.integers(1, len(KEYS)))]]
     index = rng.integers(0, draw(st.integers(1, len(keys))), n)
-    # Some folds are left empty; without folds all rows are in the first.
+    # Some folds are left empty; without folds, all rows are in the first fold.
     folds = draw(st.integers(0, statistic.folds))
     fold = rng.choice(rng.permutation(statistic.folds)[:folds], n) if folds else None
-    own = replace(scored(), baseline=scored() if rows.baseline else None)
-    return Sample(statistic, own, Segments(index, tuple(keys), fold=fold))
+    batch = replace(scored(), baseline=scored() if rows.baseline else None)
+    return Sample(statistic, batch, Segments(index, tuple(keys), fold=fold))
 
 
 def split(data: st.DataObject, sample: Sample, parts: int) -> list[Sample]:
-    """Cuts a sample into parts of adjacent rows, empty ones included, after shuffling its rows.
+    """Shuffles the rows of a sample, and cuts them into parts, which may be empty.
 
-    All parts have the keys of the whole, or each brings its own, so that new ones turn up late.
+    Either all parts have the keys of the whole, or each part has only the keys of its rows, so that
+    new keys appear late.
     """
     n = len(sample)
     order = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))).permutation(n)
     edges = [0, *sorted(data.draw(st.integers(0, n)) for _ in range(parts - 1)), n]
     out = [sample.take(order[a:b]) for a, b in pairwise(edges)]
-    return [part.with_own_keys() for part in out] if data.draw(st.booleans()) else out
+    return [part.with_used_keys() for part in out] if data.draw(st.booleans()) else out

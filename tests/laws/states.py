@@ -1,4 +1,4 @@
-"""States compared to the bit, and checked against what their documentation promises."""
+"""Checks that states are equal to the bit, and that they are as their docstring promises."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _bits(array: npt.NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def fingerprint(state: State) -> dict[str, Any]:
-    """Everything a state holds, by name; equal only where every bit is."""
+    """Returns the content of a state by name; it is equal only if all bits are equal."""
     out: dict[str, Any] = {
         "statistic": repr(state.statistic),
         "keys": [key_text(key) for key in state.keys],
@@ -36,14 +36,14 @@ def fingerprint(state: State) -> dict[str, Any]:
 
 
 def assert_same(*states: State) -> None:
-    """All states are equal to the bit, encoded too."""
-    for other in states[1:]:
-        assert fingerprint(other) == fingerprint(states[0])
-        assert encode(other) == encode(states[0])
+    """Checks that all states are equal to the bit, and so are their encoded bytes."""
+    for state in states[1:]:
+        assert fingerprint(state) == fingerprint(states[0])
+        assert encode(state) == encode(states[0])
 
 
 def assert_canonical(state: State) -> None:
-    """The state has the one form that its rows allow."""
+    """Checks that the state is in canonical form."""
     statistic = state.statistic
     texts = [key_text(key) for key in state.keys]
     assert texts == sorted(set(texts))

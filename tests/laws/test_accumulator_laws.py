@@ -1,4 +1,4 @@
-"""However rows come to an accumulator, and whichever way it keeps them, the state is the same."""
+"""Laws of accumulators: batches and the way of storage do not change the state."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Kind = type[Statistic]
 
 @contextmanager
 def constants(**values: int) -> Iterator[None]:
-    """Other limits for the accumulator, so that a few rows reach them."""
+    """Sets smaller limits for the accumulator, so that a few rows reach them."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():
-            # The names are of two modules; a name of neither is an error.
+            # The names are in two modules; a name that is in neither is an error.
             patch.setattr(accumulator if hasattr(accumulator, name) else tables, name, value)
         yield
 
 
 def accumulate(sample: Sample, parts: list[Sample]) -> State:
-    """The state of the parts, added one after another."""
+    """Returns the state of the parts, added in order."""
     adding = make_accumulator(sample.statistic)
     for part in parts:
         adding.add(part.scored, part.segments)
@@ -64,13 +64,13 @@ def test_any_batching_equals_measuring_at_once(kind: Kind, data: st.DataObject) 
 @given(data=st.data())
 def test_segments_not_told_apart_by_fold_are_in_fold_0(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
-    own = sample.segments
+    old = sample.segments
     by_fold = np.array(data.draw(st.lists(st.booleans(), min_size=13, max_size=13)))[
-        : len(own.keys)
+        : len(old.keys)
     ]
-    fold = None if own.fold is None else own.fold * by_fold[own.index]
-    expected = replace(sample, segments=replace(own, fold=fold)).measure()
-    with_flags = replace(sample, segments=replace(own, by_fold=by_fold))
+    fold = None if old.fold is None else old.fold * by_fold[old.index]
+    expected = replace(sample, segments=replace(old, fold=fold)).measure()
+    with_flags = replace(sample, segments=replace(old, by_fold=by_fold))
     assert_same(expected, with_flags.measure())
     parts = [with_flags.take(rows) for rows in np.array_split(np.arange(len(sample)), 3)]
     with constants(DENSE_BYTES=0, PENDING_ROWS=5):
@@ -108,7 +108,7 @@ def test_freezing_in_between_changes_nothing(kind: Kind, data: st.DataObject) ->
             frozen += [adding.freeze(), adding.freeze()]
             expected += [fingerprint(merge(done))] * 2
     assert_same(sample.measure(), adding.freeze())
-    # What was frozen earlier has not moved since.
+    # States that were frozen earlier have not changed since.
     assert [fingerprint(state) for state in frozen] == expected
 
 
@@ -119,7 +119,7 @@ def test_the_sparse_path_equals_the_dense_one(kind: Kind, data: st.DataObject) -
     sample = data.draw(samples(kind))
     parts = split(data, sample, 5)
     dense = sample.measure()
-    # No dense table at all; or one until as many segments have come.
+    # The table is never dense, or is dense until this many segments have come.
     statistic = sample.statistic
     size = statistic.folds * statistic.groups * statistic.cells * (8 + 16 * len(statistic.sums))
     segments = data.draw(st.integers(0, 3))

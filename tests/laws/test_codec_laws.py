@@ -1,4 +1,4 @@
-"""States survive their bytes, and equal states have equal bytes."""
+"""Laws of the codec: decoding gives the state back, and equal states have equal bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merging states is adding rows: any grouping, any order, any split, to the bit."""
+"""Laws of merging: grouping, order and split of rows do not change a bit of the state."""
 
 from __future__ import annotations
 
@@ -89,9 +89,12 @@ def test_merge_changes_none_of_its_inputs(kind: Kind, data: st.DataObject) -> No
 @law
 @given(data=st.data())
 def test_states_of_different_parameters_are_refused(kind: Kind, data: st.DataObject) -> None:
-    one, other = data.draw(samples(kind)), data.draw(statistics(kind))
-    if one.statistic != other:
-        for states in ([one.measure(), zero_state(other)], [zero_state(other), one.measure()]):
+    sample, statistic = data.draw(samples(kind)), data.draw(statistics(kind))
+    if sample.statistic != statistic:
+        for states in (
+            [sample.measure(), zero_state(statistic)],
+            [zero_state(statistic), sample.measure()],
+        ):
             with pytest.raises(ValueError, match="one configuration"):
                 merge(states)
 
@@ -100,9 +103,9 @@ def test_states_of_different_parameters_are_refused(kind: Kind, data: st.DataObj
 @given(data=st.data())
 def test_states_of_different_statistics_are_refused(data: st.DataObject) -> None:
     kinds = data.draw(st.permutations(list(STATISTICS.values())))
-    one, other = (data.draw(statistics(kind)) for kind in kinds[:2])
+    first, second = (data.draw(statistics(kind)) for kind in kinds[:2])
     with pytest.raises(ValueError, match="one configuration"):
-        merge([zero_state(one), zero_state(one), zero_state(other)])
+        merge([zero_state(first), zero_state(first), zero_state(second)])
 
 
 def test_merging_nothing_is_refused() -> None:
@@ -116,15 +119,15 @@ def test_merging_nothing_is_refused() -> None:
 def test_same_tells_every_difference(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     state = sample.measure()
-    one, other = split(data, sample, 2)
-    assert same(state, merge([one.measure(), other.measure()]))
-    for part in (one.measure(), other.measure()):
+    first, second = split(data, sample, 2)
+    assert same(state, merge([first.measure(), second.measure()]))
+    for part in (first.measure(), second.measure()):
         assert same(state, part) == (fingerprint(state) == fingerprint(part))
 
 
 def test_same_tells_sums_apart_that_have_the_same_limbs() -> None:
     column = np.zeros((1, 1))
-    one, other = (
+    first, second = (
         measure_state(
             RowSums(values=("loss",)),
             Scored(column, column, column, np.array([loss])),
@@ -132,5 +135,5 @@ def test_same_tells_sums_apart_that_have_the_same_limbs() -> None:
         )
         for loss in (1.0, 2.0**36)
     )
-    assert np.array_equal(one.sums["loss"].limbs, other.sums["loss"].limbs)
-    assert not same(one, other)
+    assert np.array_equal(first.sums["loss"].limbs, second.sums["loss"].limbs)
+    assert not same(first, second)

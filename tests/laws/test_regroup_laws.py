@@ -1,4 +1,4 @@
-"""States of coarser segments, and of some segments, without the rows."""
+"""Laws of regrouping: states of coarser segments, and of some segments, need no rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_regrouping_equals_measuring_the_coarser_segments(kind: Kind, data: st.D
     for coarse in COARSER:
         fine = [key for key, coarser in targets.items() if coarse in coarser]
         parts.append(sample.of(fine).under(coarse).measure())
-    # Cells once given up stay so, though the segments that are left might not need it.
+    # Bits that were removed stay removed, even if the remaining segments would not need that.
     assert_same(regrouped, merge(parts).coarsened(regrouped.shift))
 
 
@@ -113,10 +113,12 @@ def test_segments_brought_to_the_shift_of_all_rows_do_not_depend_on_batches(
 @given(data=st.data())
 def test_coarsening_and_merging_swap(data: st.DataObject) -> None:
     sample = data.draw(samples(ScoreHistogram))
-    one, other = (part.measure() for part in split(data, sample, 2))
+    first, second = (part.measure() for part in split(data, sample, 2))
     shift, more = data.draw(st.integers(0, 63)), data.draw(st.integers(0, 63))
-    assert_canonical(one.coarsened(shift))
-    assert_same(one.coarsened(shift), decode(encode(one.coarsened(shift))))
-    assert_same(one.coarsened(shift).coarsened(more), one.coarsened(max(shift, more)))
-    if len(one):
-        assert_same(merge([one.coarsened(shift), other]), merge([one, other]).coarsened(shift))
+    assert_canonical(first.coarsened(shift))
+    assert_same(first.coarsened(shift), decode(encode(first.coarsened(shift))))
+    assert_same(first.coarsened(shift).coarsened(more), first.coarsened(max(shift, more)))
+    if len(first):
+        assert_same(
+            merge([first.coarsened(shift), second]), merge([first, second]).coarsened(shift)
+        )

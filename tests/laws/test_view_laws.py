@@ -1,4 +1,4 @@
-"""The views of a state equal what is measured from the rows that they stand for."""
+"""Laws of views: a view of a state equals the state measured from the rows it stands for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Kind = type[Statistic]
 
 
 def fold_of(sample: Sample) -> npt.NDArray[np.int64]:
-    """The fold of each row."""
+    """Returns the fold of each row."""
     fold = sample.segments.fold
     if fold is None or sample.statistic.folds == 1:
         return np.zeros(len(sample), np.int64)
@@ -40,23 +40,23 @@ def fold_of(sample: Sample) -> npt.NDArray[np.int64]:
 
 
 def only(state: State, rows: npt.NDArray[np.bool_], key: int, segment: int) -> State:
-    """The table rows of one segment that are chosen, as a state."""
-    own = np.flatnonzero(rows & (state.segment == segment))
+    """Returns the table rows of a segment that are in the mask `rows`, as a state."""
+    chosen = np.flatnonzero(rows & (state.segment == segment))
     return State(
         state.statistic,
-        (state.keys[key],) if len(own) else (),
-        np.zeros(len(own), np.int64),
-        state.group[own],
-        state.cell[own],
-        {name: column[own] for name, column in state.counts.items()},
-        {name: column.take(own) for name, column in state.sums.items()},
+        (state.keys[key],) if len(chosen) else (),
+        np.zeros(len(chosen), np.int64),
+        state.group[chosen],
+        state.cell[chosen],
+        {name: column[chosen] for name, column in state.counts.items()},
+        {name: column.take(chosen) for name, column in state.sums.items()},
         state.shift,
     )
 
 
 def cells(state: State, segment: int) -> list[tuple[int, int]]:
-    own = state.segment == segment
-    return list(zip(state.group[own].tolist(), state.cell[own].tolist(), strict=True))
+    mask = state.segment == segment
+    return list(zip(state.group[mask].tolist(), state.cell[mask].tolist(), strict=True))
 
 
 @each_statistic
@@ -91,7 +91,7 @@ def test_without_one_fold_equals_measuring_the_other_rows(kind: Kind, data: st.D
             if not len(measured):
                 measured = replace(measured, shift=without.shift)
             assert fingerprint(only(without, filled, place, place)) == fingerprint(measured)
-            # The cells that only the fold filled are empty in every column.
+            # Cells in which only the left-out fold has rows are empty in all columns.
             empty = only(without, ~filled, place, place)
             assert not any(column.any() for column in empty.counts.values())
             for column in empty.sums.values():
@@ -119,12 +119,14 @@ def test_which_folds_have_rows(kind: Kind, data: st.DataObject) -> None:
 def test_views_do_not_depend_on_how_the_state_came_about(kind: Kind, data: st.DataObject) -> None:
     sample = data.draw(samples(kind))
     parts = [decode(encode(part.measure())) for part in split(data, sample, 3)]
-    one, other = fold_views(sample.measure()), fold_views(merge(parts))
-    assert fingerprint(one.whole) == fingerprint(other.whole)
-    assert fingerprint(one.without) == fingerprint(other.without)
+    views, merged_views = fold_views(sample.measure()), fold_views(merge(parts))
+    assert fingerprint(views.whole) == fingerprint(merged_views.whole)
+    assert fingerprint(views.without) == fingerprint(merged_views.without)
     # Views of coarser segments are coarser segments of views.
-    together = sample.measure().regroup([[OVERALL]] * len(one.whole.keys))
-    assert_same(fold_views(together).whole, one.whole.regroup([[OVERALL]] * len(one.whole.keys)))
+    together = sample.measure().regroup([[OVERALL]] * len(views.whole.keys))
+    assert_same(
+        fold_views(together).whole, views.whole.regroup([[OVERALL]] * len(views.whole.keys))
+    )
 
 
 @each_statistic
@@ -144,10 +146,10 @@ def test_without_weights_equals_measuring_without_them(kind: Kind, data: st.Data
     assert_canonical(twin)
     plain = replace(sample, scored=replace(sample.scored, weight=None))
     assert_same(twin, plain.measured_as(statistic.without_weights()))
-    # Both views of one state may be taken in any order.
-    views, own = fold_views(state), fold_views(twin)
-    assert fingerprint(without_weights(views.whole)) == fingerprint(own.whole)
-    assert fingerprint(without_weights(views.without)) == fingerprint(own.without)
+    # The two kinds of views may be taken in any order.
+    views, twin_views = fold_views(state), fold_views(twin)
+    assert fingerprint(without_weights(views.whole)) == fingerprint(twin_views.whole)
+    assert fingerprint(without_weights(views.without)) == fingerprint(twin_views.without)
 
 
 @law
@@ -181,8 +183,8 @@ def test_digits_that_cancel_in_the_whole_are_there_without_a_fold() -> None:
         for part in rest
     ]
     for fold, state in enumerate(measured):
-        own = views.without.sums["loss"].take(np.array([fold]))
-        assert (own.low, own.limbs.tolist()) == (
+        sums = views.without.sums["loss"].take(np.array([fold]))
+        assert (sums.low, sums.limbs.tolist()) == (
             state.sums["loss"].low,
             state.sums["loss"].limbs.tolist(),
         )

@@ -1,4 +1,4 @@
-"""What floats stand for, computed with whole numbers: the oracle of the tests beside it."""
+"""Exact arithmetic of floats with whole numbers: the oracle of the tests in this folder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 
 def nearest_double(value: Fraction) -> float:
-    """The nearest float64, half to even; past the largest, infinity."""
+    """Returns the nearest float64, half to even; infinity beyond the largest float."""
     return _nearest(value, 53, -1074, Fraction(2) ** 1024)
 
 
 def nearest_single(value: Fraction) -> float:
-    """The nearest float32, half to even; past the largest, infinity."""
+    """Returns the nearest float32, half to even; infinity beyond the largest float."""
     return _nearest(value, 24, -149, Fraction(2) ** 128)
 
 
@@ -38,7 +38,7 @@ def _floor_log2(value: Fraction) -> int:
 
 
 def ieee_sum(values: Iterable[float]) -> float:
-    """The sum rounded once; NaN and infinities as IEEE addition gives them."""
+    """Returns the sum, rounded once; NaN and infinities follow IEEE addition."""
     values = list(values)
     special = [value for value in values if not math.isfinite(value)]
     if special:
@@ -47,7 +47,7 @@ def ieee_sum(values: Iterable[float]) -> float:
 
 
 def sigmoid(score: float) -> Fraction:
-    """1 / (1 + exp(-score)) to at least 40 digits of its distance from 1/2."""
+    """Returns `1 / (1 + exp(-score))`, to at least 40 digits of its distance from 1/2."""
     tiny = -math.frexp(score)[1] if score else 0
     context = Context(prec=60 + max(0, tiny))
     exp = context.exp(context.minus(Decimal(score)))
@@ -55,12 +55,12 @@ def sigmoid(score: float) -> Fraction:
 
 
 def single_sigmoid(score: float) -> float:
-    """The float32 probability of a score rounded to float32, itself correctly rounded."""
+    """Returns the correctly rounded float32 probability of a score rounded to float32."""
     return nearest_single(sigmoid(nearest_single(Fraction(score))))
 
 
 def around(value: float, steps: int) -> list[float]:
-    """The float64 neighbours of a value, and itself."""
+    """Returns a value and its float64 neighbours."""
     up, down = [value], [value]
     for _ in range(steps):
         up.append(math.nextafter(up[-1], math.inf))
@@ -69,9 +69,9 @@ def around(value: float, steps: int) -> list[float]:
 
 
 def around_single(value: float, steps: int) -> list[float]:
-    """The float32 neighbours of a value, the midpoints between them, and next to those."""
-    one = np.float32(value)
-    singles = [one]
+    """Returns the float32 neighbours of a value, their midpoints, and floats next to those."""
+    single = np.float32(value)
+    singles = [single]
     for _ in range(steps):
         singles.append(np.nextafter(singles[-1], np.float32(np.inf)))
         singles.insert(0, np.nextafter(singles[0], np.float32(-np.inf)))

@@ -1,4 +1,4 @@
-"""Damaged bytes are refused with a ValueError that says so, and with nothing else."""
+"""Tests of the codec: damaged bytes raise a ValueError that says so, and nothing else."""
 
 from __future__ import annotations
 
@@ -74,20 +74,20 @@ any_state = st.sampled_from(list(map(encode, STATES.values())))
 
 
 def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The header and the columns of an encoded state."""
+    """Returns the header and the columns of an encoded state."""
     text = data.decode("latin-1")
     header, end = json.JSONDecoder().raw_decode(text, text.index('{"'))
     return header, data[end:]
 
 
 def with_header(header: object, columns: bytes) -> bytes:
-    """The bytes of a state that has another header."""
+    """Returns the bytes of a state with the given header."""
     text = json.dumps(header, separators=(",", ":")).encode()
     return PREFIX.pack(MAGIC, VERSION, len(text), zlib.crc32(text + columns)) + text + columns
 
 
 def with_checksum(data: bytes) -> bytes:
-    """The same bytes with the checksum that they ask for, so that what follows is looked at."""
+    """Returns the same bytes with the right checksum, so that the rest of them is read."""
     if len(data) < PREFIX.size:
         return data
     magic, version, length, _ = PREFIX.unpack_from(data)
@@ -101,7 +101,7 @@ def assert_refused(data: bytes) -> None:
 
 
 def assert_refused_or_whole(data: bytes) -> None:
-    """Decoding raises a clear ValueError or gives a state that is in order; it allocates little."""
+    """Checks that decoding raises a clear ValueError or gives a valid state, in little memory."""
     tracemalloc.start()
     try:
         refusal = "a whole state"
@@ -125,7 +125,7 @@ def test_every_statistic_is_tried() -> None:
 
 @each_state
 def test_the_layout_is_as_described(data: bytes) -> None:
-    # If not, the tests below damage something else than they mean to.
+    # If not, the tests below damage other bytes than they mean to.
     assert with_header(*parts(data)) == data
 
 
@@ -162,7 +162,7 @@ def test_another_version(version: int) -> None:
 
 @each_state
 def test_an_unknown_statistic(data: bytes) -> None:
-    # As another release would write it.
+    # Another release may write such a state.
     with pytest.MonkeyPatch.context() as patch:
         header, _ = parts(data)
         patch.delitem(STATISTICS, header["statistic"])
@@ -184,7 +184,7 @@ Change = Callable[[bytes], bytes]
 
 @st.composite
 def changes(draw: st.DrawFn) -> Change:
-    """A way to damage bytes."""
+    """Draws a function that damages bytes."""
     place = draw(st.floats(0, 1))
     new = draw(st.binary(min_size=1, max_size=6))
     drop = draw(st.integers(0, 8))
@@ -212,7 +212,7 @@ ODD: tuple[object, ...] = (
 
 
 def paths(value: Any) -> Iterator[tuple[str | int, ...]]:
-    """The way to the values inside a JSON value, and to itself; of long lists, to some."""
+    """Yields the paths to a JSON value and to the values inside; to some of those in long lists."""
     yield ()
     if isinstance(value, (dict, list)):
         names = list(value) if isinstance(value, dict) else list(range(len(value)))
@@ -222,7 +222,7 @@ def paths(value: Any) -> Iterator[tuple[str | int, ...]]:
 
 
 def replaced(value: Any, path: tuple[str | int, ...], new: object) -> Any:
-    """The JSON value with another at the end of a path."""
+    """Returns a JSON value in which the value at a path is replaced."""
     if not path:
         return new
     changed = value.copy()
@@ -274,7 +274,7 @@ def test_the_size_limit(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_state_past_the_limit_of_the_shuffle() -> None:
-    # Distinct random scores in one cell each: about 17 bytes a row of the table.
+    # Distinct random scores, each in a separate cell: about 17 bytes for each table row.
     n = 600_000
     rng = np.random.default_rng(0)
     column = np.zeros((n, 1))

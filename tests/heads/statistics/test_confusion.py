@@ -1,4 +1,4 @@
-"""Which class was predicted for which, and where two models differ, against brute force."""
+"""Tests of confusion matrices, outcomes by class and flips against brute force."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ classes_of_rows = given(
 
 
 def exclusive(rng: np.random.Generator, classes: int, weights: list[float]) -> Scored:
-    """Rows of exclusive classes that two models scored."""
+    """Returns rows of exclusive classes that two models scored."""
     n = int(rng.integers(1, 60))
     label, predicted, before = rng.integers(0, classes, (3, n))
     weight = rng.choice(np.array(weights), n)
@@ -42,7 +42,7 @@ def exclusive(rng: np.random.Generator, classes: int, weights: list[float]) -> S
 
 
 def assert_counts(state: State, elements: list[tuple[int, int, float]]) -> None:
-    """The state has the rows and weights of elements of a group, a cell and a weight each."""
+    """Checks that the state counts exactly these elements `(group, cell, weight)`."""
     expected = defaultdict(list)
     for group, cell, weight in elements:
         expected[group, cell].append(weight)
@@ -53,7 +53,7 @@ def assert_counts(state: State, elements: list[tuple[int, int, float]]) -> None:
 
 
 def rows_of(scored: Scored) -> list[tuple[int, int, int, float]]:
-    """Label, prediction, prediction of the baseline and weight of each row."""
+    """Returns the label, prediction, prediction of the baseline and weight of each row."""
     assert scored.weight is not None
     assert scored.baseline is not None
     label, predicted = scored.classes
@@ -128,7 +128,7 @@ def test_flips_at_cuts(classes: int, cuts: list[float], weights: list[float], se
 OF_CLASSES = [ConfusionMatrix(classes=2), ClassOutcomes(classes=2), ClassFlips()]
 
 
-@pytest.mark.parametrize("statistic", OF_CLASSES, ids=lambda own: type(own).__name__)
+@pytest.mark.parametrize("statistic", OF_CLASSES, ids=lambda statistic: type(statistic).__name__)
 def test_what_is_missing_is_asked_for(statistic: Statistic) -> None:
     scores = np.zeros((1, 2))
     scored = Scored(scores, scores, np.zeros((1, 1)), np.zeros(1))

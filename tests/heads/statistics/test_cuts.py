@@ -1,4 +1,4 @@
-"""Cuts of the score against exact evaluation of the probability on both sides of them."""
+"""Tests of cuts of the score against the exact probability on both sides of each cut."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ thresholds = (
     | st.integers(1, 99).map(lambda k: k / 100)
     | st.sampled_from((*_ENDS, *around(0.5, 2), 1.0 - 2.0**-53, 1.0 - 2.0**-24, 1.0 - 2.0**-30))
 )
-# Those that float32 does not round to 0 or 1.
+# Thresholds that float32 does not round to 0 or 1.
 single_thresholds = thresholds.filter(lambda t: 0.0 < nearest_single(Fraction(t)) < 1.0)
 scores = st.floats(-800, 800) | st.floats(-2, 2)
 
@@ -70,9 +70,9 @@ def test_the_float32_probability_decides_where_the_estimators_would(
     above, at_least = space.above(threshold), space.at_least(threshold)
     for cut in (above, at_least):
         for near in {*around(cut, 2), *around_single(cut, 3), score, -0.0, 0.0}:
-            found = single_probability(kind, near)
-            assert (near > above) == (found > rounded)
-            assert (near > at_least) == (found >= rounded)
+            actual = single_probability(kind, near)
+            assert (near > above) == (actual > rounded)
+            assert (near > at_least) == (actual >= rounded)
 
 
 @each_kind
@@ -107,16 +107,18 @@ def test_every_float32_probability_is_at_least_a_threshold_that_rounds_to_zero(
 @each_kind
 @pytest.mark.parametrize("single", [False, True])
 @law
-@given(one=single_thresholds, other=single_thresholds)
-def test_cuts_rise_with_the_threshold(kind: Kind, single: bool, one: float, other: float) -> None:
+@given(first=single_thresholds, second=single_thresholds)
+def test_cuts_rise_with_the_threshold(
+    kind: Kind, single: bool, first: float, second: float
+) -> None:
     space = ScoreSpace(kind, single)
-    low, high = sorted((one, other))
+    low, high = sorted((first, second))
     assert space.above(low) <= space.above(high)
     assert space.at_least(low) <= space.above(low)
 
 
 def keras_bucket(single: float) -> int:
-    """The bucket of a float32 probability in the AUC of Keras 2.15."""
+    """Returns the bucket of a float32 probability in the AUC of Keras 2.15."""
     return max(math.ceil(nearest_single(Fraction(single) * (AUC_THRESHOLDS - 1))) - 1, 0)
 
 

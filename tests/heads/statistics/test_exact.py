@@ -1,4 +1,4 @@
-"""Exact sums against whole numbers and math.fsum."""
+"""Tests of exact sums against whole numbers and `math.fsum`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HALF_STEP = 2.0**970
 
 
 def summed(values: list[float], segments: list[int] | None = None) -> State:
-    """The state of values as losses, in one segment or in those numbered."""
+    """Returns the state of values as losses, in the overall segment or in numbered segments."""
     n = len(values)
     column = np.zeros((n, 1))
     scored = Scored(column, column, column, np.array(values, np.float64))
@@ -42,12 +42,12 @@ def total(values: list[float]) -> float:
     return float(summed(values)["loss"][0])
 
 
-def assert_bits(found: float, expected: float) -> None:
-    """Equal to the bit; all NaNs are one, and so are the zeros."""
+def assert_bits(actual: float, expected: float) -> None:
+    """Checks that two floats are equal; NaN equals NaN."""
     if math.isnan(expected):
-        assert math.isnan(found)
+        assert math.isnan(actual)
     else:
-        assert found == expected
+        assert actual == expected
 
 
 @settings(law, max_examples=100)
@@ -59,19 +59,19 @@ def test_sums_are_rounded_once(values: list[float]) -> None:
     try:
         assert_bits(math.fsum(values), expected)
     except OverflowError:
-        # fsum gives up where a partial sum is past the largest float, though the whole may not be.
+        # fsum fails if a partial sum is beyond the largest float, even if the whole sum is not.
         assert max(map(abs, values)) > 1e300
 
 
 @settings(law, max_examples=100)
 @given(pool=value_pools, seed=st.integers(0, 2**32 - 1), n=st.integers(1, 300))
-def test_every_segment_has_its_own_exact_sum(pool: list[float], seed: int, n: int) -> None:
+def test_every_segment_has_an_exact_sum(pool: list[float], seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     values, segments = rng.choice(np.array(pool), n), rng.integers(0, 12, n)
     state = summed(values.tolist(), segments.tolist())
-    found = {key[0][2]: value for key, value in zip(state.keys, state["loss"], strict=True)}
-    assert set(found) == set(segments.tolist())
-    for segment, value in found.items():
+    sums = {key[0][2]: value for key, value in zip(state.keys, state["loss"], strict=True)}
+    assert set(sums) == set(segments.tolist())
+    for segment, value in sums.items():
         assert_bits(float(value), ieee_sum(values[segments == segment].tolist()))
 
 
@@ -169,7 +169,7 @@ def test_specials_stay_in_their_segment() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_many_rows(dtype: type[np.floating]) -> None:
     rng = np.random.default_rng(0)
-    # More rows than one batch may hold.
+    # More rows than a batch may hold.
     n = 300_000
     values = (rng.lognormal(0, 8, n) * rng.choice([-1, 1], n)).astype(dtype).astype(np.float64)
     assert total(values.tolist()) == math.fsum(values)
@@ -213,12 +213,12 @@ def test_the_sum_over_all_cells_of_a_segment_is_rounded_once(pool: list[float], 
         Scored(zero, zero, label, loss, predicted=predicted),
         Segments(segment, keys),
     )
-    # Segments without rows are there in some views.
+    # Some views have segments without rows.
     state = replace(state, keys=(OVERALL, *state.keys, OVERALL), segment=state.segment + 1)
     for i, key in enumerate(state.keys):
-        own = segment == (key[0][2] if key else -1)
-        assert state.by_segment("rows")[i] == np.sum(own)
-        assert_bits(float(state.by_segment("loss")[i]), ieee_sum(loss[own].tolist()))
+        mask = segment == (key[0][2] if key else -1)
+        assert state.by_segment("rows")[i] == np.sum(mask)
+        assert_bits(float(state.by_segment("loss")[i]), ieee_sum(loss[mask].tolist()))
 
 
 def test_the_sum_of_nothing_is_zero() -> None:

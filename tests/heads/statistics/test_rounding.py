@@ -1,4 +1,4 @@
-"""Limbs rounded once to a float, against fractions."""
+"""Tests of the rounding of limbs to a float against fractions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def value_of(low: int, digits: list[int]) -> Fraction:
 
 
 def assert_rounded(low: int, limbs: Ints) -> None:
-    """Every row, and its opposite, is the nearest float64."""
+    """Checks that each row is rounded to the nearest float64."""
     specials = np.zeros((len(limbs), 0), np.int64)
-    found = ExactColumn(low, limbs, specials).to_float()
-    for digits, own in zip(limbs.tolist(), found.tolist(), strict=True):
-        assert own == nearest_double(value_of(low, digits)), (low, digits)
-    # Alone as together: rounding looks at no other row.
+    rounded = ExactColumn(low, limbs, specials).to_float()
+    for digits, value in zip(limbs.tolist(), rounded.tolist(), strict=True):
+        assert value == nearest_double(value_of(low, digits)), (low, digits)
+    # A row is rounded alone as it is together with others.
     for row in range(0, len(limbs), 97):
         alone = ExactColumn(low, limbs[row : row + 1], specials[:1]).to_float()
-        assert alone[0] == found[row]
+        assert alone[0] == rounded[row]
 
 
 def balanced(numbers: list[int]) -> Ints:
-    """Whole numbers as balanced digits, lowest first."""
+    """Returns whole numbers as balanced digits, lowest first."""
     rows = []
     for number in numbers:
         digits = []
@@ -52,7 +52,7 @@ def test_any_digits(low: int, width: int) -> None:
     rng = np.random.default_rng(width)
     limbs = rng.integers(-HALF, HALF, (400, width))
     limbs[100:] = rng.choice(EXTREME, (300, width))
-    # Rows whose first digit is further down than that of others.
+    # Rows whose highest digit is lower than that of other rows.
     limbs[::3, width // 2 + 1 :] = 0
     assert_rounded(low, limbs)
 
@@ -70,14 +70,14 @@ def test_half_way_cases(low: int) -> None:
         middle = (2 * mantissa + 1) << (up - 1)
         rest = int(rng.choice([0, 1, -1])) << int(rng.integers(0, up))
         numbers.append((middle + rest) * int(rng.choice([1, -1])))
-    # In a unit of the lowest limb, so that what decides is up to eight limbs below.
+    # In units of the lowest limb, so the digit that decides is up to eight limbs below.
     assert_rounded(low, balanced(numbers))
 
 
 @pytest.mark.parametrize("below", [1, 2, 3, 6])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_sign_of_what_is_far_below_decides(below: int, sign: int) -> None:
-    # 2**53 + 1 lies half way; zeros keep the digit that decides apart.
+    # 2**53 + 1 lies half way; zeros separate it from the digit that decides.
     low, high = (2**53 + 1) % (2 * HALF), (2**53 + 1) >> RADIX
     rows = []
     for rest in (0, 1, -1, HALF - 1, -HALF):
@@ -96,7 +96,7 @@ def test_the_ends_of_the_range(low: int) -> None:
 
 
 def test_subnormal_results_are_rounded_once_too() -> None:
-    # Digits below 2**-1074, which no sum of floats has, but a limb holds.
+    # Digits below 2**-1074, which no sum of floats has, but which a limb can hold.
     lowest = 30 * RADIX - ORIGIN - 1074
     unit = 1 << lowest
     numbers = [
@@ -113,5 +113,5 @@ def test_past_the_largest_float() -> None:
     half = 2**970
     numbers = [largest, largest + half, largest + half - 2**exponent, 2 * largest]
     limbs = balanced([number >> exponent for number in numbers])
-    found = ExactColumn(15, limbs, np.zeros((4, 0), np.int64)).to_float()
-    assert found.tolist() == [largest, math.inf, largest, math.inf]
+    rounded = ExactColumn(15, limbs, np.zeros((4, 0), np.int64)).to_float()
+    assert rounded.tolist() == [largest, math.inf, largest, math.inf]

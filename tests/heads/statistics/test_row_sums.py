@@ -1,4 +1,4 @@
-"""Sums by row against whole numbers, and the values that are summed against brute force."""
+"""Tests of sums over rows against whole numbers, and of the summed values by brute force."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_losses(
 
 
 def summed(scored: Scored, *values: str) -> dict[str, float]:
-    """The sums of some values over all rows."""
+    """Returns the sums of some values over all rows."""
     state = measure_state(RowSums(values=values), scored, Segments.overall(len(scored)))
     return {name: float(state[name][0]) for name in values}
 
@@ -86,10 +86,10 @@ def test_ranks_of_exclusive_classes(seed: int) -> None:
         )
         for name in names
     }
-    found = summed(scored, "hit", *names)
-    assert found == {"hit": float(np.sum(label == predicted)), **expected}
-    assert found["hit"] == found["top_1"]
-    assert found["top_5"] == found["top_10"] == n
+    sums = summed(scored, "hit", *names)
+    assert sums == {"hit": float(np.sum(label == predicted)), **expected}
+    assert sums["hit"] == sums["top_1"]
+    assert sums["top_5"] == sums["top_10"] == n
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -1,4 +1,4 @@
-"""The adaptive histogram against whole numbers: its cells and its shift."""
+"""Tests of the cells and the shift of the adaptive histogram against whole numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ max_cells = st.sampled_from((2, 3, 4, 7, 20, MAX_CELLS))
 
 
 def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
-    """The histogram of the scores, added in batches."""
+    """Returns the histogram of scores that are added in batches."""
     adding = make_accumulator(ScoreHistogram(max_cells=most))
     for first in range(0, len(scores), batch or len(scores) or 1):
         part = scores[first : first + (batch or len(scores))]
@@ -33,7 +33,7 @@ def measure(scores: Floats, most: int, *, batch: int | None = None) -> State:
 
 
 def order_of(score: float) -> int:
-    """The place of a score among all float64, as a whole number of 64 bits."""
+    """Returns the place of a score among all float64, as a whole number of 64 bits."""
     bits: int
     (bits,) = struct.unpack("<Q", struct.pack("<d", score + 0.0))
     return bits ^ (2**64 - 1) if bits >> 63 else bits | 1 << 63
@@ -123,13 +123,13 @@ def test_all_classes_and_segments_share_one_shift(
     used = [keys[i] for i in sorted(set(segment.tolist()))]
     assert list(state.keys) == used
     numbers = [keys.index(key) for key in state.keys]
-    found = zip(
+    table = zip(
         [numbers[i] for i in state.segment.tolist()],
         state.group.tolist(),
         state.cell.tolist(),
         strict=True,
     )
-    assert list(found) == sorted(expected)
+    assert list(table) == sorted(expected)
     assert state["rows"].tolist() == [expected[at] for at in sorted(expected)]
     np.testing.assert_allclose(state["weight"], state["rows"] * 0.1, rtol=1e-15)
 
@@ -201,6 +201,6 @@ def test_probabilities_of_exclusive_classes(
             group = (k if by_class else 0) * 2 + (k == label[row])
             at = group, order_of(probability[row, k]) >> state.shift
             expected[at] = expected.get(at, 0) + 1
-    found = zip(state.group.tolist(), state.cell.tolist(), strict=True)
-    assert list(found) == sorted(expected)
+    table = zip(state.group.tolist(), state.cell.tolist(), strict=True)
+    assert list(table) == sorted(expected)
     assert state["rows"].tolist() == [expected[at] for at in sorted(expected)]

@@ -1,4 +1,4 @@
-"""Keys and their text."""
+"""Tests of keys and their text, of segments, and of taking rows of a batch."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_taking_rows_takes_them_of_every_column() -> None:
     taken = whole.take(rows)
     assert len(taken) == 4
     assert taken.baseline is not None
-    for own, before in ((taken, whole), (taken.baseline, whole.baseline)):
+    for part, source in ((taken, whole), (taken.baseline, whole.baseline)):
         for column in fields(Scored):
-            one, other = getattr(own, column.name), getattr(before, column.name)
-            if isinstance(other, np.ndarray):
-                assert np.array_equal(one, other[rows]), column.name
-                assert one.flags.c_contiguous
-        assert (own.kind, own.cut) == ("probabilities", 0.5)
+            taken_values, values = getattr(part, column.name), getattr(source, column.name)
+            if isinstance(values, np.ndarray):
+                assert np.array_equal(taken_values, values[rows]), column.name
+                assert taken_values.flags.c_contiguous
+        assert (part.kind, part.cut) == ("probabilities", 0.5)
     bare = replace(whole, weight=None, predicted=None, baseline=None, identity=None).take(rows)
     assert (bare.weight, bare.predicted, bare.baseline, bare.identity) == (None,) * 4

@@ -1,4 +1,4 @@
-"""Counts at cuts against comparing every score with every cut."""
+"""Tests of counts at cuts by brute force: every score is compared with every cut."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.laws.batches import CUTS, LARGEST, any_pools, finite, infinite, law
 
 Floats = npt.NDArray[np.float64]
 
-# A label of -0.0 is one of 0.0.
+# The label -0.0 counts as 0.0.
 LABELS = {0.0: ZERO, 1.0: ONE, 0.5: SOFT, 5e-324: SOFT, 1.0 - 2.0**-53: SOFT}
 
 
 def cells(cuts: tuple[float, ...], scores: Floats) -> list[int]:
-    """The cell of each score, by measuring it as a segment of its own."""
+    """Returns the cell of each score, measured in a separate segment for each row."""
     n = len(scores)
     column = scores.reshape(n, 1)
     scored = Scored(column, np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n))
     keys = [(("row", "int", i),) for i in range(n)]
     state = measure_state(ThresholdCounts(cuts=cuts), scored, Segments(np.arange(n), keys))
-    found = {key[0][2]: int(cell) for key, cell in zip(state.keys, state.cell, strict=True)}
-    return [found[i] for i in range(n)]
+    cell_of_row = {key[0][2]: int(cell) for key, cell in zip(state.keys, state.cell, strict=True)}
+    return [cell_of_row[i] for i in range(n)]
 
 
 def brute_force(cuts: tuple[float, ...], scores: Floats) -> list[int]:
@@ -42,7 +42,7 @@ def brute_force(cuts: tuple[float, ...], scores: Floats) -> list[int]:
 
 @st.composite
 def cut_sets(draw: st.DrawFn) -> tuple[float, ...]:
-    """Distinct cuts, some next to one another: several in one cell of any look-up table."""
+    """Draws distinct cuts, some so close that a cell of any look-up table has several."""
     cuts: set[float] = set()
     for _ in range(draw(st.integers(1, 4))):
         base = draw(finite)
@@ -143,24 +143,24 @@ def test_groups_and_weights_equal_brute_force(
         for k, cell in enumerate(brute_force(cuts, score[row])):
             group = (k if by_class else 0) * LABEL_KINDS + LABELS[float(label[row, k])]
             p, y, w = probability[row, k], label[row, k], weight[row]
-            own = {
+            terms = {
                 "loss": loss[row],
                 "probability": p,
                 "soft_label": y if LABELS[float(y)] == SOFT else 0.0,
                 "squared_error": (p - y) * (p - y),
             }
             element = {"weight": w, "weight_squared": w * w}
-            element |= {f"row_{name}": value for name, value in own.items()}
-            element |= {name: w * value for name, value in own.items()}
+            element |= {f"row_{name}": value for name, value in terms.items()}
+            element |= {name: w * value for name, value in terms.items()}
             expected.setdefault((group, cell), []).append(element)
     table = zip(state.group.tolist(), state.cell.tolist(), strict=True)
     assert list(table) == sorted(expected)
     assert state["rows"].tolist() == [len(expected[at]) for at in sorted(expected)]
-    assert set(state.sums) == {name for own in expected.values() for name in own[0]}
+    assert set(state.sums) == {name for elements in expected.values() for name in elements[0]}
     for name in state.sums:
-        sums = [ieee_sum(own[name] for own in expected[at]) for at in sorted(expected)]
+        sums = [ieee_sum(element[name] for element in expected[at]) for at in sorted(expected)]
         if name == "weight_squared":
-            # Kept to 24 bits a row.
+            # The squares are rounded to 24 bits.
             np.testing.assert_allclose(state[name], sums, rtol=2.0**-24)
             continue
         assert state[name].tolist() == sums, name
