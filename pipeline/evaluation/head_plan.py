@@ -19,6 +19,7 @@ from pipeline.errors.problems import Problem
 from pipeline.errors.suggest import nearest
 
 CANDIDATE, BASELINE = 0, 1
+"""The positions of the models of a head; an only model is at `CANDIDATE`."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ModelStatistic(NamedTuple):
     """A statistic, and the model of a head that it is measured for.
 
     Attributes:
-        model: the position of the model, `CANDIDATE` or `BASELINE`; an only model is `CANDIDATE`.
+        model: the position of the model, `CANDIDATE` or `BASELINE`.
         statistic: what is measured.
     """
 

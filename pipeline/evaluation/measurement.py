@@ -105,9 +105,9 @@ class PassBatch:
             return self._models[model], replace(overall, fold=self._fold)
         entries = self._entries
         if coverage == "largest_only":
-            entries = self._of_top
+            entries = self._top_entries
         elif coverage == "small_only":
-            entries = self._of_small
+            entries = self._small_entries
         if not len(entries.index):
             return None
         fold = self._fold
@@ -130,11 +130,11 @@ class PassBatch:
         return bool(self._top_slice.all())
 
     @cached_property
-    def _of_top(self) -> _Entries:
+    def _top_entries(self) -> _Entries:
         return self._entries if self._all_top else self._entries.where(self._top_slice)
 
     @cached_property
-    def _of_small(self) -> _Entries:
+    def _small_entries(self) -> _Entries:
         return self._entries.where(~self._top_slice)
 
 
