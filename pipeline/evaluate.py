@@ -1,6 +1,6 @@
-"""Evaluation without Beam: rows to states, states to the report.
+"""Evaluation without Beam: from rows to states, and from states to the report.
 
-This is the reference that the pipeline must equal, states and report, and the code that it runs.
+The Beam pipeline runs the same code, and must give the same states and the same report.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from pipeline.validation.findings import Findings
 Part = TypeVar("Part")
 
 TABLE = "table"
-"""What a table in memory is called where files have paths."""
+"""The name of a table in memory, in the places where a file has its path."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,8 @@ class Evaluation:
     """A finished evaluation.
 
     Attributes:
-        report: the report, as written to report.json.
-        results: all results, of slices that the report leaves out too.
+        report: the report, as it is written to report.json.
+        results: the results of all slices, including those that the report leaves out.
         states: the merged states.
         findings: what was found in each file, by path.
     """
@@ -63,7 +63,7 @@ class Evaluation:
 
 
 def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
-    """Evaluates a table, or files of this machine, in this process and without Beam.
+    """Evaluates a table, or files on this machine, in this process and without Beam.
 
     Args:
         source: a table, or globs of Parquet and TFRecord files.
@@ -71,7 +71,7 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
 
     Raises:
         BadData: if rows or files are bad, or if there are none.
-        ConfigError: if the table or the first file does not have what the plan reads.
+        ConfigError: if the table or the files do not have the columns that the plan reads.
     """
     if isinstance(source, pa.Table):
         types = {field.name: field.type for field in source.schema}
@@ -88,10 +88,10 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     summaries: list[InputSummary] = []
     footers = FooterCache()
     for shard in listing:
-        of_shard, findings[shard.path], summary = examine(
+        shard_items, findings[shard.path], summary = examine(
             shard, names, open_local, plan.reading, records, footers
         )
-        items += of_shard
+        items += shard_items
         summaries.append(summary)
     check_inputs(plan, merge_summaries(summaries), "plan", open_local)
     return evaluate_items(items, plan, findings, footers)
@@ -103,13 +103,16 @@ def evaluate_items(
     findings: Mapping[str, Findings] | None = None,
     footers: FooterCache | None = None,
 ) -> Evaluation:
-    """Evaluates work items of files of this machine, in the order given; raises `BadData`.
+    """Evaluates work items of files on this machine, in the given order.
 
     Args:
-        items: what to evaluate.
-        plan: how.
+        items: the work items to evaluate.
+        plan: the plan of the run.
         findings: what is known of the files already, by path.
-        footers: the footers of files that are known already.
+        footers: the footers that are known already; new ones are added.
+
+    Raises:
+        BadData: if rows or files are bad.
     """
     footers = footers or FooterCache()
     counting = CountingPass(plan, open_local, footers)
@@ -125,7 +128,17 @@ def evaluate_items(
 def _slices(
     plan: Plan, counting: CountingPass, parts: Sequence[Part], add: Callable[[Part], None]
 ) -> SliceTable:
-    """The slices of a run, counted if need be; raises `BadData` if it cannot go on with them."""
+    """Returns the slices of a run, and counts their rows if that is needed.
+
+    Args:
+        plan: the plan of the run.
+        counting: the pass that counts rows.
+        parts: all batches of rows, or all work items.
+        add: adds a part to the counting pass.
+
+    Raises:
+        BadData: if the run cannot go on with these slices.
+    """
     table = known_slices(plan)
     if table is None:
         for part in parts:
@@ -137,6 +150,7 @@ def _slices(
 
 
 def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> Evaluation:
+    """Computes the results and the report from the states of an evaluator."""
     total = Findings.total(findings.values())
     problems = row_problems([Files.of(findings)]) + total.problems(plan.tolerance)
     if problems:

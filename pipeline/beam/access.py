@@ -1,4 +1,4 @@
-"""Whether files elsewhere can be reached, found out before a run and soon."""
+"""Checks, quickly and before a run, that files elsewhere can be reached."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from pipeline.beam.files import exists
 from pipeline.errors.faults import StorageError
 from pipeline.readers.storage import is_local
 
-# Clients try again for minutes: that is right for a worker, and too long for a mistake.
+# Storage clients retry for minutes: that is right for a worker, and too long if the user made a
+# mistake.
 ANSWER_SECONDS = 60
 
 _EXTRAS = {"s3": "aws", "gs": "gcp"}
@@ -27,11 +28,11 @@ _RETRIES = "apache_beam.utils.retry"
 
 
 def connect(paths: Sequence[str], options: PipelineOptions) -> None:
-    """Lets Beam's filesystems have their options, and checks that they reach files elsewhere.
+    """Gives Beam's filesystems their options, and checks that they reach files elsewhere.
 
     Args:
-        paths: globs and files; those of this machine are passed over.
-        options: Beam's, with credentials and endpoints.
+        paths: globs and files; those on this machine are skipped.
+        options: the options of Beam, with credentials and endpoints.
 
     Raises:
         StorageError: if the first request to a bucket fails or takes long.
@@ -50,7 +51,7 @@ def _bucket(path: str) -> str:
 def _check_installed(path: str) -> None:
     scheme = FileSystems.get_scheme(path)
     known = {system.scheme() for system in FileSystem.get_all_subclasses()} - {None}
-    # Beam's S3 is there without the client it needs.
+    # Beam registers its S3 filesystem even if the client that it needs is not installed.
     if find_spec("boto3") is None:
         known.discard("s3")
     if scheme not in known:
@@ -60,7 +61,11 @@ def _check_installed(path: str) -> None:
 
 
 def _ask(path: str) -> None:
-    """Whether there is a file is asked in a thread, which is left alone when it tries again."""
+    """Asks in a thread whether a file exists; when the client retries, the thread is abandoned.
+
+    Raises:
+        StorageError: if the first request fails, or there is no answer in time.
+    """
     wildcard = re.search(r"[*?\[]", path)
     place = path[: wildcard.start()].rpartition("/")[0] + "/_SUCCESS" if wildcard else path
     answers: queue.SimpleQueue[StorageError | None] = queue.SimpleQueue()
@@ -74,10 +79,10 @@ def _ask(path: str) -> None:
             answers.put(None)
 
     def hear(record: logging.LogRecord) -> bool:
-        # Interval, function, error, traceback.
-        _, what, error, _ = cast(tuple[float, str, str, str], record.args)
+        # The arguments are the interval, the function, the error and the traceback.
+        _, function, error, _ = cast(tuple[float, str, str, str], record.args)
         # Without credentials Beam goes on, after half a minute: data may be public.
-        if what != "_get_credentials_with_retrys":
+        if function != "_get_credentials_with_retrys":
             answers.put(StorageError(f"{path}: {error.strip()}"))
         return False
 

@@ -1,7 +1,7 @@
-"""Merging on Beam: encoded states, and whatever else comes from many bundles.
+"""Merges encoded states, and other values that come from many bundles, on Beam.
 
-States travel as the bytes of `heads.statistics.codec`: a state is encoded once where it is measured
-and decoded once where metrics are computed, however many steps pass it on.
+States travel as the bytes of `heads.statistics.codec`. A state is encoded once after it is measured
+and decoded once before metrics are computed, however many steps pass it on.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from apache_beam.typehints import Tuple
 from heads.statistics import merge
 from heads.statistics.codec import decode, encode
 
-# So many states are held before they are merged: one merge of many costs less than many of two.
+# An accumulator merges its states when it holds this many: a single merge of many states costs less
+# than many merges of two.
 FAN_IN = 16
 
-# Some runners hand all values of a key to a worker as one element. A Flink TaskManager of 1.6 GB
-# takes 32 MB of them, and fails with 64.
+# Some runners hand all values of a key to a worker as one element. A Flink TaskManager with 1.6 GB
+# takes an element of 32 MB, and fails with 64 MB.
 _ONE_KEY_BYTES = 16 << 20
 _MOST_TOGETHER = 8
 
 
 class MergeStates(beam.CombineFn):
-    """Merges encoded states of one statistic. An accumulator is a tuple of them, never changed."""
+    """Merges encoded states of one statistic.
+
+    An accumulator is a tuple of encoded states, which is never changed in place.
+    """
 
     def create_accumulator(self) -> tuple[bytes, ...]:
         return ()
@@ -51,7 +55,7 @@ class MergeStates(beam.CombineFn):
 
 
 def merge_encoded(states: Sequence[bytes]) -> bytes:
-    """Encoded states as one; raises as `merge`, `decode` and `encode` do."""
+    """Merges encoded states into one; raises the errors of `merge`, `decode` and `encode`."""
     return (
         states[0]
         if len(states) == 1
@@ -60,14 +64,15 @@ def merge_encoded(states: Sequence[bytes]) -> bytes:
 
 
 class MergeInTree(beam.PTransform):
-    """Merges the values of each key, a few of them at a time.
+    """Merges the values of each key, a few at a time.
 
-    Before the last step, values of a key are merged in groups they fall into at random: there may
-    be as many of them as bundles. How they fall changes no digit, for merges are exact.
+    A key may have a value from every bundle. Therefore its values are first put into groups at
+    random, and merged group by group, in one or more steps before the last. The groups change no
+    digit, because merges are exact.
 
     Args:
-        combine: merges values; of those it makes, too.
-        widths: how many groups a key has in each step before the last.
+        combine: merges values, including values that it returned itself.
+        widths: the number of groups of a key, for each step before the last.
     """
 
     def __init__(
@@ -91,18 +96,18 @@ class MergeInTree(beam.PTransform):
 
 
 def tree_widths(bundles: int, value_bytes: int) -> list[int]:
-    """How many groups to merge the values of one key in, step by step.
+    """Returns the number of groups to merge the values of a key in, for each step.
 
     Args:
-        bundles: from so many bundles a key has a value at most.
-        value_bytes: how large a value may be.
+        bundles: the largest number of bundles from which a key has a value.
+        value_bytes: how many bytes a value may take.
 
     >>> tree_widths(16, 1 << 20), tree_widths(100, 1 << 20), tree_widths(1000, 4 << 20)
     ([], [13], [250, 63, 16, 4])
     """
     together = max(2, min(_MOST_TOGETHER, _ONE_KEY_BYTES // max(1, value_bytes)))
     widths: list[int] = []
-    # Groups at random are of unequal size, so that the last may as well be twice as large.
+    # Random groups have unequal sizes, so the last step may as well take twice as many values.
     while bundles > 2 * together:
         bundles = -(-bundles // together)
         widths.append(bundles)

@@ -1,4 +1,4 @@
-"""Files wherever Beam's filesystems reach: this machine, object stores, HDFS."""
+"""Files on everything that Beam's filesystems reach: this machine, object stores, HDFS."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ from pipeline.errors.faults import StorageError
 from pipeline.readers.shards import Listing, Match, make_listing, match_local
 from pipeline.readers.storage import is_local, open_local
 
-# What is read at a time from an object store, and all of a file that is no larger. Beam's own 16 MB
-# would be fetched for the few bytes of a page's header too.
+# This many bytes are read at a time from an object store; a file that is no larger is read at once.
+# Beam's buffer would fetch 16 MB even for the few bytes of a page's header.
 BUFFER_BYTES = 1 << 20
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading, as it is stored.
+    """Opens a file for reading its bytes as they are stored.
 
-    Elsewhere than on this machine, a small file is read at once, and a large one through a buffer.
+    If the file is not on this machine, a small file is read at once, and a large one through a
+    buffer.
 
     Raises:
-        FileNotFoundError: if there is none.
-        StorageError: if it cannot be reached; reading may raise it, too.
+        FileNotFoundError: if there is no such file.
+        StorageError: if the file cannot be reached; reading may raise it, too.
     """
     if is_local(path):
         return open_local(path)
@@ -51,7 +52,7 @@ def open_file(path: str) -> BinaryIO:
 
 
 def list_shards(patterns: Sequence[str]) -> Listing:
-    """The shards that match any of the globs; see `make_listing`.
+    """Returns the shards that match any of the globs; see `make_listing`.
 
     Raises:
         ValueError: if the name of a file tells no format.
@@ -64,15 +65,15 @@ def list_shards(patterns: Sequence[str]) -> Listing:
                 (result,) = FileSystems.match([pattern])
             # Object stores have empty objects in place of directories.
             matches += [
-                Match(pattern, found.path, found.size_in_bytes)
-                for found in result.metadata_list
-                if not found.path.endswith("/")
+                Match(pattern, metadata.path, metadata.size_in_bytes)
+                for metadata in result.metadata_list
+                if not metadata.path.endswith("/")
             ]
     return make_listing(patterns, matches)
 
 
 def create_file(path: str) -> BinaryIO:
-    """Creates a file, and on this machine the directories above it; it is written as given."""
+    """Opens a new file for writing bytes as they are; on this machine, creates its directories."""
     with explained(path):
         s3 = _s3(path)
         if s3 is not None:
@@ -82,17 +83,17 @@ def create_file(path: str) -> BinaryIO:
 
 
 def read_file(path: str) -> bytes:
-    """The whole content of a file; raises what `open_file` does."""
+    """Returns the whole content of a file; raises the errors of `open_file`."""
     with open_file(path) as stream:
         return stream.read()
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Writes a file in one go.
+    """Writes a whole file.
 
     Raises:
-        ValueError: if there is nothing to write: S3 takes no upload in parts that has none.
-        StorageError: if it cannot be written.
+        ValueError: if the content is empty: S3 refuses an upload in parts that is empty.
+        StorageError: if the file cannot be written.
     """
     if not content:
         raise ValueError(f"{path}: a file of no bytes cannot be written everywhere")
@@ -101,9 +102,9 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Writes a file that is there whole or not at all, whoever else writes it."""
+    """Writes a file that appears whole or not at all, even if several workers write it at once."""
     if not is_local(path):
-        # Object stores show what is written when it is whole.
+        # Object stores show a file only when it is whole.
         write_file(path, content)
         return
     unfinished = f"{path}.{uuid.uuid4().hex}"
@@ -112,12 +113,12 @@ def replace_file(path: str, content: bytes) -> None:
 
 
 def absolute(path: str) -> str:
-    """The path from the root of this machine; that of a file elsewhere is whole."""
+    """Returns a path from the root of this machine; a path elsewhere stays as it is."""
     return os.path.abspath(path) if is_local(path) else path
 
 
 def delete_directory(path: str) -> None:
-    """Deletes a directory with all that is in it, if there is one.
+    """Deletes a directory with all of its files, if it exists.
 
     Raises:
         StorageError: if files elsewhere cannot be deleted.
@@ -129,28 +130,32 @@ def delete_directory(path: str) -> None:
 
 
 def match_files(directory: str, *pattern: str) -> list[str]:
-    """The files of a directory that match a glob below it, which is given part by part.
+    """Returns the files below a directory that match a glob.
+
+    Args:
+        directory: the directory.
+        pattern: the glob below the directory, part by part.
 
     Raises:
-        StorageError: if they cannot be listed.
+        StorageError: if the files cannot be listed.
     """
     with explained(directory):
         (match,) = FileSystems.match([FileSystems.join(directory, *pattern)])
-        return [found.path for found in match.metadata_list]
+        return [metadata.path for metadata in match.metadata_list]
 
 
 def delete_files(paths: Sequence[str]) -> None:
-    """Deletes files; raises `StorageError` if one cannot be deleted."""
+    """Deletes files; raises `StorageError` if a file cannot be deleted."""
     if paths:
         with explained(paths[0]):
             FileSystems.delete(list(paths))
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file of this path.
+    """Returns whether a file exists.
 
     Raises:
-        StorageError: if that cannot be found out.
+        StorageError: if its storage cannot be reached.
     """
     with explained(path):
         s3 = _s3(path)
@@ -159,11 +164,16 @@ def exists(path: str) -> bool:
 
 @contextmanager
 def explained(path: str, *, reading: bool = False) -> Iterator[None]:
-    """Raises what goes wrong with a file as `StorageError`, with its path and the cause.
+    """Turns an error of a file into `StorageError`, with the path and the cause.
 
     Args:
-        path: the file.
-        reading: whether a missing file is `FileNotFoundError`; else it is its bucket that is.
+        path: the path of the file.
+        reading: whether an error that says "not found" becomes `FileNotFoundError`. Without it, the
+            error means that the bucket is missing, and becomes `StorageError`.
+
+    Raises:
+        FileNotFoundError: if `reading`, and the file is missing.
+        StorageError: for every other error.
     """
     try:
         yield
@@ -173,12 +183,12 @@ def explained(path: str, *, reading: bool = False) -> Iterator[None]:
         cause = _cause(error)
         if reading and (isinstance(cause, FileNotFoundError) or getattr(cause, "code", 0) == 404):
             raise FileNotFoundError(ENOENT, strerror(ENOENT), path) from error
-        said = getattr(cause, "message", None) or str(cause) or repr(cause)
-        raise StorageError(f"{path}: {said}") from error
+        message = getattr(cause, "message", None) or str(cause) or repr(cause)
+        raise StorageError(f"{path}: {message}") from error
 
 
 def _cause(error: Exception) -> Exception:
-    """What Beam wraps: the error of the storage's own client."""
+    """Returns the error of the storage client that Beam wraps in its errors."""
     details = getattr(error, "exception_details", None)
     return _cause(next(iter(details.values()))) if details else error
 
@@ -190,15 +200,15 @@ def _open_raw(path: str) -> Any:
         if s3 is None
         else s3.open(path, "rb")
     )
-    # Not through Beam's buffer.
+    # The stream without the buffer that Beam puts around it.
     return stream.detach() if isinstance(stream, io.BufferedReader) else stream
 
 
 def _s3(path: str) -> S3IO | None:
-    """S3 with the client of this process; None for a path elsewhere.
+    """Returns access to S3 through the client of this process; None if the path is not on S3.
 
-    Beam makes a client for each call, which takes as long as reading 100,000 rows. A client
-    remembers where it reads, so that this is a copy, on the same connections.
+    Beam makes a new client for each call, which takes as long as reading 100,000 rows. A client
+    remembers where it reads, so the result holds a copy of it that uses the same connections.
     """
     if is_local(path):
         return None
@@ -212,10 +222,10 @@ def _s3_client(options: PipelineOptions) -> Client:
 
 
 class _Raw(io.RawIOBase):
-    """Reads a stream of one of Beam's filesystems, and explains what goes wrong.
+    """A stream of one of Beam's filesystems whose errors are `StorageError`.
 
-    Several clients raise what is an `OSError`, which in a file of this machine means that it is
-    damaged.
+    Several storage clients raise an `OSError` if they fail, which for a file on this machine means
+    that the file is damaged.
     """
 
     def __init__(self, path: str) -> None:

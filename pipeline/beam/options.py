@@ -1,4 +1,4 @@
-"""Beam's options as they stand on a command line, checked."""
+"""Parses and checks Beam's options on a command line."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 
 
-def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineOptions:
-    """Beam's options, checked: Beam itself only warns of those it does not know.
+def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) -> PipelineOptions:
+    """Returns Beam's options, checked: Beam itself only warns of options that it does not know.
 
-    Without a runner it is the in-process one; Beam's DirectRunner would first try to download
-    Prism.
+    If no runner is named, the options name the in-process runner; Beam's DirectRunner would first
+    try to download Prism.
 
     Args:
-        arguments: what is left of the command line.
-        own: the options of the command itself, for the hint at what was meant.
+        arguments: the arguments that the command itself did not take.
+        command_options: the options of the command itself, for the hint at what was meant.
 
     Raises:
-        ConfigError: for an option nobody knows or of a wrong value, and for a running mode known
+        ConfigError: if an option is unknown or has a wrong value, or if the running mode is known
             to corrupt elements.
     """
     parser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
@@ -39,14 +39,17 @@ def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineO
     try:
         _, unknown = parser.parse_known_args(list(arguments))
         parsed = PipelineOptions(list(arguments))
-        given = parsed.view_as(PortableOptions)
-        if unknown and given.job_endpoint not in (None, "embed"):
-            _add_server_options(parser, given)
+        portable = parsed.view_as(PortableOptions)
+        if unknown and portable.job_endpoint not in (None, "embed"):
+            _add_server_options(parser, portable)
             _, unknown = parser.parse_known_args(list(arguments))
     except (ArgumentError, AttributeError, TypeError, ValueError) as error:
         # Some of Beam's options parse their values after the parser has checked them.
         raise ConfigError([Problem("command line", (), str(error))]) from error
-    known = [*own, *(text for action in parser._actions for text in action.option_strings)]
+    known = [
+        *command_options,
+        *(text for action in parser._actions for text in action.option_strings),
+    ]
     problems = []
     for argument in unknown:
         near = nearest(argument.partition("=")[0], known)
@@ -66,19 +69,19 @@ def beam_options(arguments: Sequence[str], own: Sequence[str] = ()) -> PipelineO
     return parsed
 
 
-def _add_server_options(parser: ArgumentParser, given: PortableOptions) -> None:
-    """Adds what only a job server knows, such as the options of Flink; Beam asks it in this way.
+def _add_server_options(parser: ArgumentParser, portable: PortableOptions) -> None:
+    """Adds the options that only a job server knows, such as those of Flink, as Beam itself does.
 
     Raises:
-        ConfigError: if there is no job server.
+        ConfigError: if no job server answers.
     """
-    endpoint, patience = given.job_endpoint, given.job_server_timeout
+    endpoint, timeout = portable.job_endpoint, portable.job_server_timeout
     request = beam_job_api_pb2.DescribePipelineOptionsRequest()
     try:
-        jobs = ExternalJobServer(endpoint, patience).start()
-        described = jobs.DescribePipelineOptions(request, timeout=patience)
+        jobs = ExternalJobServer(endpoint, timeout).start()
+        described = jobs.DescribePipelineOptions(request, timeout=timeout)
     except Exception as error:
-        message = f"no job server answered at {endpoint} within {patience} s: {error!r}"
+        message = f"no job server answered at {endpoint} within {timeout} s: {error!r}"
         raise ConfigError([Problem("--job_endpoint", (), message)]) from error
     known = {text for action in parser._actions for text in action.option_strings}
     for option in described.options:

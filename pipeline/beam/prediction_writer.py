@@ -1,4 +1,4 @@
-"""Writing the predictions and the loss of every row."""
+"""Writes the predictions and the loss of every row to files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _UNFINISHED = ".unfinished-"
 
 
 def list_predictions(directory: str) -> list[str]:
-    """Returns the files of predictions in a directory."""
+    """Returns the paths of the files of predictions in a directory."""
     return _matching(directory, "part-*.parquet")
 
 
 def remove_unfinished(directory: str) -> None:
-    """Removes what workers that died have left in a directory of predictions.
+    """Removes the unfinished files that dead workers have left in a directory of predictions.
 
-    That it cannot be removed is no failure of the run.
+    The run does not fail if they cannot be removed.
     """
     try:
         delete_files(_matching(directory, f"{_UNFINISHED}*"))
@@ -44,13 +44,13 @@ def _matching(directory: str, pattern: str) -> list[str]:
 
 
 class PredictionWriter:
-    """Writes the scored rows of one work item, `DIRECTORY/HEAD/part-NAME.parquet` for each head.
+    """A writer of the scored rows of one work item: `DIRECTORY/HEAD/part-NAME.parquet` per head.
 
-    Files are named after the work item, so that a second attempt at it writes the same ones, and
-    they appear when they are whole: several attempts may write at once.
+    The name of a file follows from the work item, so that a second attempt writes the same files.
+    Files appear only when they are whole, so that several attempts may write at once.
 
     Args:
-        directory: where to write.
+        directory: the directory to write to.
         item: the work item.
     """
 
@@ -65,7 +65,7 @@ class PredictionWriter:
         return self
 
     def write(self, head: HeadPlan, rows: Rows, scored: Scored) -> None:
-        """Adds a batch."""
+        """Adds the scored rows of a batch."""
         table = predictions_table(head, rows, scored)
         if head.name not in self._writers:
             stream = self._stack.enter_context(create_file(self._unfinished(head.name)))

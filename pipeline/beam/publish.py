@@ -1,4 +1,4 @@
-"""The last step on Beam: everything a run leaves is written, `_SUCCESS` last."""
+"""The last step on Beam: it writes all files that a run leaves, `_SUCCESS` last."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Publish(beam.PTransform):
 
     Args:
         plan: the plan of the run.
-        output: the directory.
-        notes: what is known of all files together, a line each.
+        output: the directory to write.
+        notes: what is known of all files together, one line per note.
     """
 
     def __init__(self, plan: Plan, output: str, notes: Sequence[str]) -> None:
@@ -85,9 +85,9 @@ def publish_problems(output: str, problems: Sequence[str]) -> None:
 
 
 def _replace(output: str, files: Mapping[str, bytes]) -> None:
-    """Writes files in place of what an older run left."""
-    # An older run goes whole, its mark of success first, so that no reader takes a mixture for a
-    # run.
+    """Writes files in place of those that an older run left."""
+    # All files of the older run are deleted first, `_SUCCESS` before the others, so that no reader
+    # takes a mixture of two runs for a run.
     for name in FILES:
         path = FileSystems.join(output, name)
         if exists(path):

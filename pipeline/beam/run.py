@@ -1,4 +1,4 @@
-"""Running the pipeline, on the runner that Beam's options name."""
+"""Runs the pipeline on the runner that Beam's options name."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ _LOGGER = logging.getLogger(__name__)
 
 _JOB_SERVERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 _IN_PROCESS = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner")
-# Bundles of a cluster whose size is not known.
+# The number of bundles to expect of a cluster whose size is not known.
 _MANY = 1000
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to run.
+    """A job: what to evaluate, and where to write.
 
     Attributes:
-        plan: what to evaluate.
+        plan: the plan of the run.
         source: the name of the configuration file, for messages.
         inputs: globs of the files.
         output: the directory to write.
@@ -83,16 +83,16 @@ class Job:
 
 
 class RunnerError(Exception):
-    """The runner failed; the data and the configuration are not known to be at fault."""
+    """The runner failed, and nothing says that the data or the configuration is the reason."""
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """What there is in place of a report, where Beam's options ask for no run, or not to wait.
+    """A result without a report: Beam's options ask for no run, or not to wait for its end.
 
     Attributes:
-        message: what that is, and where.
-        later: whether there may be a run yet, which needs the work directory.
+        message: what there is instead, and where.
+        later: whether the job may still run later, and then needs the work directory.
     """
 
     message: str
@@ -100,14 +100,15 @@ class Submitted:
 
 
 def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
-    """Runs a job to its end and returns its report, or what there is instead.
+    """Runs a job to its end and returns its report, or what Beam's options ask for instead.
 
     Raises:
         ConfigError: if the configuration does not fit the files, or the output must not be written.
+        StorageError: if files elsewhere cannot be reached.
         BadData: if rows or files are bad, or there are none; the data report is in the output.
         RunnerError: if the runner failed.
     """
-    # Files are looked for before there is a pipeline, which would do this.
+    # A pipeline would set these options, but files are looked for before there is a pipeline.
     FileSystems.set_options(options)
     if options.view_as(StandardOptions).runner not in _IN_PROCESS:
         job = _from_the_root(job)
@@ -153,9 +154,9 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
 
 
 def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline:
-    """The pipeline of a job; its size does not depend on how many shards there are.
+    """Builds the pipeline of a job; its size does not depend on the number of shards.
 
-    The list of shards is written below the output, for a worker to read it.
+    The list of shards is written below the output, where a worker reads it.
     """
     shards = WorkDirectory(job.output).path("shards.jsonl")
     write_file(shards, write_shards(listing.shards))
@@ -180,7 +181,7 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
 
 
 class _LocalRunner(FnApiRunner):
-    """The in-process runner, with worker processes of ours."""
+    """The in-process runner, whose worker processes run `pipeline.beam.worker`."""
 
     def run_via_runner_api(
         self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
@@ -193,9 +194,10 @@ class _LocalRunner(FnApiRunner):
 
 
 def _runner(options: PipelineOptions) -> PipelineRunner | None:
-    """The in-process runner, with the options that its worker processes need; None for others.
+    """Returns the in-process runner, if the options name it, and None if not.
 
-    Made by name, it gives them none, so that they would not find credentials or endpoints.
+    It passes the options on to its worker processes. If Beam made the runner by its name, the
+    worker processes would get no options, and so no credentials and endpoints.
     """
     if options.view_as(StandardOptions).runner != "FnApiRunner":
         return None
@@ -208,7 +210,10 @@ def _runner(options: PipelineOptions) -> PipelineRunner | None:
 
 
 def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> Submitted | None:
-    """What the runner leaves where the options ask for no run; other runners do not heed them."""
+    """Returns what the runner leaves if the options ask it for no run, and None if it will run.
+
+    The options are checked only for the runners that do not ignore them.
+    """
     runner = type(pipeline.runner).__name__
     template = options.view_as(GoogleCloudOptions).template_location
     program = options.view_as(PortableOptions).output_executable_path
@@ -224,16 +229,16 @@ def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> Subm
 
 
 def _ended(result: PipelineResult) -> bool:
-    """Whether a job is known to have ended."""
+    """Returns whether a job is known to have ended."""
     try:
         return bool(PipelineState.is_terminal(result.state))
     except Exception:
-        # The runner cannot be reached; the job may run on.
+        # The runner cannot be reached; the job may still run.
         return False
 
 
 def _from_the_root(job: Job) -> Job:
-    """The job with paths that mean the same to workers, which start in directories of their own."""
+    """Returns the job with absolute paths: workers may start in another directory."""
     predictions = job.predictions
     return replace(
         job,
@@ -244,7 +249,10 @@ def _from_the_root(job: Job) -> Job:
 
 
 def _bundles(options: PipelineOptions) -> int:
-    """From how many bundles states may come: as many as slots or workers, where that is known."""
+    """Returns from how many bundles states may come.
+
+    It is the number of workers or slots, if that is known.
+    """
     if options.view_as(StandardOptions).runner in _IN_PROCESS:
         return int(options.view_as(DirectOptions).direct_num_workers) or os.cpu_count() or 1
     return max(0, int(options.view_as(FlinkRunnerOptions).parallelism)) or _MANY
@@ -255,13 +263,16 @@ def _lines(path: str) -> list[bytes]:
 
 
 def check_output(job: Job) -> None:
-    """Refuses to write over an older run, or among its predictions, unless that was asked for.
+    """Checks that a job overwrites no older run and no older predictions, unless it may.
+
+    If it may, this deletes the older predictions.
 
     Raises:
-        ConfigError: if the output holds files of a run, or the other directory predictions of one.
+        ConfigError: if `job.output` holds files of a run, or `job.predictions` files of
+            predictions, and the job may not overwrite them.
     """
-    # Nothing is lost with what a failed run left.
-    found = [
+    # The files of a failed run may be overwritten: nothing of value is lost.
+    run_files = [
         name for name in FILES if name not in FAILED and exists(FileSystems.join(job.output, name))
     ]
     predictions = [] if job.predictions is None else list_predictions(job.predictions)
@@ -270,7 +281,7 @@ def check_output(job: Job) -> None:
             job.source, (name,), f"{place} holds a run ({file}); give --overwrite to replace it"
         )
         for name, place, files in (
-            ("output", job.output, found),
+            ("output", job.output, run_files),
             ("write_predictions", job.predictions, predictions),
         )
         for file in files[:1]

@@ -1,4 +1,4 @@
-"""The pipeline: shards -> work items -> rows -> states -> results of the report."""
+"""The steps of the pipeline: shards -> work items -> rows -> states -> results of the report."""
 
 from __future__ import annotations
 
@@ -41,22 +41,23 @@ from pipeline.validation.examine import examine
 from pipeline.validation.findings import Findings, findings_by_path
 
 Key = tuple[str, int, str, int]
-"""A `StateKey` as a plain tuple, for which every runner has a deterministic coder."""
+"""A `StateKey` as a plain tuple, because every runner has a deterministic coder for tuples."""
 
 WorkBatch = Sequence[WorkItem]
-"""Work items that are measured one after the other, by one worker."""
+"""A group of work items that one worker measures, one after the other."""
 
 GROUPS = 4096
-"""In about so many groups work items are, if there are more of them: no more states are shuffled,
-however many items there are, for a bundle has a group at least."""
+"""About the largest number of groups of work items. A bundle has at least one group, so that this
+also bounds the number of states that are shuffled, however many work items there are."""
 
-# Parquet files hold some times their own size.
+# A decoded Parquet file is about this many times as large as the file.
 _UNPACKED = 4
 
 FINDING_PARTS = 256
-"""In so many parts findings of files are, lest one grow too large."""
+"""The number of parts that the findings of files are divided into, so that no part is too large."""
 
-# Roughly: of one distinct value that is counted, and of a part of the findings of a million files.
+# The rough sizes of the count of one distinct value, and of one part of the findings of a million
+# files.
 _COUNT_BYTES, _FINDING_BYTES = 64, 2 << 20
 
 FINDINGS, SUMMARIES, STATES = "findings", "summaries", "states"
@@ -65,13 +66,13 @@ _THREADS = 16
 
 
 class PlanItems(beam.DoFn):
-    """Looks at shards, and cuts them into work items.
+    """Examines shards, and cuts them into work items.
 
-    A shard that cannot be read is a fact, not an exception.
+    A shard that cannot be read is a finding, not an exception.
 
     Args:
-        plan: what to evaluate.
-        records: how many records of a TFRecord file to look at.
+        plan: the plan of the run.
+        records: how many records of a TFRecord file to look at for its columns.
     """
 
     def __init__(self, plan: Plan, records: int) -> None:
@@ -85,7 +86,7 @@ class PlanItems(beam.DoFn):
             examine, names=names, open_file=open_file, options=options, records=self._records
         )
         known = []
-        # Looking at a file is waiting for it, most of all in an object store.
+        # Threads help because most of the time is spent waiting for storage.
         for shard, (items, findings, summaries) in zip(
             shards, in_threads(look, shards, min(_THREADS, len(shards))), strict=True
         ):
@@ -97,10 +98,10 @@ class PlanItems(beam.DoFn):
 
 @beam.typehints.with_output_types(WorkBatch)
 class TakeTogether(beam.DoFn):
-    """Makes groups of so many work items; the last of a bundle has what is left.
+    """Puts work items into groups of a fixed size; the last group of a bundle may be smaller.
 
     Args:
-        count: how many.
+        count: the number of work items of a group.
     """
 
     def __init__(self, count: int) -> None:
@@ -122,7 +123,11 @@ class TakeTogether(beam.DoFn):
 
 @beam.typehints.with_output_types(tuple[tuple[int, int], SliceCounts])
 class CountSlices(beam.DoFn):
-    """Counts the rows of every slice in work items, and emits the counts when a bundle ends."""
+    """Counts the rows of every slice in work items, and emits the counts when a bundle ends.
+
+    Args:
+        plan: the plan of the run.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -144,7 +149,12 @@ class CountSlices(beam.DoFn):
     tuple[Key, bytes], states=tuple[Key, bytes], findings=tuple[str, Findings]
 )
 class Measure(beam.DoFn):
-    """Adds the rows of work items to states in place, and emits them encoded when a bundle ends."""
+    """Adds the rows of work items to states, and emits the encoded states when a bundle ends.
+
+    Args:
+        plan: the plan of the run.
+        predictions: a directory for the predictions of every row, or None.
+    """
 
     def __init__(self, plan: Plan, predictions: str | None) -> None:
         self._plan = plan
@@ -179,11 +189,11 @@ def _in_global_window(element: object) -> WindowedValue:
 
 
 class Slices(beam.PTransform):
-    """From work items to the one `SliceTable` of the run, counted only where it must be.
+    """Turns work items into the `SliceTable` of the run, counting rows only if that is needed.
 
     Args:
-        plan: what to evaluate.
-        bundles: how many bundles there may be.
+        plan: the plan of the run.
+        bundles: how many bundles of work items there may be.
     """
 
     def __init__(self, plan: Plan, bundles: int = 1) -> None:
@@ -209,13 +219,13 @@ class Slices(beam.PTransform):
 
 
 class Evaluated(NamedTuple):
-    """What becomes of shards.
+    """The outputs of `Evaluate`.
 
     Attributes:
         partitions: the results of the report and the merged states, by head and partition.
         findings: what was found in each file, by path, in several parts.
-        slices: the one table of slices; its problems say why no row was measured.
-        verdict: the one verdict on all files.
+        slices: one element, the table of slices; its problems say why no row was measured.
+        verdict: one element, the verdict on all files.
     """
 
     partitions: beam.PCollection[Partition]
@@ -225,17 +235,17 @@ class Evaluated(NamedTuple):
 
 
 class Evaluate(beam.PTransform):
-    """From lines of a list of shards to all that a run leaves.
+    """Turns the lines of a list of shards into the results of a run.
 
-    No row is read before all shards have been looked at and found to agree.
+    No row is read before all shards have been examined and fit together.
 
     Args:
-        plan: what to evaluate.
+        plan: the plan of the run.
         source: the name of the configuration file, for messages.
-        records: how many records of a TFRecord file are looked at for its columns.
+        records: how many records of a TFRecord file to look at for its columns.
         predictions: a directory for the predictions of every row, or None.
-        bundles: how many bundles of rows there may be; states of more are merged step by step.
-        together: how many work items are measured one after the other.
+        bundles: how many bundles of rows there may be; with many, states are merged in steps.
+        together: how many work items a worker measures one after the other.
     """
 
     def __init__(
@@ -272,7 +282,8 @@ class Evaluate(beam.PTransform):
         groups = (
             planned["items"]
             | "Groups" >> beam.ParDo(TakeTogether(self._together))
-            # Dealt out in turn. Keys would fall to workers at random, and leave some without.
+            # A reshuffle hands out groups in turn. Grouping by key would spread them at random, and
+            # leave some workers without work.
             | "SpreadGroups" >> beam.Reshuffle()
         )
         slices = (groups, verdict) | "Slices" >> Slices(plan, self._bundles)
@@ -305,9 +316,9 @@ class Evaluate(beam.PTransform):
 
 
 def items_together(shards: Iterable[Shard]) -> int:
-    """How many work items to measure one after the other, lest there be more than `GROUPS` groups.
+    """Returns how many work items a group has, so that there are at most about `GROUPS` groups.
 
-    Roughly: how large a Parquet file is when it is decoded, only its footer tells.
+    The number is rough, because only the footer of a Parquet file tells how large it is decoded.
 
     >>> items_together([Shard("a.tfrecord", 9 << 40, "tfrecord")] * 10_000)
     3
@@ -324,8 +335,8 @@ def _validate_inputs(source: str, plan: Plan, summaries: Iterable[InputSummary])
 
 
 def _in_part(element: tuple[str, Findings]) -> tuple[int, dict[str, Findings]]:
-    number = zlib.crc32(element[0].encode())
-    return number % FINDING_PARTS, dict([element])
+    path_hash = zlib.crc32(element[0].encode())
+    return path_hash % FINDING_PARTS, dict([element])
 
 
 def _keep(

@@ -1,7 +1,7 @@
-"""What steps leave for later ones in files, below the output of a run while it runs.
+"""A directory below the output of a run in which steps leave values for later steps.
 
-Some runners hand all that a step needs beside its input to a worker in one piece, which must not be
-large; and what a driver knows of all shards must not be in the graph.
+Some runners hand all side inputs of a step to a worker in one piece, which must not be large; and
+the list of all shards must not be in the graph.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _THREADS = 8
 
 
 class WorkDirectory:
-    """The work directory of a run.
+    """The work directory of a run, which exists while the run does.
 
     Args:
         output: the output of the run.
@@ -32,21 +32,25 @@ class WorkDirectory:
         self.directory = str(FileSystems.join(output, ".work"))
 
     def path(self, name: str) -> str:
-        """The path of a file of it."""
+        """Returns the path of a file in the directory."""
         return str(FileSystems.join(self.directory, name))
 
     def keep(self, name: str, value: object) -> str:
-        """Keeps a value; a second attempt at a step keeps the same under the same name.
+        """Writes a value to a file; a second attempt at a step writes the same file again.
+
+        Args:
+            name: the name of the file.
+            value: the value, which must be possible to pickle.
 
         Returns:
-            The path to load it from.
+            The path that `load` reads the value from.
         """
         path = self.path(name)
         replace_file(path, pickle.dumps(value))
         return path
 
     def remove(self) -> None:
-        """Removes the directory, if there is one; that it cannot be is no failure of the run."""
+        """Removes the directory, if it exists; the run does not fail if that is impossible."""
         try:
             delete_directory(self.directory)
         except StorageError as error:
@@ -54,7 +58,7 @@ class WorkDirectory:
 
 
 def load(paths: Sequence[str]) -> Iterator[Any]:
-    """The values that were kept under some paths, in their order."""
+    """Returns the values that were written to some paths, in the order of the paths."""
     return in_threads(_load, paths, _THREADS)
 
 

@@ -1,7 +1,7 @@
-"""A worker process of the local runner: Beam's own, which prints nothing.
+"""A worker process of the local runner: that of Beam, without the lines that it would print.
 
-Beam logs while it is imported, before there is a handler, and from then on Python prints all that
-is logged. What is worth knowing a worker sends to the command in any case.
+Beam logs while it is imported, before there is a log handler, and from then on Python would print
+all log records. A worker sends the important ones to the command in any case.
 """
 
 from __future__ import annotations

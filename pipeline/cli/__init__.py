@@ -1,4 +1,4 @@
-"""The command: `headcount run | validate | show | diff | demo | schema`, a module a subcommand."""
+"""The command `headcount run | validate | show | diff | demo | schema`, a module per subcommand."""
 
 from pipeline.cli.command import main
 

@@ -1,4 +1,4 @@
-"""The command as `python -m pipeline.cli`."""
+"""Runs the command as `python -m pipeline.cli`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command line, and what ends it."""
+"""The command line, and the exit codes that it ends with."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Makes the parser of the command line.
 
-    Each subcommand leaves, besides its arguments, `command` (its name), `execute` (what runs it)
-    and `options` (the names of its options).
+    Besides its arguments, a subcommand sets `command` (its name), `execute` (the function that runs
+    it) and `options` (the names of its options).
     """
     parser = argparse.ArgumentParser(
         prog="headcount",
@@ -64,9 +64,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    # Beam says this at every import without Google's clients, whether or not anybody needs them,
-    # and each worker process at its start that it knows not all options of its runner. What Beam's
-    # S3 logs, with a traceback, is raised too.
-    told = record.getMessage()
-    at_start = record.module == "local_job_service" and re.search(_WORKER_STARTS, told)
-    return not (record.module == "s3io" or told.startswith("apitools not found") or at_start)
+    """Returns whether a log record tells the user something that matters."""
+    # At every import without Google's clients, Beam logs that apitools are not found, whether or
+    # not they are needed. At its start, a worker process logs that it does not know all options of
+    # its runner. What Beam's S3 code logs, with a traceback, it also raises.
+    message = record.getMessage()
+    at_start = record.module == "local_job_service" and re.search(_WORKER_STARTS, message)
+    return not (record.module == "s3io" or message.startswith("apitools not found") or at_start)

@@ -1,4 +1,4 @@
-"""Reaching files: Beam is imported only for those that are not on this machine."""
+"""Access to files; Beam is imported only for files that are not on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.readers.storage import OpenFile, is_local, open_local
 def import_beam() -> None:
     """Imports Beam, which takes longer than everything else that a command does.
 
-    Looking through what it loads for garbage takes a tenth of that, and there is none.
+    The garbage collector is off meanwhile: it would take a tenth of that time and find nothing.
     """
     gc.disable()
     import_module("pipeline.beam.run")
@@ -26,11 +26,11 @@ def import_beam() -> None:
 
 
 def make_opener(known: argparse.Namespace, rest: Sequence[str]) -> OpenFile:
-    """Makes what opens files wherever they are; only for those elsewhere, Beam is imported.
+    """Makes a function that opens files anywhere; Beam is imported only for files elsewhere.
 
     Args:
         known: the parsed command line.
-        rest: what is left of it, for Beam.
+        rest: the arguments that are left, for Beam.
     """
 
     def open_file(path: str) -> BinaryIO:
@@ -45,10 +45,15 @@ def make_opener(known: argparse.Namespace, rest: Sequence[str]) -> OpenFile:
 
 
 def connect(known: argparse.Namespace, rest: Sequence[str], paths: Sequence[str]) -> None:
-    """Lets Beam reach files; where all are on this machine, the command takes no option of Beam.
+    """Lets Beam reach files, unless all of them are on this machine: then it takes no Beam options.
+
+    Args:
+        known: the parsed command line.
+        rest: the arguments that are left, for Beam.
+        paths: globs and files.
 
     Raises:
-        ConfigError: for an option that nobody knows.
+        ConfigError: if an option is unknown.
         StorageError: if files elsewhere cannot be reached.
     """
     if not all(map(is_local, paths)):
@@ -64,7 +69,7 @@ def connect(known: argparse.Namespace, rest: Sequence[str], paths: Sequence[str]
 
 
 def write(path: str, content: bytes) -> None:
-    """Writes a file wherever it is.
+    """Writes a file on this machine or elsewhere.
 
     Raises:
         ConfigError: if it cannot be written on this machine.

@@ -14,7 +14,7 @@ HELP = "Evaluate the data that ships with headcount."
 EPILOG = None
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-"""The configurations that ship with headcount, and the data they run on."""
+"""The directory of the configurations that ship with headcount, and of their data."""
 
 DEMO = ("binary", "binary_tfrecord", "multi_class", "multi_label")
 

@@ -1,4 +1,4 @@
-"""What the command exits with."""
+"""The exit codes of the command."""
 
 OK = 0
 CRASH = 1

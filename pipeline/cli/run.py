@@ -87,12 +87,12 @@ def evaluate(
     overwrite: bool = False,
     debug_samples: bool = False,
 ) -> int:
-    """Evaluates files and prints the report; returns the exit code of a failure, explained.
+    """Evaluates files, prints the report or explains a failure, and returns the exit code.
 
     Args:
         known: the parsed command line.
-        rest: what is left of it, for Beam.
-        config: what to evaluate.
+        rest: the arguments that are left, for Beam.
+        config: the configuration.
         source: the name of the configuration file, for messages.
         inputs: globs of the files.
         output: the directory to write.

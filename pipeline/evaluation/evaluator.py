@@ -32,7 +32,7 @@ from pipeline.validation.findings import FIRST, BadRow, Findings, Losses
 Ints = npt.NDArray[np.int64]
 
 Sink = Callable[[HeadPlan, Rows, Scored], None]
-"""Takes the rows that a head scored, for writing them out."""
+"""A function that takes the rows that a head scored, and writes them out."""
 
 
 class Evaluator:
@@ -42,7 +42,7 @@ class Evaluator:
         plan: what to measure.
         table: the slices.
         open_file: opens a shard.
-        footers: the footers that are known already; new ones are added.
+        footers: the footers that are known already; the evaluator adds new ones.
     """
 
     def __init__(
@@ -62,7 +62,12 @@ class Evaluator:
         self._passes: list[Pass] = []
 
     def add_item(self, item: WorkItem, sink: Sink | None = None) -> Findings:
-        """Adds the rows of a work item; what is wrong with it is in the findings."""
+        """Adds the rows of a work item, and returns findings that say what is wrong with it.
+
+        Args:
+            item: the work item.
+            sink: it also gets every batch of scored rows.
+        """
         findings = Findings()
         lost: list[Lost] = []
         plan = self._plan
@@ -84,13 +89,13 @@ class Evaluator:
         return findings
 
     def add(self, rows: Rows, sink: Sink | None = None) -> Findings:
-        """Adds some rows.
+        """Adds some rows, and returns what was found in them.
 
-        Bad rows are found first, so that folds, segments and scores are of good rows alone.
+        Bad rows are found first, so that only good rows get folds, segments and scores.
 
         Args:
             rows: the rows.
-            sink: also gets every scored batch.
+            sink: it also gets every batch of scored rows.
 
         Raises:
             DataFault: if a column cannot be read as what the configuration says it is.
@@ -106,21 +111,21 @@ class Evaluator:
                 findings += Findings(lengths=element_lengths(head.config, kept)) + self._bad_rows(
                     head, kept, faults
                 )
-                # Most heads find the same rows bad, mostly none.
-                which = bad.tobytes()
-                if which not in placed:
-                    placed[which] = self._place(kept.where(~bad))
-                self._add_head(head, columns.without(bad), placed[which], sink)
+                # Most heads have the same bad rows, mostly none: those heads share the placed rows.
+                bad_bytes = bad.tobytes()
+                if bad_bytes not in placed:
+                    placed[bad_bytes] = self._place(kept.where(~bad))
+                self._add_head(head, columns.without(bad), placed[bad_bytes], sink)
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return findings
 
     def states(self) -> dict[StateKey, State]:
-        """The states of all rows added so far; more rows may be added afterwards."""
+        """Returns the states of all rows added so far; more rows may be added afterwards."""
         return dict(self.iter_states())
 
     def iter_states(self) -> Iterator[tuple[StateKey, State]]:
-        """Yields what `states` returns, and holds but one statistic of it at a time."""
+        """Yields what `states` returns, but holds only the states of one statistic at a time."""
         slices: dict[Key, Sequence[Key]] = {OVERALL: (OVERALL,)}
         for segments_of_pass in self._passes:
             keys = segments_of_pass.segments.keys
@@ -131,14 +136,18 @@ class Evaluator:
             yield from split(head, measured, state, self._partitions)
 
     def _place(self, rows: Rows) -> _PlacedRows:
-        """Finds the folds and the segments of rows."""
+        """Returns rows with the folds and the segments that they belong to."""
         identity = row_identity(rows.path, rows.numbers) if self._plan.folds > 1 else None
         fold = None if identity is None else self._fold(rows, identity)
         self._passes = self._slicer.segments(rows)
         return _PlacedRows(rows, identity, fold, self._passes)
 
     def _fold(self, rows: Rows, identity: Hashes) -> Ints:
-        """The fold of each row `[n]`."""
+        """Returns the fold of each row, int64 `[n]`.
+
+        Raises:
+            ColumnError: if the key column cannot be read, or has several values in a row.
+        """
         folds, key = self._plan.folds, self._plan.config.confidence.key
         if key is None:
             return folds_of(identity, folds)
@@ -152,7 +161,7 @@ class Evaluator:
             raise ColumnError(f"column '{key}': {error}") from error
 
     def _schema_faults(self, rows: Rows) -> list[Fault]:
-        """What rows break of the schema; they are bad for every head."""
+        """Returns the faults of rows that break the schema; such rows are bad for every head."""
         faults = [
             (f"{check.reason}:{check.column}", check.mask(rows.column(check.column)))
             for check in self._plan.checks
@@ -160,7 +169,7 @@ class Evaluator:
         return [(reason, mask) for reason, mask in faults if mask.any()]
 
     def _bad_rows(self, head: HeadPlan, rows: Rows, faults: Iterable[Fault]) -> Findings:
-        """The findings about the rows that are bad for a head."""
+        """Returns the findings about the rows that are bad for a head."""
         findings = Findings()
         for reason, mask in faults:
             places = np.flatnonzero(mask)
@@ -178,7 +187,7 @@ class Evaluator:
     def _add_head(
         self, head: HeadPlan, columns: Extracted, placed: _PlacedRows, sink: Sink | None
     ) -> None:
-        """Adds the good rows of a head to all that is measured of it."""
+        """Adds the good rows of a head to every statistic that is measured for it."""
         scored = score_rows(head, columns, placed.identity)
         models = measured_models(scored, len(placed.passes))
         for number, segments_of_pass in enumerate(placed.passes):
@@ -201,11 +210,12 @@ class Evaluator:
 
 @dataclass(frozen=True, eq=False)
 class _PlacedRows:
-    """Good rows of a batch, and where they belong.
+    """The good rows of a batch, with the folds and the segments that they belong to.
 
     Attributes:
         rows: the rows.
-        identity: uint64 `[n]`, the hash of each row by its place; None without intervals.
+        identity: uint64 `[n]`, the hash of the file and the number of each row; None without
+            intervals.
         fold: int64 `[n]`, the fold of each row; None without intervals.
         passes: the segments of each row, pass by pass.
     """

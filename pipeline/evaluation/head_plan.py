@@ -19,14 +19,15 @@ from pipeline.errors.problems import Problem
 from pipeline.errors.suggest import nearest
 
 CANDIDATE, BASELINE = 0, 1
+"""The positions of the models of a head; an only model is at `CANDIDATE`."""
 
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """One model of a head: the only one, the candidate or the baseline.
+    """The plan of one model of a head: of its only model, of the candidate or of the baseline.
 
     Attributes:
-        context: what its metrics depend on.
+        context: what the metrics of the model depend on.
         metrics: the metrics of the report, by name.
     """
 
@@ -35,7 +36,12 @@ class ModelPlan:
 
 
 class ModelStatistic(NamedTuple):
-    """A statistic, and which model of a head it is measured for."""
+    """A statistic, and the model of a head that it is measured for.
+
+    Attributes:
+        model: the position of the model, `CANDIDATE` or `BASELINE`.
+        statistic: what is measured.
+    """
 
     model: int
     statistic: Statistic
@@ -43,15 +49,16 @@ class ModelStatistic(NamedTuple):
 
 @dataclass(frozen=True)
 class HeadPlan:
-    """One head of a plan.
+    """The plan of one head.
 
     Attributes:
-        name: the name it has in the configuration.
-        config: its part of the configuration.
+        name: the name of the head in the configuration.
+        config: the part of the configuration that describes the head.
         head: the head, which scores the rows of all its models; it follows from `config`.
-        models: the model; or the candidate, then the baseline.
+        models: the plan of the only model; or that of the candidate, then that of the baseline.
         pairs: the metrics of both models together, by name.
-        measured: what has to be measured, each once; the first counts the rows of every slice.
+        measured: the statistics to measure, without repetition; the first counts the rows of every
+            slice.
     """
 
     name: str
@@ -63,20 +70,20 @@ class HeadPlan:
 
     @property
     def context(self) -> MetricContext:
-        """What the metrics of the model, or of the candidate, depend on."""
+        """Returns what the metrics of the only model, or of the candidate, depend on."""
         return self.models[CANDIDATE].context
 
     @property
     def counting(self) -> ModelStatistic:
-        """What counts the rows of every slice."""
+        """Returns the statistic that counts the rows of every slice."""
         return self.measured[0]
 
     def slice_bytes(self, *, top_slice: bool, rows: int | None = None) -> list[int]:
-        """About how many bytes each state of one slice takes.
+        """Returns about how many bytes the states of one slice take, one number per state.
 
         Args:
-            top_slice: whether it is one of the largest.
-            rows: rows of the slice, or None if that is not known.
+            top_slice: whether the slice is among the largest.
+            rows: how many rows the slice has, or None if that is not known.
         """
         sizes = []
         for _, statistic in self.measured:
@@ -84,8 +91,8 @@ class HeadPlan:
                 continue
             if statistic.coverage == "largest" and not top_slice:
                 statistic = statistic.without_folds()
-            table = statistic.segment_rows()
-            sizes.append(statistic.row_bytes() * (table if rows is None else min(table, rows)))
+            most = statistic.segment_rows()
+            sizes.append(statistic.row_bytes() * (most if rows is None else min(most, rows)))
         return sizes
 
 
@@ -96,9 +103,9 @@ def make_head_plan(
 
     Args:
         name: the name of the head in the configuration.
-        config: its part of the configuration.
-        folds: how many folds rows are told apart by; 1 without intervals.
-        problems: gets what is wrong with the configuration.
+        config: the part of the configuration that describes the head.
+        folds: how many folds the rows are divided into; 1 without intervals.
+        problems: a list that gets what is wrong with the configuration.
         source: the file name of the configuration, for messages.
     """
     head = make_head(config)
@@ -112,12 +119,12 @@ def make_head_plan(
     pairs = pair_metrics(context)
     known = {**report_metrics(context), **pairs}
     wanted = set(known if config.metrics is None else config.metrics)
-    for position, asked in enumerate(config.metrics or ()):
-        if asked not in known:
-            near = nearest(asked, known)
+    for position, metric_name in enumerate(config.metrics or ()):
+        if metric_name not in known:
+            near = nearest(metric_name, known)
             hint = f"; did you mean '{near}'?" if near else f"; it has: {', '.join(known)}"
             path = ("heads", name, "metrics", position)
-            message = f"a {config.type} head has no metric '{asked}'{hint}"
+            message = f"a {config.type} head has no metric '{metric_name}'{hint}"
             problems.append(Problem(source, path, message))
     models = tuple(ModelPlan(model, _only(report_metrics(model), wanted)) for model in contexts)
     pairs = _only(pairs, wanted)
@@ -137,7 +144,7 @@ def make_head_plan(
 
 
 def identity_statistic(folds: int) -> Statistic:
-    """What tells, fold by fold, whether two runs saw the same rows."""
+    """Returns the statistic that tells, fold by fold, whether two runs saw the same rows."""
     return RowSums(values=("identity",), folds=folds, coverage="overall")
 
 
@@ -152,7 +159,7 @@ def _only(metrics: Mapping[str, Metric], names: set[str]) -> dict[str, Metric]:
 def make_head(config: HeadConfig) -> BaseHead:
     """Makes the head that a configuration describes, with the names of its classes as vocabulary.
 
-    Labels reach it as numbers: words of columns are looked up before.
+    The head gets labels as numbers: the words of a column are looked up before.
     """
     if isinstance(config, BinaryFields):
         words = config.label.vocabulary
@@ -174,12 +181,14 @@ def make_head(config: HeadConfig) -> BaseHead:
 
 
 def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricContext:
-    """What the metrics of the report depend on: the context of the head, and what it does not know.
+    """Makes the context that the metrics of the report depend on.
+
+    It is the context of the head, with what only the configuration knows.
 
     Args:
         config: the configuration of the head.
         head: the head.
-        folds: how many folds standard errors come from; 1 for none.
+        folds: how many folds standard errors are computed from; 1 if none are computed.
     """
     context = replace(
         head.context,
@@ -200,5 +209,5 @@ def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricCo
 
 
 def score_kind(model: HeadConfig | BinaryBaseline | ClassBaseline) -> ScoreKind:
-    """What the stored scores of a model are."""
+    """Returns whether the stored scores of a model are logits or probabilities."""
     return "probabilities" if model.logits is None else "logits"

@@ -1,4 +1,4 @@
-"""Finding the files of a run, and holding the configuration against them before a row is read."""
+"""Finds the files of a run, and checks that they fit the configuration before a row is read."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from pipeline.readers.shards import Listing, Shard, make_shard
 from pipeline.readers.storage import OpenFile
 from pipeline.slicing.codes import check_slice_type
 
-# So many files are looked at before a run starts; all of them are when it has.
+# This many files are checked before a run starts. The run itself checks all of them.
 _SOME = 200
 
 
 @dataclass(frozen=True)
 class InputVerdict:
-    """What is to be said of all shards before a row is read.
+    """The verdict on all shards before a row is read.
 
     Attributes:
-        problems: why no row may be read, a line each.
-        notes: what should be known, a line each.
+        problems: the reasons why no row may be read, one line per reason.
+        notes: what the user should know, one line per note.
     """
 
     problems: tuple[str, ...] = ()
@@ -57,20 +57,20 @@ def find_shards(
     list_shards: Callable[[Sequence[str]], Listing],
     open_file: OpenFile,
 ) -> Listing:
-    """The files of a run, checked before a row is read: their names, and all of their footers.
+    """Returns the files of a run, after checking their names and all of their footers.
 
-    A manifest is followed if the configuration names one.
+    If the configuration names a manifest, the files are checked against it.
 
     Args:
         plan: what is evaluated.
         inputs: globs of the files.
         source: the name of the configuration file, for messages.
-        list_shards: lists what matches globs.
-        open_file: opens a file; several threads do.
+        list_shards: lists the files that match globs.
+        open_file: opens a file; several threads call it.
 
     Raises:
-        ConfigError: if no file has what the configuration reads, the manifest is malformed, or the
-            name of a file tells no format.
+        ConfigError: if no file has the columns that the configuration reads, the manifest is
+            malformed, or the name of a file tells no format.
         BadData: if there is no file, files are missing or not as the manifest says, or some have
             other columns than the rest.
     """
@@ -87,9 +87,9 @@ def list_files(
     list_shards: Callable[[Sequence[str]], Listing],
     open_file: OpenFile,
 ) -> Listing:
-    """The files of a run, none of them opened: their names, numbers and sizes are checked.
+    """Returns the files of a run, after checking their names, numbers and sizes; it opens none.
 
-    Takes the arguments of `find_shards`, and raises what it does.
+    It takes the arguments of `find_shards`, and raises the same errors.
     """
     config = plan.config
     source_list = config.input_manifest
@@ -119,14 +119,14 @@ def list_files(
 
 
 def check_some(plan: Plan, shards: Sequence[Shard], source: str, open_file: OpenFile) -> None:
-    """Checks the columns of some shards, evenly spread, so that a mistake is told at once.
+    """Checks the columns of some shards, evenly spread, so that a mistake is reported at once.
 
     Raises:
-        ConfigError: if none of them has what the configuration reads.
-        BadData: if some of them have other columns than the rest.
+        ConfigError: if none of these shards has the columns that the configuration reads.
+        BadData: if some of these shards have other columns than the rest.
     """
     spread = range(0, len(shards), -(-len(shards) // _SOME))
-    # What a manifest lists is looked at when all are.
+    # The run compares rows and checksums with the manifest when it looks at all shards.
     some = [replace(shards[place], rows=None, crc32c=None) for place in spread]
     summary = summarize_inputs(some, names_looked_for(plan), open_file, plan.reading)
     check_inputs(plan, summary, source, open_file)
@@ -135,7 +135,7 @@ def check_some(plan: Plan, shards: Sequence[Shard], source: str, open_file: Open
 def validate_inputs(
     plan: Plan, summary: InputSummary, source: str, open_file: OpenFile
 ) -> InputVerdict:
-    """What `check_inputs` says, as data."""
+    """Returns what `check_inputs` returns or raises, as data."""
     try:
         return InputVerdict(notes=tuple(check_inputs(plan, summary, source, open_file)))
     except ConfigError as error:
@@ -145,7 +145,7 @@ def validate_inputs(
 
 
 def names_looked_for(plan: Plan) -> list[str]:
-    """The columns whose types are looked at: those that are read, and those of the schema."""
+    """Returns the columns whose types are checked: those that are read, and those of the schema."""
     names = list(plan.columns)
     if plan.schema is not None:
         from pipeline.validation.schema import features_of
@@ -155,10 +155,10 @@ def names_looked_for(plan: Plan) -> list[str]:
 
 
 def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: OpenFile) -> list[str]:
-    """Checks that shards have the columns of a configuration, of types that agree.
+    """Checks that all shards have the columns of a configuration, with the same types.
 
-    A TFRecord file whose first records lack a column that may be missing in any row passes, if
-    other shards have it.
+    If any row may lack a column, a TFRecord file passes although its first records lack the column,
+    as long as another shard has it.
 
     Args:
         plan: what is evaluated.
@@ -167,12 +167,12 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
         open_file: opens a shard.
 
     Returns:
-        Notes, a line each.
+        Notes, one line per note.
 
     Raises:
-        ConfigError: if all shards lack a column, or have it of a type that cannot be read.
-        BadData: if some do, if types differ among shards, or they are not what a manifest or the
-            schema says.
+        ConfigError: if all shards lack a column, or have it with a type that cannot be read.
+        BadData: if only some shards do, if types differ among shards, or if shards are not as a
+            manifest or the schema says.
     """
     groups = summary.groups
     missing = _missing_everywhere(plan, groups, source, open_file) if groups else {}
@@ -186,12 +186,12 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
             wrong.setdefault(fault, []).append(group)
         if not faults:
             right.append(group)
-    for (place, why), own in wrong.items():
-        if len(own) == len(groups):
+    for (place, why), wrong_groups in wrong.items():
+        if len(wrong_groups) == len(groups):
             everywhere.append(Problem(source, place, why))
         else:
-            head = f"{have(count_of(own))} another type: {show_path(place)}: {why}"
-            lines.append(f"{head}: {named_in(own)}")
+            head = f"{have(count_of(wrong_groups))} another type: {show_path(place)}: {why}"
+            lines.append(f"{head}: {named_in(wrong_groups)}")
     for name in plan.columns:
         lines += type_differences(name, right)
     lines = [*_listed_otherwise(summary), *first_lines(lines)]
@@ -209,7 +209,7 @@ def _listed_otherwise(summary: InputSummary) -> list[str]:
 
 
 def _against_schema(plan: Plan, groups: Sequence[SchemaGroup]) -> list[str]:
-    """Where shards do not have the columns of the schema, of its types."""
+    """Returns a line for each way in which shards differ from the columns of the schema."""
     if plan.schema is None:
         return []
     from pipeline.validation.schema import schema_problems
@@ -218,20 +218,22 @@ def _against_schema(plan: Plan, groups: Sequence[SchemaGroup]) -> list[str]:
     for group in groups:
         for problem in schema_problems(plan.schema, plan.config.environment, group.types):
             differing.setdefault(problem, []).append(group)
-    return [f"{line}: {named_in(own)}" for line, own in differing.items()]
+    return [
+        f"{problem}: {named_in(problem_groups)}" for problem, problem_groups in differing.items()
+    ]
 
 
 def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source: str) -> None:
-    """Checks that all columns of a configuration are there, of types that it can read.
+    """Checks that all columns of a configuration exist, with types that can be read.
 
     Args:
         plan: what is evaluated.
-        columns: the columns that are there.
-        place: where that is, for messages.
+        columns: the types of the columns that exist, by name.
+        place: the file or table that has these columns, for messages.
         source: the name of the configuration file, for messages.
 
     Raises:
-        ConfigError: naming every column that is missing or of the wrong type.
+        ConfigError: if columns are missing or of the wrong type; it names all of them.
     """
     problems = [
         Problem(source, (), _missing(name, columns, place))
@@ -247,12 +249,15 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
 def _missing_everywhere(
     plan: Plan, groups: Sequence[SchemaGroup], source: str, open_file: OpenFile
 ) -> dict[str, Problem]:
-    """The columns that no shard has, by name; what the first one has may be what was meant."""
+    """Returns a problem for each column that no shard has, by the name of the column.
+
+    The message suggests a column of the first shard that may have been meant.
+    """
     names = set(plan.columns).difference(*(group.types for group in groups))
     if not names:
         return {}
     first = make_shard(groups[0].paths[0], 0)
-    # Of a TFRecord file, this looks at more records.
+    # In a TFRecord file, this looks at more records than before.
     try:
         columns = read_columns(first, open_file, plan.reading)
     except DataFault:
@@ -267,7 +272,7 @@ def _missing_everywhere(
 def _missing_somewhere(
     plan: Plan, groups: Sequence[SchemaGroup], everywhere: Mapping[str, Problem]
 ) -> tuple[list[str], list[str]]:
-    """The columns that some shards do not have: lines where that is a fault, and notes."""
+    """Returns lines on columns that only some shards have: lines on faults, then notes."""
     lines, notes, needed = [], [], _needed(plan)
     for name in plan.columns:
         if name in everywhere:
@@ -277,8 +282,8 @@ def _missing_somewhere(
             noted = [group for group in lacking if group.format == "tfrecord"]
             lacking = [group for group in lacking if group.format == "parquet"]
             if noted:
-                which = f"no '{name}' in the first records: {named_in(noted)}"
-                notes.append(f"{have(count_of(noted))} {which}")
+                lacks = f"no '{name}' in the first records: {named_in(noted)}"
+                notes.append(f"{have(count_of(noted))} {lacks}")
         if lacking:
             lines.append(f"{have(count_of(lacking))} no column '{name}': {named_in(lacking)}")
     return lines, notes
@@ -291,18 +296,21 @@ def _missing(name: str, columns: Mapping[str, pa.DataType], place: str) -> str:
 
 
 def _needed(plan: Plan) -> set[str]:
-    """The columns without which a row is bad; lists of classes may be empty."""
+    """Returns the columns without which a row is bad; lists of classes may be empty."""
     needed: set[str] = set()
     for head in plan.heads.values():
-        own = head.config.columns()
+        head_columns = head.config.columns()
         if getattr(head.config.label, "form", None) in ("ids", "names"):
-            own.discard(head.config.label.column)
-        needed |= own
+            head_columns.discard(head.config.label.column)
+        needed |= head_columns
     return needed
 
 
 def _as_read(plan: Plan, group: SchemaGroup) -> dict[str, pa.DataType]:
-    """The types of shards, with lists of nothing for what TFRecord files do not have, or nobody."""
+    """Returns the types with which the columns of shards are read.
+
+    A column that the shards do not have, or that is empty in TFRecord files, is a list of nulls.
+    """
     nothing = pa.list_(pa.null())
     types = {name: group.types.get(name, nothing) for name in plan.columns}
     if group.format == "tfrecord":
@@ -311,6 +319,7 @@ def _as_read(plan: Plan, group: SchemaGroup) -> dict[str, pa.DataType]:
 
 
 def _wrong_types(plan: Plan, columns: Mapping[str, pa.DataType]) -> list[tuple[Place, str]]:
+    """Returns the places of the configuration that columns do not fit, with the reasons."""
     arrays = [pa.array([], columns[name]) for name in plan.columns]
     batch = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     rows = Rows(batch, np.zeros(0, np.int64), "", {})

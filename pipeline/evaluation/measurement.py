@@ -21,13 +21,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Scored:
-    """The rows as the head scores them, those of its baseline beside.
+    """Returns the rows as the head scores them, with the scores of its baseline as `baseline`.
 
     Args:
         head: the head.
-        columns: its columns.
-        hashes: uint64 `[n]`, the hash of each row by its place; None if rows need not be told
-            from those of other runs.
+        columns: the columns of the head.
+        hashes: uint64 `[n]`, the hash of the file and the number of each row; None if the rows
+            need not be compared with those of another run.
     """
     models = [
         head.head.score(scores, columns.labels, columns.weights, model.context.space.kind)
@@ -40,7 +40,7 @@ def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Sco
 
 
 def _identity(columns: Extracted, hashes: Hashes) -> Hashes:
-    """A hash of file and number, label and weight of each row `[n]`."""
+    """Returns a hash of the file, number, label and weight of each row, uint64 `[n]`."""
     classes = columns.labels.shape[1]
     factors = 2 * row_identity("columns", np.arange(classes + 1)) + np.uint64(1)
     if classes == 1:
@@ -54,7 +54,10 @@ def _identity(columns: Extracted, hashes: Hashes) -> Hashes:
 
 
 def _bits(values: Floats) -> Hashes:
-    """The bits of numbers, those of small whole numbers not all at the upper end."""
+    """Returns the bits of numbers as uint64, of the same shape.
+
+    Small whole numbers differ only in their upper bits, which are therefore mixed into the lower.
+    """
     # Adding zero makes -0.0 the same as 0.0.
     bits = (values + 0.0).view(np.uint64)
     bits ^= bits >> np.uint64(52)
@@ -62,13 +65,18 @@ def _bits(values: Floats) -> Hashes:
 
 
 def measured_models(scored: Scored, passes: int) -> list[Scored]:
-    """What is measured of scored rows in so many passes, a batch a model."""
+    """Returns the rows to measure for each model of a head.
+
+    Args:
+        scored: the rows as the head scored them.
+        passes: how many passes over the rows there are.
+    """
     models = (scored, scored.baseline)
     return [replace(model, passes=passes) for model in models if model is not None]
 
 
 class PassBatch:
-    """The scored rows of a batch in one pass.
+    """The scored rows of a batch in one pass over the slices.
 
     Args:
         models: the good rows of the batch, as each model of the head scored them.
@@ -86,15 +94,20 @@ class PassBatch:
         self._taken: dict[tuple[int, int], Scored] = {}
 
     def of(self, coverage: Coverage, model: int) -> tuple[Scored, Segments] | None:
-        """What a statistic measures of a model; None if there is nothing."""
+        """Returns the rows and segments that a statistic measures; None if there are none.
+
+        Args:
+            coverage: the slices that the statistic covers.
+            model: the position of the model.
+        """
         if coverage == "overall":
             overall = Segments.overall(len(self._models[model]))
             return self._models[model], replace(overall, fold=self._fold)
         entries = self._entries
         if coverage == "largest_only":
-            entries = self._of_top
+            entries = self._top_entries
         elif coverage == "small_only":
-            entries = self._of_small
+            entries = self._small_entries
         if not len(entries.index):
             return None
         fold = self._fold
@@ -117,22 +130,27 @@ class PassBatch:
         return bool(self._top_slice.all())
 
     @cached_property
-    def _of_top(self) -> _Entries:
+    def _top_entries(self) -> _Entries:
         return self._entries if self._all_top else self._entries.where(self._top_slice)
 
     @cached_property
-    def _of_small(self) -> _Entries:
+    def _small_entries(self) -> _Entries:
         return self._entries.where(~self._top_slice)
 
 
 @dataclass(frozen=True, eq=False)
 class _Entries:
-    """Which rows are in which segments: `index` and `rows` as in `Segments`."""
+    """The entries of a batch: pairs of a row and a segment that it is in.
+
+    Attributes:
+        index: int64 `[m]`, the position of the segment of each entry.
+        rows: int64 `[m]`, the row of each entry; None if entry `i` is of row `i`.
+    """
 
     index: Ints
     rows: Ints | None
 
-    def where(self, wanted: npt.NDArray[np.bool_]) -> _Entries:
-        """The entries of some segments."""
-        kept = np.flatnonzero(wanted[self.index])
+    def where(self, mask: npt.NDArray[np.bool_]) -> _Entries:
+        """Returns the entries of the segments that a mask `[s]` selects."""
+        kept = np.flatnonzero(mask[self.index])
         return _Entries(self.index[kept], kept if self.rows is None else self.rows[kept])

@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
     from pipeline.validation.row_checks import RowCheck
 
-# States are cut into partitions of at most so many bytes, but for a slice that has more. Bundles
-# have a state of the same partition each, and some runners hand those to a worker as one element.
+# States are cut into partitions of at most this many bytes; only a slice whose states are larger
+# makes a larger partition. Every bundle makes a state of a partition, and some runners hand all of
+# these to a worker as one element.
 PARTITION_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to read, measure and compute.
+    """A plan of a run: what to read, to measure and to compute.
 
     Attributes:
         config: the configuration.
         heads: the heads, by name.
         debug_samples: whether messages may show what bad rows hold.
-        schema: what the configuration says columns must be, if it names a schema.
-        checks: what the schema says of the rows.
+        schema: the schema that the columns must follow, if the configuration names one.
+        checks: the checks of rows that the schema asks for.
     """
 
     config: Config
@@ -46,33 +47,36 @@ class Plan:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are read."""
+        """Returns the names of the columns that are read."""
         return self.config.columns()
 
     @cached_property
     def folds(self) -> int:
-        """How many folds rows are told apart by; 1 without intervals."""
+        """Returns how many folds the rows are divided into; 1 without intervals."""
         return max(1, self.config.confidence.folds)
 
     @cached_property
     def reading(self) -> ReadOptions:
-        """What is accepted of TFRecord files."""
+        """Returns the options of reading TFRecord files."""
         config = self.config
         return ReadOptions(config.on_corrupt, config.max_record_bytes, config.max_gzip_ratio)
 
     @property
     def tolerance(self) -> Tolerance:
-        """How many bad rows may be left out."""
+        """Returns how many bad rows may be left out."""
         return Tolerance(self.config.max_bad_fraction, self.config.max_bad_rows)
 
     def named(self, table: SliceTable) -> frozenset[Key]:
-        """Overall, and the slices whose values the configuration lists: those shown in detail."""
+        """Returns overall and the slices whose values the configuration lists.
+
+        These slices are shown in detail.
+        """
         specs = zip(self.config.slices, table.specs, strict=True)
-        listed = (own for spec, own in specs if all(part.values for part in spec.parts))
-        return frozenset({OVERALL}.union(*(own.keys for own in listed)))
+        listed = (slices for spec, slices in specs if all(part.values for part in spec.parts))
+        return frozenset({OVERALL}.union(*(slices.keys for slices in listed)))
 
     def state_bytes(self, table: SliceTable) -> int:
-        """About how many bytes the states of all slices of a table take."""
+        """Returns about how many bytes the states of all slices of a table take."""
         total = 0
         for head in self.heads.values():
             total += sum(head.slice_bytes(top_slice=True))
@@ -84,7 +88,7 @@ class Plan:
         return total
 
     def too_large(self) -> list[str]:
-        """The heads of which a state of one slice may be too large to be sent, a line each."""
+        """Returns a line for each head that may have a state too large to be sent."""
         notes = []
         for name, head in self.heads.items():
             size = max(head.slice_bytes(top_slice=True))
@@ -98,33 +102,33 @@ class Plan:
 
     @property
     def partition_bytes(self) -> int:
-        """About how many bytes a piece of states takes at most."""
+        """Returns about how many bytes a state of one partition takes at most."""
         heads = self.heads.values()
         return max(PARTITION_BYTES, *(max(head.slice_bytes(top_slice=True)) for head in heads))
 
     def partitions(self, table: SliceTable) -> dict[Key, int]:
-        """The piece of states that each segment belongs to; that of overall is 0."""
+        """Returns the partition that each segment belongs to; that of overall is 0."""
         keys = list(dict.fromkeys(key for spec in table.specs for key in spec.keys))
         out: dict[Key, int] = {}
         first = 0
         for top_slice in (True, False):
-            own = [OVERALL] if top_slice else []
-            own += [key for key in keys if (key in table.largest) == top_slice]
+            group = [OVERALL] if top_slice else []
+            group += [key for key in keys if (key in table.largest) == top_slice]
             heads = self.heads.values()
             size = max(max(head.slice_bytes(top_slice=top_slice)) for head in heads)
             together = max(1, PARTITION_BYTES // size)
-            out.update((key, first + place // together) for place, key in enumerate(own))
-            first += -(-len(own) // together)
+            out.update((key, first + place // together) for place, key in enumerate(group))
+            first += -(-len(group) // together)
         return out
 
 
 def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_local) -> Plan:
-    """The plan of a configuration.
+    """Makes the plan of a run.
 
     Args:
         config: a checked configuration.
-        source: its file name, for messages.
-        open_file: opens the schema that it may name.
+        source: the name of its file, for messages.
+        open_file: opens the schema that the configuration may name.
 
     Raises:
         ConfigError: if a metric is named that a head does not have, or the schema is malformed.

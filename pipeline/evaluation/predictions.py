@@ -14,16 +14,16 @@ from pipeline.readers.rows import Rows
 
 
 def predictions_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
-    """Returns the rows of a batch with their predictions, which are views of the head itself.
+    """Returns a table of the rows of a batch with their predictions, as the head computes them.
 
     Args:
         head: the head.
-        rows: the rows, `n` of them, all good.
-        scored: the rows as the head scored them; of two models, as the candidate did.
+        rows: the rows, `n` in number, all good.
+        scored: the rows as the head scored them; with two models, the scores of the candidate.
 
     Returns:
-        A table of `n` rows, and none of its values is null. A column of one number a row is
-        plain, of several a fixed size list. The columns are:
+        A table of `n` rows without null values. A column with one number per row is plain; a
+        column with several is a fixed size list. The columns are:
 
         - `file`, dictionary-coded text, and `row`, int64: the path and the number of the row in it;
         - `label`, as the head used it: float64; int64, the class id, of a multi-class head;
@@ -47,7 +47,7 @@ def predictions_table(head: HeadPlan, rows: Rows, scored: Scored) -> pa.Table:
 
 
 def _column(values: npt.NDArray[Any]) -> pa.Array:
-    """Returns a column of numbers or words `[n, width]`."""
+    """Returns numbers or words `[n, width]` as a column of `n` rows."""
     flat = pa.array(values.ravel())
     if values.dtype.kind == "U":
         flat = flat.dictionary_encode()

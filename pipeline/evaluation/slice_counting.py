@@ -24,12 +24,12 @@ _MB = 1_000_000
 class CountingPass:
     """Counts the rows of every slice.
 
-    A file or a column that cannot be read is passed over: measuring will find it, and say so.
+    It skips a file or a column that cannot be read: the measuring pass reports it later.
 
     Args:
         plan: what is evaluated.
         open_file: opens a shard.
-        footers: the footers that are known already; new ones are added.
+        footers: the footers that are known already; the pass adds new ones.
     """
 
     def __init__(self, plan: Plan, open_file: OpenFile, footers: FooterCache | None = None) -> None:
@@ -63,34 +63,37 @@ class CountingPass:
             return
 
     def counts(self) -> Counts:
-        """The counts of all rows added, by entry of `slices` and part."""
+        """Returns the counts of all rows added, by the number of the spec and its part."""
         return self._counter.counts()
 
 
 def known_slices(plan: Plan) -> SliceTable | None:
-    """The slices, where they are known without counting."""
+    """Returns the slices if they are known without counting, and None if not."""
     table = fixed_table(plan.config.slices, plan.config.confidence.max_slices)
     return None if table is None else _checked(plan, table)
 
 
 def decide_slices(plan: Plan, counts: Mapping[tuple[int, int], SliceCounts]) -> SliceTable:
-    """The slices, from the merged counts; its `problems` say why a run cannot go on."""
+    """Returns the slices that follow from merged counts.
+
+    The `problems` of the table say why the run cannot go on.
+    """
     config = plan.config
     table = decide(config.slices, counts, config.max_distinct, config.confidence.max_slices)
     return _checked(plan, table)
 
 
 def add_counts(plan: Plan, counts: Iterable[Counts]) -> Counts:
-    """Counts of several bundles added up."""
-    found: dict[tuple[int, int], list[SliceCounts]] = {}
-    for each in counts:
-        for key, part in each.items():
-            found.setdefault(key, []).append(part)
-    return {key: merge_counts(parts, plan.config.max_distinct) for key, parts in found.items()}
+    """Returns the merged counts of several bundles."""
+    by_key: dict[tuple[int, int], list[SliceCounts]] = {}
+    for bundle_counts in counts:
+        for key, part in bundle_counts.items():
+            by_key.setdefault(key, []).append(part)
+    return {key: merge_counts(parts, plan.config.max_distinct) for key, parts in by_key.items()}
 
 
 def _checked(plan: Plan, table: SliceTable) -> SliceTable:
-    """The table, with a problem if the states of its slices would take more than is allowed."""
+    """Returns the table, with a problem if the states of its slices take more than is allowed."""
     need, most = plan.state_bytes(table), plan.config.max_state_mb * _MB
     if table.problems or need <= most:
         return table

@@ -1,4 +1,4 @@
-"""Which state is which, and how a state is cut into partitions."""
+"""The keys that identify states, and how a state is cut into partitions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from heads.statistics import Key, State
 from pipeline.evaluation.head_plan import ModelStatistic
 
 Series = tuple[str, int, str]
-"""The states of one statistic of a model in all partitions: head, model, digest."""
+"""What identifies a statistic of a model in all partitions: the head, the model, the digest."""
 
 
 class StateKey(NamedTuple):
-    """What a state is known by, in every run and release: no position in a list is part of it.
+    """The key that identifies a state in every run and release.
+
+    It holds no position in a list of statistics, which may change from release to release.
 
     Attributes:
         head: the name of the head.
-        model: which of its models, `CANDIDATE` or `BASELINE`.
-        statistic: the digest of what was measured.
-        partition: which part of the slices; overall is in 0.
+        model: the model of the head, `CANDIDATE` or `BASELINE`.
+        statistic: the digest of the statistic.
+        partition: the number of the partition of the slices; overall is in partition 0.
     """
 
     head: str
@@ -29,12 +31,12 @@ class StateKey(NamedTuple):
 
     @classmethod
     def of(cls, head: str, measured: ModelStatistic, partition: int = 0) -> StateKey:
-        """The key of what is measured for a head."""
+        """Returns the key of a statistic that is measured for a head."""
         return cls(head, measured.model, measured.statistic.digest, partition)
 
     @property
     def series(self) -> Series:
-        """The key without the partition."""
+        """Returns the key without the partition."""
         return self.head, self.model, self.statistic
 
     def __str__(self) -> str:
@@ -42,16 +44,20 @@ class StateKey(NamedTuple):
 
 
 def parse_state_key(text: str) -> StateKey:
-    """The key that is written as a text; raises ValueError if it is none."""
+    """Returns the key that `str` wrote as a text.
+
+    Raises:
+        ValueError: if the text is no key.
+    """
     head, model, statistic, partition = text.split("/")
     return StateKey(head, int(model), statistic, int(partition))
 
 
 def by_statistic(states: Mapping[StateKey, State]) -> dict[ModelStatistic, State]:
-    """States of one head and partition by what they are of.
+    """Returns the states of one head and partition by model and statistic.
 
     Raises:
-        ValueError: if a state is not of the statistic that its key says.
+        ValueError: if the key of a state names another statistic than the state.
     """
     for key, state in states.items():
         if state.statistic.digest != key.statistic:
@@ -62,11 +68,11 @@ def by_statistic(states: Mapping[StateKey, State]) -> dict[ModelStatistic, State
 def split(
     head: str, measured: ModelStatistic, state: State, partitions: Mapping[Key, int]
 ) -> list[tuple[StateKey, State]]:
-    """A state cut into the partitions that its segments belong to.
+    """Cuts a state into the partitions that its segments belong to.
 
     Args:
         head: the name of the head.
-        measured: what the state is of.
+        measured: the model and the statistic of the state.
         state: the state of all segments.
         partitions: the partition of each segment.
     """

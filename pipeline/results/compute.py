@@ -1,4 +1,4 @@
-"""From merged states to the results of the report, one partition of the slices at a time."""
+"""Computes the results of the report from merged states, one partition of the slices at a time."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from pipeline.slicing.table import SliceTable
 def compute(
     plan: Plan, table: SliceTable, head_name: str, states: Mapping[StateKey, State]
 ) -> Results:
-    """Computes the metrics of the slices of one partition.
+    """Computes the results of the slices of one partition.
 
     Args:
         plan: the plan of the run.
-        table: the slices.
+        table: the slices of the run.
         head_name: the name of the head.
         states: the merged states of the head in the partition.
 
     Raises:
-        ValueError: if a state is not of the statistic that its key says.
-        KeyError: if the state that counts the rows of every slice is not there.
+        ValueError: if the key of a state names another statistic than the state.
+        KeyError: if the state that counts the rows of every slice is missing.
+        RuntimeError: if another state of a metric is missing.
     """
     head = plan.heads[head_name]
     measured = by_statistic(states)
@@ -43,7 +44,7 @@ def compute(
     numbers = range(len(head.models))
     with np.errstate(all="ignore"):
         readings = [read_model(head, number, views) for number in numbers]
-        models = tuple(estimate(of_model, level) for of_model in readings)
+        models = tuple(estimate(model_readings, level) for model_readings in readings)
         unweighted: tuple[dict[str, Estimates], ...] = ()
         if head.context.weighted:
             unweighted = tuple(
@@ -51,16 +52,16 @@ def compute(
                 for number in numbers
             )
         differences = difference(readings[0], readings[1], level) if len(readings) > 1 else {}
-        of_pairs = {
+        pair_readings = {
             name: read_for_model(metric, CANDIDATE, views) for name, metric in head.pairs.items()
         }
-        pairs = estimate(of_pairs, level)
+        pairs = estimate(pair_readings, level)
     detailed = plan.named(table).intersection(keys)
-    by_model = [_of_model(number, measured) for number in numbers]
+    states_by_model = [_states_of_model(number, measured) for number in numbers]
     details = {
         key: tuple(
-            details_of(model.context, key, of_model)
-            for model, of_model in zip(head.models, by_model, strict=True)
+            details_of(model.context, key, model_states)
+            for model, model_states in zip(head.models, states_by_model, strict=True)
         )
         for key in keys
         if key in detailed
@@ -86,7 +87,10 @@ def compute(
 def _score_rounding(
     model: ModelPlan, number: int, views: SliceViews, slices: int
 ) -> npt.NDArray[np.float64]:
-    """How far the scores of each slice were rounded down `[s]`; NaN without a histogram."""
+    """Returns how far the scores of each slice were rounded down, as a share of them, `[s]`.
+
+    A slice without a histogram has NaN.
+    """
     rounding = np.full(slices, np.nan)
     for histogram in (model.context.coarse_histogram, model.context.score_histogram):
         view = views.of(number, histogram)
@@ -95,6 +99,6 @@ def _score_rounding(
     return rounding
 
 
-def _of_model(number: int, states: Mapping[ModelStatistic, State]) -> dict[Statistic, State]:
-    """The states of one model by statistic."""
+def _states_of_model(number: int, states: Mapping[ModelStatistic, State]) -> dict[Statistic, State]:
+    """Returns the states of one model by statistic."""
     return {key.statistic: state for key, state in states.items() if key.model == number}

@@ -1,8 +1,8 @@
-"""The tail of an evaluation: merged states, partition by partition, to results.
+"""The last steps of an evaluation: from merged states to results, partition by partition.
 
-Evaluation in this process and on Beam end in the same three steps: histograms of all partitions are
-brought to the shift of overall (`overall_shift`, `shift_to_align`), the states of a partition are
-put together (`partition_of`), and their metrics are computed (`pipeline.results.compute`).
+Evaluation in this process and on Beam end with the same three steps: the histograms of all
+partitions get the shift of overall (`overall_shift`, `shift_to_align`), the states of a partition
+are grouped (`partition_of`), and their metrics are computed (`pipeline.results.compute`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pipeline.evaluation.state_key import Series, StateKey
 from pipeline.results.results import Results
 
 PartitionKey = tuple[str, int]
-"""The name of a head, and which partition of its slices."""
+"""The name of a head, and the number of a partition of its slices."""
 
 
 class Partition(NamedTuple):
-    """The results of some slices of a head, and the merged states that they come from.
+    """The results of some slices of a head, and the merged states that they are computed from.
 
     Attributes:
-        key: which partition it is.
+        key: the head and the number of the partition.
         results: the results of the report.
         states: the merged states, encoded.
     """
@@ -32,20 +32,20 @@ class Partition(NamedTuple):
 
 
 def overall_shift(key: StateKey, shift: int) -> Iterator[tuple[Series, int]]:
-    """Yields the shift of a state if it is the one with overall, which has seen all rows.
+    """Yields the shift of a state if the state holds overall, which covers all rows.
 
-    The shift of another partition depends on how its rows fell into bundles with others; it is at
-    most that of all rows together, which does not.
+    The shift of another partition depends on which rows shared a bundle. It is at most the shift of
+    all rows together, which does not depend on bundles.
     """
     if key.partition == 0:
         yield key.series, shift
 
 
 def shift_to_align(key: StateKey, shifts: Mapping[Series, int]) -> int:
-    """The shift that a merged state must have, from the shifts that `overall_shift` yields."""
+    """Returns the shift that a merged state must have, from those that `overall_shift` yields."""
     return shifts.get(key.series, 0)
 
 
 def partition_of(key: StateKey) -> PartitionKey:
-    """The partition that a state is of."""
+    """Returns the partition that a state belongs to."""
     return key.head, key.partition

@@ -1,4 +1,4 @@
-"""What was computed of the slices of a partition."""
+"""The results of the slices of a partition."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from pipeline.results.estimates import Estimates
 from pipeline.results.feature_statistics import SliceStatistics
 
 MAX_SLICES = 1000
-"""So many slices of a head, those of most rows, are in report.json and have their distributions
-written; metrics.parquet has all."""
+"""At most this many slices of a head, those with the most rows, are in report.json and have their
+distributions written. All slices are in metrics.parquet."""
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What was computed for the slices of one partition.
+    """The results of a head in the slices of one partition.
 
     Attributes:
-        head: name of the head.
-        keys: the slices.
-        examples: rows of each.
-        models: for each model the metrics by name.
-        unweighted: the same of rows without weights; empty where there are no weights.
-        differences: candidate less baseline, by name of the metric; empty for one model.
+        head: the name of the head.
+        keys: the keys of the slices, `s` in number.
+        examples: the number of rows of each slice, `s` in number.
+        models: the metrics by name, one mapping per model.
+        unweighted: the metrics of rows without weights by name, one mapping per model; empty if
+            the head has no weights.
+        differences: the metrics of the candidate minus those of the baseline, by name; empty for
+            a single model.
         pairs: the metrics of both models together, by name.
-        details: for overall and the slices that a configuration names, what else there is to show:
-            curves, confusion matrix; by slice, a mapping for each model.
-        statistics: distributions of scores, labels and weights, in overall and the slices of most
-            rows.
-        score_rounding: for each model float64 `[s]`, how far scores were rounded down, as a share
-            of them; 0 where they were not, NaN where no metric is read from a histogram.
+        details: curves and the confusion matrix, by slice, one mapping per model; only for overall
+            and the slices whose values the configuration lists.
+        statistics: the distributions of scores, labels and weights, in overall and the slices with
+            the most rows.
+        score_rounding: float64 `[s]` per model, how far scores were rounded down, as a share of
+            them; 0 if they were not rounded, NaN if no metric is read from a histogram.
     """
 
     head: str

@@ -1,4 +1,4 @@
-"""The states of some slices, ready to be read, and the metrics read of them."""
+"""The states of some slices in a form that metrics can be read from, and reading the metrics."""
 
 from __future__ import annotations
 
@@ -16,40 +16,50 @@ from pipeline.slicing.table import SliceTable
 
 @dataclass(frozen=True, eq=False)
 class SliceViews:
-    """The merged states of some slices.
+    """The views of the merged states of some slices, from which metrics are read.
 
     Attributes:
-        largest: bool `[s]`, which slices are among the largest of the run.
-        states: the views of each state by what it is of.
+        largest: bool `[s]`, whether each slice is among the largest of the run.
+        states: the views of each state, by the model and the statistic of the state.
     """
 
     largest: Mask
     states: Mapping[ModelStatistic, StateViews]
 
     def of(self, number: int, statistic: Statistic | None) -> StateViews | None:
-        """The views of a statistic of a model, by its number; None if there are none."""
+        """Returns the views of a statistic of a model; None if there are none.
+
+        Args:
+            number: the position of the model.
+            statistic: the statistic, or None.
+        """
         return None if statistic is None else self.states.get(ModelStatistic(number, statistic))
 
     def has_all(self, number: int, statistic: Statistic | None) -> bool:
-        """Whether a statistic of a model has every slice that it is measured in."""
+        """Returns whether a statistic of a model has every slice that it is measured in.
+
+        Args:
+            number: the position of the model.
+            statistic: the statistic, or None, which lacks nothing.
+        """
         if statistic is None:
             return True
-        wanted = np.ones(len(self.largest), bool)
+        covered = np.ones(len(self.largest), bool)
         if statistic.coverage in ("largest_only", "small_only"):
-            wanted = self.largest == (statistic.coverage == "largest_only")
+            covered = self.largest == (statistic.coverage == "largest_only")
         views = self.of(number, statistic)
-        return not wanted.any() or (views is not None and bool((views.place[wanted] >= 0).all()))
+        return not covered.any() or (views is not None and bool((views.place[covered] >= 0).all()))
 
 
 def slice_views(
     table: SliceTable, keys: tuple[Key, ...], states: Mapping[ModelStatistic, State]
 ) -> SliceViews:
-    """The states of some slices, ready to be read.
+    """Returns the views of the merged states of some slices.
 
     Args:
-        table: the slices.
-        keys: which slices.
-        states: merged states that hold them.
+        table: the slices of the run.
+        keys: the keys of the slices to view, `s` in number.
+        states: the merged states, by model and statistic.
     """
     largest = np.array([key == OVERALL or key in table.largest for key in keys], bool)
     views = {measured: StateViews(state, keys, largest) for measured, state in states.items()}
@@ -59,7 +69,14 @@ def slice_views(
 def read_model(
     head: HeadPlan, number: int, views: SliceViews, *, weighted: bool = True
 ) -> dict[str, Readings]:
-    """The metrics of one model, by name."""
+    """Reads all metrics of one model, and returns the readings by the name of the metric.
+
+    Args:
+        head: the head.
+        number: the position of the model.
+        views: the states.
+        weighted: whether rows count by their weights; if not, each counts once.
+    """
     return {
         name: read_for_model(metric, number, views, weighted=weighted)
         for name, metric in head.models[number].metrics.items()
@@ -69,23 +86,29 @@ def read_model(
 def read_for_model(
     metric: Metric, number: int, views: SliceViews, *, weighted: bool = True
 ) -> Readings:
-    """Reads a metric of the states of one model, by its number.
+    """Reads a metric from the states of one model.
+
+    Args:
+        metric: the metric.
+        number: the position of the model.
+        views: the states.
+        weighted: whether rows count by their weights; if not, each counts once.
 
     Raises:
-        RuntimeError: if states that it is read from are not there: they were lost.
+        RuntimeError: if states that the metric is read from are missing: they were lost.
     """
     if not can_read(metric, number, views):
         raise RuntimeError(
             f"'{metric.name}' is read from states that have not arrived, though the rows of their"
             " slices were counted: the runner lost states. Nothing was published; run again."
         )
-    fine, coarse = (views.of(number, which) for which in (metric.statistic, metric.coarse))
+    fine, coarse = (views.of(number, measured) for measured in (metric.statistic, metric.coarse))
     return read_metric(metric, fine, coarse, weighted=weighted)
 
 
 def can_read(metric: Metric, number: int, views: SliceViews) -> bool:
-    """Whether all that a metric of a model is read from is there.
+    """Returns whether all states that a metric of a model is read from are there.
 
-    A run of another release may lack states of a metric that is new.
+    A run of another release may lack the states of a new metric.
     """
-    return all(views.has_all(number, which) for which in (metric.statistic, metric.coarse))
+    return all(views.has_all(number, measured) for measured in (metric.statistic, metric.coarse))

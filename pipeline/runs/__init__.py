@@ -1,1 +1,1 @@
-"""A run as a directory: what is published, read and compared."""
+"""Runs as directories: publishing, reading and comparing them."""

@@ -1,4 +1,4 @@
-"""Two finished runs compared by their states: what the second changed, and in which slices."""
+"""Compares two finished runs by their states: what the second changed, and in which slices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipeline.runs.states_zip import unzip_states
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 
-# Slices that are compared at a time.
+# This many slices are compared at a time.
 _TOGETHER = 64
 
 
@@ -36,11 +36,11 @@ class Run:
     """A finished run.
 
     Attributes:
-        directory: where it is.
-        plan: its plan.
-        table: its slices.
-        states: its merged states by head and what they are of. A run of another release may have
-            states that this one does not measure, and lack some that it does.
+        directory: the directory of the run.
+        plan: the plan of the run.
+        table: the slices of the run.
+        states: the merged states by head, and by model and statistic. A run of another release may
+            have states that this release does not measure, and may lack states that it measures.
     """
 
     directory: str
@@ -53,11 +53,11 @@ def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
     """Reads a finished run.
 
     Args:
-        directory: where it is.
+        directory: the directory of the run.
         open_file: opens a file.
 
     Raises:
-        ConfigError: if there is none in the directory, or if it is damaged.
+        ConfigError: if the directory holds no finished run, or if the run is damaged.
     """
     report_json, states_zip = read_run(directory, ("report.json", "states.zip"), open_file)
     try:
@@ -76,20 +76,20 @@ def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
         message = "holds states that do not fit its report; run it again with this release"
         raise ConfigError([Problem(directory, (), message)])
     states = {
-        name: {measured: merge(same_kind) for measured, same_kind in of_head.items()}
-        for name, of_head in parts.items()
+        name: {measured: merge(pieces) for measured, pieces in head_parts.items()}
+        for name, head_parts in parts.items()
     }
     return Run(directory, plan, table, states)
 
 
 def diff(baseline: Run, candidate: Run) -> dict[str, Any]:
-    """The metrics of the candidate less those of the baseline, as plain data.
+    """Returns the metrics of the candidate minus those of the baseline, as plain data.
 
-    Rows are paired, which makes for narrower intervals, if in every fold both runs saw as many rows
-    and the same ones; the fold of a row is that of its file name and number, or of its key.
+    Rows are paired, which makes intervals narrower, if both runs saw the same rows in every fold.
+    The fold of a row follows from its file name and number, or from its key.
 
     Raises:
-        ConfigError: if the runs have no head of one name and type in common.
+        ConfigError: if no head has the same name and type in both runs.
     """
     heads = {
         name: _diff_head(name, baseline, candidate)
@@ -135,18 +135,18 @@ def _diff_head(name: str, baseline: Run, candidate: Run) -> dict[str, Any]:
 def _not_compared(
     name: str, baseline: Run, candidate: Run, results: Sequence[Results]
 ) -> list[str]:
-    """The metrics of both runs that are not compared in some slices, for states lack."""
-    of_runs = [run.plan.heads[name].models[CANDIDATE].metrics for run in (candidate, baseline)]
-    both = [metric for metric in of_runs[0] if metric in of_runs[1]]
+    """Returns the metrics of both runs that some slices lack, because states are missing."""
+    new, old = (run.plan.heads[name].models[CANDIDATE].metrics for run in (candidate, baseline))
+    both = [metric for metric in new if metric in old]
     return [
         metric
         for metric in both
-        if of_runs[0][metric].comparable and any(metric not in part.differences for part in results)
+        if new[metric].comparable and any(metric not in part.differences for part in results)
     ]
 
 
 def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Iterator[Results]:
-    """Yields the differences of two runs, of some slices at a time."""
+    """Yields the differences of two runs, for a few slices at a time."""
     new_rows, old_rows = (_row_counts(run, name) for run in (candidate, baseline))
     common = set(new_rows.keys) & set(old_rows.keys)
     keys = [key for key in report_order(candidate.table) if key in common]
@@ -166,12 +166,12 @@ def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Itera
 
 
 def _row_counts(run: Run, name: str) -> State:
-    """The state that counts the rows of every slice of a head."""
+    """Returns the state that counts the rows of every slice of a head."""
     return run.states[name][run.plan.heads[name].counting]
 
 
 def _read(run: Run, name: str, keys: tuple[Key, ...]) -> dict[str, Readings]:
-    """Reads what metrics of a run can be read in some slices, by name."""
+    """Reads the metrics of a run in some slices; leaves out those whose states are missing."""
     taken = {
         measured: state.take([place for place, key in enumerate(state.keys) if key in keys])
         for measured, state in run.states[name].items()
@@ -187,7 +187,7 @@ def _read(run: Run, name: str, keys: tuple[Key, ...]) -> dict[str, Readings]:
 
 
 def _unpaired(name: str, baseline: Run, candidate: Run) -> str | None:
-    """Why the rows of two runs are not paired; None if they are."""
+    """Returns why the rows of two runs are not paired; None if they are."""
     folds = [run.plan.folds for run in (baseline, candidate)]
     if 1 in folds:
         return "a run was made without folds"
@@ -206,14 +206,14 @@ def _unpaired(name: str, baseline: Run, candidate: Run) -> str | None:
 
 
 def _same_rows(first: State, second: State, key: Key) -> bool:
-    """Whether a slice has as many rows in each fold."""
+    """Returns whether a slice has the same number of rows in both states, fold by fold."""
     return np.array_equal(_rows_by_fold(first, key), _rows_by_fold(second, key))
 
 
 def _rows_by_fold(state: State, key: Key) -> npt.NDArray[np.int64]:
-    """The rows of a slice in each fold `[f]`."""
-    of_slice = state.take([state.keys.index(key)])
-    fold = of_slice.group // of_slice.statistic.groups
-    rows: npt.NDArray[np.int64] = np.zeros(of_slice.statistic.folds, np.int64)
-    np.add.at(rows, fold, of_slice.counts["rows"])
+    """Returns the number of rows of a slice in each fold, int64 `[f]`."""
+    slice_state = state.take([state.keys.index(key)])
+    fold = slice_state.group // slice_state.statistic.groups
+    rows: npt.NDArray[np.int64] = np.zeros(slice_state.statistic.folds, np.int64)
+    np.add.at(rows, fold, slice_state.counts["rows"])
     return rows

@@ -1,4 +1,4 @@
-"""What a run leaves: the names of its files, and their bytes."""
+"""The files that a run leaves: their names, and their bytes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ STATISTICS = "statistics.pb"
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"
 FILES = (SUCCESS, REPORT, METRICS, STATES, STATISTICS, MANIFEST, ANOMALIES, DATA)
-"""What a run leaves, in the order in which an older run is taken away."""
+"""The files that a run leaves, in the order in which those of an older run are removed."""
 FAILED = (ANOMALIES, DATA)
-"""What a run leaves whose data must not be reported on."""
+"""The files that a run leaves if its data must not be reported on."""
 
 
 def run_files(
@@ -40,41 +40,43 @@ def run_files(
     partitions: Iterable[Partition],
     parts: Sequence[Files],
 ) -> dict[str, bytes]:
-    """The files of a run by name, `_SUCCESS` last; those of `FAILED` alone if its data are bad.
+    """Returns the content of the files of a run by name, `_SUCCESS` last.
+
+    If the data are bad, there are only the files of `FAILED`.
 
     Args:
         plan: the plan of the run.
-        notes: what is known of all files together, a line each.
+        notes: what is known of all files together, one line per note.
         table: the slices; its problems say why no row was measured.
-        partitions: the results and states, in any order; not looked at where data are bad.
+        partitions: the results and states, in any order; they are not read if the data are bad.
         parts: what is known of the files.
     """
     from pipeline.report.statistics_pb import statistics_bytes  # its protobufs take long to import
 
     total = Findings.total(part.total for part in parts)
-    # Where no row was measured, it is no wonder that there are none.
+    # If the table says why no row was measured, it is no further problem that there are no rows.
     missing = list(table.problems) or row_problems(parts)
-    of_run = [] if table.problems else total.run_problems()
-    problems = missing + total.data_problems(plan.tolerance) + of_run
-    files = _data_files(parts, total, problems, notes, plan.tolerance, [*missing, *of_run])
+    run_problems = [] if table.problems else total.run_problems()
+    problems = missing + total.data_problems(plan.tolerance) + run_problems
+    files = _data_files(parts, total, problems, notes, plan.tolerance, [*missing, *run_problems])
     if problems:
         return files
     kept = list(partitions)
     results = [partition.results for partition in kept]
     states = (pair for partition in kept for pair in partition.states.items())
-    distributions = [of_slice for result in results for of_slice in result.statistics]
+    distributions = [distribution for result in results for distribution in result.statistics]
     files[STATISTICS] = statistics_bytes(distributions)
     files[REPORT] = report_bytes(build_report(plan, table, results, total))
     files[METRICS] = parquet_bytes(metrics_table(plan, results))
     files[STATES] = zip_states(table, states)
     files[MANIFEST] = _json(_manifest(files))
-    # Not empty: S3 takes no upload in parts that is.
+    # Not empty: S3 refuses an upload in parts that is empty.
     files[SUCCESS] = b"\n"
     return files
 
 
 def problem_files(problems: Sequence[str]) -> dict[str, bytes]:
-    """The files, by name, of a run that ends before a row is read."""
+    """Returns the content of the files, by name, of a run that ends before a row is read."""
     return _data_files([], Findings(), problems, (), Tolerance(), problems)
 
 

@@ -1,4 +1,4 @@
-"""The files of a finished run."""
+"""Reads the files of a finished run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pipeline.readers.storage import OpenFile, open_local
 
 
 def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_local) -> list[bytes]:
-    """Files of a finished run.
+    """Returns the contents of files of a finished run, in the order of their names.
 
     Args:
         directory: the output of the run.
-        names: the files.
+        names: the names of the files.
         open_file: opens a file.
 
     Raises:
-        ConfigError: if there is no finished run, or a file of it cannot be read.
+        ConfigError: if there is no finished run, or one of the files cannot be read.
     """
     base = directory.rstrip("/") or "/"
     try:

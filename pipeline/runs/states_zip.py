@@ -1,4 +1,4 @@
-"""The states of a run as one archive, from which it can be compared without its data."""
+"""The states of a run as one archive; with it the run can be compared without its data."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pipeline.slicing.table import SliceTable, SpecSlices
 
 SLICES = "slices.json"
 VERSION = 2
-"""The format of the archive: 1 knew states by their position in what was measured."""
+"""The version of the format of the archive. Version 1 named a state by its position in a list."""
 
 # The time that every member carries, so that equal states make equal archives.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
-# What reading a damaged archive can lead to: a header that says it is compressed or encrypted, or
-# by a newer program.
+# The errors of reading a damaged archive, whose headers may say that a member is compressed or
+# encrypted, or was written by a newer program.
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -35,9 +35,10 @@ _DAMAGED = (
 
 
 def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, bytes]]) -> bytes:
-    """An archive of the slices and of encoded states, `HEAD/MODEL/STATISTIC/PARTITION` each.
+    """Returns an archive of the slices and of encoded states.
 
-    Equal states give equal bytes.
+    The name of a state in the archive is `HEAD/MODEL/STATISTIC/PARTITION`. Equal states give equal
+    bytes.
     """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -48,7 +49,7 @@ def zip_states(table: SliceTable, states: Iterable[tuple[StateKey, bytes]]) -> b
 
 
 def unzip_states(content: bytes) -> tuple[SliceTable, dict[StateKey, State]]:
-    """The slices and the states of an archive.
+    """Returns the slices and the states of an archive.
 
     Raises:
         ValueError: if the archive, or a state in it, is damaged or of another format version.
