@@ -114,7 +114,7 @@ def evaluate_items(
     Raises:
         BadData: if rows or files are bad.
     """
-    footers = footers or FooterCache()
+    footers = FooterCache() if footers is None else footers
     counting = CountingPass(plan, open_local, footers)
     table = _slices(plan, counting, items, counting.add_item)
     evaluator = Evaluator(plan, table, open_local, footers)

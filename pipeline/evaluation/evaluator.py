@@ -53,7 +53,7 @@ class Evaluator:
         footers: FooterCache | None = None,
     ) -> None:
         self.table = table
-        self._footers = footers or FooterCache()
+        self._footers = FooterCache() if footers is None else footers
         self._plan = plan
         self._open_file = open_file
         self._slicer = Slicer(plan.config.slices, table)

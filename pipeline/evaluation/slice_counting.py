@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pipeline.config.slices import slice_columns
 from pipeline.errors.faults import ColumnError, DataFault
@@ -13,10 +13,8 @@ from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile
-from pipeline.slicing.counting import SliceCounter, SliceCounts, merge_counts
+from pipeline.slicing.counting import SliceCounter, SliceCounts
 from pipeline.slicing.table import SliceTable, decide, fixed_table
-
-Counts = dict[tuple[int, int], SliceCounts]
 
 _MB = 1_000_000
 
@@ -34,7 +32,7 @@ class CountingPass:
 
     def __init__(self, plan: Plan, open_file: OpenFile, footers: FooterCache | None = None) -> None:
         self._plan = plan
-        self._footers = footers or FooterCache()
+        self._footers = FooterCache() if footers is None else footers
         self._open_file = open_file
         self._counter = SliceCounter(plan.config.slices, plan.config.max_distinct)
         names = slice_columns(plan.config.slices) | {w.column for w in plan.config.where}
@@ -62,7 +60,7 @@ class CountingPass:
         except ColumnError:
             return
 
-    def counts(self) -> Counts:
+    def counts(self) -> dict[tuple[int, int], SliceCounts]:
         """Returns the counts of all rows added, by the number of the spec and its part."""
         return self._counter.counts()
 
@@ -81,15 +79,6 @@ def decide_slices(plan: Plan, counts: Mapping[tuple[int, int], SliceCounts]) -> 
     config = plan.config
     table = decide(config.slices, counts, config.max_distinct, config.confidence.max_slices)
     return _checked(plan, table)
-
-
-def add_counts(plan: Plan, counts: Iterable[Counts]) -> Counts:
-    """Returns the merged counts of several bundles."""
-    by_key: dict[tuple[int, int], list[SliceCounts]] = {}
-    for bundle_counts in counts:
-        for key, part in bundle_counts.items():
-            by_key.setdefault(key, []).append(part)
-    return {key: merge_counts(parts, plan.config.max_distinct) for key, parts in by_key.items()}
 
 
 def _checked(plan: Plan, table: SliceTable) -> SliceTable:

@@ -10,6 +10,7 @@ from typing import Literal
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from pipeline.report.protobuf_text import protobuf_text
 from pipeline.validation.findings import FIRST, Findings, Tolerance
 from pipeline.validation.reasons import REASONS, SCHEMA_REASONS
 
@@ -111,8 +112,8 @@ def anomalies_text(
         anomalies.data_missing = True
     for column, group in groupby(sorted(columns), key=lambda anomaly: anomaly.column):
         of_column = list(group)
-        info = anomalies.anomaly_info[_utf8(column)]
-        info.path.step.append(_utf8(column))
+        info = anomalies.anomaly_info[protobuf_text(column)]
+        info.path.step.append(protobuf_text(column))
         for anomaly in of_column:
             type_ = ANOMALY_TYPES.get(anomaly.reason, "CUSTOM_VALIDATION")
             _add_reason(info, type_, anomaly.text, _description(anomaly))
@@ -145,8 +146,8 @@ def _fill_dataset_info(
 def _add_reason(info: anomalies_pb2.AnomalyInfo, type_: str, short: str, description: str) -> None:
     info.reason.add(
         type=anomalies_pb2.AnomalyInfo.Type.Value(type_),
-        short_description=_utf8(short),
-        description=_utf8(description),
+        short_description=protobuf_text(short),
+        description=protobuf_text(description),
     )
 
 
@@ -166,11 +167,6 @@ def _description(anomaly: ColumnAnomaly) -> str:
     more = anomaly.rows - len(anomaly.first)
     rest = f", and {more:,} more" if more > 0 else ""
     return f"{summary}: {', '.join(anomaly.first)}{rest}"
-
-
-def _utf8(text: str) -> str:
-    """Returns a text that protobuf accepts: names of files need not be valid UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def anomalies_bytes(total: Findings, tolerance: Tolerance, problems: Sequence[str]) -> bytes:

@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from heads.statistics import OVERALL, Key
 from heads.statistics.keys import key_text
+from pipeline.report.protobuf_text import protobuf_text
 from pipeline.results.feature_statistics import (
     NumericFeature,
     SliceStatistics,
@@ -51,7 +52,7 @@ def statistics_bytes(slices: Sequence[SliceStatistics]) -> bytes:
             key = statistics.key
             name = _name(key)
             name = key_text(key) if alike[name] > 1 and key != OVERALL else name
-            title = _utf8(f"{head}: {name}" if several else name)
+            title = protobuf_text(f"{head}: {name}" if several else name)
             _fill_dataset(message.datasets.add(name=title), statistics)
     encoded: bytes = message.SerializeToString(deterministic=True)
     return encoded
@@ -71,7 +72,7 @@ def _fill_dataset(
         dataset.weighted_num_examples = statistics.weight
     for feature in statistics.features:
         out = dataset.features.add()
-        out.path.step.extend(map(_utf8, feature.path))
+        out.path.step.extend(map(protobuf_text, feature.path))
         if isinstance(feature, TextFeature):
             out.type = statistics_pb2.FeatureNameStatistics.STRING
             _fill_text(out.string_stats, feature)
@@ -154,7 +155,7 @@ def _fill_ranks(
     """Fills in the words with the highest counts, highest first, and equal counts by word."""
     ranked = sorted((-count, word) for word, count in counts if count)[:MOST_VALUES]
     for rank, (negative_count, word) in enumerate(ranked):
-        label = _utf8(word)
+        label = protobuf_text(word)
         out.rank_histogram.buckets.add(
             low_rank=rank, high_rank=rank, label=label, sample_count=-negative_count
         )
@@ -165,8 +166,3 @@ def _fill_ranks(
 def _is_known(value: float | None) -> TypeGuard[float]:
     """Tells whether a value is there and is finite."""
     return value is not None and math.isfinite(value)
-
-
-def _utf8(text: str) -> str:
-    """Returns a text that protobuf accepts: names of columns need not be valid UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
+from pipeline.slicing.counting import SliceCounts, merge_counts
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
 
@@ -131,3 +133,14 @@ def binary_table(rows: int, seed: int, digits: int = 2) -> pa.Table:
             "id": rng.integers(0, max(1, rows // 3), rows),
         }
     )
+
+
+def add_counts(
+    plan: Plan, bundles: Iterable[Mapping[tuple[int, int], SliceCounts]]
+) -> dict[tuple[int, int], SliceCounts]:
+    """The merged counts of several bundles."""
+    by_key: dict[tuple[int, int], list[SliceCounts]] = {}
+    for bundle_counts in bundles:
+        for key, counts in bundle_counts.items():
+            by_key.setdefault(key, []).append(counts)
+    return {key: merge_counts(parts, plan.config.max_distinct) for key, parts in by_key.items()}

@@ -42,7 +42,7 @@ from pipeline.evaluate import evaluate
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for
 from pipeline.evaluation.plan import Plan
-from pipeline.evaluation.slice_counting import CountingPass, add_counts, decide_slices
+from pipeline.evaluation.slice_counting import CountingPass, decide_slices
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.input_summary import InputSummary, summarize_inputs
 from pipeline.readers.read import plan_items
@@ -52,7 +52,7 @@ from pipeline.readers.storage import open_local
 from pipeline.results.partition import Partition
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
-from tests.pipeline.tables import law, plan_of, write
+from tests.pipeline.tables import add_counts, law, plan_of, write
 
 CONFIG = """
 slices: [{column: g, max_slices: 3}, {columns: [g, {column: n, edges: [40]}]}]

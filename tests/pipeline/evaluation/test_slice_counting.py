@@ -18,13 +18,13 @@ from heads.statistics.keys import key_text
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.plan import Plan
-from pipeline.evaluation.slice_counting import CountingPass, add_counts, decide_slices, known_slices
+from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers import read
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.slicing.table import SliceTable
-from tests.pipeline.tables import PLAIN, law, plan_of, rows_of, slices_of, write
+from tests.pipeline.tables import PLAIN, add_counts, law, plan_of, rows_of, slices_of, write
 
 SLICES = """
 where: [{column: keep, values: [true]}]
