@@ -240,7 +240,7 @@ def _single(values: Floats) -> Floats:
     return values.astype(np.float32).astype(np.float64)
 
 
-def make_scope(scenario: Scenario) -> MetricContext:
+def make_context(scenario: Scenario) -> MetricContext:
     """What the metrics of both models depend on."""
     return MetricContext(
         "binary",
@@ -324,7 +324,7 @@ class Tally:
 
 def simulate(scenario: Scenario, rows: int, repetitions: int, seed: int = SEED) -> dict[str, Tally]:
     """The intervals of many repetitions, by name of the metric."""
-    offered = report_metrics(make_scope(scenario))
+    offered = report_metrics(make_context(scenario))
     metrics = [offered[name] for name in scenario.metrics]
     intercept = find_intercept(scenario, rows)
     true, other = (true_values(scenario, model, rows) for model in scenario.models)

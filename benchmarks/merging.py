@@ -83,13 +83,13 @@ def merge_all(states: Sequence[bytes]) -> bytes:
 
 
 class Merged(NamedTuple):
-    """What it took to merge the states of one piece.
+    """What it took to merge the states of one key.
 
     Attributes:
         together: how many states met in one place at most.
         together_bytes: their bytes.
         result_bytes: those of the merged state.
-        rows: how many rows overall counts, in its own piece; else 0.
+        rows: how many rows overall counts, for the key of the state that counts them; else 0.
         peak: memory of the process that did it, in kB.
     """
 
@@ -100,14 +100,21 @@ class Merged(NamedTuple):
     peak: int
 
 
-def merge_piece(key: StateKey, own: list[bytes], count: int, widths: list[int]) -> Merged:
-    """Merges the states of so many shards that one piece has: in bundles, then in the tree."""
+def merge_shards(
+    key: StateKey, distinct: list[bytes], count: int, widths: list[int], counting: StateKey
+) -> Merged:
+    """Merges the states that so many shards have of one key: in bundles, then in the tree."""
     bundles, *groups_in = widths
     rng = np.random.default_rng(zlib.crc32(str(key).encode()))
-    each = -(-count // bundles)
+    bundle_shards = -(-count // bundles)
     level = [
-        merge_all([own[shard % len(own)] for shard in range(first, min(first + each, count))])
-        for first in range(0, count, each)
+        merge_all(
+            [
+                distinct[shard % len(distinct)]
+                for shard in range(first, min(first + bundle_shards, count))
+            ]
+        )
+        for first in range(0, count, bundle_shards)
     ]
     together = together_bytes = rows = 0
     for width in [*groups_in, 1]:
@@ -118,27 +125,29 @@ def merge_piece(key: StateKey, own: list[bytes], count: int, widths: list[int]) 
         together_bytes = max(together_bytes, *(sum(map(len, group)) for group in groups.values()))
         level = [merge_all(group) for group in groups.values()]
     (merged,) = level
-    if key.statistic == 0 and key.partition == 0:
+    if key == counting:
         state = decode(merged)
         rows = int(state.by_segment("rows")[state.keys.index(OVERALL)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Merged(together, together_bytes, len(merged), rows, peak)
 
 
-def merge_tree(distinct: list[Encoded], count: int, widths: list[int], workers: int) -> list[str]:
+def merge_tree(
+    distinct: list[Encoded], count: int, widths: list[int], workers: int, counting: StateKey
+) -> list[str]:
     """Merges the states of so many shards with so many processes; returns what it took."""
-    pieces = [
-        (key, [states[key] for states in distinct if key in states], count, widths)
+    tasks = [
+        (key, [states[key] for states in distinct if key in states], count, widths, counting)
         for key in distinct[0]
     ]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     # Processes that end with the pool, so that their time is known.
     with get_context("fork").Pool(workers) as pool:
-        found = pool.starmap(merge_piece, pieces, chunksize=1)
+        merged_keys = pool.starmap(merge_shards, tasks, chunksize=1)
         pool.close()
         pool.join()
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    rows = sum(piece.rows for piece in found)
+    rows = sum(merged.rows for merged in merged_keys)
     if rows != count * ROWS:
         raise SystemExit(f"{rows:,} rows arrived of {count * ROWS:,}")
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -146,10 +155,10 @@ def merge_tree(distinct: list[Encoded], count: int, widths: list[int], workers: 
         f"{seconds:.1f}",
         f"{processor:.1f}",
         f"{1e3 * processor / count:.1f}",
-        str(max(piece.together for piece in found)),
-        f"{max(piece.together_bytes for piece in found) / 1e6:.1f}",
-        f"{sum(piece.result_bytes for piece in found) / 1e6:.1f}",
-        f"{max(piece.peak for piece in found) / 1e3:.0f}",
+        str(max(merged.together for merged in merged_keys)),
+        f"{max(merged.together_bytes for merged in merged_keys) / 1e6:.1f}",
+        f"{sum(merged.result_bytes for merged in merged_keys) / 1e6:.1f}",
+        f"{max(merged.peak for merged in merged_keys) / 1e3:.0f}",
     ]
 
 
@@ -179,10 +188,12 @@ def main() -> None:
     with get_context("fork").Pool(1) as pool:
         # In a process of its own, whose memory workers do not take over.
         distinct = pool.apply(shards, (plan, known.slices))
+    ((name, head),) = plan.heads.items()
+    counting = StateKey.of(name, head.counting)
     size = sum(map(len, distinct[0].values()))
     largest = max(max(map(len, states.values())) for states in distinct)
     print(
-        f"{known.slices:,} slices: the states of a shard are {len(distinct[0])} pieces of"
+        f"{known.slices:,} slices: a shard has {len(distinct[0])} states of"
         f" {size / 1e6:.1f} MB in all, the largest of {largest / 1e6:.2f} MB\n"
     )
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
@@ -191,7 +202,7 @@ def main() -> None:
         widths = [bundles, *tree_widths(bundles, plan.partition_bytes)]
         for workers in known.workers:
             told = [f"{count:,}", str(workers), str(bundles), f"{count * size / 1e9:.1f}"]
-            told += merge_tree(distinct, count, widths, workers)
+            told += merge_tree(distinct, count, widths, workers, counting)
             print(f"| {' | '.join(told)} |", flush=True)
 
 

@@ -113,7 +113,7 @@ def _section(head: HeadType) -> str:
     several = head.startswith("multi")
     names = ("CLASS", "b", "c") if several else ("0", "1")
     classes = (0,) if several else ()
-    scope = MetricContext(
+    context = MetricContext(
         head=head,
         class_names=names,
         space=ScoreSpace("logits"),
@@ -126,13 +126,15 @@ def _section(head: HeadType) -> str:
         baseline=ScoreSpace("logits"),
     )
     # A head has averages over all classes only if all its classes are named.
-    all_named = replace(scope, named_classes=(0, 1, 2), class_suffixes=names) if several else scope
+    all_named = (
+        replace(context, named_classes=(0, 1, 2), class_suffixes=names) if several else context
+    )
     metrics = {
         name: metric
         for name, metric in report_metrics(all_named).items()
         if name.rpartition("/")[2] not in names[1:]
     }
-    of_estimator = estimator_metrics(scope)
+    of_estimator = estimator_metrics(context)
     lines = [
         f"## `{head}`",
         "",
@@ -141,7 +143,7 @@ def _section(head: HeadType) -> str:
         *_table(metrics, of_estimator),
     ]
     lines += ["", "With a `baseline` also, of both models together:", ""]
-    return "\n".join([*lines, *_table(pair_metrics(scope), {})]) + "\n"
+    return "\n".join([*lines, *_table(pair_metrics(context), {})]) + "\n"
 
 
 def _table(metrics: Mapping[str, Metric], of_estimator: Mapping[str, Metric]) -> list[str]:

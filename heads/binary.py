@@ -153,7 +153,7 @@ class BinaryClassHead(BinaryHead, Head):
         super().__init__(
             MetricContext(
                 "binary",
-                tuple(class_names(label_vocabulary, 2).tolist()),
+                class_names(label_vocabulary, 2),
                 ScoreSpace("logits", float32=True),
                 checked,
                 weight_column is not None,

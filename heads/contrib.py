@@ -206,7 +206,7 @@ def binary_classification_head(
     return ContribBinaryHead(
         MetricContext(
             "contrib_binary",
-            tuple(class_names(label_vocabulary, 2).tolist()),
+            class_names(label_vocabulary, 2),
             ScoreSpace("logits", float32=True),
             checked,
             weight_column is not None,

@@ -50,15 +50,15 @@ def check_vocabulary_words(vocabulary: Vocabulary) -> None:
             )
 
 
-def class_names(vocabulary: Vocabulary | None, n_classes: int) -> npt.NDArray[np.str_]:
-    """Returns the words of a vocabulary, or class ids as text if it is None, str `[n_classes]`.
+def class_names(vocabulary: Vocabulary | None, n_classes: int) -> tuple[str, ...]:
+    """Returns the words of a vocabulary, or `n_classes` class ids as text if it is None.
 
-    >>> class_names(None, 3).tolist(), class_names(["no", b"yes"], 2).tolist()
-    (['0', '1', '2'], ['no', 'yes'])
+    >>> class_names(None, 3), class_names(["no", b"yes"], 2)
+    (('0', '1', '2'), ('no', 'yes'))
     """
     if vocabulary is None:
-        return np.array([str(i) for i in range(n_classes)])
-    return np.array([w.decode() if isinstance(w, bytes) else w for w in vocabulary], np.str_)
+        return tuple(map(str, range(n_classes)))
+    return tuple(w.decode() if isinstance(w, bytes) else w for w in vocabulary)
 
 
 def binary_labels(
@@ -259,10 +259,11 @@ def _word_ids(words: Array, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
             f"Labels must be strings if there is a vocabulary. Instead got {words.dtype}. Leave "
             "label_vocabulary None for labels that are numbers."
         )
-    names = class_names(vocabulary, len(vocabulary)).tolist()
+    names = class_names(vocabulary, len(vocabulary))
     if len(set(names)) < len(names):
         raise ValueError(
-            f"label_vocabulary has words that repeat: {names}. Give each class a word of its own."
+            f"label_vocabulary has words that repeat: {list(names)}. Give each class a word of its"
+            " own."
         )
     ids: dict[str | bytes, int] = {name: i for i, name in enumerate(names)}
     ids.update({name.encode(): i for i, name in enumerate(names)})

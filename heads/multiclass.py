@@ -102,7 +102,7 @@ class MultiClassHead(Head):
         super().__init__(
             MetricContext(
                 "multi_class",
-                tuple(class_names(label_vocabulary, n_classes).tolist()),
+                class_names(label_vocabulary, n_classes),
                 ScoreSpace("logits", float32=True),
                 weighted=weight_column is not None,
             ),

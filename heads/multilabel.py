@@ -95,7 +95,7 @@ class MultiLabelHead(Head):
         _check_vocabulary(label_vocabulary, n_classes)
         arguments = check_loss_fn(loss_fn, ("features", "loss_reduction")) if loss_fn else ()
         check_reduction(loss_reduction, REDUCTIONS)
-        names = tuple(class_names(label_vocabulary, n_classes).tolist())
+        names = class_names(label_vocabulary, n_classes)
         wanted = () if classes_for_class_based_metrics is None else classes_for_class_based_metrics
         chosen_ids = _class_ids(tuple(wanted), label_vocabulary, names)
         suffixes = tuple(names[i] if label_vocabulary else f"class{i}" for i in chosen_ids)

@@ -46,13 +46,13 @@ class ScoreSpace:
         0.0
         """
         if self.float32:
-            return self._at_least_single(np.nextafter(np.float32(threshold), np.float32(2)))
+            return self._at_least_float32(np.nextafter(np.float32(threshold), np.float32(2)))
         return _logit_below(Decimal(threshold)) if self.kind == "logits" else float(threshold)
 
     def at_least(self, threshold: float) -> float:
         """Returns the cut for `probability >= threshold`, with a threshold in (0, 1)."""
         if self.float32:
-            return self._at_least_single(np.float32(threshold))
+            return self._at_least_float32(np.float32(threshold))
         cut = self.above(threshold)
         exact = self.kind == "probabilities" or threshold == 0.5
         return math.nextafter(cut, -math.inf) if exact else cut
@@ -68,13 +68,13 @@ class ScoreSpace:
             first = np.nextafter(first, np.float32(-1))
         while not first * buckets > index:
             first = np.nextafter(first, np.float32(2))
-        return self._at_least_single(first)
+        return self._at_least_float32(first)
 
     def class_one(self) -> float:
         """Returns the cut above which class 1 is predicted; a tie is class 0."""
         return 0.0 if self.kind == "logits" else 0.5
 
-    def _at_least_single(self, probability: np.float32) -> float:
+    def _at_least_float32(self, probability: np.float32) -> float:
         """Returns the cut for `float32 probability >= probability`."""
         if not 0 < probability <= 1:
             # A threshold that float32 rounds to 0 or 1: all finite logits pass, or none pass.
@@ -90,11 +90,11 @@ class ScoreSpace:
         return _rounds_up_above(np.nextafter(cut, np.float32(np.inf)))
 
 
-def _rounds_up_above(single: np.float32) -> float:
-    """Returns the largest float64 that rounds, half to even, to a float32 below `single`."""
-    below = np.nextafter(single, np.float32(-np.inf))
-    middle = (float(below) + float(single)) / 2
-    rounds_up = int(single.view(np.uint32)) % 2 == 0
+def _rounds_up_above(value: np.float32) -> float:
+    """Returns the largest float64 that rounds, half to even, to a float32 below `value`."""
+    below = np.nextafter(value, np.float32(-np.inf))
+    middle = (float(below) + float(value)) / 2
+    rounds_up = int(value.view(np.uint32)) % 2 == 0
     return math.nextafter(middle, -math.inf) if rounds_up else middle
 
 

@@ -42,7 +42,7 @@ from pipeline.beam.files import (
 )
 from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
 from pipeline.beam.publish import Publish, publish_problems
-from pipeline.beam.transforms import Evaluate, items_together
+from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.faults import BadData, StorageError
 from pipeline.errors.problems import ConfigError, Problem
@@ -173,7 +173,7 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
             records_looked_at(listing),
             job.predictions,
             _bundles(options),
-            items_together(listing),
+            items_per_batch(listing),
         )
     )
     _ = evaluated | "Report" >> Publish(job.plan, job.output, listing.notes)

@@ -44,11 +44,11 @@ Key = tuple[str, int, str, int]
 """A `StateKey` as a plain tuple, because every runner has a deterministic coder for tuples."""
 
 WorkBatch = Sequence[WorkItem]
-"""A group of work items that one worker measures, one after the other."""
+"""Work items that one worker measures, one after the other."""
 
-GROUPS = 4096
-"""About the largest number of groups of work items. A bundle has at least one group, so that this
-also bounds the number of states that are shuffled, however many work items there are."""
+WORK_BATCHES = 4096
+"""About the largest number of work batches. A bundle has at least one, so that this also bounds the
+number of states that are shuffled, however many work items there are."""
 
 # A decoded Parquet file is about this many times as large as the file.
 _UNPACKED = 4
@@ -97,22 +97,22 @@ class PlanItems(beam.DoFn):
 
 
 @beam.typehints.with_output_types(WorkBatch)
-class TakeTogether(beam.DoFn):
-    """Puts work items into groups of a fixed size; the last group of a bundle may be smaller.
+class MakeWorkBatches(beam.DoFn):
+    """Puts work items into batches of a fixed size; the last batch of a bundle may be smaller.
 
     Args:
-        count: the number of work items of a group.
+        items_per_batch: the number of work items of a batch.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, items_per_batch: int) -> None:
+        self._items_per_batch = items_per_batch
 
     def start_bundle(self) -> None:
         self._items: list[WorkItem] = []
 
     def process(self, item: WorkItem) -> Iterator[WorkBatch]:
         self._items.append(item)
-        if len(self._items) == self._count:
+        if len(self._items) == self._items_per_batch:
             yield self._items
             self._items = []
 
@@ -143,6 +143,7 @@ class CountSlices(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for key, counts in self._counting.counts().items():
             yield _in_global_window((key, counts))
+        del self._counting
 
 
 @beam.typehints.with_output_types(
@@ -205,12 +206,12 @@ class Slices(beam.PTransform):
         self, parts: tuple[beam.PCollection[WorkBatch], beam.PCollection[InputVerdict]]
     ) -> beam.PCollection[SliceTable]:
         plan = self._plan
-        groups, verdict = parts
+        work_batches, verdict = parts
         if (known := known_slices(plan)) is not None:
             return verdict | "KnownSlices" >> beam.Map(_unless_problems, known)
         widths = tree_widths(self._bundles, plan.config.max_distinct * _COUNT_BYTES // PARTS)
         counts = (
-            groups
+            work_batches
             | "CountSlices" >> beam.ParDo(CountSlices(plan), AsSingleton(verdict))
             | "AddCounts" >> MergeInTree(partial(_add_counts, plan=plan), widths)
             | "KeepCounts" >> beam.Map(_keep, plan)
@@ -245,7 +246,7 @@ class Evaluate(beam.PTransform):
         records: how many records of a TFRecord file to look at for its columns.
         predictions: a directory for the predictions of every row, or None.
         bundles: how many bundles of rows there may be; with many, states are merged in steps.
-        together: how many work items a worker measures one after the other.
+        items_per_batch: how many work items a worker measures one after the other.
     """
 
     def __init__(
@@ -255,7 +256,7 @@ class Evaluate(beam.PTransform):
         records: int = RECORDS,
         predictions: str | None = None,
         bundles: int = 1,
-        together: int = 1,
+        items_per_batch: int = 1,
     ) -> None:
         super().__init__()
         self._plan = plan
@@ -263,7 +264,7 @@ class Evaluate(beam.PTransform):
         self._records = records
         self._predictions = predictions
         self._bundles = bundles
-        self._together = together
+        self._items_per_batch = items_per_batch
 
     def expand(self, lines: beam.PCollection[bytes]) -> Evaluated:
         plan = self._plan
@@ -279,16 +280,16 @@ class Evaluate(beam.PTransform):
             | "Source" >> beam.Create([self._source])
             | "ValidateInputs" >> beam.Map(_validate_inputs, plan, AsIter(summaries))
         )
-        groups = (
+        work_batches = (
             planned["items"]
-            | "Groups" >> beam.ParDo(TakeTogether(self._together))
-            # A reshuffle hands out groups in turn. Grouping by key would spread them at random, and
+            | "WorkBatches" >> beam.ParDo(MakeWorkBatches(self._items_per_batch))
+            # A reshuffle hands out batches in turn. Grouping by key would spread them at random and
             # leave some workers without work.
-            | "SpreadGroups" >> beam.Reshuffle()
+            | "SpreadWorkBatches" >> beam.Reshuffle()
         )
-        slices = (groups, verdict) | "Slices" >> Slices(plan, self._bundles)
+        slices = (work_batches, verdict) | "Slices" >> Slices(plan, self._bundles)
         table = AsSingleton(slices)
-        measured = groups | "Measure" >> beam.ParDo(
+        measured = work_batches | "Measure" >> beam.ParDo(
             Measure(plan, self._predictions), table
         ).with_outputs(FINDINGS, main=STATES)
         merged = measured[STATES] | "MergeStates" >> MergeInTree(
@@ -315,19 +316,19 @@ class Evaluate(beam.PTransform):
         return Evaluated(partitions, findings, slices, verdict)
 
 
-def items_together(shards: Iterable[Shard]) -> int:
-    """Returns how many work items a group has, so that there are at most about `GROUPS` groups.
+def items_per_batch(shards: Iterable[Shard]) -> int:
+    """Returns how many work items a batch has, for at most about `WORK_BATCHES` batches.
 
     The number is rough, because only the footer of a Parquet file tells how large it is decoded.
 
-    >>> items_together([Shard("a.tfrecord", 9 << 40, "tfrecord")] * 10_000)
+    >>> items_per_batch([Shard("a.tfrecord", 9 << 40, "tfrecord")] * 10_000)
     3
     """
     items = 0
     for shard in shards:
         unpacked = _UNPACKED * shard.bytes if shard.format == "parquet" else 0
         items += max(1, unpacked // ITEM_BYTES)
-    return -(-items // GROUPS) or 1
+    return -(-items // WORK_BATCHES) or 1
 
 
 def _validate_inputs(source: str, plan: Plan, summaries: Iterable[InputSummary]) -> InputVerdict:

@@ -139,7 +139,8 @@ def effective_size(
         weight_squared: float64 `[s]`, the sums of squared weights; None for unweighted rows.
 
     Returns:
-        The effective sizes, float64 `[s]`; NaN where all weights are zero.
+        The effective sizes, float64 `[s]`; NaN where all weights are zero, and where their squares
+        are too large or too small for float64.
 
     >>> effective_size(np.array([3]), np.array([4.0]), np.array([6.0])).round(4)
     array([2.6667])
@@ -147,7 +148,9 @@ def effective_size(
     if weight is None or weight_squared is None:
         return rows.astype(np.float64)
     with np.errstate(all="ignore"):
-        return weight / weight_squared * weight
+        size = weight / weight_squared * weight
+    known = np.isfinite(weight_squared) & (weight_squared >= np.finfo(np.float64).tiny)
+    return np.where(known, size, np.nan)
 
 
 def correlated_size(size: Floats, share: Floats, standard_error: Floats) -> Floats:

@@ -116,9 +116,11 @@ class Plan:
             group += [key for key in keys if (key in table.largest) == top_slice]
             heads = self.heads.values()
             size = max(max(head.slice_bytes(top_slice=top_slice)) for head in heads)
-            together = max(1, PARTITION_BYTES // size)
-            out.update((key, first + place // together) for place, key in enumerate(group))
-            first += -(-len(group) // together)
+            keys_per_partition = max(1, PARTITION_BYTES // size)
+            out.update(
+                (key, first + place // keys_per_partition) for place, key in enumerate(group)
+            )
+            first += -(-len(group) // keys_per_partition)
         return out
 
 

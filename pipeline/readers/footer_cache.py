@@ -9,13 +9,17 @@ import pyarrow.parquet as pq
 
 from pipeline.readers.shards import Shard
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 4 << 20
+"""How many bytes of footers are kept, as they are in files; in memory they take about ten times as
+many."""
 
 
 class FooterCache:
-    """The last footers that were read, of at most `MAX_BYTES` encoded; several threads may use it.
+    """The footers that were used last, of at most `MAX_BYTES`; several threads may use it.
 
-    It is made for one evaluation, or one bundle of it, for files may change from one to the next.
+    The very last is kept even if it is larger, for the parts of a file are read one after the
+    other. The cache is made for one evaluation, or one bundle of it, for files may change from one
+    to the next.
     """
 
     def __init__(self) -> None:
@@ -37,6 +41,6 @@ class FooterCache:
                 return
             self._footers[shard] = footer
             self._bytes += footer.serialized_size
-            while self._bytes > MAX_BYTES:
+            while self._bytes > MAX_BYTES and len(self._footers) > 1:
                 _, oldest = self._footers.popitem(last=False)
                 self._bytes -= oldest.serialized_size

@@ -94,11 +94,6 @@ def read_columns(
     return columns | _features(shard, open_file, options, RECORDS)
 
 
-def plan_items(shard: Shard, open_file: OpenFile) -> list[WorkItem]:
-    """Returns the work items of a shard; raises `DataFault` as `inspect` does."""
-    return list(inspect(shard, open_file, records=0).items)
-
-
 def _features(
     shard: Shard, open_file: OpenFile, options: ReadOptions, records: int
 ) -> dict[str, pa.DataType]:

@@ -142,10 +142,7 @@ def headline(head: HeadPlan) -> list[str]:
     """
     of_estimator = estimator_metrics(head.context)
     metrics = head.models[CANDIDATE].metrics.values()
-    # By name: which files metrics are offered in is no fact of rows.
-    return sorted(
-        metric.name for metric in metrics if metric.name in of_estimator or metric.headline
-    )
+    return [metric.name for metric in metrics if metric.name in of_estimator or metric.headline]
 
 
 def _shown(keys: Sequence[Key], examples: Mapping[Key, int]) -> set[Key]:

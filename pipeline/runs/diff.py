@@ -76,7 +76,7 @@ def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
         message = "holds states that do not fit its report; run it again with this release"
         raise ConfigError([Problem(directory, (), message)])
     states = {
-        name: {measured: merge(pieces) for measured, pieces in head_parts.items()}
+        name: {measured: merge(states) for measured, states in head_parts.items()}
         for name, head_parts in parts.items()
     }
     return Run(directory, plan, table, states)

@@ -25,7 +25,6 @@ from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import read
-from pipeline.readers.read import plan_items
 from pipeline.readers.rows import Rows
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import list_local
@@ -35,7 +34,7 @@ from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
-from tests.pipeline.tables import evaluator_of, own_states
+from tests.pipeline.tables import evaluator_of, own_states, plan_items
 
 ROWS = 2000
 CUTS = [10, 700, 701, 1400]
@@ -167,7 +166,9 @@ def test_shards_in_any_order_through_beam(
         lines = [shard_line([shard]) for shard in listing.shards[::-1]]
         plan = plan_of(CONFIG)
         evaluated = (
-            pipeline | beam.Create(lines) | Evaluate(plan, bundles=bundles, together=together)
+            pipeline
+            | beam.Create(lines)
+            | Evaluate(plan, bundles=bundles, items_per_batch=together)
         )
         _ = evaluated | Publish(plan, str(tmp_path / "out"), listing.notes)
     assert_same(tmp_path / "out", by_row)

@@ -21,9 +21,10 @@ from pipeline.evaluation.head_plan import identity_statistic
 from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluation.state_key import StateKey
+from pipeline.readers.read import inspect
 from pipeline.readers.rows import Rows
-from pipeline.readers.shards import Shard, make_shard
-from pipeline.readers.storage import open_local
+from pipeline.readers.shards import Shard, WorkItem, make_shard
+from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.slicing.counting import SliceCounts, merge_counts
 
@@ -144,3 +145,8 @@ def add_counts(
         for key, counts in bundle_counts.items():
             by_key.setdefault(key, []).append(counts)
     return {key: merge_counts(parts, plan.config.max_distinct) for key, parts in by_key.items()}
+
+
+def plan_items(shard: Shard, open_file: OpenFile = open_local) -> list[WorkItem]:
+    """The work items of a shard; raises `DataFault` as `inspect` does."""
+    return list(inspect(shard, open_file, records=0).items)

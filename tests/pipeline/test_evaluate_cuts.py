@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import evaluate, evaluate_items
 from pipeline.readers import parquet, read
-from pipeline.readers.read import plan_items
 from pipeline.readers.storage import open_local
 from pipeline.slicing import grouping
 from tests.pipeline.tables import (
@@ -23,6 +22,7 @@ from tests.pipeline.tables import (
     assert_equal,
     binary_table,
     law,
+    plan_items,
     plan_of,
     slices_of,
     values_of,

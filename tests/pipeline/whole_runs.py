@@ -13,12 +13,11 @@ import pyarrow as pa
 from heads.statistics.codec import encode
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
-from pipeline.readers.read import plan_items
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.runs.diff import Run, load_run
 from pipeline.runs.states_zip import zip_states
-from tests.pipeline.tables import plan_of, write
+from tests.pipeline.tables import plan_items, plan_of, write
 
 FOLDS = 12
 KEYED = f"folds: {FOLDS}, key: id"

@@ -80,10 +80,11 @@ def pair_metrics(context: MetricContext) -> dict[str, Metric]:
 
 
 def _metrics(context: MetricContext, *kinds: Kind) -> dict[str, Metric]:
-    """Returns the metrics of some kinds, by name; those of one family stand together."""
-    return {
+    """Returns the metrics of some kinds by name, sorted by name, so that no file name counts."""
+    offered = {
         metric.name: metric
         for types, kind, offer in _offered()
         if context.head in types and kind in kinds
         for metric in offer(context)
     }
+    return dict(sorted(offered.items()))

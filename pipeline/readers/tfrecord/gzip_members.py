@@ -15,9 +15,7 @@ _STEP_BYTES = 256 << 10  # of content; fixed, as the content before damage can d
 _ANY_RATIO_BYTES = 16 << 20  # of content; up to here any ratio is legal, as of equal bytes
 
 
-def decompress(
-    stream: BinaryIO, path: str, partition_bytes: int, max_ratio: int
-) -> Iterator[bytes]:
+def decompress(stream: BinaryIO, path: str, piece_bytes: int, max_ratio: int) -> Iterator[bytes]:
     """Yields the content of all gzip members in pieces.
 
     zlib verifies the CRC and the length at the end of each member. The joined pieces, and the
@@ -27,7 +25,7 @@ def decompress(
     Args:
         stream: the bytes as stored.
         path: the path of the file, for errors.
-        partition_bytes: the largest size of a piece, at least 1 byte; pieces may be smaller.
+        piece_bytes: the largest size of a piece, at least 1 byte; pieces may be smaller.
         max_ratio: the largest ratio of the size of the content to the bytes read so far, checked
             after 16 MiB of content.
 
@@ -47,8 +45,8 @@ def decompress(
             # This also runs at the end of the file: the last step may have left content in zlib.
             content, error = _step(member, pending)
             room = max(_ANY_RATIO_BYTES, max_ratio * read) - produced
-            for start in range(0, min(len(content), room), partition_bytes):
-                yield content[start : min(start + partition_bytes, room)]
+            for start in range(0, min(len(content), room), piece_bytes):
+                yield content[start : min(start + piece_bytes, room)]
             if len(content) > room:
                 raise _ratio_fault(path, produced + room, read, max_ratio)
             produced += len(content)

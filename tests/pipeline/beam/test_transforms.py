@@ -25,18 +25,18 @@ from heads.statistics.measure import measure_state
 from pipeline.beam.combine import FAN_IN, MergeInTree, MergeStates, tree_widths
 from pipeline.beam.transforms import (
     FINDINGS,
-    GROUPS,
     SUMMARIES,
+    WORK_BATCHES,
     CountSlices,
     Evaluate,
+    MakeWorkBatches,
     Measure,
     PlanItems,
     Slices,
-    TakeTogether,
     WorkBatch,
     _align_shifts,
     _overall_shift,
-    items_together,
+    items_per_batch,
 )
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.evaluator import Evaluator
@@ -45,14 +45,13 @@ from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.input_summary import InputSummary, summarize_inputs
-from pipeline.readers.read import plan_items
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, WorkItem, list_local, make_shard
 from pipeline.readers.storage import open_local
 from pipeline.results.partition import Partition
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
-from tests.pipeline.tables import add_counts, law, plan_of, write
+from tests.pipeline.tables import add_counts, law, plan_items, plan_of, write
 
 CONFIG = """
 slices: [{column: g, max_slices: 3}, {columns: [g, {column: n, edges: [40]}]}]
@@ -138,7 +137,7 @@ def test_bundles_of_counts_add_up(shards: list[Shard]) -> None:
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (9, [5])])
 def test_items_are_taken_together(count: int, sizes: list[int]) -> None:
     items = [WorkItem(make_shard(f"{number}.parquet", 9)) for number in range(5)]
-    step = TakeTogether(count)
+    step = MakeWorkBatches(count)
     for _ in range(2):
         step.start_bundle()
         groups = [group for item in items for group in step.process(item)]
@@ -242,11 +241,11 @@ def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shar
 @pytest.mark.parametrize(
     ("files", "megabytes", "together"),
     # Small files are an item each, and large ones as many as their rows make when decoded.
-    [(1, 1, 1), (GROUPS, 1, 1), (GROUPS + 1, 1, 2), (10**6, 1, 245), (1000, 1024, 16)],
+    [(1, 1, 1), (WORK_BATCHES, 1, 1), (WORK_BATCHES + 1, 1, 2), (10**6, 1, 245), (1000, 1024, 16)],
 )
 def test_no_more_groups_however_many_items(files: int, megabytes: int, together: int) -> None:
     shard = Shard("a.parquet", megabytes << 20, "parquet")
-    assert items_together([shard] * files) == together
+    assert items_per_batch([shard] * files) == together
 
 
 def histogram(segment: str, rows: int, cells: int = 64) -> State:
@@ -279,8 +278,8 @@ def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has states emitted after each item, as where every bundle has one."""
     plain = Measure.process
 
-    def process(self: Measure, group: WorkBatch, table: SliceTable) -> Iterator[Any]:
-        for item in group:
+    def process(self: Measure, work_batch: WorkBatch, table: SliceTable) -> Iterator[Any]:
+        for item in work_batch:
             yield from plain(self, [item], table)
             for element in Measure.finish_bundle(self):
                 yield element.value

@@ -197,6 +197,14 @@ def test_the_effective_size_of_weights(seed: int, rows: int) -> None:
     assert np.isnan(effective_size(np.array([rows]), floats(0.0), floats(0.0))[0])
 
 
+@pytest.mark.parametrize("scale", [1e-170, 1e-160, 1e155, 1e170])
+def test_the_effective_size_is_not_known_if_squares_leave_float64(scale: float) -> None:
+    w = np.full(1000, scale)
+    with np.errstate(over="ignore", under="ignore"):
+        squared = floats((w**2).sum())
+    assert np.isnan(effective_size(np.array([1000]), floats(w.sum()), squared)[0])
+
+
 def test_correlated_rows_count_for_fewer() -> None:
     # Ten copies of each of 100 rows have the error of 100 rows.
     share, copied = 0.3, math.sqrt(0.3 * 0.7 / 100)

@@ -54,17 +54,20 @@ def test_an_evaluation_reads_a_footer_once(
     assert len(parsed) > 16
 
 
-def test_footers_that_there_is_no_room_for_are_read_again(
+def test_without_room_only_the_last_footer_is_kept(
     tmp_path: Path, parsed: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(footer_cache, "MAX_BYTES", 1)
-    write(tmp_path / "a.parquet")
     cache = FooterCache()
-    shard = make_shard(str(tmp_path / "a.parquet"), (tmp_path / "a.parquet").stat().st_size)
-    (item,) = inspect(shard, open_local, footers=cache).items
-    assert cache.get(shard) is None
-    assert sum(map(len, read_rows(item, ["s"], 50, open_local, footers=cache))) == 400
-    assert sum(parsed) == 2
+    shards = []
+    for name in ("a", "b"):
+        write(path := tmp_path / f"{name}.parquet")
+        shards.append(make_shard(str(path), path.stat().st_size))
+    items = [inspect(shard, open_local, footers=cache).items[0] for shard in shards]
+    assert [cache.get(shard) is None for shard in shards] == [True, False]
+    for item, footers_read in zip(reversed(items), (2, 3), strict=True):
+        assert sum(map(len, read_rows(item, ["s"], 50, open_local, footers=cache))) == 400
+        assert sum(parsed) == footers_read
 
 
 def test_a_file_that_changes_its_size_while_it_is_read_is_a_fault(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers.read import plan_items, read_columns, read_rows
+from pipeline.readers.read import read_columns, read_rows
 from pipeline.readers.shards import WorkItem, list_local, make_shard
 from pipeline.readers.storage import open_local
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.readers.tfrecord.options import Lost, ReadOptions
-from tests.pipeline.tables import write
+from tests.pipeline.tables import plan_items, write
 
 
 def test_columns_are_those_of_the_file_and_of_its_directories(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ MIB = 1 << 20
 
 
 def pieces_of(
-    content: bytes, partition_bytes: int = MIB, max_ratio: int = 200
+    content: bytes, piece_bytes: int = MIB, max_ratio: int = 200
 ) -> tuple[int, int, DataFault | None]:
     """Returns the size of the content, the size of the largest piece, and the fault."""
     total = largest = 0
     try:
-        for piece in decompress(io.BytesIO(content), "a", partition_bytes, max_ratio):
+        for piece in decompress(io.BytesIO(content), "a", piece_bytes, max_ratio):
             total, largest = total + len(piece), max(largest, len(piece))
     except DataFault as fault:
         return total, largest, fault
@@ -36,18 +36,18 @@ ZEROS_17 = gzip.compress(bytes(17 * MIB), 9)
 NOISE = np.random.default_rng(1).bytes(100_000)
 
 
-@pytest.mark.parametrize("partition_bytes", [50_000, MIB, 64 * MIB])
-def test_a_bomb_is_refused_where_it_passes_the_bound(partition_bytes: int) -> None:
-    assert pieces_of(ZEROS_16, partition_bytes)[::2] == (16 * MIB, None)
-    total, largest, fault = pieces_of(ZEROS_17, partition_bytes)
+@pytest.mark.parametrize("piece_bytes", [50_000, MIB, 64 * MIB])
+def test_a_bomb_is_refused_where_it_passes_the_bound(piece_bytes: int) -> None:
+    assert pieces_of(ZEROS_16, piece_bytes)[::2] == (16 * MIB, None)
+    total, largest, fault = pieces_of(ZEROS_17, piece_bytes)
     assert total == 16 * MIB
-    assert largest <= partition_bytes
+    assert largest <= piece_bytes
     assert fault is not None
     assert (fault.reason, fault.row, fault.offset) == ("gzip_ratio", None, 16 * MIB)
     ratio = 16 * MIB / len(ZEROS_17)
     assert f"{ratio:.1f} times" in fault.detail
     assert fault.detail.endswith("max_gzip_ratio is 200): raise it if the file is right")
-    assert pieces_of(ZEROS_17, partition_bytes, max_ratio=1100)[::2] == (17 * MIB, None)
+    assert pieces_of(ZEROS_17, piece_bytes, max_ratio=1100)[::2] == (17 * MIB, None)
 
 
 def test_the_bound_is_over_all_members_and_all_that_was_read() -> None:
@@ -114,18 +114,18 @@ def test_a_bomb_of_records_fails_in_little_memory(
     assert peak < 16 * MIB
 
 
-@pytest.mark.parametrize("partition_bytes", [1000, 64 * MIB])
-def test_all_content_before_damage_comes_out(partition_bytes: int) -> None:
+@pytest.mark.parametrize("piece_bytes", [1000, 64 * MIB])
+def test_all_content_before_damage_comes_out(piece_bytes: int) -> None:
     """Damage to the trailer loses no content; damage to the content loses what is behind it."""
     content = NOISE * 9
     stored = bytearray(gzip.compress(content))
     stored[-6] ^= 1
-    total, _, fault = pieces_of(bytes(stored), partition_bytes)
+    total, _, fault = pieces_of(bytes(stored), piece_bytes)
     assert fault is not None
     assert (total, fault.offset, fault.reason) == (len(content), len(content), "corrupt_gzip")
     assert fault.detail.startswith("Error -3 while decompressing data: incorrect data check")
     cut = bytes(stored[: len(stored) // 2])
-    total, _, fault = pieces_of(cut, partition_bytes)
+    total, _, fault = pieces_of(cut, piece_bytes)
     assert fault is not None
     assert (total, fault.reason) == (fault.offset, "truncated")
     assert total > len(content) * 0.45
