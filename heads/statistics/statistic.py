@@ -150,7 +150,10 @@ class Statistic(ABC):
 
     @property
     def digest(self) -> str:
-        """A text that differs from that of all other statistics; the same in every release."""
+        """A text that differs from that of all other statistics; the same in every release.
+
+        Statistics that are equal must give the same JSON: 1 and 1.0, and 0.0 and -0.0, do not.
+        """
         return _digest(self)
 
 
