@@ -153,9 +153,9 @@ def true_values(scenario: Scenario, model: Model, rows: int) -> dict[str, float]
     w = first + step * (np.arange(np.ceil((-9 - first) / step), (9 - first) / step) + 0.5)
     density = np.exp(-w * w / 2) * step / np.sqrt(2 * np.pi)
     scores = intercept + model.offset + model.spread * w
-    own = scenario.slope * model.correlation
+    slope = scenario.slope * model.correlation
     scatter = np.hypot(scenario.slope * np.sqrt(1 - model.correlation**2), scenario.effect)
-    label = mean_label(intercept, own, scatter, w)
+    label = mean_label(intercept, slope, scatter, w)
     ones, zeros = density * label, density * (1 - label)
     below = np.cumsum(zeros) - zeros / 2
     above = scores > cut
@@ -231,7 +231,7 @@ def _clusters(scenario: Scenario, rng: np.random.Generator, rows: int, repetitio
         sizes = scenario.sizes(rng, (repetitions, number))
         shares = sizes / sizes.sum(axis=1, keepdims=True)
         counts = rng.multinomial(rows, shares)
-        cluster = np.stack([np.repeat(np.arange(number), own) for own in counts])
+        cluster = np.stack([np.repeat(np.arange(number), row_counts) for row_counts in counts])
     return cluster + number * np.arange(repetitions)[:, np.newaxis]
 
 
@@ -257,10 +257,10 @@ def read_model(sample: Sample, model: int, metrics: Sequence[Metric]) -> dict[st
     """What a run reads of the metrics of one model in every repetition."""
     scored = BinaryClassHead().score(sample.scores[model], sample.labels, sample.weights)
     keys, every = tuple(sample.segments.keys), np.ones(len(sample.segments.keys), bool)
-    statistics = {own for m in metrics for own in (m.statistic, m.coarse) if own is not None}
+    statistics = {s for m in metrics for s in (m.statistic, m.coarse) if s is not None}
     views = {
-        own: StateViews(measure_state(own, scored, sample.segments), keys, every)
-        for own in statistics
+        statistic: StateViews(measure_state(statistic, scored, sample.segments), keys, every)
+        for statistic in statistics
     }
     return {
         metric.name: read_metric(

@@ -50,9 +50,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
-one = lambda kind: tf.io.FixedLenFeature([1], kind)
-features = {"logits": one(tf.float32), "label": one(tf.float32), "weight": one(tf.float32),
-            "country": one(tf.string), "user_age": one(tf.int64)}
+feature = lambda kind: tf.io.FixedLenFeature([1], kind)
+features = {"logits": feature(tf.float32), "label": feature(tf.float32), "weight": feature(tf.float32),
+            "country": feature(tf.string), "user_age": feature(tf.int64)}
 for _ in range(2):
     start, rows = time.perf_counter(), 0
     records = tf.data.TFRecordDataset(sys.argv[1]).batch(2048)
@@ -123,9 +123,10 @@ def main() -> None:
             for _ in range(known.rounds):
                 for name, (python, code) in programs.items():
                     rates[name] += run(python, code, path)
-            for name, own in rates.items():
-                each = " ".join(f"{rate:.0f}" for rate in own)
-                print(f"| {kind} | {name} | {statistics.median(own):.0f} | {each} |")
+            for name, program_rates in rates.items():
+                rounds_text = " ".join(f"{rate:.0f}" for rate in program_rates)
+                median = statistics.median(program_rates)
+                print(f"| {kind} | {name} | {median:.0f} | {rounds_text} |")
         if known.large:
             path = Path(place) / "large.tfrecord"
             content = (Path(place) / "ragged.tfrecord").read_bytes()

@@ -71,7 +71,7 @@ def measure(directory: Path, rows: int, rounds: int) -> None:
             config.write_text(f"{text}\n{HEAD}")
             command = [program, "run", "--config", str(config), "--input", f"{data}/*.parquet"]
             command += ["--output", str(directory / "out"), "--overwrite"]
-            taken, peak[name] = run(command)
+            taken, _, peak[name] = run(command)
             seconds[name].append(taken)
     print(
         f"{rows:,} rows\n\n| | seconds | ratio to one column | peak MB | rounds |",
@@ -81,8 +81,10 @@ def measure(directory: Path, rows: int, rounds: int) -> None:
     first = statistics.median(seconds["one column"])
     for name, taken in seconds.items():
         median = statistics.median(taken)
-        each = " ".join(f"{one:.1f}" for one in taken)
-        print(f"| {name} | {median:.1f} | {median / first:.2f} | {peak[name]:.0f} | {each} |")
+        rounds_text = " ".join(f"{round_seconds:.1f}" for round_seconds in taken)
+        print(
+            f"| {name} | {median:.1f} | {median / first:.2f} | {peak[name]:.0f} | {rounds_text} |"
+        )
 
 
 def main() -> None:

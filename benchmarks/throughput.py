@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -62,14 +63,29 @@ def write_rows(directory: Path, rows: int) -> None:
         pq.write_table(table, directory / f"part-{number:05d}.parquet", row_group_size=1 << 17)
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak megabytes of a command."""
+class Taken(NamedTuple):
+    """What a command took.
+
+    Attributes:
+        seconds: its wall time.
+        processor_seconds: its time on all cores, which other programs disturb less.
+        peak: its memory, in MB.
+    """
+
+    seconds: float
+    processor_seconds: float
+    peak: float
+
+
+def run(command: list[str]) -> Taken:
+    """Runs a command, and returns what it took."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1000
+    seconds = time.perf_counter() - start
+    return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
 def measure(directory: Path, rounds: int, beside: Path | None) -> None:
@@ -83,7 +99,7 @@ def measure(directory: Path, rounds: int, beside: Path | None) -> None:
     if beside is not None:
         programs["beside: "] = beside
 
-    def headcount(program: Path, rows: int) -> tuple[float, float]:
+    def headcount(program: Path, rows: int) -> Taken:
         files, output = directory / str(rows) / "*.parquet", directory / "out"
         options = ["--config", config, "--input", files, "--output", output, "--overwrite"]
         return run([str(program), "run", *map(str, options)])
@@ -104,24 +120,28 @@ def measure(directory: Path, rounds: int, beside: Path | None) -> None:
             for rows in (SMALL, MEDIUM, LARGE)
         }
         for name in programs:
-            large, memory = found[LARGE][name]
-            rate = (LARGE - MEDIUM) / (large - found[MEDIUM][name][0])
+            large = found[LARGE][name]
+            rate = (LARGE - MEDIUM) / (large.seconds - found[MEDIUM][name].seconds)
             for what, value in {
-                f"seconds of {SMALL:,} rows": found[SMALL][name][0],
-                f"seconds of {LARGE:,} rows": large,
+                f"seconds of {SMALL:,} rows": found[SMALL][name].seconds,
+                f"seconds of {LARGE:,} rows": large.seconds,
                 "million rows/s (slope)": rate / 1e6,
                 "million rows/s decode alone": floor / 1e6,
                 "share of the decode rate": rate / floor,
-                "peak MB": memory,
+                "peak MB": large.peak,
             }.items():
                 columns.setdefault(f"{name}{what}", []).append(value)
         if beside is not None:
-            for rows, times in found.items():
-                ratio = times[""][0] / times["beside: "][0]
-                columns.setdefault(f"ratio of seconds, {rows:,} rows", []).append(ratio)
+            for rows, taken in found.items():
+                new, old = taken[""], taken["beside: "]
+                for what, ratio in {
+                    "seconds": new.seconds / old.seconds,
+                    "processor seconds": new.processor_seconds / old.processor_seconds,
+                }.items():
+                    columns.setdefault(f"ratio of {what}, {rows:,} rows", []).append(ratio)
     for name, values in columns.items():
         rounds_text = "  ".join(f"{value:.2f}" for value in values)
-        print(f"{name:38s} median {statistics.median(values):8.2f}   ({rounds_text})")
+        print(f"{name:45s} median {statistics.median(values):8.2f}   ({rounds_text})")
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def measure(directory: Path, rounds: int) -> None:
         command = ["taskset", "-c", cores, str(program), "run", "--config", str(config)]
         command += ["--input", f"{directory}/{rows}/*.parquet", "--output", f"{directory}/out"]
         command += ["--overwrite", "--direct_running_mode=multi_processing"]
-        return run([*command, f"--direct_num_workers={workers}"])[0]
+        return run([*command, f"--direct_num_workers={workers}"]).seconds
 
     between: dict[str, list[float]] = {name: [] for name in SETUPS}
     whole: dict[str, list[float]] = {name: [] for name in SETUPS}
@@ -57,12 +57,14 @@ def measure(directory: Path, rounds: int) -> None:
     ):
         print(f"\n| seconds of {what} | median | of one, of two: ratio by round | rounds |")
         print("|---|---|---|---|")
-        for name, own in taken.items():
-            ratios = [one / other for one, other in zip(own, taken[two], strict=True)]
-            each = " ".join(f"{one:.1f}" for one in own)
+        for name, setup_seconds in taken.items():
+            ratios = [
+                alone / together for alone, together in zip(setup_seconds, taken[two], strict=True)
+            ]
+            rounds_text = " ".join(f"{round_seconds:.1f}" for round_seconds in setup_seconds)
             print(
-                f"| {name} | {statistics.median(own):.1f} | {statistics.median(ratios):.2f}"
-                f" ({min(ratios):.2f} to {max(ratios):.2f}) | {each} |"
+                f"| {name} | {statistics.median(setup_seconds):.1f} | {statistics.median(ratios):.2f}"
+                f" ({min(ratios):.2f} to {max(ratios):.2f}) | {rounds_text} |"
             )
 
 
