@@ -279,7 +279,7 @@ def estimates(sample: Sample, metrics: Sequence[Metric]) -> dict[str, Estimates]
         candidate, baseline = (read_model(sample, model, metrics) for model in (0, 1))
         found = estimate(candidate, LEVEL)
         compared = difference(candidate, {name: baseline[name] for name in COMPARED}, LEVEL)
-    return found | {difference_name(name): own for name, own in compared.items()}
+    return found | {difference_name(name): estimated for name, estimated in compared.items()}
 
 
 def difference_name(name: str) -> str:

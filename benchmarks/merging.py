@@ -126,8 +126,8 @@ def merge_shards(
         level = [merge_all(group) for group in groups.values()]
     (merged,) = level
     if key == counting:
-        state = decode(merged)
-        rows = int(state.by_segment("rows")[state.keys.index(OVERALL)])
+        counted = decode(merged)
+        rows = int(counted.by_segment("rows")[counted.keys.index(OVERALL)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Merged(together, together_bytes, len(merged), rows, peak)
 

@@ -50,9 +50,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
-feature = lambda kind: tf.io.FixedLenFeature([1], kind)
-features = {"logits": feature(tf.float32), "label": feature(tf.float32), "weight": feature(tf.float32),
-            "country": feature(tf.string), "user_age": feature(tf.int64)}
+column = lambda kind: tf.io.FixedLenFeature([1], kind)
+features = {"logits": column(tf.float32), "label": column(tf.float32), "weight": column(tf.float32),
+            "country": column(tf.string), "user_age": column(tf.int64)}
 for _ in range(2):
     start, rows = time.perf_counter(), 0
     records = tf.data.TFRecordDataset(sys.argv[1]).batch(2048)

@@ -62,8 +62,9 @@ def measure(directory: Path, rounds: int) -> None:
                 alone / together for alone, together in zip(setup_seconds, taken[two], strict=True)
             ]
             rounds_text = " ".join(f"{round_seconds:.1f}" for round_seconds in setup_seconds)
+            median = statistics.median(setup_seconds)
             print(
-                f"| {name} | {statistics.median(setup_seconds):.1f} | {statistics.median(ratios):.2f}"
+                f"| {name} | {median:.1f} | {statistics.median(ratios):.2f}"
                 f" ({min(ratios):.2f} to {max(ratios):.2f}) | {rounds_text} |"
             )
 
