@@ -30,7 +30,7 @@ def simulation() -> ModuleType:
 
 @pytest.mark.parametrize("name", ["gamma weights", "40 equal clusters", "precision near one"])
 def test_true_values_are_those_of_a_large_sample(simulation: ModuleType, name: str) -> None:
-    scenario = next(each for each in simulation.SCENARIOS if each.name == name)
+    scenario = next(case for case in simulation.SCENARIOS if case.name == name)
     if scenario.clusters:
         scenario = replace(scenario, clusters=20_000)
     rows = 200_000
@@ -54,7 +54,7 @@ def test_true_values_are_those_of_a_large_sample(simulation: ModuleType, name: s
 
 @pytest.mark.parametrize("name", ["independent rows", "100 equal clusters"])
 def test_most_intervals_hold_the_true_value(simulation: ModuleType, name: str) -> None:
-    scenario = next(each for each in simulation.SCENARIOS if each.name == name)
+    scenario = next(case for case in simulation.SCENARIOS if case.name == name)
     for tally in simulation.simulate(scenario, 1_000, 48).values():
         lower, upper = np.concatenate(tally.parts, axis=1)
         assert lower.shape == (48,)

@@ -111,11 +111,11 @@ def holds(whole: object, part: object) -> bool:
     """Whether an excerpt is of a whole: of mappings and lists, what it has is there."""
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(
-            key in whole and holds(whole[key], own) for key, own in part.items()
+            key in whole and holds(whole[key], value) for key, value in part.items()
         )
     if isinstance(part, list):
         return isinstance(whole, list) and all(
-            any(holds(own, shown) for own in whole) for shown in part
+            any(holds(item, shown) for item in whole) for shown in part
         )
     if isinstance(part, float):
         return isinstance(whole, float) and math.isclose(part, whole, rel_tol=1e-5)

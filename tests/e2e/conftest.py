@@ -83,7 +83,7 @@ def make_rows(rows: int, seed: int = 3) -> pa.Table:
             "class_logits": list(rng.normal(size=(rows, 4)).astype(np.float32)),
             "topic": rng.integers(0, 4, rows),
             "tag_logits": list(rng.normal(size=(rows, 3))),
-            "tags": [words[own].tolist() for own in rng.random((rows, 3)) < 0.4],
+            "tags": [words[chosen].tolist() for chosen in rng.random((rows, 3)) < 0.4],
             "country": pa.array(rng.choice(["CH", "DE", "FR"], rows), mask=rng.random(rows) < 0.1),
             "day": rng.integers(0, 3, rows),
             "age": rng.integers(10, 60, rows),

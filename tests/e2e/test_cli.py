@@ -198,13 +198,13 @@ def test_diff_prints_and_writes_a_comparison(
     assert f"written to {written}" in printed
     text = written.read_text()
     found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
-    own = found["heads"]["click"]
-    assert own["paired"] is True
-    metric = own["slices"][0]["difference"]["roc_auc"]
+    head = found["heads"]["click"]
+    assert head["paired"] is True
+    metric = head["slices"][0]["difference"]["roc_auc"]
     assert metric["value"] == values[0] - values[1]
     assert metric["lower"] < metric["value"] < metric["upper"]
     assert f"{metric['value']:.5f}" in printed
-    assert len(own["slices"]) == 5
+    assert len(head["slices"]) == 5
     assert str(tmp_path) not in text
     # Without a file it is printed alone.
     assert cli.main(["diff", str(old), str(new)]) == 0

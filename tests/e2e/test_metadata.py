@@ -55,9 +55,11 @@ def test_distributions_of_slices_are_written(files: str, tmp_path: Path, run: Ru
     found = statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     slices = report["heads"]["click"]["slices"]
-    assert {one.num_examples for one in found.datasets} == {each["examples"] for each in slices}
-    overall = next(one for one in found.datasets if one.name == ALL_EXAMPLES)
-    label = next(one for one in overall.features if list(one.path.step) == ["label"])
+    assert {dataset.num_examples for dataset in found.datasets} == {
+        entry["examples"] for entry in slices
+    }
+    overall = next(dataset for dataset in found.datasets if dataset.name == ALL_EXAMPLES)
+    label = next(feature for feature in overall.features if list(feature.path.step) == ["label"])
     mean = slices[0]["metrics"]["label/mean"]["unweighted"]["value"]
     assert label.num_stats.mean == pytest.approx(mean, rel=1e-12)
     assert not anomalies(tmp_path / "out").anomaly_info
@@ -67,13 +69,13 @@ def test_rows_that_break_the_schema_are_bad(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "schema.pbtxt").write_text(SCHEMA % 1)
-    own = f"schema_file: {tmp_path}/schema.pbtxt\nenvironment: TRAINING\n{CONFIG}"
-    assert run(files, tmp_path / "out", config=own) == 4
+    config = f"schema_file: {tmp_path}/schema.pbtxt\nenvironment: TRAINING\n{CONFIG}"
+    assert run(files, tmp_path / "out", config=config) == 4
     assert "'day'" in capsys.readouterr().err
     (info,) = anomalies(tmp_path / "out").anomaly_info.values()
     assert list(info.path.step) == ["day"]
     assert info.severity == anomalies_pb2.AnomalyInfo.ERROR
-    assert run(files, tmp_path / "some", config=f"max_bad_fraction: 0.9\n{own}") == 0
+    assert run(files, tmp_path / "some", config=f"max_bad_fraction: 0.9\n{config}") == 0
     days = make_rows(600)["day"].to_pylist()
     report = json.loads((tmp_path / "some" / "report.json").read_text())
     assert report["heads"]["click"]["bad_rows"] == {"above_domain:day": days.count(2)}
@@ -89,8 +91,8 @@ def test_files_that_break_the_schema_are_all_named(
     for name in ("c", "d"):
         rows = make_rows(20).drop(["country"]).append_column("country", pa.array(range(20)))
         write(tmp_path / "data" / f"{name}.parquet", rows)
-    own = f"schema_file: {tmp_path}/schema.pbtxt\nenvironment: TRAINING\n{CONFIG}"
-    assert run(files, tmp_path / "out", config=own) == 4
+    config = f"schema_file: {tmp_path}/schema.pbtxt\nenvironment: TRAINING\n{CONFIG}"
+    assert run(files, tmp_path / "out", config=config) == 4
     said = capsys.readouterr().err
     assert "'country'" in said
     assert "c.parquet" in said
@@ -117,8 +119,8 @@ def test_a_schema_that_cannot_be_used_is_a_mistake_of_the_configuration(
 ) -> None:
     if schema is not None:
         (tmp_path / "schema.pbtxt").write_text(schema)
-    own = f"schema_file: {tmp_path}/schema.pbtxt\nenvironment: {environment}\n{CONFIG}"
-    assert run(files, tmp_path / "out", config=own) == 2
+    config = f"schema_file: {tmp_path}/schema.pbtxt\nenvironment: {environment}\n{CONFIG}"
+    assert run(files, tmp_path / "out", config=config) == 2
     message = capsys.readouterr().err
     assert "schema_file" in message
     assert said in message
@@ -130,11 +132,11 @@ def test_a_problem_statement_stands_for_settings_of_heads(
     (tmp_path / "problem.pbtxt").write_text(STATEMENT)
     stated = f"problem_statement: {tmp_path}/problem.pbtxt\n"
     slices, _, _ = CONFIG.partition("heads:")
-    own = f"{stated}{slices}heads: {{click: {{logits: logit}}}}"
-    assert run(files, tmp_path / "out", config=own) == 0
+    config = f"{stated}{slices}heads: {{click: {{logits: logit}}}}"
+    assert run(files, tmp_path / "out", config=config) == 0
     assert run(files, tmp_path / "same", config=CONFIG) == 0
     reports = [(tmp_path / name / "report.json").read_bytes() for name in ("out", "same")]
     assert reports[0] == reports[1]
-    other = own.replace("logits: logit", "logits: logit, label: outcome")
+    other = config.replace("logits: logit", "logits: logit, label: outcome")
     assert run(files, tmp_path / "out", "--overwrite", config=other) == 2
     assert "heads.click.label" in capsys.readouterr().err

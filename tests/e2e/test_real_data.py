@@ -82,12 +82,12 @@ def assert_equal(
     entry: dict[str, Any], expect: Callable[[Floats | None], dict[str, Any]], weight: Floats
 ) -> None:
     """With and without weights, for every metric that scikit-learn defines."""
-    for own in (weight, None):
-        expected = expect(own)
+    for weights in (weight, None):
+        expected = expect(weights)
         for name, value in expected.items():
             metric = entry["metrics"][name]
-            found = (metric if own is not None else metric["unweighted"])["value"]
-            lower, upper = (bound_of(entry, name, end, own) for end in ("_lower", "_upper"))
+            found = (metric if weights is not None else metric["unweighted"])["value"]
+            lower, upper = (bound_of(entry, name, end, weights) for end in ("_lower", "_upper"))
             if lower != upper:
                 # More scores than cells; the bounds hold but for rounding.
                 assert lower - 1e-12 <= value <= upper + 1e-12, name
@@ -177,8 +177,10 @@ def test_binary(number: int) -> None:
             **of_two_classes(y, x > 0, w),
         }
         for t in (0.25, 0.5, 0.75):
-            own = of_two_classes(y, p > t, w)
-            expected |= {f"{name}/positive_threshold_{t}": own[name] for name in own}
+            at_threshold = of_two_classes(y, p > t, w)
+            expected |= {
+                f"{name}/positive_threshold_{t}": at_threshold[name] for name in at_threshold
+            }
         return expected
 
     assert_equal(entry, expect, w)
@@ -198,28 +200,28 @@ def test_multi_class(number: int) -> None:
     names = weighted_report("multi_class")["classes"]
 
     def expect(w: Floats | None) -> dict[str, Any]:
-        own = {"sample_weight": w}
+        weights = {"sample_weight": w}
         expected = {
-            "accuracy": metrics.accuracy_score(y, called, **own),
-            "average_loss": metrics.log_loss(y, p, labels=range(10), **own),
-            "balanced_accuracy": metrics.balanced_accuracy_score(y, called, **own),
-            "cohen_kappa": metrics.cohen_kappa_score(y, called, **own),
-            "matthews_correlation": metrics.matthews_corrcoef(y, called, **own),
+            "accuracy": metrics.accuracy_score(y, called, **weights),
+            "average_loss": metrics.log_loss(y, p, labels=range(10), **weights),
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, called, **weights),
+            "cohen_kappa": metrics.cohen_kappa_score(y, called, **weights),
+            "matthews_correlation": metrics.matthews_corrcoef(y, called, **weights),
         }
         for k in (3, 5):
-            top = metrics.top_k_accuracy_score(y, logits, k=k, labels=range(10), **own)
+            top = metrics.top_k_accuracy_score(y, logits, k=k, labels=range(10), **weights)
             expected[f"accuracy/top_{k}"] = top
         for name in ("precision", "recall", "f1"):
             score = getattr(metrics, f"{name}_score")
             for average in ("macro", "weighted"):
-                expected[f"{name}/{average}"] = score(y, called, average=average, **own)
-            each = score(y, called, average=None, labels=range(10), **own)
-            expected |= {f"{name}/{names[k]}": each[k] for k in range(10)}
+                expected[f"{name}/{average}"] = score(y, called, average=average, **weights)
+            per_class = score(y, called, average=None, labels=range(10), **weights)
+            expected |= {f"{name}/{names[k]}": per_class[k] for k in range(10)}
         areas = []
         for k in range(10):
-            areas.append(metrics.roc_auc_score(y == k, p[:, k], **own))
+            areas.append(metrics.roc_auc_score(y == k, p[:, k], **weights))
             expected[f"roc_auc/{names[k]}"] = areas[-1]
-            area = metrics.average_precision_score(y == k, p[:, k], **own)
+            area = metrics.average_precision_score(y == k, p[:, k], **weights)
             expected[f"average_precision/{names[k]}"] = area
         macro = entry["metrics"]["roc_auc/macro"]
         found = macro if w is not None else macro["unweighted"]
@@ -244,36 +246,36 @@ def test_multi_label(number: int) -> None:
     classes = weighted_report("multi_label")["classes"]
 
     def expect(w: Floats | None) -> dict[str, Any]:
-        own = {"sample_weight": w}
+        weights = {"sample_weight": w}
         flat = {"sample_weight": None if w is None else np.repeat(w, y.shape[1])}
         expected = {
             "average_loss": metrics.log_loss(y.ravel(), p.ravel(), labels=[0, 1], **flat),
             "roc_auc": metrics.roc_auc_score(y.ravel(), logits.ravel(), **flat),
             "average_precision": metrics.average_precision_score(y.ravel(), logits.ravel(), **flat),
-            "exact_match": metrics.accuracy_score(y, called, **own),
-            "hamming_loss": metrics.hamming_loss(y, called, **own),
-            "coverage_error": metrics.coverage_error(y, logits, **own),
+            "exact_match": metrics.accuracy_score(y, called, **weights),
+            "hamming_loss": metrics.hamming_loss(y, called, **weights),
+            "coverage_error": metrics.coverage_error(y, logits, **weights),
             "label_cardinality": np.average(y.sum(axis=1), weights=w),
             "accuracy": metrics.accuracy_score(y.ravel(), called.ravel(), **flat),
             "matthews_correlation": metrics.matthews_corrcoef(y.ravel(), called.ravel(), **flat),
         }
         for name in ("precision", "recall", "f1"):
             score = getattr(metrics, f"{name}_score")
-            expected[name] = score(y, called, average="micro", **own)
+            expected[name] = score(y, called, average="micro", **weights)
             for average in ("macro", "weighted"):
-                expected[f"{name}/{average}"] = score(y, called, average=average, **own)
-            each = score(y, called, average=None, **own)
+                expected[f"{name}/{average}"] = score(y, called, average=average, **weights)
+            per_class = score(y, called, average=None, **weights)
             for k in range(1, 4):
-                expected[f"{name}/{classes[k]}"] = each[k]
+                expected[f"{name}/{classes[k]}"] = per_class[k]
                 # The logit is stored with few digits: no probability is 0.5.
-                expected[f"{name}/positive_threshold_0.5/{classes[k]}"] = each[k]
+                expected[f"{name}/positive_threshold_0.5/{classes[k]}"] = per_class[k]
         for k in range(1, 4):
             pair = y[:, k], logits[:, k]
-            expected[f"roc_auc/{classes[k]}"] = metrics.roc_auc_score(*pair, **own)
-            area = metrics.average_precision_score(*pair, **own)
+            expected[f"roc_auc/{classes[k]}"] = metrics.roc_auc_score(*pair, **weights)
+            area = metrics.average_precision_score(*pair, **weights)
             expected[f"average_precision/{classes[k]}"] = area
             expected[f"accuracy/{classes[k]}"] = metrics.accuracy_score(
-                y[:, k], called[:, k], **own
+                y[:, k], called[:, k], **weights
             )
             expected[f"probability_mean/{classes[k]}"] = np.average(p[:, k], weights=w)
             expected[f"label_mean/{classes[k]}"] = np.average(y[:, k], weights=w)
@@ -295,17 +297,17 @@ def test_the_configuration_as_it_is_has_the_same_values(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("parquet", "other"),
     [("binary", "binary_tfrecord"), ("multi_class", "multi_class_tfrecord")],
 )
-def test_both_formats_give_one_report(one: str, other: str) -> None:
-    found, expected = (without_intervals(report(name)["heads"]) for name in (one, other))
+def test_both_formats_give_one_report(parquet: str, other: str) -> None:
+    found, expected = (without_intervals(report(name)["heads"]) for name in (parquet, other))
     assert found.keys() == expected.keys()
     for name, head in expected.items():
-        own = {json.dumps(entry["slice"]): entry for entry in found[name].pop("slices")}
+        by_slice = {json.dumps(entry["slice"]): entry for entry in found[name].pop("slices")}
         # One of the configurations has more slices than the other, and a baseline.
         for entry in head.pop("slices"):
-            same = own[json.dumps(entry["slice"])]
+            same = by_slice[json.dumps(entry["slice"])]
             assert {key: same[key] for key in entry} == entry
         assert found[name]["slices_folded"][: len(head["slices_folded"])] == head["slices_folded"]
         for key in ("classes", "headline", "slices_left_out", "type", "weighted"):
@@ -319,7 +321,7 @@ def without_intervals(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     left_out = {"lower", "upper", "standard_error", "no_interval"}
-    return {name: without_intervals(own) for name, own in data.items() if name not in left_out}
+    return {name: without_intervals(value) for name, value in data.items() if name not in left_out}
 
 
 def test_directory_columns_are_slices() -> None:

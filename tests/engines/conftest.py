@@ -26,7 +26,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     finally:
         cluster_program("stop", directory)
     # Also the workers of a TaskManager that died have ended.
-    assert [own for own in Path("/proc").iterdir() if _names(own, directory)] == []
+    assert [process for process in Path("/proc").iterdir() if _names(process, directory)] == []
 
 
 def cluster_program(command: str, directory: Path, *options: str, code: int = 0) -> str:

@@ -71,7 +71,11 @@ class Cluster:
     @property
     def task_managers(self) -> list[Process]:
         """The TaskManagers that run."""
-        return [own for own in self.processes if own.name.startswith("taskmanager") and own.runs()]
+        return [
+            process
+            for process in self.processes
+            if process.name.startswith("taskmanager") and process.runs()
+        ]
 
     def ask(self, path: str) -> Any:
         """What Flink's REST API answers."""
@@ -94,7 +98,7 @@ class Cluster:
 
     def add_task_manager(self) -> Process:
         """Starts another TaskManager, and waits until the cluster knows it."""
-        number = 1 + sum(own.name.startswith("taskmanager") for own in self.processes)
+        number = 1 + sum(process.name.startswith("taskmanager") for process in self.processes)
         name = f"taskmanager-{number}"
         jvm, settings = self._resources()
         settings += [f"-Dtaskmanager.resource-id={name}"]
@@ -122,7 +126,7 @@ class Cluster:
             undo.pop_all()
 
     def _known(self) -> set[str]:
-        return {own["id"] for own in self.ask("/taskmanagers")["taskmanagers"]}
+        return {manager["id"] for manager in self.ask("/taskmanagers")["taskmanagers"]}
 
     def _java(self) -> list[str]:
         opens = [f"--add-opens={module}=ALL-UNNAMED" for module in installing.ADD_OPENS]
@@ -167,7 +171,7 @@ class Cluster:
         unfinished.replace(self.directory / STATE)
 
     def _wait(self, name: str, answers: Callable[[], object]) -> None:
-        process = next(own for own in self.processes if own.name == name)
+        process = next(started for started in self.processes if started.name == name)
         last = time.monotonic() + START_SECONDS
         while True:
             alive = process.runs()
@@ -214,16 +218,16 @@ def load(directory: Path = DIRECTORY) -> Cluster:
         state = json.loads((directory / STATE).read_text())
     except FileNotFoundError as error:
         raise ClusterError(f"{directory} has no cluster; start one") from error
-    state["processes"] = [Process(**own) for own in state["processes"]]
+    state["processes"] = [Process(**values) for values in state["processes"]]
     return Cluster(**{**state, "directory": Path(state["directory"])})
 
 
 def _free_ports(number: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for own in sockets:
-            own.bind(("localhost", 0))
-        return [own.getsockname()[1] for own in sockets]
+        for listener in sockets:
+            listener.bind(("localhost", 0))
+        return [listener.getsockname()[1] for listener in sockets]
 
 
 def _answers(port: int) -> bool:
@@ -233,10 +237,10 @@ def _answers(port: int) -> bool:
 
 def _status(cluster: Cluster) -> str:
     lines = [f"Flink's REST API and page: http://localhost:{cluster.rest}"]
-    for own in cluster.processes:
-        what = f"runs, pid {own.pid}" if own.runs() else "ended"
-        others = len(own.members()) - own.runs()
-        lines.append(f"{own.name}: {what}" + f", and {others} it started" * (others > 0))
+    for process in cluster.processes:
+        what = f"runs, pid {process.pid}" if process.runs() else "ended"
+        others = len(process.members()) - process.runs()
+        lines.append(f"{process.name}: {what}" + f", and {others} it started" * (others > 0))
     options = " ".join(f"'{text}'" if "{" in text else text for text in cluster.options())
     return "\n".join([*lines, f"headcount run ... {options}"])
 

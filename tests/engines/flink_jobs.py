@@ -38,14 +38,16 @@ class Job:
         for vertex in self._ask()["vertices"]:
             if step in vertex["name"]:
                 told = self._ask(f"/vertices/{vertex['id']}")["subtasks"]
-                found += [_task(own) for own in told]
+                found += [_task(subtask) for subtask in told]
         return found
 
     def attempts(self) -> int:
         """The most often that any task of the job was started again."""
-        vertices = [own["id"] for own in self._ask()["vertices"]]
-        subtasks = [own for v in vertices for own in self._ask(f"/vertices/{v}")["subtasks"]]
-        return max(own["attempt"] for own in subtasks)
+        vertices = [vertex["id"] for vertex in self._ask()["vertices"]]
+        subtasks = [
+            subtask for v in vertices for subtask in self._ask(f"/vertices/{v}")["subtasks"]
+        ]
+        return max(subtask["attempt"] for subtask in subtasks)
 
     def failures(self) -> list[str]:
         """What tasks failed with, the latest first."""
@@ -59,7 +61,9 @@ class Job:
 def jobs(cluster: Cluster) -> list[Job]:
     """The jobs that the cluster knows, the latest last."""
     told = cluster.ask("/jobs/overview")["jobs"]
-    return [Job(cluster, own["jid"]) for own in sorted(told, key=lambda own: own["start-time"])]
+    return [
+        Job(cluster, entry["jid"]) for entry in sorted(told, key=lambda entry: entry["start-time"])
+    ]
 
 
 def _task(told: dict[str, Any]) -> Task:

@@ -108,7 +108,7 @@ class _S3Bucket:
 
     def keys(self) -> list[str]:
         found = self._client.list_objects_v2(Bucket=self._name).get("Contents", [])
-        return sorted(each["Key"] for each in found)
+        return sorted(entry["Key"] for entry in found)
 
 
 @contextmanager

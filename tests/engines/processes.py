@@ -110,18 +110,18 @@ def stop(processes: Sequence[Process]) -> None:
     """Ends their sessions: asks, waits, ends what is left; returns when nothing of them runs."""
     asked: set[int] = set()
     last = time.monotonic() + GRACE
-    while running := [(own, pid) for own in processes for pid in own.members()]:
+    while running := [(process, pid) for process in processes for pid in process.members()]:
         late = time.monotonic() > last
-        for own, pid in running:
+        for process, pid in running:
             if late:
-                own.send(pid, signal.SIGKILL)
+                process.send(pid, signal.SIGKILL)
             elif pid not in asked:
-                own.send(pid, signal.SIGTERM)
+                process.send(pid, signal.SIGTERM)
         asked.update(pid for _, pid in running)
         time.sleep(0.1)
-    for own in processes:
-        if own.pid in _CHILDREN and _CHILDREN[own.pid].poll() is not None:
-            del _CHILDREN[own.pid]
+    for process in processes:
+        if process.pid in _CHILDREN and _CHILDREN[process.pid].poll() is not None:
+            del _CHILDREN[process.pid]
 
 
 class _Found(NamedTuple):

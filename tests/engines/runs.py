@@ -31,8 +31,8 @@ class Inputs:
 
     def command(self, output: Path, options: Sequence[str] = ()) -> list[str]:
         program = str(Path(sys.executable).with_name("headcount"))
-        own = [f"--config={self.config}", f"--input={self.files}", f"--output={output}"]
-        return [program, "run", *own, *options]
+        arguments = [f"--config={self.config}", f"--input={self.files}", f"--output={output}"]
+        return [program, "run", *arguments, *options]
 
     def run(
         self,
@@ -71,7 +71,9 @@ def shipped(name: str) -> Inputs:
     The path is absolute: workers do not start in the directory of the command.
     """
     config = ROOT / "configs" / f"{name}.yaml"
-    (line,) = [own for own in config.read_text().splitlines() if own.startswith("input: ")]
+    (line,) = [
+        setting for setting in config.read_text().splitlines() if setting.startswith("input: ")
+    ]
     return Inputs(config, str(ROOT / line.removeprefix("input: ")))
 
 
@@ -93,7 +95,7 @@ def told_options(runner: str) -> list[str]:
     """The options that `docs/engines.md` gives for a runner."""
     text = (ROOT / "docs" / "engines.md").read_text().replace("\\\n", "")
     commands = re.findall(r"^    headcount run (.+)$", text, re.MULTILINE)
-    (command,) = [own for own in commands if f"--runner={runner}" in own]
+    (command,) = [line for line in commands if f"--runner={runner}" in line]
     words = shlex.split(command)
     return words[words.index(f"--runner={runner}") :]
 

@@ -37,7 +37,7 @@ def test_shipped_configurations(shipped: Expected, cluster: Cluster, tmp_path: P
 
 def test_the_program_tells_what_runs_and_starts_no_second_cluster(cluster: Cluster) -> None:
     told = cluster_program("status", cluster.directory)
-    assert all(f"{own.name}: runs, pid {own.pid}" in told for own in cluster.processes)
+    assert all(f"{process.name}: runs, pid {process.pid}" in told for process in cluster.processes)
     assert f"http://localhost:{cluster.rest}" in told
     assert "has a cluster" in cluster_program("start", cluster.directory, code=1)
 
@@ -47,7 +47,7 @@ def test_work_spreads(few_slices: Expected, cluster: Cluster, tmp_path: Path) ->
     few_slices.assert_same(tmp_path / "out")
     job = jobs(cluster)[-1]
     groups = {task.task_manager: task.records for task in job.tasks(MEASURE)}
-    assert groups.keys() == {own.name for own in cluster.task_managers}
+    assert groups.keys() == {manager.name for manager in cluster.task_managers}
     assert sum(groups.values()) == 20
     # Dealt out in turn by each of two senders.
     assert max(groups.values()) - min(groups.values()) <= 2
@@ -79,7 +79,11 @@ def test_the_command_for_a_cluster_of_ones_own(
     here = [
         f"--flink_master=localhost:{cluster.rest}",
         f"--flink_job_server_jar={installing.job_server()}",
-        *(own for own in cluster.options() if own.startswith(("--environment_c", "--parallelism"))),
+        *(
+            option
+            for option in cluster.options()
+            if option.startswith(("--environment_c", "--parallelism"))
+        ),
     ]
     few_slices.inputs.run(tmp_path / "out", [*told_options("FlinkRunner"), *here])
     few_slices.assert_same(tmp_path / "out")
@@ -113,7 +117,7 @@ def test_a_task_manager_dies(many_slices: Expected, cluster: Cluster, tmp_path: 
             # The stage runs, has read, and some of its files are written.
             _wait("a file of predictions", run, lambda: any(predictions.rglob("part-*.parquet")))
             victim = _wait("a task that runs", run, lambda: _working(job))
-            (process,) = [own for own in cluster.task_managers if own.name == victim]
+            (process,) = [manager for manager in cluster.task_managers if manager.name == victim]
             process.kill()
             told, _ = run.communicate(timeout=300)
         finally:
@@ -141,8 +145,8 @@ def _new(cluster: Cluster, before: set[str]) -> Job | None:
 
 def _working(job: Job) -> str | None:
     """A TaskManager that measures and has read."""
-    running = (own for own in job.tasks(MEASURE) if own.status == "RUNNING" and own.records)
-    return next((own.task_manager for own in running), None)
+    running = (task for task in job.tasks(MEASURE) if task.status == "RUNNING" and task.records)
+    return next((task.task_manager for task in running), None)
 
 
 def _wait(what: str, run: subprocess.Popen[str], look: Callable[[], Seen | None]) -> Seen:

@@ -44,39 +44,39 @@ def wait_for(process: Process, members: int) -> None:
 
 
 def test_what_outlives_its_parent_is_found_and_ended(tmp_path: Path) -> None:
-    own = start("parent", [sys.executable, "-c", WITH_CHILD], "mark", tmp_path / "log")
+    process = start("parent", [sys.executable, "-c", WITH_CHILD], "mark", tmp_path / "log")
     try:
         # The child has a process group of its own, as Beam's workers do.
-        wait_for(own, 2)
-        own.kill()
-        wait_for(own, 1)
-        assert not own.runs()
+        wait_for(process, 2)
+        process.kill()
+        wait_for(process, 1)
+        assert not process.runs()
     finally:
-        stop([own])
-    assert own.members() == []
+        stop([process])
+    assert process.members() == []
 
 
 def test_one_that_does_not_end_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE", 0.3)
-    own = start("stubborn", [sys.executable, "-c", STUBBORN], "mark", tmp_path / "log")
+    process = start("stubborn", [sys.executable, "-c", STUBBORN], "mark", tmp_path / "log")
     while not (tmp_path / "log").read_text():
         time.sleep(0.02)
-    stop([own])
-    assert own.members() == []
+    stop([process])
+    assert process.members() == []
 
 
 def test_one_that_has_ended(tmp_path: Path) -> None:
-    own = start("short", [sys.executable, "-c", "print(1)"], "mark", tmp_path / "log")
-    wait_for(own, 0)
-    assert not own.runs()
-    stop([own])
+    process = start("short", [sys.executable, "-c", "print(1)"], "mark", tmp_path / "log")
+    wait_for(process, 0)
+    assert not process.runs()
+    stop([process])
     assert (tmp_path / "log").read_text() == "1\n"
 
 
 def test_a_number_given_to_another_process(other: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    own = start("ours", SLEEP, "mark", tmp_path / "log")
-    stop([own])
-    later = replace(own, pid=other.pid)
+    process = start("ours", SLEEP, "mark", tmp_path / "log")
+    stop([process])
+    later = replace(process, pid=other.pid)
     assert not later.runs()
     later.kill()
     stop([later])
@@ -84,11 +84,14 @@ def test_a_number_given_to_another_process(other: subprocess.Popen[bytes], tmp_p
 
 
 def test_another_process_of_a_session_that_we_started(tmp_path: Path) -> None:
-    own = start("ours", SLEEP, "mark", tmp_path / "log")
+    process = start("ours", SLEEP, "mark", tmp_path / "log")
     try:
-        foreign, earlier = replace(own, mark="other"), replace(own, started=own.started + 1)
+        foreign, earlier = (
+            replace(process, mark="other"),
+            replace(process, started=process.started + 1),
+        )
         assert (foreign.members(), earlier.members()) == ([], [])
         stop([foreign, earlier])
-        assert own.runs()
+        assert process.runs()
     finally:
-        stop([own])
+        stop([process])

@@ -82,8 +82,8 @@ def columns(rng: np.random.Generator, rows: int = ROWS) -> dict[str, list[Any]]:
     }
 
 
-def parquet(path: Path, own: dict[str, Any], **options: Any) -> None:
-    pq.write_table(pa.table(own), path, **{"write_page_checksum": True, **options})
+def parquet(path: Path, data: dict[str, Any], **options: Any) -> None:
+    pq.write_table(pa.table(data), path, **{"write_page_checksum": True, **options})
 
 
 def spoil(name: str, row: int, value: Any) -> Make:
@@ -91,17 +91,18 @@ def spoil(name: str, row: int, value: Any) -> Make:
 
     def make(place: Path, rng: np.random.Generator) -> None:
         parquet(place / "a.parquet", columns(rng))
-        own = columns(rng)
-        own[name][row] = value
-        parquet(place / "b.parquet", own)
+        data = columns(rng)
+        data[name][row] = value
+        parquet(place / "b.parquet", data)
 
     return make
 
 
 def records(rng: np.random.Generator, rows: int = ROWS) -> list[bytes]:
-    own = columns(rng, rows)
+    data = columns(rng, rows)
     return [
-        encode_example({name: [own[name][i]] for name in ("s", "y", "w", "g")}) for i in range(rows)
+        encode_example({name: [data[name][i]] for name in ("s", "y", "w", "g")})
+        for i in range(rows)
     ]
 
 
@@ -244,10 +245,10 @@ def _(place: Path, rng: np.random.Generator) -> None:
 @fault("flipped bit in a Parquet page", r"b\.parquet.*corrupt_parquet.*(crc|checksum|CRC)")
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "a.parquet", columns(rng))
-    own = columns(rng)
-    parquet(place / "b.parquet", own, compression="none", use_dictionary=False)
+    data = columns(rng)
+    parquet(place / "b.parquet", data, compression="none", use_dictionary=False)
     content = bytearray((place / "b.parquet").read_bytes())
-    content[content.index(struct.pack("<2d", *own["s"][20:22]))] ^= 1
+    content[content.index(struct.pack("<2d", *data["s"][20:22]))] ^= 1
     (place / "b.parquet").write_bytes(content)
 
 
@@ -290,9 +291,9 @@ fault(
 @fault("column missing in one file", r"'w'", r"b\.parquet")
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "a.parquet", columns(rng))
-    own = columns(rng)
-    del own["w"]
-    parquet(place / "b.parquet", own)
+    data = columns(rng)
+    del data["w"]
+    parquet(place / "b.parquet", data)
 
 
 @fault("column of another type in one file", r"'y'", r"b\.parquet")
@@ -313,8 +314,8 @@ def _(place: Path, rng: np.random.Generator) -> None:
 
 @fault("no rows", r"there are no rows")
 def _(place: Path, rng: np.random.Generator) -> None:
-    own = {name: pa.array(values) for name, values in columns(rng).items()}
-    parquet(place / "b.parquet", {name: values[:0] for name, values in own.items()})
+    data = {name: pa.array(values) for name, values in columns(rng).items()}
+    parquet(place / "b.parquet", {name: values[:0] for name, values in data.items()})
 
 
 @fault(
@@ -405,8 +406,8 @@ def _(place: Path, rng: np.random.Generator) -> None:
 )
 def _(place: Path, rng: np.random.Generator) -> None:
     rows = 200_000
-    own = columns(rng, rows) | {"g": [f"user {i}" for i in range(rows)]}
-    parquet(place / "b.parquet", {name: own[name] for name in ("s", "y", "w", "g")})
+    data = columns(rng, rows) | {"g": [f"user {i}" for i in range(rows)]}
+    parquet(place / "b.parquet", {name: data[name] for name in ("s", "y", "w", "g")})
 
 
 # --- text ---------------------------------------------------------------------------------------
@@ -414,8 +415,8 @@ def _(place: Path, rng: np.random.Generator) -> None:
 
 @fault("a slice that is no UTF-8", config=f"slices: [g]\n{HEAD}", exit=OK)
 def _(place: Path, rng: np.random.Generator) -> None:
-    own = columns(rng)
-    parquet(place / "b.parquet", own | {"g": pa.array([b"\xff\xfe", b"ok"] * (ROWS // 2))})
+    data = columns(rng)
+    parquet(place / "b.parquet", data | {"g": pa.array([b"\xff\xfe", b"ok"] * (ROWS // 2))})
 
 
 @fault(

@@ -117,10 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif whole:
             self._send(content, 200, {"Content-Type": "application/octet-stream"})
         else:
-            bucket, _, own = name.partition("/")
+            bucket, _, key = name.partition("/")
             buffer, whole = np.frombuffer(content, np.uint8), np.array([len(content)])
             checksum = crc32c_many(buffer, np.zeros(1, np.int64), whole).astype(">u4").tobytes()
-            findings = {"bucket": bucket, "name": own, "size": str(len(content))}
+            findings = {"bucket": bucket, "name": key, "size": str(len(content))}
             self._reply(findings | {"crc32c": base64.b64encode(checksum).decode()})
 
     def _body(self) -> bytes:

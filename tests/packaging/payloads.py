@@ -57,13 +57,13 @@ def specs(message: Message, place: str) -> Iterator[tuple[str, str, bytes]]:
             continue
         if field.message_type.GetOptions().map_entry:
             if field.message_type.fields_by_name["value"].message_type is not None:
-                for key, own in value.items():
-                    yield from specs(own, f"{place}/{getattr(own, 'unique_name', '') or key}")
+                for key, item in value.items():
+                    yield from specs(item, f"{place}/{getattr(item, 'unique_name', '') or key}")
         elif isinstance(value, Message):
             yield from specs(value, f"{place}/{field.name}")
         else:
-            for own in value:
-                yield from specs(own, f"{place}/{field.name}")
+            for item in value:
+                yield from specs(item, f"{place}/{field.name}")
 
 
 def unpacked(payload: bytes) -> bytes:

@@ -37,8 +37,8 @@ def install(directory: Path, *packages: str | Path, upon: Path | None = None) ->
     """
     venv.create(directory, with_pip=True)
     if upon is not None:
-        (own,), (below,) = (place.glob("lib/*/site-packages") for place in (directory, upon))
-        (own / "upon.pth").write_text(f"{below}\n")
+        (site,), (below,) = (place.glob("lib/*/site-packages") for place in (directory, upon))
+        (site / "upon.pth").write_text(f"{below}\n")
     if packages:
         call(directory / "bin" / "pip", "install", "--quiet", *packages, cwd=directory)
     return directory / "bin"

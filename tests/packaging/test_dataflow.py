@@ -115,7 +115,7 @@ def test_job_is_submitted(submission: Submission, wheel: Path) -> None:
     (job,) = submission.jobs
     assert (job["name"], job["type"]) == ("job", 1)
     (pool,) = job["environment"]["workerPools"]
-    assert [each["containerImage"] for each in pool["sdkHarnessContainerImages"]] == ["image"]
+    assert [image["containerImage"] for image in pool["sdkHarnessContainerImages"]] == ["image"]
     staged = {package["name"]: package["location"] for package in pool["packages"]}
     assert {wheel.name, "extra_packages.txt"} <= staged.keys()
     for location in staged.values():
@@ -187,6 +187,6 @@ def test_parameters_are_as_google_defines_them() -> None:
     text = (ROOT / "configs" / "dataflow" / "metadata.json").read_text()
     # A name or a type that is not of the definition raises.
     known = json.loads(TemplateMetadata.to_json(TemplateMetadata.from_json(text)))
-    assert [each["name"] for each in known["parameters"]] == [
-        each["name"] for each in json.loads(text)["parameters"]
+    assert [parameter["name"] for parameter in known["parameters"]] == [
+        parameter["name"] for parameter in json.loads(text)["parameters"]
     ]

@@ -42,10 +42,10 @@ def options() -> dict[str, argparse.Action]:
 
 
 def test_parameters_are_the_options_of_the_command() -> None:
-    assert {each["name"] for each in PARAMETERS} == options().keys() | OF_BEAM
+    assert {parameter["name"] for parameter in PARAMETERS} == options().keys() | OF_BEAM
 
 
-@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each["name"])
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter["name"])
 def test_parameter_is_as_its_option(parameter: dict[str, Any]) -> None:
     assert parameter.keys() <= FIELDS
     assert {"name", "label", "helpText", "paramType"} <= parameter.keys()

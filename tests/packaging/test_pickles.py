@@ -69,25 +69,25 @@ def worker(graph: Path) -> dict[str, Any]:
 
 
 def test_every_payload_is_looked_into(worker: dict[str, Any]) -> None:
-    kinds = {each["urn"] for each in worker["payloads"] if "pickled" in each["urn"]}
+    kinds = {payload["urn"] for payload in worker["payloads"] if "pickled" in payload["urn"]}
     assert {urn.split(":")[1] for urn in kinds} >= {"dofn", "combinefn", "coder", "transform"}
-    for each in worker["payloads"]:
-        assert each["pickled"] == ("pickled" in each["urn"]), each
-    names = {name for each in worker["payloads"] for name in each["names"]}
+    for payload in worker["payloads"]:
+        assert payload["pickled"] == ("pickled" in payload["urn"]), payload
+    names = {name for payload in worker["payloads"] for name in payload["names"]}
     assert {"pipeline.evaluation.plan.Plan", "pipeline.beam.combine.MergeStates"} <= names
 
 
 def test_nothing_is_of_the_program(worker: dict[str, Any]) -> None:
-    assert [each["place"] for each in worker["payloads"] if each["of_main"]] == []
+    assert [payload["place"] for payload in worker["payloads"] if payload["of_main"]] == []
     assert "pipeline.beam.transforms" in worker["loaded"]
     assert "pipeline.cli" not in worker["loaded"]
 
 
 def test_nothing_is_open_and_no_options_travel(worker: dict[str, Any]) -> None:
     strange = {
-        (each["place"], name)
-        for each in worker["payloads"]
-        for name in each["names"]
+        (payload["place"], name)
+        for payload in worker["payloads"]
+        for name in payload["names"]
         if not name.startswith(ALLOWED)
     }
     assert strange == set()

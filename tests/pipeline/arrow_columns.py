@@ -82,8 +82,8 @@ def scalars(draw: st.DrawFn, n: int, type_: pa.DataType, items: st.SearchStrateg
     if draw(st.booleans()):
         return array_of(draw(st.lists(items | st.none(), min_size=n, max_size=n)), type_)
     cells = st.none() | st.lists(items | st.none(), max_size=2) | st.lists(items, min_size=1)
-    one = st.lists(items, min_size=1, max_size=1)
-    cell = draw(st.sampled_from([one, one | cells]))
+    single = st.lists(items, min_size=1, max_size=1)
+    cell = draw(st.sampled_from([single, single | cells]))
     return lists_of(draw, draw(st.lists(cell, min_size=n, max_size=n)), type_)
 
 

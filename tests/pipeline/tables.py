@@ -80,7 +80,7 @@ def slices_of(evaluation: Evaluation, head: str = "h") -> dict[Any, dict[str, An
     """
     found = {}
     for entry in evaluation.report["heads"][head]["slices"]:
-        key = tuple((one["column"], one["kind"], one["value"]) for one in entry["slice"])
+        key = tuple((part["column"], part["kind"], part["value"]) for part in entry["slice"])
         found[key if len(key) > 1 else key[0] if key else None] = entry
     return found
 
@@ -105,9 +105,9 @@ def assert_equal(found: Evaluation, reference: Evaluation) -> None:
     What tells the rows of a run from others is left out: it knows of files and row numbers.
     """
     assert report_bytes(found.report) == report_bytes(reference.report)
-    mine, other = own_states(found), own_states(reference)
-    assert mine.keys() == other.keys()
-    assert all(same(state, mine[key]) for key, state in other.items())
+    states, other = own_states(found), own_states(reference)
+    assert states.keys() == other.keys()
+    assert all(same(state, states[key]) for key, state in other.items())
 
 
 def own_states(evaluation: Evaluation) -> dict[StateKey, State]:

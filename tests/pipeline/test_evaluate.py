@@ -92,10 +92,10 @@ def test_two_classes_equal_scikit_learn(seed: int) -> None:
         assert set(slices_of(found, head)) == {None, *key_of.values()}
         check_binary(values_of(found, head), table, head != "plain", exact=True)
         for value, key in key_of.items():
-            mine = np.array([g == value for g in table["g"].to_pylist()])
-            assert slices_of(found, head)[key]["examples"] == mine.sum()
-            own = table.filter(pa.array(mine))
-            check_binary(values_of(found, head, key), own, head != "plain", exact=True)
+            in_slice = np.array([g == value for g in table["g"].to_pylist()])
+            assert slices_of(found, head)[key]["examples"] == in_slice.sum()
+            slice_rows = table.filter(pa.array(in_slice))
+            check_binary(values_of(found, head, key), slice_rows, head != "plain", exact=True)
 
 
 def test_more_scores_than_cells_are_bounded() -> None:
@@ -147,8 +147,8 @@ def test_independent_classes_equal_scikit_learn(form: str, weighted: bool) -> No
     w = rng.gamma(0.5, 10, rows) if weighted else None
     lists = {
         "multi_hot": list(y),
-        "ids": [np.flatnonzero(own) for own in y],
-        "names": [names[own.astype(bool)].tolist() for own in y],
+        "ids": [np.flatnonzero(row) for row in y],
+        "names": [names[row.astype(bool)].tolist() for row in y],
     }[form]
     columns = {"t": list(t), "y": lists} | ({"w": w} if weighted else {})
     label = "form: names, vocabulary: [r, g, b]" if form == "names" else f"form: {form}"

@@ -60,7 +60,7 @@ def mixed_table(rows: int, seed: int) -> pa.Table:
             "y": rng.random(rows).round(1),
             "w": rng.gamma(0.1, 1e3, rows),
             "q": list(rng.random((rows, 2))),
-            "v": [np.flatnonzero(own).tolist() for own in rng.random((rows, 2)) < 0.5],
+            "v": [np.flatnonzero(row).tolist() for row in rng.random((rows, 2)) < 0.5],
             "g": pa.array(rng.choice(["a", "b", ""], rows), mask=rng.random(rows) < 0.2),
             "k": rng.choice([math.nan, math.inf, -0.0, 0.0, 1.0, 2.5], rows),
             "t": [rng.choice(["x", "y", "z", "u"], n).tolist() for n in rng.integers(0, 4, rows)],

@@ -62,8 +62,8 @@ def table(rows: int = 500, seed: int = 3) -> pa.Table:
 
 
 def with_column(name: str, values: Any, rows: pa.Table | None = None) -> pa.Table:
-    own = table() if rows is None else rows
-    return own.set_column(own.schema.get_field_index(name), name, pa.array(values))
+    source = table() if rows is None else rows
+    return source.set_column(source.schema.get_field_index(name), name, pa.array(values))
 
 
 def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.parquet") -> Path:
@@ -76,7 +76,7 @@ def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.p
         counting.add_item(item)
     known = known_slices(plan)
     slices = decide_slices(plan, counting.counts()) if known is None else known
-    states = zip_states(slices, ((key, encode(own)) for key, own in evaluation.states.items()))
+    states = zip_states(slices, ((key, encode(state)) for key, state in evaluation.states.items()))
     (directory / "report.json").write_bytes(report_bytes(evaluation.report))
     (directory / "states.zip").write_bytes(states)
     (directory / "_SUCCESS").touch()
@@ -100,5 +100,5 @@ class Finish:
 
 def entries(found: dict[str, Any], name: str = "h") -> dict[str, dict[str, Any]]:
     """The entries of a head by their slice."""
-    own: list[dict[str, Any]] = found["heads"][name]["slices"]
-    return {json.dumps(entry["slice"]): entry for entry in own}
+    slices: list[dict[str, Any]] = found["heads"][name]["slices"]
+    return {json.dumps(entry["slice"]): entry for entry in slices}

@@ -161,7 +161,7 @@ def test_a_file_is_replaced_whole(place: str) -> None:
         replace_file(f"{place}/file", content)
         assert read_file(f"{place}/file") == content
     (found,) = FileSystems.match([f"{place}/*"])
-    assert [each.path for each in found.metadata_list] == [f"{place}/file"]
+    assert [metadata.path for metadata in found.metadata_list] == [f"{place}/file"]
 
 
 def test_a_file_that_cannot_be_replaced_stays(

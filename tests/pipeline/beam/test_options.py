@@ -85,8 +85,10 @@ def option(draw: st.DrawFn, name: str | None = None) -> list[str]:
     return [f"{spelled}={value}"]
 
 
-def lists(one: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
-    return st.lists(one, max_size=6).map(lambda options: [text for own in options for text in own])
+def lists(strategy: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
+    return st.lists(strategy, max_size=6).map(
+        lambda options: [text for words in options for text in words]
+    )
 
 
 def plain(value: object) -> object:

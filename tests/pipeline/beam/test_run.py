@@ -38,7 +38,7 @@ def test_the_graph_does_not_grow_with_the_shards(job: Job) -> None:
         # They are in the list, a few in each line.
         lines = Path(WorkDirectory(job.output).path("shards.jsonl")).read_bytes().splitlines()
         found = [parse_shards(line) for line in lines]
-        assert tuple(shard for own in found for shard in own) == listing.shards
+        assert tuple(shard for part in found for shard in part) == listing.shards
         assert max(map(len, found)) <= max(32, count / 4096 + 1)
         assert min(count, 64) <= len(found) <= 4096
     # What is pickled is compressed: a number more or less in it moves some bytes.
@@ -49,11 +49,13 @@ def test_paths_are_told_from_the_root(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    own = replace(job, inputs=["a/*", "s3://b/*"], output="out", predictions="gs://b/predictions")
-    found = _from_the_root(own)
+    relative = replace(
+        job, inputs=["a/*", "s3://b/*"], output="out", predictions="gs://b/predictions"
+    )
+    found = _from_the_root(relative)
     assert found.inputs == [f"{tmp_path}/a/*", "s3://b/*"]
     assert (found.output, found.predictions) == (f"{tmp_path}/out", "gs://b/predictions")
-    assert _from_the_root(replace(own, predictions=None)).predictions is None
+    assert _from_the_root(replace(relative, predictions=None)).predictions is None
 
 
 @pytest.mark.parametrize(

@@ -152,9 +152,9 @@ def outputs(step: Measure, items: list[WorkItem], table: SliceTable) -> tuple[li
     """What a bundle of items gives: findings, and states."""
     step.start_bundle()
     groups = [items[:1], items[1:]]
-    tagged = [one for group in groups for one in step.process(group, table)]
-    assert {one.tag for one in tagged} <= {FINDINGS}
-    return [one.value for one in tagged], [one.value for one in step.finish_bundle()]
+    tagged = [output for group in groups for output in step.process(group, table)]
+    assert {output.tag for output in tagged} <= {FINDINGS}
+    return [output.value for output in tagged], [output.value for output in step.finish_bundle()]
 
 
 def test_a_bundle_gives_the_states_of_its_rows(shards: list[Shard]) -> None:
@@ -166,9 +166,9 @@ def test_a_bundle_gives_the_states_of_its_rows(shards: list[Shard]) -> None:
         evaluator = Evaluator(plan, table, open_local)
         expected = [(item.shard.path, evaluator.add_item(item)) for item in chosen]
         assert findings == expected
-        own = evaluator.states()
-        assert [key for key, _ in states] == [tuple(key) for key in own]
-        assert all(state == encode(own[StateKey(*key)]) for key, state in states)
+        expected_states = evaluator.states()
+        assert [key for key, _ in states] == [tuple(key) for key in expected_states]
+        assert all(state == encode(expected_states[StateKey(*key)]) for key, state in states)
     step.start_bundle()
     assert list(step.finish_bundle()) == []
 
@@ -223,14 +223,14 @@ def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shar
     (broken,) = list_local([str(tmp_path / "broken.parquet")])
     plan = plan_of(CONFIG)
     found = list(PlanItems(plan, 9).process(shard_line([broken])))
-    assert [one.tag for one in found] == [FINDINGS, SUMMARIES]
+    assert [output.tag for output in found] == [FINDINGS, SUMMARIES]
     total = found[0].value[1]
     assert total.shards == {broken}
     assert broken.path in total.failures
     assert found[1].value == InputSummary()
     items = list(PlanItems(plan, 9).process(shard_line(shards)))
-    assert [one for one in items if isinstance(one, WorkItem)] == items_of(shards)
-    findings = [one.value for one in items if getattr(one, "tag", "") == FINDINGS]
+    assert [output for output in items if isinstance(output, WorkItem)] == items_of(shards)
+    findings = [output.value for output in items if getattr(output, "tag", "") == FINDINGS]
     assert findings == [
         (shard.path, Findings(frozenset([shard]), unverified=frozenset([shard.path])))
         for shard in shards
@@ -262,7 +262,7 @@ def test_every_partition_has_the_shift_of_all_rows() -> None:
     first, second = ("h", 0, "a1", 0), ("h", 0, "a1", 1)
     elements = [(second, encode(small)), (first, encode(overall))]
     # The partition that overall is in says it, whichever other partitions there are.
-    shifts = [one for element in elements for one in _overall_shift(element)]
+    shifts = [shift for element in elements for shift in _overall_shift(element)]
     assert shifts == [(("h", 0, "a1"), overall.shift)]
     known = dict(shifts)
     key, levelled = _align_shifts(elements[0], known)
@@ -357,7 +357,7 @@ class _Most(beam.CombineFn):
         return [*accumulator, value]
 
     def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
-        return [value for own in accumulators for value in own]
+        return [value for accumulator in accumulators for value in accumulator]
 
     def extract_output(self, values: list[tuple[int, int]]) -> tuple[int, int]:
         most = max([len(values), *(most for most, _ in values)])

@@ -17,14 +17,14 @@ from pipeline.errors.faults import StorageError
 def test_what_is_kept_is_loaded_and_removed(
     store: str, tmp_path: Path, memory: dict[str, bytes]
 ) -> None:
-    own = WorkDirectory(str(tmp_path / "out") if store == "here" else "mem://b/out")
+    directory = WorkDirectory(str(tmp_path / "out") if store == "here" else "mem://b/out")
     values = [{"number": number} for number in range(20)]
-    paths = [own.keep(f"{value['number']}.findings", value) for value in values]
-    assert own.keep("0.findings", values[0]) == paths[0]
+    paths = [directory.keep(f"{value['number']}.findings", value) for value in values]
+    assert directory.keep("0.findings", values[0]) == paths[0]
     assert list(load(paths[::-1])) == values[::-1]
-    own.remove()
+    directory.remove()
     assert not any(map(exists, paths))
-    own.remove()
+    directory.remove()
 
 
 def test_what_cannot_be_removed_is_told(

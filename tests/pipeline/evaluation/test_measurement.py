@@ -75,7 +75,7 @@ def by_hand(batch: Batch, coverage: Coverage, model: int) -> Picked:
     fold = {row: 0 if batch.fold is None else int(batch.fold[row]) for row in range(count)}
     picked: Picked = []
     if coverage == "overall":
-        picked = [(row, (), own) for row, own in fold.items()]
+        picked = [(row, (), row_fold) for row, row_fold in fold.items()]
     else:
         for row, segment in entries:
             if coverage == "largest_only" and not large[segment]:
@@ -84,7 +84,7 @@ def by_hand(batch: Batch, coverage: Coverage, model: int) -> Picked:
                 continue
             together = coverage == "largest" and not large[segment]
             picked.append((row, segments.keys[segment], 0 if together else fold[row]))
-    return [(-1.0 - row if model else float(row), key, own) for row, key, own in picked]
+    return [(-1.0 - row if model else float(row), key, row_fold) for row, key, row_fold in picked]
 
 
 def picked_by(batch: Batch, found: tuple[Scored, Segments] | None) -> Picked | None:
@@ -142,7 +142,7 @@ def test_rows_are_taken_once_for_all_statistics() -> None:
     segments_of_pass = Pass(segments, [(keys[0],)], np.array([True]))
     measurement = PassBatch([scored_of(np.arange(3))], segments_of_pass, None)
     found = [measurement.of(coverage, 0) for coverage in ("all", "largest", "largest_only")]
-    assert len({id(one[0]) for one in found if one is not None}) == 1
+    assert len({id(taken[0]) for taken in found if taken is not None}) == 1
     assert measurement.of("small_only", 0) is None
 
 
@@ -166,23 +166,23 @@ COLUMNS = {"s": [0.5, -1.0], "p": [0.25, 1.0], "y": [1, 0], "w": [2.0, 0.0]}
 
 def test_a_baseline_is_scored_as_its_columns_say() -> None:
     scored = score_columns(BOTH, COLUMNS)
-    own, other = measured_models(scored, 4)
-    assert own.passes == other.passes == 4
-    assert own.score.ravel().tolist() == COLUMNS["s"]
-    assert other.score.ravel().tolist() == other.probability.ravel().tolist() == COLUMNS["p"]
-    for one in (own, other):
-        assert one.label.ravel().tolist() == COLUMNS["y"]
-        assert one.weight is not None
-        assert one.weight.tolist() == COLUMNS["w"]
-    assert other.loss.tolist() == pytest.approx([-np.log(0.25), np.inf])
+    candidate, baseline = measured_models(scored, 4)
+    assert candidate.passes == baseline.passes == 4
+    assert candidate.score.ravel().tolist() == COLUMNS["s"]
+    assert baseline.score.ravel().tolist() == baseline.probability.ravel().tolist() == COLUMNS["p"]
+    for model in (candidate, baseline):
+        assert model.label.ravel().tolist() == COLUMNS["y"]
+        assert model.weight is not None
+        assert model.weight.tolist() == COLUMNS["w"]
+    assert baseline.loss.tolist() == pytest.approx([-np.log(0.25), np.inf])
     alone = plan_of("heads: {h: {type: binary, logits: s, label: y}}")
     assert len(measured_models(score_columns(alone, COLUMNS), 1)) == 1
 
 
 def test_a_row_without_weight_adds_nothing_though_its_loss_is_infinite() -> None:
     scored = replace(score_columns(BOTH, COLUMNS), loss=np.array([0.5, np.inf]))
-    (own, _) = measured_models(scored, 1)
-    state = measure_state(RowSums(values=("loss",), weighted=True), own, Segments.overall(2))
+    (candidate, _) = measured_models(scored, 1)
+    state = measure_state(RowSums(values=("loss",), weighted=True), candidate, Segments.overall(2))
     assert state.by_segment("loss").tolist() == [1.0]
 
 
@@ -215,17 +215,17 @@ def hashes_of(plan: Plan, columns: dict[str, Any]) -> list[int]:
 
 
 def test_the_hash_of_a_row_depends_on_its_place_label_and_weight() -> None:
-    own = hashes_of(BOTH, COLUMNS)
-    assert hashes_of(BOTH, COLUMNS) == own
+    hashes = hashes_of(BOTH, COLUMNS)
+    assert hashes_of(BOTH, COLUMNS) == hashes
     # Not on scores, nor on the sign of zero.
-    assert hashes_of(BOTH, COLUMNS | {"s": [3.0, 4.0], "p": [0.0, 0.5]}) == own
-    assert hashes_of(BOTH, COLUMNS | {"w": [2.0, -0.0]}) == own
+    assert hashes_of(BOTH, COLUMNS | {"s": [3.0, 4.0], "p": [0.0, 0.5]}) == hashes
+    assert hashes_of(BOTH, COLUMNS | {"w": [2.0, -0.0]}) == hashes
     for changed in ({"y": [0, 0]}, {"w": [3.0, 0.0]}, {"w": [1.0, 0.0]}):
         other = hashes_of(BOTH, COLUMNS | changed)
-        assert other[0] != own[0]
-        assert other[1] == own[1]
+        assert other[0] != hashes[0]
+        assert other[1] == hashes[1]
     again = hashes_of(BOTH, {name: values[::-1] for name, values in COLUMNS.items()})
-    assert not set(own) & set(again)
+    assert not set(hashes) & set(again)
     assert score_rows(BOTH.heads["h"], extract(BOTH.heads["h"].config, rows_of(COLUMNS)), None)
 
 
@@ -245,7 +245,7 @@ def test_rows_do_not_swap_labels_or_weights_unnoticed(
         added = {"y": [*labels[::step]] * SWAPS, "w": [*weights[::step]] * SWAPS}
         found = hashes_of(BOTH, columns | added)
         sums.append([sum(pair) for pair in zip(found[::2], found[1::2], strict=True)])
-    assert sum(one == other for one, other in zip(*sums, strict=True)) == 0
+    assert sum(straight == swapped for straight, swapped in zip(*sums, strict=True)) == 0
 
 
 def test_rows_do_not_swap_classes_unnoticed() -> None:
@@ -254,12 +254,12 @@ def test_rows_do_not_swap_classes_unnoticed() -> None:
         sums = []
         for pair in ([first, second], [second, first]):
             found = hashes_of(CLASSES, columns | {"y": pair * SWAPS})
-            sums.append([sum(own) for own in zip(found[::2], found[1::2], strict=True)])
-        assert sum(one == other for one, other in zip(*sums, strict=True)) == 0
+            sums.append([sum(hashes) for hashes in zip(found[::2], found[1::2], strict=True)])
+        assert sum(straight == swapped for straight, swapped in zip(*sums, strict=True)) == 0
 
 
 def test_every_set_of_classes_has_a_hash_of_its_own() -> None:
     sets = list(itertools.product([0, 1], repeat=6))
     # Every set at one place.
-    found = {hashes_of(LABELS, {"c": [[0.0] * 6], "y": [list(own)]})[0] for own in sets}
+    found = {hashes_of(LABELS, {"c": [[0.0] * 6], "y": [list(multi_hot)]})[0] for multi_hot in sets}
     assert len(found) == len(sets)

@@ -92,8 +92,8 @@ def test_metrics_can_be_chosen() -> None:
     assert set(plan.heads["h"].models[0].metrics) == {"recall", "auc"}
     assert len(plan.heads["h"].measured) == 3
     many = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"]
-    own = set(many.models[0].metrics)
-    assert {"accuracy", "auc", "roc_auc", "roc_auc_lower", "brier_score"} <= own
+    names = set(many.models[0].metrics)
+    assert {"accuracy", "auc", "roc_auc", "roc_auc_lower", "brier_score"} <= names
     assert len(many.measured) > 3
 
 
@@ -101,8 +101,8 @@ def test_without_intervals_nothing_is_kept_by_fold() -> None:
     plan = plan_of(ALL + "\nconfidence: {folds: 0}")
     assert plan.folds == 1
     for head in plan.heads.values():
-        assert {one.statistic.folds for one in head.measured} == {1}
-        assert {one.statistic.coverage for one in head.measured}.isdisjoint({"overall"})
+        assert {entry.statistic.folds for entry in head.measured} == {1}
+        assert {entry.statistic.coverage for entry in head.measured}.isdisjoint({"overall"})
     assert plan_of(ALL + "\nconfidence: {folds: 12}").folds == 12
 
 
@@ -116,15 +116,15 @@ def test_two_models_are_measured_and_compared() -> None:
     )
     assert candidate.context is head.context
     assert candidate.metrics.keys() == baseline.metrics.keys()
-    assert {one.model for one in head.measured} == {0, 1}
+    assert {entry.model for entry in head.measured} == {0, 1}
     assert head.pairs
     assert head.pairs.keys().isdisjoint(candidate.metrics)
     for metric in head.pairs.values():
         assert ModelStatistic(0, metric.statistic) in head.measured
     name = next(iter(head.pairs))
-    one = plan_of(f"heads: {{h: {{{keys}, metrics: [{name}]}}}}").heads["h"]
-    assert set(one.pairs) == {name}
-    assert not one.models[0].metrics
+    pair_head = plan_of(f"heads: {{h: {{{keys}, metrics: [{name}]}}}}").heads["h"]
+    assert set(pair_head.pairs) == {name}
+    assert not pair_head.models[0].metrics
     with pytest.raises(ConfigError, match=f"has no metric '{name}'"):
         plan_of(f"heads: {{h: {{type: binary, logits: s, label: y, metrics: [{name}]}}}}")
 
@@ -132,7 +132,7 @@ def test_two_models_are_measured_and_compared() -> None:
 def test_a_multi_class_head_has_its_confusion_matrix_whatever_is_asked_for() -> None:
     keys = "type: multi_class, n_classes: 3, logits: s, label: y, metrics: [average_loss]"
     measured = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"].measured
-    assert any(isinstance(one.statistic, ConfusionMatrix) for one in measured)
+    assert any(isinstance(entry.statistic, ConfusionMatrix) for entry in measured)
 
 
 def test_every_unknown_metric_is_told_with_the_nearest_name() -> None:
@@ -178,8 +178,8 @@ def test_pieces_hold_slices_of_one_kind_and_about_so_many_bytes() -> None:
     assert large.isdisjoint({found[key] for key in keys[200:]})
     for big in (True, False):
         size = max(max(head.slice_bytes(top_slice=big)) for head in plan.heads.values())
-        own = [OVERALL, *keys[:200]] if big else keys[200:]
-        together = np.bincount([found[key] for key in own]).max()
+        chosen = [OVERALL, *keys[:200]] if big else keys[200:]
+        together = np.bincount([found[key] for key in chosen]).max()
         assert together * size <= max(PARTITION_BYTES, size)
     # Small slices are kept in fewer bytes, and more of them share a piece.
     assert len(large) / 200 > (len(numbers) - len(large)) / 2800

@@ -69,7 +69,7 @@ def keys_of(row: dict[str, Any]) -> list[set[Any]]:
     t = [("t", "string", value) for value in set(row["t"])] or [("t", "missing", None)]
     age, half = (("age", *bucket(row["age"], edges)) for edges in ([20, 40], [30]))
     crosses = [[g], [[age]], [t], [[half], g], [g, t]]
-    return [set(itertools.product(*each)) for each in crosses]
+    return [set(itertools.product(*cross)) for cross in crosses]
 
 
 def by_hand(columns: dict[str, Any]) -> list[Counter[Any]]:
@@ -110,15 +110,15 @@ def test_slices_are_those_of_most_rows(seed: int, rows: int, data: st.DataObject
         order = sorted(counted, key=lambda key: (-counted[key], key_text(key)))
         kept, rest = order[: spec.max_slices], order[spec.max_slices :]
         assert slices.merged_into_other == len(rest)
-        own = dict(zip(slices.keys, slices.examples, strict=True))
+        examples = dict(zip(slices.keys, slices.examples, strict=True))
         rank |= {key: counted[key] for key in kept}
         if rest:
             other = tuple((part.column, "other", None) for part in spec.parts)
             assert slices.keys[-1] == other
             rank[other] = sum(counted[key] for key in rest)
             # Rows that are in several of them are not counted apart.
-            assert own.pop(other) in (None, rank[other])
-        assert own == {key: counted[key] for key in kept}
+            assert examples.pop(other) in (None, rank[other])
+        assert examples == {key: counted[key] for key in kept}
     largest = sorted(rank, key=lambda key: (-rank[key], key_text(key)))[:5]
     assert found.largest == set(largest)
 
@@ -143,7 +143,10 @@ def test_what_is_counted_is_what_is_measured() -> None:
         folded = [
             row
             for row in kept
-            if any((own[0] if len(own) == 1 else own) not in entries for own in keys_of(row)[place])
+            if any(
+                (cross[0] if len(cross) == 1 else cross) not in entries
+                for cross in keys_of(row)[place]
+            )
         ]
         assert examples == len(folded)
 

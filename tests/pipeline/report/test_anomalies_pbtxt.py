@@ -84,7 +84,7 @@ def test_one_error_makes_a_column_an_error() -> None:
 
     assert severity("WARNING", "WARNING") == INFO.WARNING
     assert severity("WARNING", "ERROR") == INFO.ERROR
-    assert {one.severity for one in column_anomalies(BAD, "WARNING")} == {"WARNING"}
+    assert {anomaly.severity for anomaly in column_anomalies(BAD, "WARNING")} == {"WARNING"}
 
 
 def test_bad_files_are_of_the_dataset() -> None:
@@ -95,7 +95,9 @@ def test_bad_files_are_of_the_dataset() -> None:
     info = found.dataset_anomaly_info
     assert info.severity == INFO.ERROR
     assert not info.HasField("path")
-    assert [(one.type, one.short_description, one.description) for one in info.reason] == [
+    assert [
+        (reason.type, reason.short_description, reason.description) for reason in info.reason
+    ] == [
         (INFO.STATS_NOT_AVAILABLE, "a\\udcff.rio cannot be read", 'a\\udcff.rio: is "empty"\n'),
         (INFO.STATS_NOT_AVAILABLE, "b.rio cannot be read", "b.rio: is cut short"),
         (INFO.CUSTOM_VALIDATION, "there are no rows", "there are no rows"),
@@ -117,16 +119,16 @@ def test_nothing_wrong_is_an_empty_message() -> None:
 def test_every_reason_has_a_type_that_there_is_and_its_own_text() -> None:
     assert set(ANOMALY_TYPES) >= set(REASONS) | set(SCHEMA_REASONS)
     for reason, type_ in ANOMALY_TYPES.items():
-        one = ColumnAnomaly("c", reason, "h", 1, 1.0)
-        (found,) = parsed(anomalies_text([one], {}, rows=1)).anomaly_info["c"].reason
+        anomaly = ColumnAnomaly("c", reason, "h", 1, 1.0)
+        (found,) = parsed(anomalies_text([anomaly], {}, rows=1)).anomaly_info["c"].reason
         assert INFO.Type.Name(found.type) == type_
         text = {**SCHEMA_REASONS, **REASONS}[reason]
         assert found.short_description == f"'c' {text}"
 
 
 def test_a_reason_without_a_type_is_told_all_the_same() -> None:
-    one = ColumnAnomaly("c", "made of cheese", "h", 1, 1.0)
-    (found,) = parsed(anomalies_text([one], {}, rows=1)).anomaly_info["c"].reason
+    anomaly = ColumnAnomaly("c", "made of cheese", "h", 1, 1.0)
+    (found,) = parsed(anomalies_text([anomaly], {}, rows=1)).anomaly_info["c"].reason
     assert found.type == INFO.CUSTOM_VALIDATION
     assert found.short_description == "'c' made of cheese"
 
@@ -139,6 +141,6 @@ def test_the_text_does_not_depend_on_the_order(seed: int) -> None:
     expected = anomalies_text(columns, failures, rows=1, problems=problems)
     shuffle = random.Random(seed).shuffle
     items = list(failures.items())
-    for each in (columns, items, problems):
-        shuffle(each)
+    for sequence in (columns, items, problems):
+        shuffle(sequence)
     assert anomalies_text(columns, dict(items), rows=1, problems=problems) == expected

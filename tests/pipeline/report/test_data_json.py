@@ -64,14 +64,14 @@ def test_parts_are_as_one(found: dict[str, Findings], data: st.DataObject) -> No
     assert report["notes"] == ["a note"]
     assert [shard["path"] for shard in report["shards"]] == sorted(found)
     for shard in report["shards"]:
-        own = found[shard["path"]]
-        (expected,) = own.shards
+        findings = found[shard["path"]]
+        (expected,) = findings.shards
         assert (shard["bytes"], shard["format"]) == (expected.bytes, expected.format)
-        assert (shard["rows"], shard["evaluated"]) == (own.rows, own.kept)
-        assert [bad["rows"] for bad in shard["bad_rows"]] == list(own.bad.values())
-        assert shard["failure"] == own.failures.get(expected.path)
-        assert (shard["lost"] is None) == (not own.lost)
-        checked = None if expected.format != "parquet" else not own.unverified
+        assert (shard["rows"], shard["evaluated"]) == (findings.rows, findings.kept)
+        assert [bad["rows"] for bad in shard["bad_rows"]] == list(findings.bad.values())
+        assert shard["failure"] == findings.failures.get(expected.path)
+        assert (shard["lost"] is None) == (not findings.lost)
+        checked = None if expected.format != "parquet" else not findings.unverified
         assert shard["page_checksums"] is checked
 
 
@@ -83,9 +83,11 @@ def test_a_line_for_each_file() -> None:
 
 
 def test_only_the_first_files_of_wrong_rows_are_named() -> None:
-    one = Findings(frozenset([Shard("", 9, "parquet", rows=1)]))
+    template = Findings(frozenset([Shard("", 9, "parquet", rows=1)]))
     paths = [f"{number:04}" for number in range(MOST + 7)]
-    findings = {p: replace(one, shards=frozenset([Shard(p, 9, "parquet", rows=1)])) for p in paths}
+    findings = {
+        p: replace(template, shards=frozenset([Shard(p, 9, "parquet", rows=1)])) for p in paths
+    }
     halves = [{p: findings[p] for p in paths[start::2]} for start in (1, 0)]
     problems = row_problems(map(Files.of, halves))
     assert [line.partition(":")[0] for line in problems[:MOST]] == paths[:MOST]

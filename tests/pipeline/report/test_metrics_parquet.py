@@ -68,9 +68,9 @@ def evaluation() -> Evaluation:
 def told(report: dict[str, Any]) -> dict[tuple[str, str, bool, str, str], dict[str, Any]]:
     """The metrics of a report by head, model, whether weighted, slice and name."""
     found = {}
-    for head, own in report["heads"].items():
-        weighted = own["weighted"]
-        for entry in own["slices"]:
+    for head, head_report in report["heads"].items():
+        weighted = head_report["weighted"]
+        for entry in head_report["slices"]:
             key = key_text(tuple((c["column"], c["kind"], c["value"]) for c in entry["slice"]))
             parts = {"model": entry["metrics"]}
             if "baseline" in entry:
@@ -117,7 +117,7 @@ IDENTITY = {"head", "of", "weighted", "slice", "metric"}
 def test_every_metric_is_in_every_slice() -> None:
     table = metrics_table(plan(), evaluation().results)
     counts = {"two": 5 * 5 + 1, "one": 2, "classes": 1}
-    slices = {key for each in evaluation().results for key in each.keys}
+    slices = {key for result in evaluation().results for key in result.keys}
     assert len(slices) > 20
     for head, metrics in counts.items():
         assert sum(row == head for row in table["head"].to_pylist()) == metrics * len(slices)

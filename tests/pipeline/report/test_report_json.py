@@ -136,8 +136,8 @@ def test_results_in_any_order_and_any_pieces_give_one_report(found: list[Key], r
     report = report_of(plan, table, results, 2 * len(found))
     assert order(report) == [OVERALL, *sorted(found, key=key_order)]
     together = results_of(
-        [each.keys[0] for each in results],
-        [each.examples[0] for each in results],
+        [result.keys[0] for result in results],
+        [result.examples[0] for result in results],
         accuracy=estimates(*[0.5] * len(results)),
     )
     for again in (rng.sample(results, len(results)), [together]):
@@ -177,8 +177,8 @@ def test_numbers_survive_to_the_last_digit() -> None:
 
 
 def test_heads_are_sorted_by_name() -> None:
-    own = "{type: binary, logits: s, label: y}"
-    plan = plan_of(f"heads: {{z: {own}, a: {own}, m: {own}}}")
+    head = "{type: binary, logits: s, label: y}"
+    plan = plan_of(f"heads: {{z: {head}, a: {head}, m: {head}}}")
     results = [results_of([OVERALL], [1], name) for name in "maz"]
     assert list(report_of(plan, NO_SLICES, results, 1)["heads"]) == ["a", "m", "z"]
 

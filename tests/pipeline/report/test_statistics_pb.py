@@ -97,8 +97,10 @@ def test_a_binary_head_is_described_exactly(
     found = parsed(of_table(config, table))
     assert set(found) == {"All Examples", *(f"c={name}" for name in set(group))}
     for name, dataset in found.items():
-        own = np.array([name in ("All Examples", f"c={one}") for one in group])
-        check_binary(dataset, score[own] + 0.0, label[own], weight[own] / 4, weighted, folds)
+        in_slice = np.array([name in ("All Examples", f"c={value}") for value in group])
+        check_binary(
+            dataset, score[in_slice] + 0.0, label[in_slice], weight[in_slice] / 4, weighted, folds
+        )
 
 
 def check_binary(
@@ -112,12 +114,12 @@ def check_binary(
     n, total = len(score), float(weight.sum())
     assert dataset.num_examples == n
     assert dataset.weighted_num_examples == (total if weighted else 0)
-    own = {feature.path.step[0]: feature for feature in dataset.features}
-    assert list(own) == (["s", "y", "w"] if weighted else ["s", "y"])
+    by_column = {feature.path.step[0]: feature for feature in dataset.features}
+    assert list(by_column) == (["s", "y", "w"] if weighted else ["s", "y"])
     for column, values in (("s", score), ("y", label)):
-        stats = own[column].num_stats
-        assert own[column].type == Feature.FLOAT
-        assert not own[column].custom_stats
+        stats = by_column[column].num_stats
+        assert by_column[column].type == Feature.FLOAT
+        assert not by_column[column].custom_stats
         common = stats.common_stats
         assert (common.num_non_missing, common.num_missing, common.tot_num_values) == (n, 0, n)
         assert (common.min_num_values, common.max_num_values, common.avg_num_values) == (1, 1, 1)
@@ -143,7 +145,7 @@ def check_binary(
             assert stats.weighted_numeric_stats.mean == pytest.approx(mean, rel=1e-12, abs=1e-12)
             assert stats.weighted_numeric_stats.std_dev == pytest.approx(spread, rel=1e-9, abs=1e-9)
     if weighted:
-        stats = own["w"].num_stats
+        stats = by_column["w"].num_stats
         assert stats.mean == pytest.approx(weight.mean(), rel=1e-15)
         spread = float(weight.std()) if folds else 0.0
         assert stats.std_dev == pytest.approx(spread, rel=1e-9, abs=1e-12)
@@ -243,13 +245,13 @@ def test_words_are_counted_under_their_names() -> None:
     assert found.type == Feature.STRING
     stats = found.string_stats
     assert stats.unique == 2
-    assert [(one.value, one.frequency) for one in stats.top_values] == [("good", 2), ("bad", 1)]
+    assert [(word.value, word.frequency) for word in stats.top_values] == [("good", 2), ("bad", 1)]
     ranks = [
         (b.low_rank, b.high_rank, b.label, b.sample_count) for b in stats.rank_histogram.buckets
     ]
     assert ranks == [(0, 0, "good", 2), (1, 1, "bad", 1)]
     weighted = stats.weighted_string_stats
-    assert [(one.value, one.frequency) for one in weighted.top_values] == [
+    assert [(word.value, word.frequency) for word in weighted.top_values] == [
         ("bad", 5),
         ("good", 1.5),
     ]
@@ -312,7 +314,7 @@ def test_words_of_a_multi_class_head(metrics: str) -> None:
         {**CLASSES, "y": ["x", "z", "z", "y"]},
     )["y"].string_stats
     assert found.unique == 3
-    assert [(one.value, one.frequency) for one in found.top_values] == [
+    assert [(word.value, word.frequency) for word in found.top_values] == [
         ("z", 2),
         ("x", 1),
         ("y", 1),
@@ -337,24 +339,26 @@ def test_a_multi_label_head(label: str, rows: list[list[Any]]) -> None:
     values = np.array(CLASSES["l"]).ravel()
     assert score.mean == pytest.approx(values.mean(), rel=1e-15)
     assert score.common_stats.tot_num_values == 12
-    own = found["y"]
+    label_feature = found["y"]
     if "names" in label:
-        stats = own.string_stats
-        assert [(one.value, one.frequency) for one in stats.top_values] == [
+        stats = label_feature.string_stats
+        assert [(word.value, word.frequency) for word in stats.top_values] == [
             ("z", 2),
             ("x", 1),
             ("y", 1),
         ]
-        assert [one.frequency for one in stats.weighted_string_stats.top_values] == [8, 3, 1]
+        assert [word.frequency for word in stats.weighted_string_stats.top_values] == [8, 3, 1]
     elif "ids" in label:
-        assert counts(own.num_stats.histograms[0]) == [(0, 1, 1), (1, 2, 1), (2, 3, 2)]
-        assert own.num_stats.mean == 1.25
+        assert counts(label_feature.num_stats.histograms[0]) == [(0, 1, 1), (1, 2, 1), (2, 3, 2)]
+        assert label_feature.num_stats.mean == 1.25
     else:
-        stats = own.num_stats
+        stats = label_feature.num_stats
         assert (stats.mean, stats.num_zeros, stats.common_stats.tot_num_values) == (4 / 12, 8, 12)
         assert stats.weighted_numeric_stats.mean == pytest.approx((1 + 1 + 2 + 8) / 45)
         return
-    common = (own.num_stats if "ids" in label else own.string_stats).common_stats
+    common = (
+        label_feature.num_stats if "ids" in label else label_feature.string_stats
+    ).common_stats
     assert (common.num_non_missing, common.tot_num_values) == (4, 0)  # lists of unknown lengths
 
 
@@ -463,11 +467,11 @@ def test_long_vocabularies_are_cut() -> None:
 
 
 def test_the_bytes_of_equal_slices_are_equal() -> None:
-    def one() -> bytes:
+    def written() -> bytes:
         buckets = Buckets((0.0, 1.0), (3,), (0.1 + 0.2,))
         feature = NumericFeature(
             ("s",), False, 3, mean=0.5, weight=0.3, buckets=buckets, rounding=0.1
         )
         return statistics_bytes([SliceStatistics("h", OVERALL, 3, 0.3, (feature,))])
 
-    assert one() == one() != b""
+    assert written() == written() != b""

@@ -17,10 +17,10 @@ CONFIG = {"confidence": {"level": 0.95}}
 
 
 def report_of(head: dict[str, Any], name: str = "h", rows: tuple[int, int] = (2, 2)) -> str:
-    own = {"type": "binary", "weighted": False, "classes": ["0", "1"], "slices_left_out": 0}
+    defaults = {"type": "binary", "weighted": False, "classes": ["0", "1"], "slices_left_out": 0}
     read, evaluated = rows
     counted = {"read": read, "evaluated": evaluated}
-    return render({"config": CONFIG, "rows": counted, "heads": {name: own | head}})
+    return render({"config": CONFIG, "rows": counted, "heads": {name: defaults | head}})
 
 
 def shown(names: list[str], value: float | None = 0.5, classes: tuple[str, ...] = ()) -> list[str]:
@@ -166,11 +166,11 @@ def test_two_models_are_side_by_side() -> None:
 
 
 def test_slices_that_got_worse_are_listed_to_an_end() -> None:
-    def one(number: int) -> dict[str, Any]:
+    def worse_slice(number: int) -> dict[str, Any]:
         key = [{"column": "b", "kind": "int", "value": number}] if number else []
         return {"metric": "auc", "slice": key, "difference": -0.125, "p_adjusted": 0.00123}
 
-    lines = compared([one(0), one(1)])
+    lines = compared([worse_slice(0), worse_slice(1)])
     assert lines[4:] == [
         "",
         "worse beyond noise (false discoveries at most one in 20)",
@@ -178,7 +178,7 @@ def test_slices_that_got_worse_are_listed_to_an_end() -> None:
         "  auc     overall    -0.12500      0.0012",
         "  auc         b=1    -0.12500      0.0012",
     ]
-    lines = compared([one(i) for i in range(MOST_WORSE + 3)])
+    lines = compared([worse_slice(i) for i in range(MOST_WORSE + 3)])
     assert lines[-1] == "  and 3 more"
     assert len(lines) == 4 + 3 + MOST_WORSE + 1
 

@@ -38,7 +38,7 @@ def test_every_metric_is_computed_in_every_slice() -> None:
     assert found[B]["label/mean"] == pytest.approx(3 / 7, rel=1e-15)
     assert found[A]["accuracy"] == found[B]["roc_auc"] == 1.0
     # Plain floats, which JSON can write.
-    kinds = {type(value) for own in found.values() for value in own.values()}
+    kinds = {type(value) for metrics in found.values() for value in metrics.values()}
     assert kinds == {float, type(None)}
 
 

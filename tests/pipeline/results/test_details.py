@@ -68,7 +68,7 @@ def rows_of(key: Any) -> npt.NDArray[np.bool_]:
     return every if key is None else table()[key[0]].to_numpy() == key[2]
 
 
-def own(name: str, key: Any = None, model: str = "candidate") -> dict[str, Any]:
+def head_details(name: str, key: Any = None, model: str = "candidate") -> dict[str, Any]:
     entry = slices_of(evaluation(), name)[key]
     found: dict[str, Any] = entry if model == "candidate" else entry["baseline"]
     return found
@@ -78,27 +78,29 @@ def own(name: str, key: Any = None, model: str = "candidate") -> dict[str, Any]:
 def test_details_are_of_overall_and_of_listed_slices_alone(name: str) -> None:
     known = {"slice", "examples", "small", "metrics", "baseline", "difference", "both"}
     known.add("score_rounding")
-    with_details = {key for key, one in slices_of(evaluation(), name).items() if one.keys() - known}
+    with_details = {
+        key for key, entry in slices_of(evaluation(), name).items() if entry.keys() - known
+    }
     # That of a cross with one listed column is not listed.
     assert with_details == (set() if name == "plain" else {None, ONE, SEVEN})
 
 
 def test_each_head_has_the_details_of_its_type() -> None:
-    assert own("binary")["curves"].keys() == CURVES
-    assert own("binary", model="baseline")["curves"].keys() == CURVES
-    assert own("labels")["curves"].keys() == CURVES - {"calibration"}
-    assert own("classes")["class_curves"].keys() == {"cat"}
-    assert own("classes")["class_curves"]["cat"].keys() == CURVES - {"calibration"}
-    assert {"confusion_matrix", "most_confused"} <= own("classes").keys()
-    assert "curves" not in own("classes")
-    assert not {"class_curves", "confusion_matrix"} & own("binary").keys()
-    assert "curves" not in own("plain")
+    assert head_details("binary")["curves"].keys() == CURVES
+    assert head_details("binary", model="baseline")["curves"].keys() == CURVES
+    assert head_details("labels")["curves"].keys() == CURVES - {"calibration"}
+    assert head_details("classes")["class_curves"].keys() == {"cat"}
+    assert head_details("classes")["class_curves"]["cat"].keys() == CURVES - {"calibration"}
+    assert {"confusion_matrix", "most_confused"} <= head_details("classes").keys()
+    assert "curves" not in head_details("classes")
+    assert not {"class_curves", "confusion_matrix"} & head_details("binary").keys()
+    assert "curves" not in head_details("plain")
 
 
 def curves_in(value: Any) -> list[Any]:
     """Every list of a report's details that is not a matrix."""
     if isinstance(value, dict):
-        return [found for one in value.values() for found in curves_in(one)]
+        return [found for part in value.values() for found in curves_in(part)]
     return [value] if isinstance(value, list) else []
 
 
@@ -108,7 +110,7 @@ def test_curves_have_an_end_and_can_be_written() -> None:
         for entry in evaluation().report["heads"][name]["slices"]:
             for model in (entry, entry.get("baseline", {})):
                 for kind in ("curves", "class_curves"):
-                    lengths += [len(one) for one in curves_in(model.get(kind, {}))]
+                    lengths += [len(curve) for curve in curves_in(model.get(kind, {}))]
     assert max(lengths) <= MAX_POINTS == 400
     # Some were thinned to that.
     assert sum(length > 300 for length in lengths) > 3
@@ -122,7 +124,7 @@ def test_points_of_curves_are_those_of_scikit_learn(key: Any, model: str) -> Non
     chosen = rows_of(key)
     label, weight = (table()[name].to_numpy()[chosen] for name in "yw")
     score = table()["s" if model == "candidate" else "p"].to_numpy()[chosen]
-    found = own("binary", key, model)
+    found = head_details("binary", key, model)
     assert found["score_rounding"] == 0.0
     curves = found["curves"]
     expected = zip(*sklearn_roc(label, score, sample_weight=weight)[:2], strict=True)
@@ -133,8 +135,8 @@ def test_points_of_curves_are_those_of_scikit_learn(key: Any, model: str) -> Non
     assert_among(list(zip(*columns, strict=True)), list(expected))
     # All of the weight is in the bins.
     bins = curves["calibration"]
-    assert sum(one["rows"] for one in bins) == chosen.sum()
-    assert sum(one["weight"] for one in bins) == pytest.approx(weight.sum(), rel=1e-12)
+    assert sum(bin_["rows"] for bin_ in bins) == chosen.sum()
+    assert sum(bin_["weight"] for bin_ in bins) == pytest.approx(weight.sum(), rel=1e-12)
     assert (curves["gain"]["gain"][0], curves["gain"]["gain"][-1]) == (0.0, pytest.approx(1.0))
 
 
@@ -152,7 +154,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(key: Any) -> None:
     label = table()["k"].to_numpy()[chosen]
     predicted = np.array(table()["c"].to_pylist())[chosen].argmax(axis=1)
     expected = confusion_matrix(label, predicted, labels=range(4))
-    entry = own("classes", key)
+    entry = head_details("classes", key)
     assert entry["confusion_matrix"] == expected.tolist()
     names = ["ape", "bee", "cat", "dog"]
     wrong = [
@@ -173,22 +175,22 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(key: Any) -> None:
 
 
 def test_a_slice_of_one_row_has_what_can_be_said_of_it() -> None:
-    curves = own("binary", SEVEN)["curves"]
+    curves = head_details("binary", SEVEN)["curves"]
     label = int(table()["y"][ROWS - 1].as_py())
     assert curves["roc"] == {"threshold": [], "false_positive_rate": [], "recall": []}
     assert len(curves["precision_recall"]["recall"]) == label
-    filled = [one for one in curves["calibration"] if one["rows"]]
-    assert [one["mean_label"] for one in filled] == [label]
-    assert {one["mean_label"] for one in curves["calibration"]} == {label, None}
+    filled = [bin_ for bin_ in curves["calibration"] if bin_["rows"]]
+    assert [bin_["mean_label"] for bin_ in filled] == [label]
+    assert {bin_["mean_label"] for bin_ in curves["calibration"]} == {label, None}
 
 
 def test_curves_do_not_depend_on_whether_a_slice_is_large() -> None:
     small = evaluate(table(), plan_of(CONFIG.replace("key: n", "key: n, max_slices: 0")))
     for name in ("binary", "labels"):
         entries = slices_of(small, name)
-        assert entries[None]["curves"] == own(name)["curves"]
+        assert entries[None]["curves"] == head_details(name)["curves"]
         # A slice that is not among the largest has the coarser histogram.
-        assert entries[ONE]["score_rounding"] >= own(name, ONE)["score_rounding"]
+        assert entries[ONE]["score_rounding"] >= head_details(name, ONE)["score_rounding"]
         assert entries[ONE]["curves"].keys() >= CURVES - {"calibration"}
     # Nor is there a matrix of it.
     assert "confusion_matrix" not in slices_of(small, "classes")[ONE]

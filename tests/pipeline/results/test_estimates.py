@@ -75,7 +75,7 @@ def whole(confidence: str = KEYED, weight: str = ", weight: w") -> Evaluation:
 def without() -> list[Evaluation]:
     """Evaluations without the rows of each fold."""
     plan = plan_of(config("folds: 0"))
-    return [evaluate(table().filter(pa.array(folds() != each)), plan) for each in range(FOLDS)]
+    return [evaluate(table().filter(pa.array(folds() != fold)), plan) for fold in range(FOLDS)]
 
 
 @cache
@@ -85,8 +85,8 @@ def folds() -> Any:
 
 def present(key: Any) -> list[int]:
     """The folds that have rows in a slice."""
-    own = [key is None or value == key[2] for value in table()["g"].to_pylist()]
-    return sorted(set(folds()[own].tolist()))
+    in_slice = [key is None or value == key[2] for value in table()["g"].to_pylist()]
+    return sorted(set(folds()[in_slice].tolist()))
 
 
 def part(entry: dict[str, Any], of: str) -> dict[str, Any]:
@@ -135,9 +135,9 @@ def test_unweighted_metrics_are_those_of_a_head_without_weights() -> None:
     alone = slices_of(whole(weight=""))
     for key, entry in slices_of(whole()).items():
         for of in ("metrics", "baseline"):
-            own = entry[of] if of == "metrics" else entry[of]["metrics"]
+            metrics = entry[of] if of == "metrics" else entry[of]["metrics"]
             other = alone[key][of] if of == "metrics" else alone[key][of]["metrics"]
-            assert {name: value["unweighted"] for name, value in own.items()} == other
+            assert {name: value["unweighted"] for name, value in metrics.items()} == other
 
 
 def test_intervals_are_those_of_students_distribution() -> None:
@@ -236,8 +236,8 @@ def test_why_there_is_no_interval() -> None:
     assert found["average_loss"]["no_interval"] == AGREE
     assert "lower" in found["label/mean"]
     # One positive label: without its fold there is none.
-    one = columns | {"y": (np.arange(rows) == 7).astype(int)}
-    found = entry_of(one, ("roc_auc", "recall", "average_loss"))
+    one_positive = columns | {"y": (np.arange(rows) == 7).astype(int)}
+    found = entry_of(one_positive, ("roc_auc", "recall", "average_loss"))
     assert found["roc_auc"]["no_interval"] == UNDEFINED
     # A proportion of one row has the binomial interval.
     assert (found["recall"]["lower"], found["recall"]["upper"]) == pytest.approx((0.025, 1.0))
@@ -281,7 +281,7 @@ def test_rows_of_one_key_are_no_more_than_one() -> None:
     s, y = rng.normal(size=300), rng.integers(0, 2, 300)
     once = {"s": s, "y": y, "id": np.arange(300)}
     often = {name: np.repeat(values, 9) for name, values in once.items()}
-    single, repeated = (entry_of(each, METRICS[:9]) for each in (once, often))
+    single, repeated = (entry_of(columns, METRICS[:9]) for columns in (once, often))
     for name in METRICS[:9]:
         for field in ("value", "standard_error", "lower", "upper"):
             found, expected = repeated[name][field], single[name][field]
@@ -301,14 +301,14 @@ def test_small_slices_have_all_values_and_say_which_intervals_they_lack() -> Non
             assert few[key] == every
             continue
         for of in ("candidate", "baseline", "difference", "unweighted"):
-            own, expected = part(few[key], of), part(every, of)
+            found, expected = part(few[key], of), part(every, of)
             for name in METRICS:
-                assert own[name]["value"] == expected[name]["value"]
+                assert found[name]["value"] == expected[name]["value"]
                 if name in HISTOGRAMS or name == "expected_calibration_error":
-                    assert own[name]["no_interval"] == NOT_LARGEST
-                    assert "standard_error" not in own[name]
+                    assert found[name]["no_interval"] == NOT_LARGEST
+                    assert "standard_error" not in found[name]
                 else:
-                    assert own[name] == expected[name]
+                    assert found[name] == expected[name]
 
 
 def test_slices_that_got_worse() -> None:
@@ -333,34 +333,34 @@ def test_slices_that_got_worse() -> None:
     expected = []
     for name in ("average_loss", "roc_auc", "accuracy"):
         for number, keys in families:
-            own = [key for key in keys if entries[key]["examples"] >= 200]
-            p = np.array([entries[key]["difference"][name]["p_worse"] for key in own])
+            large = [key for key in keys if entries[key]["examples"] >= 200]
+            p = np.array([entries[key]["difference"][name]["p_worse"] for key in large])
             adjusted = stats.false_discovery_control(p)
             expected += [
                 (name, number, key, pytest.approx(q, rel=1e-12))
-                for key, q in zip(own, adjusted, strict=True)
+                for key, q in zip(large, adjusted, strict=True)
                 if q <= 0.1
             ]
     found = [
         (
-            one["metric"],
-            one["slices"],
-            next(((c["column"], c["kind"], c["value"]) for c in one["slice"]), None),
-            one["p_adjusted"],
+            worsened["metric"],
+            worsened["slices"],
+            next(((c["column"], c["kind"], c["value"]) for c in worsened["slice"]), None),
+            worsened["p_adjusted"],
         )
-        for one in evaluation.report["heads"]["h"]["worse"]
+        for worsened in evaluation.report["heads"]["h"]["worse"]
     ]
     # In the order of the report's metrics.
     names = list(dict.fromkeys(name for name, *_ in found))
-    assert found == sorted(expected, key=lambda one: names.index(one[0]))
+    assert found == sorted(expected, key=lambda row: names.index(row[0]))
     worse = {(name, key) for name, _, key, _ in found}
     # Those that were made worse, and not all.
     assert {("average_loss", ("g", "int", i)) for i in range(3)} <= worse
     assert len(worse) < 3 * sum(not entry["small"] for entry in entries.values())
-    for one in evaluation.report["heads"]["h"]["worse"]:
-        key = next(((c["column"], c["kind"], c["value"]) for c in one["slice"]), None)
-        metric = entries[key]["difference"][one["metric"]]
-        assert (one["difference"], one["p_worse"]) == (metric["value"], metric["p_worse"])
+    for worsened in evaluation.report["heads"]["h"]["worse"]:
+        key = next(((c["column"], c["kind"], c["value"]) for c in worsened["slice"]), None)
+        metric = entries[key]["difference"][worsened["metric"]]
+        assert (worsened["difference"], worsened["p_worse"]) == (metric["value"], metric["p_worse"])
 
 
 def test_equal_models_differ_by_nothing() -> None:

@@ -78,21 +78,23 @@ def test_runs_of_the_same_rows_differ_as_two_models_of_one_run(head: str, finish
             for score in (baseline, candidate)
         )
     )
-    own = found["heads"]["h"]
-    assert (own["paired"], own["unpaired_because"]) == (True, None)
+    comparison = found["heads"]["h"]
+    assert (comparison["paired"], comparison["unpaired_because"]) == (True, None)
     text = config(candidate, slices="[g, {columns: [g, k]}]", head=f"{keys}, {both}")
     expected = evaluate(table(), plan_of(text)).report
-    assert own["headline"] == expected["heads"]["h"]["headline"]
-    assert own["worse"] == expected["heads"]["h"]["worse"]
-    mine, other = entries(found), entries(expected)
-    assert list(mine) == list(other)
-    assert len(mine) > 10
-    for key, entry in mine.items():
+    assert comparison["headline"] == expected["heads"]["h"]["headline"]
+    assert comparison["worse"] == expected["heads"]["h"]["worse"]
+    found_entries, other = entries(found), entries(expected)
+    assert list(found_entries) == list(other)
+    assert len(found_entries) > 10
+    for key, entry in found_entries.items():
         assert entry["examples"] == other[key]["examples"]
         assert entry["small"] == other[key]["small"]
         # To the last digit: value, error, interval and p-value.
         assert entry["difference"] == other[key]["difference"]
-    intervals = [m for e in mine.values() for m in e["difference"].values() if "p_worse" in m]
+    intervals = [
+        m for e in found_entries.values() for m in e["difference"].values() if "p_worse" in m
+    ]
     assert len(intervals) > 50
 
 
@@ -208,7 +210,8 @@ def test_every_set_of_labels_is_told_from_others(finish: Finish) -> None:
     columns = {"c": [[0.5, 1, 2, 3]] * rows, "g": ["a"] * rows}
     sets = [[0, 1, 1, 0], [1, 0, 0, 1]]
     first, second = (
-        finish(LABELS, pa.table(columns | {"tags": [own] + [sets[0]] * (rows - 1)})) for own in sets
+        finish(LABELS, pa.table(columns | {"tags": [labels] + [sets[0]] * (rows - 1)}))
+        for labels in sets
     )
     assert not diff(first, second)["heads"]["h"]["paired"]
 
@@ -217,8 +220,8 @@ def replicates_of(rows: pa.Table, score: str, fold: npt.NDArray[Any], name: str)
     """A metric without each of the folds that have rows."""
     plan = plan_of(config(score, "folds: 0", "[]"))
     found = []
-    for each in sorted(set(fold.tolist())):
-        report = evaluate(rows.filter(pa.array(fold != each)), plan).report
+    for left_out in sorted(set(fold.tolist())):
+        report = evaluate(rows.filter(pa.array(fold != left_out)), plan).report
         found.append(report["heads"]["h"]["slices"][0]["metrics"][name]["value"])
     return found
 
@@ -240,7 +243,7 @@ def test_errors_of_other_rows_are_those_of_welch(name: str, finish: Finish) -> N
         means.append(report["heads"]["h"]["slices"][0]["metrics"][name]["value"])
     # Scipy's test of two samples that have these means and errors of the mean.
     deviations = [error * math.sqrt(n) for error, n in zip(errors, counts, strict=True)]
-    samples = [n for own in zip(means, deviations, counts, strict=True) for n in own]
+    samples = [n for sample in zip(means, deviations, counts, strict=True) for n in sample]
     worse = "greater" if name == "average_loss" else "less"
     test = stats.ttest_ind_from_stats(*samples, equal_var=False, alternative=worse)
     difference, error = means[0] - means[1], math.hypot(*errors)
@@ -262,30 +265,30 @@ def test_a_slice_whose_rows_moved_is_not_paired_though_all_rows_are(finish: Fini
     assert found["heads"]["h"]["paired"]
     text = config("t", head=BINARY + ", baseline: {{logits: s}}")
     paired = entries({"heads": evaluate(table(), plan_of(text)).report["heads"]})
-    mine = entries(found)
+    found_entries = entries(found)
     alone = entries({"heads": evaluate(table(), plan_of(config("s"))).report["heads"]})
     changed = with_column("g", groups)
     other = entries({"heads": evaluate(changed, plan_of(config("t"))).report["heads"]})
-    for key, entry in mine.items():
+    for key, entry in found_entries.items():
         for name, metric in entry["difference"].items():
             if "standard_error" not in metric:
                 continue
             if "string" not in key:
                 assert metric == paired[key]["difference"][name]
                 continue
-            errors = (own[key]["metrics"][name]["standard_error"] for own in (alone, other))
+            errors = (run[key]["metrics"][name]["standard_error"] for run in (alone, other))
             assert metric["standard_error"] == pytest.approx(math.hypot(*errors), rel=1e-12)
-    assert sum("string" in key for key in mine) == 2
+    assert sum("string" in key for key in found_entries) == 2
 
 
 def test_slices_of_one_run_alone_are_left_out(finish: Finish) -> None:
     first = finish(config(slices="[g, k]"))
-    groups = ["b" if own is None else own for own in table()["g"].to_pylist()]
+    groups = ["b" if group is None else group for group in table()["g"].to_pylist()]
     second = finish(config("t", slices="[{column: k, values: [2]}, g]"), with_column("g", groups))
     found = diff(first, second)["heads"]["h"]
     kept = [[c["value"] for c in entry["slice"]] for entry in found["slices"]]
     assert kept == [[], [2], ["a"], ["b"]]
-    assert {len(one["slice"]) for one in found["worse"]} <= {0, 1}
+    assert {len(worsened["slice"]) for worsened in found["worse"]} <= {0, 1}
     # The other way round in the order of the other run.
     kept = [[c["value"] for c in e["slice"]] for e in diff(second, first)["heads"]["h"]["slices"]]
     assert kept == [[], ["a"], ["b"], [2]]
@@ -305,12 +308,12 @@ def test_metrics_and_heads_of_one_run_alone_are_left_out(finish: Finish) -> None
 def test_many_slices_are_compared_some_at_a_time(finish: Finish) -> None:
     many = table().append_column("n", pa.array(np.arange(500) % 70))
     runs = [finish(config(score, slices="[n]"), many) for score in ("s", "t")]
-    mine = entries(diff(*runs))
-    assert len(mine) == 71
+    found_entries = entries(diff(*runs))
+    assert len(found_entries) == 71
     text = config("t", slices="[n]", head=BINARY + ", baseline: {{logits: s}}")
     other = entries({"heads": evaluate(many, plan_of(text)).report["heads"]})
-    assert {key: own["difference"] for key, own in mine.items()} == {
-        key: own["difference"] for key, own in other.items()
+    assert {key: entry["difference"] for key, entry in found_entries.items()} == {
+        key: entry["difference"] for key, entry in other.items()
     }
 
 
