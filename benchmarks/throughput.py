@@ -112,11 +112,13 @@ def measure(directory: Path, rounds: int, beside: Path | None) -> None:
     for program in programs.values():
         headcount(program, SMALL)
     columns: dict[str, list[float]] = {}
-    for _ in range(rounds):
+    for number in range(rounds):
         floor = LARGE / decode(LARGE)
-        # Size by size, so that what is compared runs one right after the other.
+        # Size by size, so that what is compared runs one right after the other, in turns of who
+        # is first.
+        names = list(programs) if number % 2 else list(programs)[::-1]
         found = {
-            rows: {name: headcount(program, rows) for name, program in programs.items()}
+            rows: {name: headcount(programs[name], rows) for name in names}
             for rows in (SMALL, MEDIUM, LARGE)
         }
         for name in programs:

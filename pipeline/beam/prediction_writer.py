@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import uuid
 from contextlib import ExitStack
 from types import TracebackType
@@ -21,11 +22,17 @@ from pipeline.readers.shards import WorkItem
 
 _LOGGER = logging.getLogger(__name__)
 _UNFINISHED = ".unfinished-"
+_NAME = re.compile(r"part-[0-9a-f]{16}\.parquet")
 
 
 def list_predictions(directory: str) -> list[str]:
-    """Returns the paths of the files of predictions in a directory."""
-    return _matching(directory, "part-*.parquet")
+    """Returns the paths of the files of predictions in a directory.
+
+    Other programs call their files `part-...` too: those are not listed, for what is listed may be
+    deleted.
+    """
+    paths = _matching(directory, "part-*.parquet")
+    return [path for path in paths if _NAME.fullmatch(FileSystems.split(path)[1])]
 
 
 def remove_unfinished(directory: str) -> None:

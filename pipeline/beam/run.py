@@ -278,11 +278,11 @@ def check_output(job: Job) -> None:
     predictions = [] if job.predictions is None else list_predictions(job.predictions)
     problems = [
         Problem(
-            job.source, (name,), f"{place} holds a run ({file}); give --overwrite to replace it"
+            job.source, (name,), f"{place} holds {held} ({file}); give --overwrite to replace it"
         )
-        for name, place, files in (
-            ("output", job.output, run_files),
-            ("write_predictions", job.predictions, predictions),
+        for name, place, held, files in (
+            ("output", job.output, "a run", run_files),
+            ("write_predictions", job.predictions, "predictions", predictions),
         )
         for file in files[:1]
     ]

@@ -215,7 +215,7 @@ def test_predictions_are_the_same_in_every_run(
     again = "--write_predictions", str(tmp_path / "one")
     assert run(files, tmp_path / "out_three", *again, config=PLAIN) == 2
     told = capsys.readouterr().err
-    assert f"write_predictions: {tmp_path / 'one'} holds a run" in told
+    assert f"write_predictions: {tmp_path / 'one'} holds predictions (" in told
     assert "give --overwrite to replace it" in told
     fewer = files.replace("*", "part-00001")
     assert run(fewer, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0

@@ -84,13 +84,18 @@ def test_what_is_kept_is_loaded_in_order(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+PREDICTIONS = "h/part-0123456789abcdef.parquet"
+
+
 def test_what_dead_workers_left_of_predictions_goes(tmp_path: Path) -> None:
-    for name in ("h/part-1.parquet", "h/.unfinished-a", "k/.unfinished-b"):
+    for name in (PREDICTIONS, "h/part-00000.parquet", "h/.unfinished-a", "k/.unfinished-b"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     remove_unfinished(str(tmp_path))
     remove_unfinished(str(tmp_path))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [
-        tmp_path / "h/part-1.parquet"
-    ]
-    assert list_predictions(str(tmp_path)) == [str(tmp_path / "h/part-1.parquet")]
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
+        tmp_path / PREDICTIONS,
+        tmp_path / "h/part-00000.parquet",
+    }
+    # The other file is of another program, and never deleted.
+    assert list_predictions(str(tmp_path)) == [str(tmp_path / PREDICTIONS)]
