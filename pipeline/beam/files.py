@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -102,14 +101,21 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Writes a file that appears whole or not at all, even if several workers write it at once."""
+    """Writes a file that appears whole or not at all, even if several workers write it at once.
+
+    On this machine its directory must exist: a late worker does not make that of an ended run.
+    """
     if not is_local(path):
         # Object stores show a file only when it is whole.
         write_file(path, content)
         return
     unfinished = f"{path}.{uuid.uuid4().hex}"
-    write_file(unfinished, content)
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "wb") as stream:
+            stream.write(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
 
 
 def absolute(path: str) -> str:
@@ -117,38 +123,25 @@ def absolute(path: str) -> str:
     return os.path.abspath(path) if is_local(path) else path
 
 
-def delete_directory(path: str) -> None:
-    """Deletes a directory with all of its files, if it exists.
-
-    Raises:
-        StorageError: if files elsewhere cannot be deleted.
-    """
-    if is_local(path):
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    delete_files(match_files(path, "**"))
-
-
-def match_files(directory: str, *pattern: str) -> list[str]:
-    """Returns the files below a directory that match a glob.
-
-    Args:
-        directory: the directory.
-        pattern: the glob below the directory, part by part.
-
-    Raises:
-        StorageError: if the files cannot be listed.
-    """
-    with explained(directory):
-        (match,) = FileSystems.match([FileSystems.join(directory, *pattern)])
-        return [metadata.path for metadata in match.metadata_list]
-
-
 def delete_files(paths: Sequence[str]) -> None:
-    """Deletes files; raises `StorageError` if a file cannot be deleted."""
-    if paths:
-        with explained(paths[0]):
-            FileSystems.delete(list(paths))
+    """Deletes files elsewhere; those that are missing are passed over, and no path is a glob.
+
+    Raises:
+        StorageError: if a file cannot be deleted.
+    """
+    if not paths:
+        return
+    with explained(paths[0]):
+        system = FileSystems.get_filesystem(paths[0])
+        if system.scheme() == "gs":
+            # What Beam's filesystem calls delete takes a path as a glob.
+            for path, refused in system._gcsIO().delete_batch(list(paths)):
+                if refused:
+                    raise StorageError(f"{path}: cannot be deleted: {refused}")
+        elif system.scheme() == "s3":
+            system.delete(list(paths))
+        elif there := [path for path in paths if system.exists(path)]:
+            system.delete(there)
 
 
 def exists(path: str) -> bool:

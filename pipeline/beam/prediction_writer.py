@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import re
+import os
+import shutil
+import tempfile
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 
 from heads.statistics import Scored
-from pipeline.beam.files import create_file, delete_files, match_files
-from pipeline.errors.faults import StorageError
+from pipeline.beam.files import create_file, explained
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
-
-_LOGGER = logging.getLogger(__name__)
-_UNFINISHED = ".unfinished-"
-_NAME = re.compile(r"part-[0-9a-f]{16}\.parquet")
-
-
-def list_predictions(directory: str) -> list[str]:
-    """Returns the paths of the files of predictions in a directory.
-
-    Other programs call their files `part-...` too: those are not listed, for what is listed may be
-    deleted.
-    """
-    paths = _matching(directory, "part-*.parquet")
-    return [path for path in paths if _NAME.fullmatch(FileSystems.split(path)[1])]
-
-
-def remove_unfinished(directory: str) -> None:
-    """Removes the unfinished files that dead workers have left in a directory of predictions.
-
-    The run does not fail if they cannot be removed.
-    """
-    try:
-        delete_files(_matching(directory, f"{_UNFINISHED}*"))
-    except StorageError as error:
-        _LOGGER.warning("%s; delete what is left in %s", error, directory)
-
-
-def _matching(directory: str, pattern: str) -> list[str]:
-    return match_files(directory, "*", pattern)
+from pipeline.readers.storage import is_local
+from pipeline.runs.stage import join
 
 
 class PredictionWriter:
@@ -57,7 +29,7 @@ class PredictionWriter:
     Files appear only when they are whole, so that several attempts may write at once.
 
     Args:
-        directory: the directory to write to.
+        directory: the directory of the predictions of this run alone.
         item: the work item.
     """
 
@@ -67,6 +39,7 @@ class PredictionWriter:
         self._attempt = uuid.uuid4().hex
         self._stack = ExitStack()
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._unfinished: dict[str, str] = {}
 
     def __enter__(self) -> PredictionWriter:
         return self
@@ -75,7 +48,13 @@ class PredictionWriter:
         """Adds the scored rows of a batch."""
         table = predictions_table(head, rows, scored)
         if head.name not in self._writers:
-            stream = self._stack.enter_context(create_file(self._unfinished(head.name)))
+            path = self._new_file(head.name)
+            self._unfinished[head.name] = path
+            with explained(path):
+                stream = self._stack.enter_context(open(path, "wb"))  # noqa: SIM115
+            # Synced before it is closed, and after the writer has written its footer.
+            self._stack.callback(os.fsync, stream.fileno())
+            self._stack.callback(stream.flush)
             writer = pq.ParquetWriter(stream, table.schema)
             self._writers[head.name] = self._stack.enter_context(writer)
         self._writers[head.name].write_table(table)
@@ -86,16 +65,35 @@ class PredictionWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stack.close()
-        for head in self._writers:
-            unfinished = self._unfinished(head)
+        try:
+            with explained(self._directory):
+                self._stack.close()
             if error is None:
-                FileSystems.rename([unfinished], [self._path(head)])
+                for head, unfinished in self._unfinished.items():
+                    self._finish(unfinished, join(self._directory, head, self._name))
+        finally:
+            for unfinished in self._unfinished.values():
+                with suppress(FileNotFoundError):
+                    os.unlink(unfinished)
+
+    def _new_file(self, head: str) -> str:
+        """Returns the path of a file of this machine to write to before it is whole.
+
+        A stream to an object store that is closed after an error would leave a part of a file.
+        """
+        if not is_local(self._directory):
+            return os.path.join(tempfile.gettempdir(), f"headcount-{head}-{self._attempt}")
+        directory = join(self._directory, head)
+        # The driver has made the directory above, and takes it away if the run fails.
+        with explained(directory), suppress(FileExistsError):
+            os.mkdir(directory)
+        return join(directory, f".unfinished-{self._attempt}")
+
+    def _finish(self, unfinished: str, path: str) -> None:
+        """Puts a file that is whole under its name."""
+        with explained(path):
+            if is_local(path):
+                os.replace(unfinished, path)
             else:
-                FileSystems.delete([unfinished])
-
-    def _path(self, head: str) -> str:
-        return str(FileSystems.join(self._directory, head, self._name))
-
-    def _unfinished(self, head: str) -> str:
-        return str(FileSystems.join(self._directory, head, f"{_UNFINISHED}{self._attempt}"))
+                with open(unfinished, "rb") as source, create_file(path) as stream:
+                    shutil.copyfileobj(source, stream, 1 << 20)

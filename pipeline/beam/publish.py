@@ -1,51 +1,57 @@
-"""The last step on Beam: it writes all files that a run leaves, `_SUCCESS` last."""
+"""The last step on Beam: it publishes the files that a run leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsList, AsSingleton
 
-from pipeline.beam.files import delete_files, exists, write_file
+from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluated
 from pipeline.beam.work_directory import WorkDirectory, load
 from pipeline.evaluation.input_files import InputVerdict
 from pipeline.evaluation.plan import Plan
 from pipeline.report.data_json import Files
 from pipeline.results.partition import Partition
-from pipeline.runs.publish import FILES, SUCCESS, problem_files, run_files
+from pipeline.runs import publish
+from pipeline.runs.outputs import REPORT, run_files
+from pipeline.runs.stage import Stage
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
 
 
 class Publish(beam.PTransform):
-    """Writes the outputs of a run, or the data report alone if the data must not be reported on.
+    """Publishes a run, or the data report alone if the data must not be reported on.
+
+    A second attempt at the step does nothing if the first has published the run.
 
     Args:
         plan: the plan of the run.
-        output: the directory to write.
+        stage: the stage of the run.
+        job: what tells equal jobs.
         notes: what is known of all files together, one line per note.
     """
 
-    def __init__(self, plan: Plan, output: str, notes: Sequence[str]) -> None:
+    def __init__(self, plan: Plan, stage: Stage, job: str, notes: Sequence[str]) -> None:
         super().__init__()
         self._plan = plan
-        self._output = output
+        self._stage = stage
+        self._job = job
         self._notes = tuple(notes)
 
     def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
-        work = WorkDirectory(self._output)
+        work = WorkDirectory(self._stage)
         partitions = evaluated.partitions | "KeepPartitions" >> beam.Map(_keep_partition, work)
         files = evaluated.findings | "KeepFiles" >> beam.Map(_keep_files, work)
         return (
             evaluated.slices.pipeline
-            | "Once" >> beam.Create([self._output])
+            | "Once" >> beam.Create([self._job])
             | "Publish"
             >> beam.Map(
                 _publish,
                 self._plan,
+                self._stage,
                 self._notes,
                 AsList(partitions),
                 AsList(files),
@@ -65,32 +71,23 @@ def _keep_files(part: tuple[int, dict[str, Findings]], work: WorkDirectory) -> s
 
 
 def _publish(
-    output: str,
+    job: str,
     plan: Plan,
+    stage: Stage,
     notes: Sequence[str],
     partitions: list[str],
     files: list[str],
     table: SliceTable,
     verdict: InputVerdict,
 ) -> bool:
+    store = BeamStore()
+    if publish.has_committed(store, stage):
+        return True
     parts: list[Files] = list(load(files))
-    written = run_files(plan, (*notes, *verdict.notes), table, load(partitions), parts)
-    _replace(output, written)
-    return SUCCESS in written
-
-
-def publish_problems(output: str, problems: Sequence[str]) -> None:
-    """Writes the data report of a run that ends before a row is read."""
-    _replace(output, problem_files(problems))
-
-
-def _replace(output: str, files: Mapping[str, bytes]) -> None:
-    """Writes files in place of those that an older run left."""
-    # All files of the older run are deleted first, `_SUCCESS` before the others, so that no reader
-    # takes a mixture of two runs for a run.
-    for name in FILES:
-        path = FileSystems.join(output, name)
-        if exists(path):
-            delete_files([path])
-    for name, content in files.items():
-        write_file(FileSystems.join(output, name), content)
+    all_notes = (*notes, *verdict.notes)
+    written = run_files(plan, all_notes, table, load(partitions), parts, stage.id)
+    if REPORT in written:
+        publish.publish(store, stage, job, written)
+    else:
+        publish.publish_failure(store, stage, written)
+    return REPORT in written

@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 import apache_beam as beam
@@ -31,17 +32,10 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import (
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
-from pipeline.beam.files import (
-    absolute,
-    delete_files,
-    exists,
-    list_shards,
-    open_file,
-    read_file,
-    write_file,
-)
-from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
-from pipeline.beam.publish import Publish, publish_problems
+from pipeline.beam.files import absolute, list_shards, open_file, read_file, replace_file
+from pipeline.beam.publish import Publish
+from pipeline.beam.staging import Running, held_output, opened
+from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.faults import BadData, StorageError
@@ -51,7 +45,16 @@ from pipeline.evaluation.plan import Plan
 from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
 from pipeline.readers.shards import Listing
-from pipeline.runs.publish import DATA, FAILED, FILES, REPORT
+from pipeline.runs.manifest import read_manifest, sha256
+from pipeline.runs.outputs import DATA, REPORT, problem_files
+from pipeline.runs.publish import (
+    check_output,
+    failure_report,
+    publish_failure,
+    read_published,
+    recover,
+)
+from pipeline.runs.stage import Stage, join, new_stage
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -70,7 +73,8 @@ class Job:
         source: the name of the configuration file, for messages.
         inputs: globs of the files.
         output: the directory to write.
-        predictions: a directory for the predictions of every row, or None.
+        predictions: a directory in which the run makes one for the predictions of every row, or
+            None.
         overwrite: whether to replace an older run.
     """
 
@@ -92,40 +96,86 @@ class Submitted:
 
     Attributes:
         message: what there is instead, and where.
-        later: whether the job may still run later, and then needs the work directory.
     """
 
     message: str
-    later: bool = True
 
 
 def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
     """Runs a job to its end and returns its report, or what Beam's options ask for instead.
 
+    If an earlier run of the same job was interrupted when it was whole, its report is returned.
+
     Raises:
-        ConfigError: if the configuration does not fit the files, or the output must not be written.
+        ConfigError: if the configuration or the options do not fit the files or each other.
+        OutputTaken: if the output must not be written.
         StorageError: if files elsewhere cannot be reached.
-        BadData: if rows or files are bad, or there are none; the data report is in the output.
+        BadData: if rows or files are bad, or there are none; the data report is written.
         RunnerError: if the runner failed.
     """
     # A pipeline would set these options, but files are looked for before there is a pipeline.
     FileSystems.set_options(options)
-    if options.view_as(StandardOptions).runner not in _IN_PROCESS:
+    _refuse_templates(options)
+    local = options.view_as(StandardOptions).runner in _IN_PROCESS
+    if not local:
         job = _from_the_root(job)
-    check_output(job)
+    store = BeamStore()
+    with held_output(store, job.output, job.predictions) as has_locks:
+        stage = new_stage(
+            job.output,
+            overwrite=job.overwrite,
+            predictions=None if job.predictions is None else absolute(job.predictions),
+            local=local,
+        )
+        rolled, lines = recover(store, job.output, is_alone=has_locks)
+        for line in lines:
+            _LOGGER.warning("%s", line)
+        # What was rolled forward may be what this job asks for.
+        if rolled is None or job.overwrite:
+            check_output(store, stage)
+        with opened(store, stage) as running:
+            listing = _list_inputs(job, store, stage)
+            digest = _job_digest(job, listing)
+            if rolled is not None and not job.overwrite:
+                return _rolled_forward(store, stage, rolled, digest)
+            pipeline = build(job, stage, digest, listing, options)
+            instead = _evaluate(pipeline, job, options, running)
+            return instead or _result(store, stage)
+
+
+def _list_inputs(job: Job, store: BeamStore, stage: Stage) -> Listing:
+    """Returns the files of a job, after looking into some of them.
+
+    Raises:
+        ConfigError: if the configuration does not fit the files.
+        BadData: if files are bad, or there are none; the data report is written.
+    """
     try:
         listing = list_files(job.plan, job.inputs, job.source, list_shards, open_file)
         check_some(job.plan, listing.shards, job.source, open_file)
     except BadData as error:
-        publish_problems(job.output, error.problems)
+        publish_failure(store, stage, problem_files(error.problems, stage.id))
+        error.data_report = failure_report(store, stage)
         raise
-    instead = result = None
+    return listing
+
+
+def _evaluate(
+    pipeline: beam.Pipeline, job: Job, options: PipelineOptions, running: Running
+) -> Submitted | None:
+    """Runs a pipeline to its end; returns what Beam's options ask for instead, or None.
+
+    Raises:
+        RunnerError: if the runner failed.
+    """
+    dry_run = type(pipeline.runner).__name__ == "DataflowRunner" and bool(
+        options.view_as(TestOptions).dry_run
+    )
+    result = None
     try:
-        pipeline = build(job, listing, options)
-        instead = _instead_of_a_run(pipeline, options)
         result = pipeline.run()
-        if instead is not None:
-            return instead
+        if dry_run:
+            return Submitted("the job is valid; this was a dry run, and nothing was submitted")
         if options.view_as(StandardOptions).no_wait_until_finish and not _ended(result):
             return Submitted(f"submitted; the report will be in {job.output}")
         result.wait_until_finish()
@@ -134,32 +184,83 @@ def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
     except Exception as error:
         raise RunnerError(f"the runner failed: {error}") from error
     finally:
-        # A job that still runs, or is launched later, needs its work directory.
-        later = instead is not None and instead.later
-        if result is None or (not later and _ended(result)):
-            WorkDirectory(job.output).remove()
-            if job.predictions is not None:
-                remove_unfinished(job.predictions)
-    try:
-        data = json.loads(read_file(FileSystems.join(job.output, DATA)))
-    except FileNotFoundError as error:
-        message = f"the job left no {DATA} in {job.output}; do workers know it by that path?"
-        raise RunnerError(message) from error
+        running.ended = result is None or dry_run or _ended(result)
+    return None
+
+
+def _result(store: BeamStore, stage: Stage) -> dict[str, Any]:
+    """Returns the report of a job that has ended.
+
+    Raises:
+        BadData: if the data must not be reported on.
+        OutputTaken: if another run has replaced this one already.
+        RunnerError: if the job left nothing.
+    """
+    published = read_published(store, stage, (DATA, REPORT))
+    if published is not None:
+        for note in json.loads(published[DATA])["notes"]:
+            _LOGGER.warning("%s", note)
+        report: dict[str, Any] = json.loads(published[REPORT])
+        return report
+    report_path = failure_report(store, stage)
+    if report_path is None:
+        message = f"the job left no {DATA} in {stage.output}; do workers know it by that path?"
+        raise RunnerError(message)
+    data = json.loads(store.read(stage.path(DATA)))
     for note in data["notes"]:
         _LOGGER.warning("%s", note)
-    if data["problems"]:
-        raise BadData(data["problems"])
-    report: dict[str, Any] = json.loads(read_file(FileSystems.join(job.output, REPORT)))
+    error = BadData(data["problems"])
+    error.data_report = report_path
+    raise error
+
+
+def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) -> dict[str, Any]:
+    """Returns the report of a run that was whole when it was interrupted, if it is of this job.
+
+    Raises:
+        OutputTaken: if it is of another job.
+    """
+    manifest = read_manifest(store, stage.output)
+    if manifest is None or (manifest.id, manifest.job) != (rolled, digest):
+        check_output(store, stage)
+    _LOGGER.warning(
+        "an earlier run of this job (%s) was whole and not published; it is now, and was not"
+        " repeated",
+        rolled,
+    )
+    report: dict[str, Any] = json.loads(store.read(join(stage.output, REPORT)))
     return report
 
 
-def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline:
+def _job_digest(job: Job, listing: Listing) -> str:
+    """Returns a checksum that equal jobs have: of configuration, inputs and release."""
+    schema = job.plan.schema
+    parts = [
+        version("headcount").encode(),
+        job.plan.config.model_dump_json().encode(),
+        b"" if schema is None else schema.SerializeToString(deterministic=True),
+        (job.predictions or "").encode(),
+        write_shards(listing.shards),
+    ]
+    return sha256(b"".join(sha256(part).encode() for part in parts))
+
+
+def build(
+    job: Job, stage: Stage, digest: str, listing: Listing, options: PipelineOptions
+) -> beam.Pipeline:
     """Builds the pipeline of a job; its size does not depend on the number of shards.
 
-    The list of shards is written below the output, where a worker reads it.
+    The list of shards is written to the stage, where a worker reads it.
+
+    Args:
+        job: what to evaluate.
+        stage: the stage of the run, which is open.
+        digest: what tells equal jobs.
+        listing: the files.
+        options: the options of Beam.
     """
-    shards = WorkDirectory(job.output).path("shards.jsonl")
-    write_file(shards, write_shards(listing.shards))
+    shards = WorkDirectory(stage).path("shards.jsonl")
+    replace_file(shards, write_shards(listing.shards))
     pipeline = beam.Pipeline(_runner(options), options)
     evaluated = (
         pipeline
@@ -171,12 +272,12 @@ def build(job: Job, listing: Listing, options: PipelineOptions) -> beam.Pipeline
             job.plan,
             job.source,
             records_looked_at(listing),
-            job.predictions,
+            stage.predictions,
             _bundles(options),
             items_per_batch(listing),
         )
     )
-    _ = evaluated | "Report" >> Publish(job.plan, job.output, listing.notes)
+    _ = evaluated | "Report" >> Publish(job.plan, stage, digest, listing.notes)
     return pipeline
 
 
@@ -209,23 +310,22 @@ def _runner(options: PipelineOptions) -> PipelineRunner | None:
     )
 
 
-def _instead_of_a_run(pipeline: beam.Pipeline, options: PipelineOptions) -> Submitted | None:
-    """Returns what the runner leaves if the options ask it for no run, and None if it will run.
+def _refuse_templates(options: PipelineOptions) -> None:
+    """Refuses what is launched more than once: all launches would be the same run.
 
-    The options are checked only for the runners that do not ignore them.
+    Raises:
+        ConfigError: if the options ask for a classic template or for a program.
     """
-    runner = type(pipeline.runner).__name__
-    template = options.view_as(GoogleCloudOptions).template_location
-    program = options.view_as(PortableOptions).output_executable_path
-    later = "nothing is evaluated before it is launched"
-    if runner == "DataflowRunner" and options.view_as(TestOptions).dry_run:
-        message = "the job is valid; this was a dry run, and nothing was submitted"
-        return Submitted(message, later=False)
-    if runner == "DataflowRunner" and template:
-        return Submitted(f"template written to {template}; {later}")
-    if runner in _JOB_SERVERS and program:
-        return Submitted(f"program written to {program}; {later}")
-    return None
+    for option, value in (
+        ("template_location", options.view_as(GoogleCloudOptions).template_location),
+        ("output_executable_path", options.view_as(PortableOptions).output_executable_path),
+    ):
+        if value:
+            message = (
+                f"--{option} is not supported, for every launch would be the same run; a Flex"
+                " Template starts a new one each time"
+            )
+            raise ConfigError([Problem("command line", (), message)])
 
 
 def _ended(result: PipelineResult) -> bool:
@@ -260,32 +360,3 @@ def _bundles(options: PipelineOptions) -> int:
 
 def _lines(path: str) -> list[bytes]:
     return read_file(path).splitlines()
-
-
-def check_output(job: Job) -> None:
-    """Checks that a job overwrites no older run and no older predictions, unless it may.
-
-    If it may, this deletes the older predictions.
-
-    Raises:
-        ConfigError: if `job.output` holds files of a run, or `job.predictions` files of
-            predictions, and the job may not overwrite them.
-    """
-    # The files of a failed run may be overwritten: nothing of value is lost.
-    run_files = [
-        name for name in FILES if name not in FAILED and exists(FileSystems.join(job.output, name))
-    ]
-    predictions = [] if job.predictions is None else list_predictions(job.predictions)
-    problems = [
-        Problem(
-            job.source, (name,), f"{place} holds {held} ({file}); give --overwrite to replace it"
-        )
-        for name, place, held, files in (
-            ("output", job.output, "a run", run_files),
-            ("write_predictions", job.predictions, "predictions", predictions),
-        )
-        for file in files[:1]
-    ]
-    if problems and not job.overwrite:
-        raise ConfigError(problems)
-    delete_files(predictions)

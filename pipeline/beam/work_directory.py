@@ -1,4 +1,4 @@
-"""A directory below the output of a run in which steps leave values for later steps.
+"""A directory in the stage of a run in which steps leave values for later steps.
 
 Some runners hand all side inputs of a step to a worker in one piece, which must not be large; and
 the list of all shards must not be in the graph.
@@ -6,34 +6,35 @@ the list of all shards must not be in the graph.
 
 from __future__ import annotations
 
-import logging
 import pickle
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
-from pipeline.beam.files import delete_directory, read_file, replace_file
-from pipeline.errors.faults import StorageError
+from pipeline.beam.files import read_file, replace_file
 from pipeline.readers.threads import in_threads
+from pipeline.runs.stage import Stage, join
+from pipeline.runs.store import Store
 
-_LOGGER = logging.getLogger(__name__)
 _THREADS = 8
 
 
 class WorkDirectory:
-    """The work directory of a run, which exists while the run does.
+    """The work directory of a run, which is deleted with its stage.
 
     Args:
-        output: the output of the run.
+        stage: the stage of the run.
     """
 
-    def __init__(self, output: str) -> None:
-        self.directory = str(FileSystems.join(output, ".work"))
+    def __init__(self, stage: Stage) -> None:
+        self.directory = stage.path("work")
+
+    def open(self, store: Store) -> None:
+        """Makes the directory."""
+        store.make_directory(self.directory)
 
     def path(self, name: str) -> str:
         """Returns the path of a file in the directory."""
-        return str(FileSystems.join(self.directory, name))
+        return join(self.directory, name)
 
     def keep(self, name: str, value: object) -> str:
         """Writes a value to a file; a second attempt at a step writes the same file again.
@@ -48,13 +49,6 @@ class WorkDirectory:
         path = self.path(name)
         replace_file(path, pickle.dumps(value))
         return path
-
-    def remove(self) -> None:
-        """Removes the directory, if it exists; the run does not fail if that is impossible."""
-        try:
-            delete_directory(self.directory)
-        except StorageError as error:
-            _LOGGER.warning("%s; delete what is left in %s", error, self.directory)
 
 
 def load(paths: Sequence[str]) -> Iterator[Any]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.cli import demo, diff, exit_codes, run, schema, show, validate
-from pipeline.errors.faults import StorageError
+from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.errors.problems import ConfigError
 
 _SUBCOMMANDS = (run, validate, show, diff, demo, schema)
@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
     0 all is well, 1 a crash, 2 the command line or the configuration is wrong or names files that
-    cannot be reached, 4 the data is bad, 5 the runner failed, 130 interrupted.
+    cannot be reached, 4 the data is bad, 5 the runner failed, 6 the output holds a run or is
+    locked, 130 interrupted.
     """
     known, rest = make_parser().parse_known_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, StorageError) as error:
         print(error, file=sys.stderr)
         return exit_codes.CONFIG
+    except OutputTaken as error:
+        print(error, file=sys.stderr)
+        return exit_codes.OUTPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return exit_codes.INTERRUPTED

@@ -7,4 +7,6 @@ CONFIG = 2
 DATA = 4
 """The data must not be reported on."""
 RUNNER = 5
+OUTPUT = 6
+"""The output holds a run, files of others, or another run at work."""
 INTERRUPTED = 130

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write_predictions",
         metavar="DIR",
-        help="also write the predictions, label and loss of every row there, as Parquet",
+        help="also write the predictions, label and loss of every row, as Parquet, to DIR/ID/HEAD",
     )
     parser.add_argument(
         "--debug_samples",
@@ -120,6 +120,7 @@ def evaluate(
         print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
         ways = "'where' and 'max_bad_rows' leave rows out"
         print(f"Mend the data or the configuration ({ways}), and run again.", file=sys.stderr)
+        print(f"The data report is {error.data_report}", file=sys.stderr)
         return exit_codes.DATA
     except RunnerError as error:
         print(error, file=sys.stderr)

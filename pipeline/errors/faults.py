@@ -54,15 +54,21 @@ class BadData(Exception):
 
     Attributes:
         problems: the reasons, one line per reason.
+        data_report: the path of the data report, if one was written.
     """
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.data_report: str | None = None
 
 
 class StorageError(Exception):
     """An exception for files that storage cannot read or write; their content may be good."""
+
+
+class OutputTaken(Exception):
+    """An exception for an output that holds a run, other files, or another run at work."""
 
 
 class Misread(DataFault):

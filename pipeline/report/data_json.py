@@ -63,7 +63,11 @@ def row_problems(parts: Iterable[Files]) -> list[str]:
 
 
 def data_bytes(
-    parts: Sequence[Files], total: Findings, problems: Sequence[str], notes: Sequence[str]
+    parts: Sequence[Files],
+    total: Findings,
+    problems: Sequence[str],
+    notes: Sequence[str],
+    failed_run: str | None = None,
 ) -> bytes:
     """Returns the bytes of `data.json`, which has a line for each file, sorted by path.
 
@@ -72,8 +76,11 @@ def data_bytes(
         total: the findings of all files together.
         problems: the reasons why no report of this data may be published.
         notes: what else users should know of the data.
+        failed_run: the identity of a run that ends with this report alone, or None. By it the files
+            of a failed run are known, and may be replaced.
     """
     summary = {
+        **({} if failed_run is None else {"failed_run": failed_run}),
         "problems": list(problems),
         "notes": list(notes),
         "rows": {"read": total.rows, "evaluated": total.kept},

@@ -1,115 +1,328 @@
-"""The files that a run leaves: their names, and their bytes."""
+"""Publishes runs: a run is its own until it is whole, and an older result outlives its failure.
+
+A run is written whole into its stage, with `COMMIT` last. From then on it can be rolled forward, by
+whoever finds it: `_SUCCESS` is removed, every file is put under its plain name, `_SUCCESS` is
+written, and then what only the older run had is deleted, and the stage. A lock keeps publishers on
+one machine apart. Where there are none, a publisher looks whether what it left is whole, and begins
+anew if another has come in between.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from pipeline.evaluation.plan import Plan
-from pipeline.report.data_json import Files, data_bytes, row_problems
-from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
-from pipeline.report.report_json import build_report, report_bytes
-from pipeline.results.partition import Partition
-from pipeline.runs.states_zip import zip_states
-from pipeline.slicing.table import SliceTable
-from pipeline.validation.findings import Findings, Tolerance
+from pipeline.errors.faults import OutputTaken, StorageError
+from pipeline.runs.manifest import (
+    MANIFEST,
+    SUCCESS,
+    Manifest,
+    is_intact,
+    manifest_bytes,
+    parse_manifest,
+    read_manifest,
+    read_success,
+    sha256,
+    success_bytes,
+)
+from pipeline.runs.outputs import DATA, FAILED_FILES, FILES
+from pipeline.runs.stage import (
+    COMMIT,
+    FAILED,
+    REPLACED,
+    ROOT,
+    Stage,
+    delete_predictions,
+    delete_unfinished,
+    join,
+    read_stage,
+    stage_ids,
+)
+from pipeline.runs.store import Store
 
-REPORT = "report.json"
-METRICS = "metrics.parquet"
-STATES = "states.zip"
-DATA = "data.json"
-ANOMALIES = "anomalies.pbtxt"
-STATISTICS = "statistics.pb"
-MANIFEST = "manifest.json"
-SUCCESS = "_SUCCESS"
-FILES = (SUCCESS, REPORT, METRICS, STATES, STATISTICS, MANIFEST, ANOMALIES, DATA)
-"""The files that a run leaves, in the order in which those of an older run are removed."""
-FAILED = (ANOMALIES, DATA)
-"""The files that a run leaves if its data must not be reported on."""
+FAILED_DIRECTORY = "failed"
+"""The directory, beside a result, of the files of a run whose data must not be reported on."""
+
+LOCK_SECONDS = 60
+"""How long a publisher waits for another."""
+
+_ATTEMPTS = 5
 
 
-def run_files(
-    plan: Plan,
-    notes: Sequence[str],
-    table: SliceTable,
-    partitions: Iterable[Partition],
-    parts: Sequence[Files],
-) -> dict[str, bytes]:
-    """Returns the content of the files of a run by name, `_SUCCESS` last.
-
-    If the data are bad, there are only the files of `FAILED`.
+def publish(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) -> None:
+    """Publishes the files of a run; does nothing if an earlier attempt has published it.
 
     Args:
-        plan: the plan of the run.
-        notes: what is known of all files together, one line per note.
-        table: the slices; its problems say why no row was measured.
-        partitions: the results and states, in any order; they are not read if the data are bad.
-        parts: what is known of the files.
+        store: the store of the output.
+        stage: the stage of the run.
+        job: what tells equal jobs.
+        files: the content of the files of the run, by name.
+
+    Raises:
+        OutputTaken: if the output holds a run that this one may not replace, or other files.
     """
-    from pipeline.report.statistics_pb import statistics_bytes  # its protobufs take long to import
-
-    total = Findings.total(part.total for part in parts)
-    # If the table says why no row was measured, it is no further problem that there are no rows.
-    missing = list(table.problems) or row_problems(parts)
-    run_problems = [] if table.problems else total.run_problems()
-    problems = missing + total.data_problems(plan.tolerance) + run_problems
-    files = _data_files(parts, total, problems, notes, plan.tolerance, [*missing, *run_problems])
-    if problems:
-        return files
-    kept = list(partitions)
-    results = [partition.results for partition in kept]
-    states = (pair for partition in kept for pair in partition.states.items())
-    distributions = [distribution for result in results for distribution in result.statistics]
-    files[STATISTICS] = statistics_bytes(distributions)
-    files[REPORT] = report_bytes(build_report(plan, table, results, total))
-    files[METRICS] = parquet_bytes(metrics_table(plan, results))
-    files[STATES] = zip_states(table, states)
-    files[MANIFEST] = _json(_manifest(files))
-    # Not empty: S3 refuses an upload in parts that is empty.
-    files[SUCCESS] = b"\n"
-    return files
+    with store.lock(stage.root, LOCK_SECONDS) as has_locks:
+        if not stage.is_open(store):
+            store.delete_if_empty(stage.root)
+            return
+        if not store.exists(stage.path(COMMIT)):
+            _commit(store, stage, job, files)
+        roll_forward(store, stage, has_locks=has_locks)
 
 
-def problem_files(problems: Sequence[str]) -> dict[str, bytes]:
-    """Returns the content of the files, by name, of a run that ends before a row is read."""
-    return _data_files([], Findings(), problems, (), Tolerance(), problems)
+def has_committed(store: Store, stage: Stage) -> bool:
+    """Returns whether an earlier attempt has written the run whole, after rolling it forward."""
+    with store.lock(stage.root, LOCK_SECONDS) as has_locks:
+        if stage.is_open(store):
+            if not store.exists(stage.path(COMMIT)):
+                return False
+            roll_forward(store, stage, has_locks=has_locks)
+        store.delete_if_empty(stage.root)
+        return True
 
 
-def _data_files(
-    parts: Sequence[Files],
-    total: Findings,
-    problems: Sequence[str],
-    notes: Sequence[str],
-    tolerance: Tolerance,
-    run_problems: Sequence[str],
-) -> dict[str, bytes]:
-    from pipeline.report.anomalies_pbtxt import anomalies_bytes  # as statistics_bytes
+def publish_failure(store: Store, stage: Stage, files: Mapping[str, bytes]) -> None:
+    """Publishes the files of a run whose data must not be reported on, and no result.
 
-    return {
-        DATA: data_bytes(parts, total, problems, notes),
-        ANOMALIES: anomalies_bytes(total, tolerance, run_problems),
-    }
+    They stay in the stage as well, where the driver reads them.
 
-
-def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "files": {
-            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in sorted(files.items())
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            **{name: version(name) for name in ("headcount", "apache-beam", "numpy", "pyarrow")},
-        },
-    }
+    Args:
+        store: the store of the output.
+        stage: the stage of the run.
+        files: the content of the files, by name.
+    """
+    with store.lock(stage.root, LOCK_SECONDS):
+        if not stage.is_open(store):
+            store.delete_if_empty(stage.root)
+            return
+        for name, content in files.items():
+            store.write(stage.path(name), content)
+        place = failure_place(store, stage.output)
+        if foreign := foreign_failure(store, place):
+            raise _in_the_way(foreign)
+        for name in files:
+            store.move(store.prepare(stage.path(name)), join(place, name))
+        store.sync(place)
+        store.write(stage.path(FAILED), place.encode() + b"\n")
 
 
-def _json(data: dict[str, Any]) -> bytes:
-    return json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n"
+def failure_report(store: Store, stage: Stage) -> str | None:
+    """Returns the path of the data report of a run that failed; None if it did not."""
+    try:
+        place = store.read(stage.path(FAILED)).decode().rstrip("\n")
+    except FileNotFoundError:
+        return None
+    return join(place, DATA)
+
+
+def read_published(store: Store, stage: Stage, names: Sequence[str]) -> dict[str, bytes] | None:
+    """Returns the content of files of a run in its output, by name; None if it is not published.
+
+    Raises:
+        OutputTaken: if the run was published, and another has replaced it.
+    """
+    found = _finished_id(store, stage.output)
+    if found == stage.id:
+        manifest = read_manifest(store, stage.output)
+        with suppress(FileNotFoundError):
+            files = {name: store.read(join(stage.output, name)) for name in names}
+            if manifest is not None and all(
+                manifest.files.get(name) == sha256(content) for name, content in files.items()
+            ):
+                return files
+    if found is None or stage.is_open(store):
+        return None
+    raise OutputTaken(f"output: another run ({found}) has replaced this one in {stage.output}")
+
+
+def _commit(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) -> None:
+    """Writes a run into its stage, `COMMIT` last."""
+    manifest = manifest_bytes(stage, job, files)
+    staged = {**files, MANIFEST: manifest, SUCCESS: success_bytes(stage.id, manifest)}
+    for name, content in staged.items():
+        store.write(stage.path(name), content)
+    replaces = _finished_id(store, stage.output)
+    if replaces is not None and not stage.overwrite:
+        raise OutputTaken(
+            f"output: {stage.output} holds a run by now, which was not to be replaced"
+        )
+    # The names that lead to the stage must last before what they lead to counts.
+    for directory in (stage.directory, stage.root, stage.output):
+        store.sync(directory)
+    commit = {"id": stage.id, "manifest_sha256": sha256(manifest), "replaces": replaces}
+    store.write(stage.path(COMMIT), json.dumps(commit).encode() + b"\n")
+
+
+def roll_forward(store: Store, stage: Stage, *, has_locks: bool) -> bool:
+    """Publishes a run that is whole in its stage, as far as that is not done yet.
+
+    Returns:
+        Whether the output holds this run; it does not if yet another run was published meanwhile.
+
+    Raises:
+        OutputTaken: if files of another program are in the way.
+        StorageError: if the stage is damaged.
+    """
+    commit = json.loads(store.read(stage.path(COMMIT)))
+    content = store.read(stage.path(MANIFEST))
+    manifest = parse_manifest(content)
+    if manifest is None or sha256(content) != commit["manifest_sha256"]:
+        raise StorageError(f"{stage.directory}: this run is damaged; delete the directory")
+    for _ in range(_ATTEMPTS):
+        found = _finished_id(store, stage.output)
+        if found == stage.id and (has_locks or is_intact(store, stage.output)):
+            break
+        if found not in (None, commit["replaces"], stage.id) and is_intact(store, stage.output):
+            stage.discard(store)
+            return False
+        _swap(store, stage, manifest)
+    else:
+        raise StorageError(f"{stage.output}: other runs keep writing there")
+    _clean(store, stage, manifest)
+    return True
+
+
+def _swap(store: Store, stage: Stage, manifest: Manifest) -> None:
+    """Puts the files of a run in place of those of the older one."""
+    if not store.exists(stage.path(REPLACED)):
+        if foreign := foreign_files(store, stage.output):
+            raise _in_the_way(foreign)
+        older = b"{}\n"
+        if read_manifest(store, stage.output) is not None:
+            older = store.read(join(stage.output, MANIFEST))
+        store.write(stage.path(REPLACED), older)
+    names = [*sorted(manifest.files), MANIFEST, SUCCESS]
+    prepared = {name: store.prepare(stage.path(name)) for name in names}
+    store.delete([join(stage.output, SUCCESS)])
+    store.sync(stage.output)
+    for name in names:
+        if name == SUCCESS:
+            store.sync(stage.output)
+        store.move(prepared[name], join(stage.output, name))
+    store.sync(stage.output)
+
+
+def _clean(store: Store, stage: Stage, manifest: Manifest) -> None:
+    """Deletes what only the run that was replaced has, older failures, and the stage."""
+    if stage.predictions is not None:
+        delete_unfinished(store, stage.predictions)
+    try:
+        older = parse_manifest(store.read(stage.path(REPLACED)))
+    except FileNotFoundError:
+        older = None
+    if older is not None and older.id != stage.id:
+        gone = [name for name in older.files if name not in manifest.files]
+        store.delete([join(stage.output, name) for name in gone])
+        if older.predictions is not None and older.id:
+            delete_predictions(store, older.predictions, older.id)
+    failure = join(stage.output, FAILED_DIRECTORY)
+    if holds_failure(store, failure):
+        # The report by which its files are known goes last.
+        for name in FAILED_FILES:
+            store.delete([join(failure, name)])
+        store.delete_if_empty(failure)
+    stage.close(store)
+
+
+def _finished_id(store: Store, output: str) -> str | None:
+    """Returns the identity of the finished run in a directory; None if there is none."""
+    success = read_success(store, output)
+    return None if success is None else str(success.get("id", ""))
+
+
+def _in_the_way(paths: Sequence[str]) -> OutputTaken:
+    return OutputTaken(
+        f"output: {paths[0]} is there, and no run of headcount left it; move it away, or choose"
+        " another directory"
+    )
+
+
+def check_output(store: Store, stage: Stage) -> None:
+    """Checks that a run may be published in its output, before anything is done.
+
+    Raises:
+        OutputTaken: if the output holds a run and the new one may not replace it, or if files of
+            others have names that the run would write.
+    """
+    output = stage.output
+    if foreign := foreign_files(store, output):
+        raise _in_the_way(foreign)
+    if store.exists(join(output, SUCCESS)):
+        if not stage.overwrite:
+            message = f"output: {output} holds a run; give --overwrite to replace it"
+            raise OutputTaken(message)
+        if foreign := foreign_failure(store, join(output, FAILED_DIRECTORY)):
+            raise _in_the_way(foreign)
+
+
+def foreign_files(store: Store, output: str) -> list[str]:
+    """Returns the paths that a run would replace in its output and that no run has left there."""
+    there = [name for name in FILES if store.exists(join(output, name))]
+    if not there:
+        return []
+    manifest = read_manifest(store, output)
+    if manifest is not None:
+        known = {SUCCESS, MANIFEST, *manifest.files}
+    else:
+        known = set(FAILED_FILES) if holds_failure(store, output) else set()
+    return [join(output, name) for name in there if name not in known]
+
+
+def foreign_failure(store: Store, directory: str) -> list[str]:
+    """Returns the paths that a failed run would replace in a directory and that none has left."""
+    paths = [join(directory, name) for name in FAILED_FILES if store.exists(join(directory, name))]
+    return [] if holds_failure(store, directory) else paths
+
+
+def failure_place(store: Store, output: str) -> str:
+    """Returns the directory for the files of a failed run: the output, if it holds no run."""
+    return join(output, FAILED_DIRECTORY) if read_manifest(store, output) else output.rstrip("/")
+
+
+def holds_failure(store: Store, directory: str) -> bool:
+    """Returns whether a directory holds the files of a failed run: its data report says so."""
+    try:
+        data = json.loads(store.read(join(directory, DATA)))
+    except (FileNotFoundError, StorageError, ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and isinstance(data.get("failed_run"), str)
+
+
+def recover(store: Store, output: str, *, is_alone: bool) -> tuple[str | None, list[str]]:
+    """Finishes or takes away what earlier runs left in the stages of an output.
+
+    A run that is whole is rolled forward. The stage of a dead run is deleted, with its predictions.
+
+    Args:
+        store: the store of the output.
+        output: the directory that runs write.
+        is_alone: whether no driver of a local run but this one is at work in the output.
+
+    Returns:
+        The identity of the run that was rolled forward last, or None; and lines about stages of
+        runs that may still be at work elsewhere.
+    """
+    rolled, lines = None, []
+    root = join(output, ROOT)
+    if not store.children(root):
+        return None, []
+    with store.lock(root, LOCK_SECONDS) as has_locks:
+        for identity in stage_ids(store, output):
+            stage = read_stage(store, output, identity)
+            if stage is None:
+                # Its end was interrupted. An empty directory may be of a run that is beginning.
+                if is_alone or store.children(join(root, identity)):
+                    store.delete_directory(join(root, identity))
+            elif store.exists(stage.path(COMMIT)):
+                if roll_forward(store, stage, has_locks=has_locks):
+                    rolled = identity
+            elif store.exists(stage.path(FAILED)) or (is_alone and stage.is_of_this_machine()):
+                stage.discard(store)
+            else:
+                lines.append(
+                    f"{stage.directory} is of a run that began at {stage.created} on {stage.host}"
+                    " and has not ended; if it is no longer at work, delete that directory"
+                )
+        store.delete_if_empty(root)
+    return rolled, lines

@@ -1,0 +1,91 @@
+"""The files that a run leaves: their names, and the bytes of all but the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.evaluation.plan import Plan
+from pipeline.report.data_json import Files, data_bytes, row_problems
+from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
+from pipeline.report.report_json import build_report, report_bytes
+from pipeline.results.partition import Partition
+from pipeline.runs.manifest import MANIFEST, SUCCESS
+from pipeline.runs.states_zip import zip_states
+from pipeline.slicing.table import SliceTable
+from pipeline.validation.findings import Findings, Tolerance
+
+REPORT = "report.json"
+METRICS = "metrics.parquet"
+STATES = "states.zip"
+DATA = "data.json"
+ANOMALIES = "anomalies.pbtxt"
+STATISTICS = "statistics.pb"
+FAILED_FILES = (ANOMALIES, DATA)
+"""The files that a run leaves if its data must not be reported on."""
+FILES = (REPORT, METRICS, STATES, STATISTICS, ANOMALIES, DATA, MANIFEST, SUCCESS)
+"""The files that a run leaves, `_SUCCESS` last."""
+
+
+def run_files(
+    plan: Plan,
+    notes: Sequence[str],
+    table: SliceTable,
+    partitions: Iterable[Partition],
+    parts: Sequence[Files],
+    identity: str,
+) -> dict[str, bytes]:
+    """Returns the content of the files of a run by name, without the manifest and `_SUCCESS`.
+
+    If the data are bad, there are only the files of `FAILED_FILES`.
+
+    Args:
+        plan: the plan of the run.
+        notes: what is known of all files together, one line per note.
+        table: the slices; its problems say why no row was measured.
+        partitions: the results and states, in any order; they are not read if the data are bad.
+        parts: what is known of the files.
+        identity: the identity of the run.
+    """
+    from pipeline.report.statistics_pb import statistics_bytes  # its protobufs take long to import
+
+    total = Findings.total(part.total for part in parts)
+    # If the table says why no row was measured, it is no further problem that there are no rows.
+    missing = list(table.problems) or row_problems(parts)
+    run_problems = [] if table.problems else total.run_problems()
+    problems = missing + total.data_problems(plan.tolerance) + run_problems
+    failed_run = identity if problems else None
+    told = [*missing, *run_problems]
+    files = _data_files(parts, total, problems, notes, plan.tolerance, told, failed_run)
+    if problems:
+        return files
+    kept = list(partitions)
+    results = [partition.results for partition in kept]
+    states = (pair for partition in kept for pair in partition.states.items())
+    distributions = [distribution for result in results for distribution in result.statistics]
+    files[STATISTICS] = statistics_bytes(distributions)
+    files[REPORT] = report_bytes(build_report(plan, table, results, total))
+    files[METRICS] = parquet_bytes(metrics_table(plan, results))
+    files[STATES] = zip_states(table, states)
+    return files
+
+
+def problem_files(problems: Sequence[str], identity: str) -> dict[str, bytes]:
+    """Returns the content of the files, by name, of a run that ends before a row is read."""
+    return _data_files([], Findings(), problems, (), Tolerance(), problems, identity)
+
+
+def _data_files(
+    parts: Sequence[Files],
+    total: Findings,
+    problems: Sequence[str],
+    notes: Sequence[str],
+    tolerance: Tolerance,
+    run_problems: Sequence[str],
+    failed_run: str | None,
+) -> dict[str, bytes]:
+    from pipeline.report.anomalies_pbtxt import anomalies_bytes  # as statistics_bytes
+
+    return {
+        DATA: data_bytes(parts, total, problems, notes, failed_run),
+        ANOMALIES: anomalies_bytes(total, tolerance, run_problems),
+    }
