@@ -38,7 +38,7 @@ from pipeline.beam.staging import Running, held_output, opened
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.work_directory import WorkDirectory
-from pipeline.errors.faults import BadData, StorageError
+from pipeline.errors.faults import BadData, OutputTaken, StorageError
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
 from pipeline.evaluation.plan import Plan
@@ -50,6 +50,7 @@ from pipeline.runs.outputs import DATA, REPORT, problem_files
 from pipeline.runs.publish import (
     check_output,
     failure_report,
+    holds_a_run,
     publish_failure,
     read_published,
     recover,
@@ -91,6 +92,19 @@ class RunnerError(Exception):
 
 
 @dataclass(frozen=True)
+class Finished:
+    """A run that is published.
+
+    Attributes:
+        report: the report of the run.
+        predictions: the directory of its predictions, or None.
+    """
+
+    report: dict[str, Any]
+    predictions: str | None
+
+
+@dataclass(frozen=True)
 class Submitted:
     """A result without a report: Beam's options ask for no run, or not to wait for its end.
 
@@ -101,7 +115,7 @@ class Submitted:
     message: str
 
 
-def run(job: Job, options: PipelineOptions) -> dict[str, Any] | Submitted:
+def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
     """Runs a job to its end and returns its report, or what Beam's options ask for instead.
 
     If an earlier run of the same job was interrupted when it was whole, its report is returned.
@@ -188,7 +202,7 @@ def _evaluate(
     return None
 
 
-def _result(store: BeamStore, stage: Stage) -> dict[str, Any]:
+def _result(store: BeamStore, stage: Stage) -> Finished:
     """Returns the report of a job that has ended.
 
     Raises:
@@ -200,8 +214,7 @@ def _result(store: BeamStore, stage: Stage) -> dict[str, Any]:
     if published is not None:
         for note in json.loads(published[DATA])["notes"]:
             _LOGGER.warning("%s", note)
-        report: dict[str, Any] = json.loads(published[REPORT])
-        return report
+        return Finished(json.loads(published[REPORT]), stage.predictions)
     report_path = failure_report(store, stage)
     if report_path is None:
         message = f"the job left no {DATA} in {stage.output}; do workers know it by that path?"
@@ -214,7 +227,7 @@ def _result(store: BeamStore, stage: Stage) -> dict[str, Any]:
     raise error
 
 
-def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) -> dict[str, Any]:
+def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) -> Finished:
     """Returns the report of a run that was whole when it was interrupted, if it is of this job.
 
     Raises:
@@ -222,14 +235,14 @@ def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) ->
     """
     manifest = read_manifest(store, stage.output)
     if manifest is None or (manifest.id, manifest.job) != (rolled, digest):
-        check_output(store, stage)
+        raise OutputTaken(holds_a_run(stage.output))
     _LOGGER.warning(
         "an earlier run of this job (%s) was whole and not published; it is now, and was not"
         " repeated",
         rolled,
     )
-    report: dict[str, Any] = json.loads(store.read(join(stage.output, REPORT)))
-    return report
+    report = json.loads(store.read(join(stage.output, REPORT)))
+    return Finished(report, manifest.predictions)
 
 
 def _job_digest(job: Job, listing: Listing) -> str:

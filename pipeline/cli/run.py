@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write_predictions",
         metavar="DIR",
-        help="also write the predictions, label and loss of every row, as Parquet, to DIR/ID/HEAD",
+        help="also write the predictions, label and loss of every row there, as Parquet",
     )
     parser.add_argument(
         "--debug_samples",
@@ -115,7 +115,7 @@ def evaluate(
     connect([*inputs, *written], options)
     job = Job(plan, source, inputs, output, predictions, overwrite)
     try:
-        report = run(job, options)
+        finished = run(job, options)
     except BadData as error:
         print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
         ways = "'where' and 'max_bad_rows' leave rows out"
@@ -125,9 +125,11 @@ def evaluate(
     except RunnerError as error:
         print(error, file=sys.stderr)
         return exit_codes.RUNNER
-    if isinstance(report, Submitted):
-        print(report.message)
+    if isinstance(finished, Submitted):
+        print(finished.message)
         return exit_codes.OK
-    print(render(report), end="")
+    print(render(finished.report), end="")
     print(f"\nwritten to {output}/report.json")
+    if finished.predictions is not None:
+        print(f"predictions written to {finished.predictions}")
     return exit_codes.OK

@@ -1,8 +1,8 @@
 """Publishes runs: a run is its own until it is whole, and an older result outlives its failure.
 
 A run is written whole into its stage, with `COMMIT` last. From then on it can be rolled forward, by
-whoever finds it: `_SUCCESS` is removed, every file is put under its plain name, `_SUCCESS` is
-written, and then what only the older run had is deleted, and the stage. A lock keeps publishers on
+whoever finds it: `_SUCCESS` is removed, every file is put under its plain name, what only the older
+run had is deleted, `_SUCCESS` is written, and the stage is deleted. A lock keeps publishers on
 one machine apart. Where there are none, a publisher looks whether what it left is whole, and begins
 anew if another has come in between.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 
 from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.runs.manifest import (
@@ -144,9 +145,7 @@ def _commit(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) ->
         store.write(stage.path(name), content)
     replaces = _finished_id(store, stage.output)
     if replaces is not None and not stage.overwrite:
-        raise OutputTaken(
-            f"output: {stage.output} holds a run by now, which was not to be replaced"
-        )
+        raise OutputTaken(holds_a_run(stage.output))
     # The names that lead to the stage must last before what they lead to counts.
     for directory in (stage.directory, stage.root, stage.output):
         store.sync(directory)
@@ -174,55 +173,89 @@ def roll_forward(store: Store, stage: Stage, *, has_locks: bool) -> bool:
         if found == stage.id and (has_locks or is_intact(store, stage.output)):
             break
         if found not in (None, commit["replaces"], stage.id) and is_intact(store, stage.output):
+            newer = read_manifest(store, stage.output)
+            if newer is not None and store.exists(stage.path(REPLACED)):
+                _delete_others(store, stage.output, manifest, newer)
             stage.discard(store)
             return False
         _swap(store, stage, manifest)
     else:
         raise StorageError(f"{stage.output}: other runs keep writing there")
-    _clean(store, stage, manifest)
+    _close(store, stage)
     return True
 
 
 def _swap(store: Store, stage: Stage, manifest: Manifest) -> None:
     """Puts the files of a run in place of those of the older one."""
-    if not store.exists(stage.path(REPLACED)):
-        if foreign := foreign_files(store, stage.output):
-            raise _in_the_way(foreign)
-        older = b"{}\n"
-        if read_manifest(store, stage.output) is not None:
-            older = store.read(join(stage.output, MANIFEST))
-        store.write(stage.path(REPLACED), older)
+    if not store.exists(stage.path(REPLACED)) and (foreign := foreign_files(store, stage.output)):
+        raise _in_the_way(foreign)
+    _note_replaced(store, stage)
     names = [*sorted(manifest.files), MANIFEST, SUCCESS]
     prepared = {name: store.prepare(stage.path(name)) for name in names}
     store.delete([join(stage.output, SUCCESS)])
     store.sync(stage.output)
     for name in names:
+        if name == MANIFEST:
+            # Where there are no locks, it may be that of yet another run by now.
+            _note_replaced(store, stage)
         if name == SUCCESS:
+            # Nothing is changed after it: where there are no locks, the output may be that of yet
+            # another run by then.
+            _delete_older(store, stage, manifest)
             store.sync(stage.output)
         store.move(prepared[name], join(stage.output, name))
     store.sync(stage.output)
 
 
-def _clean(store: Store, stage: Stage, manifest: Manifest) -> None:
-    """Deletes what only the run that was replaced has, older failures, and the stage."""
-    if stage.predictions is not None:
-        delete_unfinished(store, stage.predictions)
+def _note_replaced(store: Store, stage: Stage) -> None:
+    """Adds the manifest in the output to those of the runs that are replaced."""
     try:
-        older = parse_manifest(store.read(stage.path(REPLACED)))
+        manifests = json.loads(store.read(stage.path(REPLACED)))
     except FileNotFoundError:
-        older = None
-    if older is not None and older.id != stage.id:
-        gone = [name for name in older.files if name not in manifest.files]
-        store.delete([join(stage.output, name) for name in gone])
-        if older.predictions is not None and older.id:
-            delete_predictions(store, older.predictions, older.id)
+        manifests = None
+    found = read_manifest(store, stage.output)
+    new = [] if found is None or found.id == stage.id else [asdict(found)]
+    if manifests is None or any(manifest not in manifests for manifest in new):
+        content = json.dumps([*(manifests or ()), *new]).encode() + b"\n"
+        store.write(stage.path(REPLACED), content)
+
+
+def _delete_older(store: Store, stage: Stage, manifest: Manifest) -> None:
+    """Deletes the files in the output that only runs before have: those replaced, and failures."""
+    for older in _replaced(store, stage):
+        _delete_others(store, stage.output, older, manifest)
     failure = join(stage.output, FAILED_DIRECTORY)
     if holds_failure(store, failure):
         # The report by which its files are known goes last.
         for name in FAILED_FILES:
             store.delete([join(failure, name)])
         store.delete_if_empty(failure)
+
+
+def _close(store: Store, stage: Stage) -> None:
+    """Deletes what a run that is published no longer needs, and the predictions it replaced."""
+    if stage.predictions is not None:
+        delete_unfinished(store, stage.predictions)
+    for older in _replaced(store, stage):
+        # A run that still has a stage may yet be published.
+        if older.predictions and older.id and read_stage(store, stage.output, older.id) is None:
+            delete_predictions(store, older.predictions, older.id)
     stage.close(store)
+
+
+def _replaced(store: Store, stage: Stage) -> list[Manifest]:
+    """Returns the manifests of the runs that a run has replaced."""
+    try:
+        manifests = json.loads(store.read(stage.path(REPLACED)))
+    except FileNotFoundError:
+        return []
+    return [Manifest(**manifest) for manifest in manifests]
+
+
+def _delete_others(store: Store, output: str, older: Manifest, newer: Manifest) -> None:
+    """Deletes the files that an older run has and the newer one has not."""
+    gone = [name for name in older.files if name not in newer.files]
+    store.delete([join(output, name) for name in gone])
 
 
 def _finished_id(store: Store, output: str) -> str | None:
@@ -250,22 +283,29 @@ def check_output(store: Store, stage: Stage) -> None:
         raise _in_the_way(foreign)
     if store.exists(join(output, SUCCESS)):
         if not stage.overwrite:
-            message = f"output: {output} holds a run; give --overwrite to replace it"
-            raise OutputTaken(message)
+            raise OutputTaken(holds_a_run(output))
         if foreign := foreign_failure(store, join(output, FAILED_DIRECTORY)):
             raise _in_the_way(foreign)
 
 
+def holds_a_run(output: str) -> str:
+    """Returns the message that an output holds a run."""
+    return f"output: {output} holds a run; give --overwrite to replace it"
+
+
 def foreign_files(store: Store, output: str) -> list[str]:
-    """Returns the paths that a run would replace in its output and that no run has left there."""
+    """Returns the paths that a run would replace in its output and that no run has put there."""
     there = [name for name in FILES if store.exists(join(output, name))]
     if not there:
         return []
-    manifest = read_manifest(store, output)
-    if manifest is not None:
-        known = {SUCCESS, MANIFEST, *manifest.files}
-    else:
-        known = set(FAILED_FILES) if holds_failure(store, output) else set()
+    known = set(FAILED_FILES) if holds_failure(store, output) else set()
+    stages = (join(output, ROOT, identity) for identity in stage_ids(store, output))
+    # That of the output comes last: a run that is being published now may be there by then.
+    in_part = [directory for directory in stages if store.exists(join(directory, REPLACED))]
+    for directory in (*in_part, output):
+        manifest = read_manifest(store, directory)
+        if manifest is not None:
+            known |= {SUCCESS, MANIFEST, *manifest.files}
     return [join(output, name) for name in there if name not in known]
 
 

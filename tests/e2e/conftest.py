@@ -11,6 +11,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline import cli
+from pipeline.beam.store import BeamStore
+from pipeline.beam.work_directory import WorkDirectory
+from pipeline.runs.stage import Stage, new_stage
 from pipeline.runs.states_zip import SLICES
 
 CONFIG = """
@@ -104,6 +107,15 @@ def states_of(output: Path) -> dict[str, bytes]:
 
 
 Run = Callable[..., int]
+
+
+def open_stage(output: Path) -> Stage:
+    """A stage below an output, as the driver opens it."""
+    store = BeamStore()
+    stage = new_stage(str(output), overwrite=False, predictions=None, local=True)
+    stage.open(store)
+    WorkDirectory(stage).open(store)
+    return stage
 
 
 @pytest.fixture

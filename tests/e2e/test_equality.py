@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from itertools import pairwise
@@ -33,7 +34,7 @@ from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
-from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, states_of
+from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, open_stage, states_of
 from tests.pipeline.tables import evaluator_of, own_states, plan_items
 
 ROWS = 2000
@@ -170,7 +171,7 @@ def test_shards_in_any_order_through_beam(
             | beam.Create(lines)
             | Evaluate(plan, bundles=bundles, items_per_batch=together)
         )
-        _ = evaluated | Publish(plan, str(tmp_path / "out"), listing.notes)
+        _ = evaluated | Publish(plan, open_stage(tmp_path / "out"), "job", listing.notes)
     assert_same(tmp_path / "out", by_row)
 
 
@@ -210,18 +211,23 @@ def test_predictions_are_the_same_in_every_run(
         predictions = tmp_path / attempt
         option = "--write_predictions", str(predictions)
         assert run(files, tmp_path / f"out_{attempt}", *option, config=PLAIN) == 0
-        names.append(sorted(p.relative_to(predictions) for p in predictions.rglob("*")))
+        directory = prefix(tmp_path / f"out_{attempt}")
+        assert f"predictions written to {directory}\n" in capsys.readouterr().out
+        assert list(predictions.iterdir()) == [directory]
+        names.append(sorted(p.relative_to(directory) for p in predictions.rglob("*.parquet")))
     assert names[0] == names[1]
+    # Those of another run are beside them, and only those of a run that is replaced go.
     again = "--write_predictions", str(tmp_path / "one")
-    assert run(files, tmp_path / "out_three", *again, config=PLAIN) == 2
-    told = capsys.readouterr().err
-    assert f"write_predictions: {tmp_path / 'one'} holds predictions (" in told
-    assert "give --overwrite to replace it" in told
     fewer = files.replace("*", "part-00001")
-    assert run(fewer, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0
-    assert 0 < len(list((tmp_path / "one").rglob("*.parquet"))) < len(names[0])
+    first = prefix(tmp_path / "out_one")
+    assert run(fewer, tmp_path / "out_three", *again, config=PLAIN) == 0
+    third = prefix(tmp_path / "out_three")
+    assert 0 < len(list(third.rglob("*.parquet"))) < len(names[0])
+    assert set((tmp_path / "one").iterdir()) == {first, third}
     assert run(files, tmp_path / "out_three", *again, "--overwrite", config=PLAIN) == 0
-    table = pq.read_table(tmp_path / "one" / "click")
+    third = prefix(tmp_path / "out_three")
+    assert set((tmp_path / "one").iterdir()) == {first, third}
+    table = pq.read_table(third / "click")
     click = reference.report["heads"]["click"]["slices"][0]
     assert len(table) == click["examples"]
     weight, loss = (table.column(name).to_numpy() for name in ("weight", "loss"))
@@ -231,6 +237,11 @@ def test_predictions_are_the_same_in_every_run(
     ordered = by_place(table)
     assert ordered["logits"].to_pylist() == kept["logit"].to_pylist()
     assert ordered["label"].to_pylist() == kept["label"].to_pylist()
+
+
+def prefix(output: Path) -> Path:
+    """The directory of the predictions of a run."""
+    return Path(json.loads((output / "manifest.json").read_text())["predictions"])
 
 
 def by_place(table: pa.Table) -> pa.Table:
@@ -261,7 +272,7 @@ def test_predictions_of_every_head_are_what_it_scored(
     assert scored.keys() == {"click", "shown", "topic", "tags"}
     for name, tables in scored.items():
         expected = pa.concat_tables(tables)
-        found = pq.read_table(tmp_path / "predictions" / name)
+        found = pq.read_table(prefix(tmp_path / "out") / name)
         coded = {field.name for field in found.schema if pa.types.is_dictionary(field.type)}
         assert coded == {"file", "classes"} & set(expected.column_names)
         assert by_place(found).equals(by_place(expected)), name

@@ -86,7 +86,7 @@ def test_program_runs_the_command(tmp_path: Path) -> None:
     report = (tmp_path / "there" / "report.json").read_bytes()
     assert report == (tmp_path / "here" / "report.json").read_bytes()
     again = launch(tmp_path, *given, "--output=there")
-    assert again.returncode == 2
+    assert again.returncode == 6
     assert "give --overwrite to replace it" in again.stderr
     assert launch(tmp_path, *given, "--output=there", "--overwrite=true").returncode == 0
 
