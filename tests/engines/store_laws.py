@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import cli
-from pipeline.runs import publish
+from pipeline.runs import outputs
 from tests.e2e.conftest import make_rows
 from tests.engines.object_stores import ROOT, Bucket, Store
 
@@ -132,15 +132,18 @@ class StoreLaws:
         place.put_rows()
         assert place.run(place.url) == 0
         first = place.bucket.get("out/report.json")
-        assert place.run(place.url) == 2
+        assert place.run(place.url) == 6
         assert "--overwrite" in capsys.readouterr().err
         assert place.run(place.url, "--overwrite", files="in/*/part-1.parquet") == 0
         assert place.bucket.get("out/report.json") != first
         assert {"_SUCCESS", "report.json"} <= place.output()
-        # A run that fails takes the older one away, and leaves the data report.
+        # A run that fails leaves the older one, and its data report beside it.
+        before = {name: place.bucket.get(f"out/{name}") for name in place.output()}
         assert place.run(place.url, "--overwrite", files="none/*") == 4
-        assert place.output() == {"data.json", "anomalies.pbtxt"}
-        (problem,) = json.loads(place.bucket.get("out/data.json"))["problems"]
+        failed = {"failed/data.json", "failed/anomalies.pbtxt"}
+        assert place.output() == before.keys() | failed
+        assert {name: place.bucket.get(f"out/{name}") for name in before} == before
+        (problem,) = json.loads(place.bucket.get("out/failed/data.json"))["problems"]
         assert problem.startswith(f"no file matches {place.url}/none/*")
 
     def test_a_damaged_file_is_named(
@@ -153,17 +156,17 @@ class StoreLaws:
         assert f"{place.url}/{key}" in capsys.readouterr().err
         assert place.output() == {"data.json", "anomalies.pbtxt"}
 
-    def test_a_run_that_fails_takes_its_work_directory_away(
+    def test_a_run_that_fails_takes_its_stage_away(
         self, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         place.put_rows()
 
         def fail(*what: object) -> None:
-            assert any(name.startswith(".work/") for name in place.output("failed"))
+            assert any(name.startswith(".headcount/") for name in place.output("failed"))
             raise RuntimeError("a worker failed")
 
         with monkeypatch.context() as patch:
-            patch.setattr(publish, "build_report", fail)
+            patch.setattr(outputs, "build_report", fail)
             assert place.run(place.url, output="failed") == 5
         assert "a worker failed" in capsys.readouterr().err
         assert place.output("failed") == set()
@@ -211,8 +214,14 @@ class StoreLaws:
             for path in sorted((place.folder / "predictions").rglob("*.parquet"))
         ]
         assert len(tables) == 3
-        # Predictions cannot be written among those of another run.
-        assert place.run(place.url, option, f"{place.url}/predictions", output="other") == 2
+        prefix = json.loads(place.bucket.get("out/manifest.json"))["predictions"]
+        assert all(f"{place.url}/predictions/{name}".startswith(prefix) for name in written)
+        # Those of another run are beside them, and go with it.
+        more = (option, f"{place.url}/predictions")
+        for overwrite in ((), ("--overwrite",)):
+            assert place.run(place.url, *more, *overwrite, output="other") == 0
+            assert len(place.output("predictions")) == 6
+        assert written < place.output("predictions")
 
     @pytest.mark.parametrize(
         ("listed", "code"),

@@ -62,7 +62,8 @@ class Submission:
 
     def work(self) -> list[str]:
         """What is left for a job that may still run."""
-        return sorted(path.name for path in (self.directory / "out" / ".work").glob("*"))
+        stages = (self.directory / "out" / ".headcount").glob("*")
+        return sorted(path.name for stage in stages for path in stage.glob("work/*"))
 
 
 def submit(
@@ -127,18 +128,20 @@ def test_job_that_is_submitted_keeps_its_list_of_shards(submission: Submission) 
     assert submission.work() == ["shards.jsonl"]
 
 
-def test_template_is_written_and_evaluates(tmp_path: Path) -> None:
-    written = submit(tmp_path, "--template_location=gs://bucket/templates/click")
-    assert written.status == 0, written.errors
-    line = "template written to gs://bucket/templates/click; nothing is evaluated before it is"
-    assert written.printed.startswith(line)
-    assert written.jobs == []
-    options = json.loads(written.stored("click"))["environment"]["sdkPipelineOptions"]["options"]
-    assert options["pipelineUrl"].removeprefix("gs://") in written.objects
-    assert written.work() == ["shards.jsonl"]
+def test_job_that_is_submitted_evaluates(submission: Submission, tmp_path: Path) -> None:
     here = ["--input", str(FILES), "--output", str(tmp_path / "here")]
     assert cli.main(["run", "--config", str(ROOT / "configs" / "binary.yaml"), *here]) == 0
-    assert evaluate(written) == (tmp_path / "here" / "report.json").read_bytes()
+    assert evaluate(submission) == (tmp_path / "here" / "report.json").read_bytes()
+    # What the job no longer needs, the job takes away itself: its driver is gone.
+    assert submission.work() == []
+    assert not (submission.directory / "out" / ".headcount").exists()
+
+
+def test_classic_template_is_refused(tmp_path: Path) -> None:
+    refused = submit(tmp_path, "--template_location=gs://bucket/templates/click")
+    assert refused.status == 2, refused.errors
+    assert "--template_location is not supported" in refused.errors
+    assert (refused.jobs, refused.objects, refused.work()) == ([], {}, [])
 
 
 def test_dry_run_leaves_nothing(tmp_path: Path) -> None:
@@ -168,7 +171,8 @@ def test_graph_does_not_grow_with_the_shards(submission: Submission, tmp_path: P
     for number in range(1000):
         (files / f"{number}.parquet").hardlink_to(SHARD)
     many = submit(tmp_path, "--no_wait_until_finish", pattern=files / "*.parquet")
-    assert (tmp_path / "out" / ".work" / "shards.jsonl").read_text().count(".parquet") == 1000
+    (shards,) = (tmp_path / "out" / ".headcount").glob("*/work/shards.jsonl")
+    assert shards.read_text().count(".parquet") == 1000
     texts, sizes = [], []
     for job in (submission, many):
         graph = job.graph()

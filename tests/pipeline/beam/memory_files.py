@@ -113,6 +113,7 @@ class MemoryFiles(FileSystem):
     def delete(self, paths: list[str]) -> None:
         for path in paths:
             _check(path)
+            # As with most stores, it is a mistake to delete what is not there.
             del FILES[path]
 
 

@@ -15,7 +15,6 @@ from pipeline.beam.files import (
     BUFFER_BYTES,
     absolute,
     create_file,
-    delete_directory,
     delete_files,
     exists,
     explained,
@@ -25,7 +24,7 @@ from pipeline.beam.files import (
     replace_file,
     write_file,
 )
-from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
+from pipeline.beam.store import BeamStore
 from pipeline.errors.faults import StorageError
 from pipeline.readers.shards import list_local
 
@@ -110,7 +109,7 @@ def test_no_such_file(place: str) -> None:
 
 def test_what_the_store_refuses_is_told_with_the_path(memory: dict[str, bytes]) -> None:
     path = "mem://closed/file"
-    for step in (open_file, exists, create_file, delete_directory, list_predictions):
+    for step in (open_file, exists, create_file):
         with pytest.raises(StorageError, match=r"mem://closed/file: mem://.* is not yours$"):
             step(path)
     with pytest.raises(StorageError, match="is not yours"):
@@ -119,13 +118,9 @@ def test_what_the_store_refuses_is_told_with_the_path(memory: dict[str, bytes]) 
         write_file(path, b"x")
     with pytest.raises(StorageError, match=r"^mem://closed/file: mem://closed/file is not yours$"):
         delete_files([path])
-
-
-def test_predictions_that_cannot_be_removed_fail_no_run(
-    memory: dict[str, bytes], caplog: pytest.LogCaptureFixture
-) -> None:
-    remove_unfinished("mem://closed/predictions")
-    assert "is not yours; delete what is left in mem://closed/predictions" in caplog.text
+    for directory in (BeamStore().children, BeamStore().delete_directory):
+        with pytest.raises(StorageError, match=r"mem://closed/file/: mem://.* is not yours$"):
+            directory(path)
 
 
 class Missing(Exception):
@@ -171,21 +166,63 @@ def test_a_file_that_cannot_be_replaced_stays(
     path.write_bytes(b"old")
 
     def fail(*paths: str) -> None:
-        raise PermissionError
+        raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(PermissionError):
+    with pytest.raises(StorageError, match="file: Permission denied"):
         replace_file(str(path), b"new")
     assert path.read_bytes() == b"old"
 
 
-def test_a_directory_is_deleted_with_what_is_in_it(place: str) -> None:
-    names = (".work/a", ".work/deep/b", ".work2", "report.json")
-    for name in names:
-        write_file(f"{place}/{name}", b"x")
+def test_a_late_worker_makes_no_directory_of_an_ended_run(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="gone/file: No such file or directory"):
+        replace_file(str(tmp_path / "gone" / "file"), b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+NAMES = ("[12]/a", "[12]/deep/b", "[12]/c*", "1/a", "12", "[12]x", "report.json")
+
+
+@pytest.fixture
+def tree(place: str) -> str:
+    """A directory with names that a glob would read otherwise."""
+    for name in NAMES:
+        write_file(f"{place}/{name}", name.encode())
+    return place
+
+
+def names_in(place: str) -> set[str]:
+    return {name for name in NAMES if exists(f"{place}/{name}")}
+
+
+def test_a_directory_is_deleted_with_what_is_in_it(tree: str) -> None:
     for _ in range(2):
-        delete_directory(f"{place}/.work")
-        assert [name for name in names if exists(f"{place}/{name}")] == [".work2", "report.json"]
+        BeamStore().delete_directory(f"{tree}/[12]")
+        assert names_in(tree) == {"1/a", "12", "[12]x", "report.json"}
+
+
+def test_no_path_is_a_glob(tree: str) -> None:
+    store = BeamStore()
+    assert store.children(f"{tree}/[12]") == ["a", "c*", "deep"]
+    assert store.children(f"{tree}/*") == []
+    assert store.children(f"{tree}/none") == []
+    store.delete([f"{tree}/[12]/c*", f"{tree}/[12]/*", f"{tree}/?/a"])
+    assert names_in(tree) == set(NAMES) - {"[12]/c*"}
+
+
+def test_a_store_moves_files_and_keeps_them(place: str) -> None:
+    store = BeamStore()
+    store.make_directory(f"{place}/stage")
+    for content in (b"old", b"new", b"new"):
+        store.write(f"{place}/stage/file", content)
+        store.move(store.prepare(f"{place}/stage/file"), f"{place}/out/file")
+        store.sync(f"{place}/out")
+        assert store.read(f"{place}/out/file") == store.read(f"{place}/stage/file") == content
+        assert store.children(f"{place}/stage") == ["file"]
+    with store.lock(f"{place}/out", 0) as has_locks:
+        assert has_locks == (place != "mem://b")
+    with pytest.raises(FileNotFoundError):
+        store.read(f"{place}/none")
 
 
 def test_paths_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

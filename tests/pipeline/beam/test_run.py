@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.beam.prediction_writer import list_predictions, remove_unfinished
-from pipeline.beam.run import Job, _bundles, _from_the_root, build
-from pipeline.beam.work_directory import WorkDirectory, load
+from pipeline.beam.run import Job, _bundles, _from_the_root, build, run
+from pipeline.beam.work_directory import WorkDirectory
+from pipeline.errors.problems import ConfigError
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Listing, make_shard
+from tests.e2e.conftest import open_stage
 from tests.pipeline.tables import PLAIN, plan_of
 
 
@@ -28,15 +29,16 @@ def listing_of(count: int) -> Listing:
     return Listing(tuple(make_shard(path, 7, rows=number) for number, path in enumerate(paths)))
 
 
-def test_the_graph_does_not_grow_with_the_shards(job: Job) -> None:
+def test_the_graph_does_not_grow_with_the_shards(job: Job, tmp_path: Path) -> None:
     options = PipelineOptions(["--runner=FnApiRunner"])
     graphs = []
     for count in (3, 100_000, 200_000):
         listing = listing_of(count)
-        graph = build(job, listing, options).to_runner_api().SerializeToString()
+        stage = open_stage(tmp_path / "out")
+        graph = build(job, stage, "job", listing, options).to_runner_api().SerializeToString()
         graphs.append(len(graph))
         # They are in the list, a few in each line.
-        lines = Path(WorkDirectory(job.output).path("shards.jsonl")).read_bytes().splitlines()
+        lines = Path(WorkDirectory(stage).path("shards.jsonl")).read_bytes().splitlines()
         found = [parse_shards(line) for line in lines]
         assert tuple(shard for part in found for shard in part) == listing.shards
         assert max(map(len, found)) <= max(32, count / 4096 + 1)
@@ -72,30 +74,9 @@ def test_states_come_from_so_many_bundles(options: list[str], bundles: int) -> N
     assert _bundles(PipelineOptions(options)) == bundles
 
 
-def test_what_is_kept_is_loaded_in_order(tmp_path: Path) -> None:
-    work = WorkDirectory(str(tmp_path))
-    paths = [work.keep(f"{number}.findings", {number: "x"}) for number in range(20)]
-    # A second attempt.
-    assert work.keep("3.findings", {3: "x"}) == paths[3]
-    assert list(load(paths[::-1])) == [{number: "x"} for number in range(19, -1, -1)]
-    assert len(list(Path(work.directory).iterdir())) == 20
-    work.remove()
-    work.remove()
+@pytest.mark.parametrize("option", ["template_location", "output_executable_path"])
+def test_what_would_be_launched_twice_is_refused(job: Job, option: str, tmp_path: Path) -> None:
+    options = PipelineOptions(["--runner=FnApiRunner", f"--{option}={tmp_path / 'there'}"])
+    with pytest.raises(ConfigError, match=f"--{option} is not supported"):
+        run(job, options)
     assert list(tmp_path.iterdir()) == []
-
-
-PREDICTIONS = "h/part-0123456789abcdef.parquet"
-
-
-def test_what_dead_workers_left_of_predictions_goes(tmp_path: Path) -> None:
-    for name in (PREDICTIONS, "h/part-00000.parquet", "h/.unfinished-a", "k/.unfinished-b"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    remove_unfinished(str(tmp_path))
-    remove_unfinished(str(tmp_path))
-    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
-        tmp_path / PREDICTIONS,
-        tmp_path / "h/part-00000.parquet",
-    }
-    # The other file is of another program, and never deleted.
-    assert list_predictions(str(tmp_path)) == [str(tmp_path / PREDICTIONS)]
