@@ -169,6 +169,12 @@ def roll_forward(store: Store, stage: Stage, *, has_locks: bool) -> bool:
     if manifest is None or sha256(content) != commit["manifest_sha256"]:
         raise StorageError(f"{stage.directory}: this run is damaged; delete the directory")
     for _ in range(_ATTEMPTS):
+        # Only what had ended before the output was found to be this run's is replaced for good.
+        ended = [
+            older
+            for older in _replaced(store, stage)
+            if older.id and read_stage(store, stage.output, older.id) is None
+        ]
         found = _finished_id(store, stage.output)
         if found == stage.id and (has_locks or is_intact(store, stage.output)):
             break
@@ -181,7 +187,12 @@ def roll_forward(store: Store, stage: Stage, *, has_locks: bool) -> bool:
         _swap(store, stage, manifest)
     else:
         raise StorageError(f"{stage.output}: other runs keep writing there")
-    _close(store, stage)
+    if stage.predictions is not None:
+        delete_unfinished(store, stage.predictions)
+    for older in ended:
+        if older.predictions is not None:
+            delete_predictions(store, older.predictions, older.id)
+    stage.close(store)
     return True
 
 
@@ -230,17 +241,6 @@ def _delete_older(store: Store, stage: Stage, manifest: Manifest) -> None:
         for name in FAILED_FILES:
             store.delete([join(failure, name)])
         store.delete_if_empty(failure)
-
-
-def _close(store: Store, stage: Stage) -> None:
-    """Deletes what a run that is published no longer needs, and the predictions it replaced."""
-    if stage.predictions is not None:
-        delete_unfinished(store, stage.predictions)
-    for older in _replaced(store, stage):
-        # A run that still has a stage may yet be published.
-        if older.predictions and older.id and read_stage(store, stage.output, older.id) is None:
-            delete_predictions(store, older.predictions, older.id)
-    stage.close(store)
 
 
 def _replaced(store: Store, stage: Stage) -> list[Manifest]:
