@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ pytestmark = pytest.mark.engines
 
 
 @pytest.fixture(scope="module")
-def attacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacks]:
+def attacks(tmp_path_factory: pytest.TempPathFactory) -> Attacks:
     seed = int.from_bytes(os.urandom(4))
     print("seed", seed)
-    yield Attacks(tmp_path_factory.mktemp("attacks"), seed)
+    return Attacks(tmp_path_factory.mktemp("attacks"), seed)
 
 
 @pytest.mark.parametrize("options", [(), WORKERS], ids=["in process", "two processes"])
