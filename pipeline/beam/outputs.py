@@ -1,0 +1,66 @@
+"""The paths that a run writes, held against those that it reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.readers.shards import Listing
+from pipeline.readers.storage import is_local
+from pipeline.readers.would_read import would_read
+from pipeline.runs.outputs import FAILED_FILES, FILES
+from pipeline.runs.publish import FAILED_DIRECTORY
+from pipeline.runs.stage import Stage, join
+
+_PREDICTIONS = f"part-{0:016x}.parquet"
+
+
+def check_not_read(stage: Stage, heads: Sequence[str], inputs: Sequence[str], source: str) -> None:
+    """Checks that the globs of a run would not read what the run leaves, now or next time.
+
+    Args:
+        stage: the stage of the run.
+        heads: the names of the heads.
+        inputs: the globs.
+        source: the name of the configuration file, for messages.
+
+    Raises:
+        ConfigError: if they would.
+    """
+    for option, path in _written(stage, heads):
+        if would_read(inputs, path):
+            message = f"{path} would be read as input; choose another directory, or narrower globs"
+            raise ConfigError([Problem(source, (option,), message)])
+
+
+def check_not_replaced(stage: Stage, listing: Listing, source: str) -> None:
+    """Checks that no file that a run reads, by whatever name, is one that it would replace.
+
+    Args:
+        stage: the stage of the run.
+        listing: the files.
+        source: the name of the configuration file, for messages.
+
+    Raises:
+        ConfigError: if one is.
+    """
+    paths = [path for _, path in _written(stage, ()) if is_local(path) and os.path.exists(path)]
+    replaced = {os.path.realpath(path) for path in paths}
+    if not replaced:
+        return
+    for shard in listing:
+        if is_local(shard.path) and os.path.realpath(shard.path) in replaced:
+            message = f"{shard.path} is input and would be replaced; choose another directory"
+            raise ConfigError([Problem(source, ("output",), message)])
+
+
+def _written(stage: Stage, heads: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields the paths that a run writes, with the option that says where."""
+    for name in FILES:
+        yield "output", join(stage.output, name)
+    for name in FAILED_FILES:
+        yield "output", join(stage.output, FAILED_DIRECTORY, name)
+    if stage.predictions is not None:
+        for head in heads:
+            yield "write_predictions", join(stage.predictions, head, _PREDICTIONS)
