@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.readers.shards import Listing
-from pipeline.readers.storage import is_local
 from pipeline.readers.would_read import would_read
 from pipeline.runs.outputs import FAILED_FILES, FILES
 from pipeline.runs.publish import FAILED_DIRECTORY
@@ -18,6 +15,8 @@ _PREDICTIONS = f"part-{0:016x}.parquet"
 
 def check_not_read(stage: Stage, heads: Sequence[str], inputs: Sequence[str], source: str) -> None:
     """Checks that the globs of a run would not read what the run leaves, now or next time.
+
+    A link to a file that the run would replace counts as that file.
 
     Args:
         stage: the stage of the run.
@@ -32,27 +31,6 @@ def check_not_read(stage: Stage, heads: Sequence[str], inputs: Sequence[str], so
         if would_read(inputs, path):
             message = f"{path} would be read as input; choose another directory, or narrower globs"
             raise ConfigError([Problem(source, (option,), message)])
-
-
-def check_not_replaced(stage: Stage, listing: Listing, source: str) -> None:
-    """Checks that no file that a run reads, by whatever name, is one that it would replace.
-
-    Args:
-        stage: the stage of the run.
-        listing: the files.
-        source: the name of the configuration file, for messages.
-
-    Raises:
-        ConfigError: if one is.
-    """
-    paths = [path for _, path in _written(stage, ()) if is_local(path) and os.path.exists(path)]
-    replaced = {os.path.realpath(path) for path in paths}
-    if not replaced:
-        return
-    for shard in listing:
-        if is_local(shard.path) and os.path.realpath(shard.path) in replaced:
-            message = f"{shard.path} is input and would be replaced; choose another directory"
-            raise ConfigError([Problem(source, ("output",), message)])
 
 
 def _written(stage: Stage, heads: Sequence[str]) -> Iterator[tuple[str, str]]:

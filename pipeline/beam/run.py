@@ -33,7 +33,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
 from pipeline.beam.files import absolute, list_shards, open_file, read_file, replace_file
-from pipeline.beam.outputs import check_not_read, check_not_replaced
+from pipeline.beam.outputs import check_not_read
 from pipeline.beam.publish import Publish
 from pipeline.beam.staging import Running, held_output, opened
 from pipeline.beam.store import BeamStore
@@ -151,7 +151,6 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
             check_output(store, stage)
         with opened(store, stage) as running:
             listing = _list_inputs(job, store, stage)
-            check_not_replaced(stage, listing, job.source)
             digest = _job_digest(job, listing)
             if rolled is not None and not job.overwrite:
                 return _rolled_forward(store, stage, rolled, digest)

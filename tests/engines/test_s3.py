@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.beam.store import BeamStore
+from pipeline.runs.manifest import is_intact
 from tests.engines.object_stores import ROOT, Store, ask_for_credentials, s3_store
-from tests.engines.store_laws import Place, StoreLaws, requests_of, without
+from tests.engines.store_laws import CONFIG, Place, StoreLaws, requests_of, without
 
 pytestmark = pytest.mark.engines
 
@@ -138,3 +143,75 @@ def test_a_large_shard_is_not_read_byte_by_byte(place: Place) -> None:
     found = requests_of(place, mark, "large.parquet")
     assert found["HEAD"] == 3
     assert found["GET"] <= 12
+
+
+def whole(place: Place, reports: dict[str, bytes]) -> str | None:
+    """Whose run the bucket holds; None if it holds none that is whole."""
+    store = BeamStore()
+    if not is_intact(store, f"{place.url}/out"):
+        return None
+    report = place.bucket.get("out/report.json")
+    (name,) = [name for name, content in reports.items() if content == report]
+    return name
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
+def test_a_publisher_that_is_killed_loses_nothing(place: Place, wait: float) -> None:
+    place.put_rows()
+    FileSystems.set_options(PipelineOptions([]))
+    reports, configs = {}, {}
+    for name, score in (("new", "logit"), ("old", "older")):
+        configs[name] = CONFIG.replace("logits: logit", f"logits: {score}")
+        (place.folder / "config.yaml").write_text(configs[name])
+        assert place.run(place.url, "--overwrite") == 0
+        reports[name] = place.bucket.get("out/report.json")
+    (place.folder / "config.yaml").write_text(configs["new"])
+    overwrite = [sys.executable, "-m", "pipeline.cli", *job(place), "--overwrite"]
+    with subprocess.Popen(overwrite, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+        # Its files are in the stage one after the other, and then take the places of the old ones.
+        while run.poll() is None and not any(key.endswith("/data.json") for key in stage_of(place)):
+            time.sleep(0.01)
+        time.sleep(wait)
+        run.kill()
+        run.communicate()
+    committed = any(key.endswith("/COMMIT") for key in stage_of(place))
+    held = whole(place, reports)
+    assert held is not None or committed
+    # The next run publishes what is whole: it is of the same job.
+    again = command(place, *job(place), **place.store.environment)
+    assert again.returncode == (0 if committed else 6), again.stderr
+    assert whole(place, reports) == ("new" if committed else held)
+    left = [key for key in stage_of(place) if key.endswith("/COMMIT")]
+    assert left == []
+
+
+def stage_of(place: Place) -> list[str]:
+    """The keys of what is in stages."""
+    return [key for key in list(place.bucket.keys()) if key.startswith("out/.headcount/")]
+
+
+def test_two_runs_at_once_leave_one(place: Place) -> None:
+    place.put_rows()
+    FileSystems.set_options(PipelineOptions([]))
+    shown, runs = {}, {}
+    for name, score in (("new", "logit"), ("old", "older")):
+        config = place.folder / f"{name}.yaml"
+        config.write_text(CONFIG.replace("logits: logit", f"logits: {score}"))
+        assert place.run(str(place.folder), f"--config={config}", output=name) == 0
+        shown[name] = (place.folder / name / "report.json").read_bytes()
+        arguments = [*job(place), f"--config={config}", "--overwrite"]
+        runs[name] = [sys.executable, "-m", "pipeline.cli", *arguments]
+    started = {
+        name: subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for name, arguments in runs.items()
+    }
+    codes = {}
+    for name, run in started.items():
+        with run:
+            told = run.communicate()
+            codes[name] = run.returncode
+            assert codes[name] in (0, 6), told
+    held = whole(place, shown)
+    assert held is not None
+    assert codes[held] == 0
+    assert stage_of(place) == []
