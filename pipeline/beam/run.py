@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -23,23 +21,17 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     TestOptions,
 )
-from apache_beam.portability import python_urns
-from apache_beam.portability.api import beam_provision_api_pb2, beam_runner_api_pb2
-from apache_beam.runners.portability.fn_api_runner.fn_runner import (
-    ExtendedProvisionInfo,
-    FnApiRunner,
-)
-from apache_beam.runners.portability.portable_runner import JobServiceHandle
-from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 
 from pipeline.beam.files import absolute, list_shards, open_file, read_file, replace_file
+from pipeline.beam.local_runner import make_runner
 from pipeline.beam.outputs import check_not_read
 from pipeline.beam.publish import Publish
 from pipeline.beam.staging import Running, held_output, opened
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
+from pipeline.beam.waiting import Execution
 from pipeline.beam.work_directory import WorkDirectory
-from pipeline.errors.faults import BadData, OutputTaken, StorageError
+from pipeline.errors.faults import BadData, OutputTaken
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
 from pipeline.evaluation.plan import Plan
@@ -187,20 +179,20 @@ def _evaluate(
     dry_run = type(pipeline.runner).__name__ == "DataflowRunner" and bool(
         options.view_as(TestOptions).dry_run
     )
-    result = None
+    execution = Execution(pipeline)
     try:
-        result = pipeline.run()
+        execution.start()
         if dry_run:
             return Submitted("the job is valid; this was a dry run, and nothing was submitted")
-        if options.view_as(StandardOptions).no_wait_until_finish and not _ended(result):
+        if options.view_as(StandardOptions).no_wait_until_finish and not execution.ended():
             return Submitted(f"submitted; the report will be in {job.output}")
-        result.wait_until_finish()
-    except StorageError:
+        execution.wait()
+    except OutputTaken:
         raise
     except Exception as error:
         raise RunnerError(f"the runner failed: {error}") from error
     finally:
-        running.ended = result is None or dry_run or _ended(result)
+        running.ended = dry_run or execution.ended()
     return None
 
 
@@ -276,7 +268,7 @@ def build(
     """
     shards = WorkDirectory(stage).path("shards.jsonl")
     replace_file(shards, write_shards(listing.shards))
-    pipeline = beam.Pipeline(_runner(options), options)
+    pipeline = beam.Pipeline(make_runner(options), options)
     evaluated = (
         pipeline
         | "ShardList" >> beam.Create([shards])
@@ -296,35 +288,6 @@ def build(
     return pipeline
 
 
-class _LocalRunner(FnApiRunner):
-    """The in-process runner, whose worker processes run `pipeline.beam.worker`."""
-
-    def run_via_runner_api(
-        self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
-    ) -> PipelineResult:
-        for environment in pipeline_proto.components.environments.values():
-            if environment.urn == python_urns.SUBPROCESS_SDK:
-                command = f"{shlex.quote(sys.executable)} -m pipeline.beam.worker"
-                environment.payload = command.encode()
-        return super().run_via_runner_api(pipeline_proto, options)
-
-
-def _runner(options: PipelineOptions) -> PipelineRunner | None:
-    """Returns the in-process runner, if the options name it, and None if not.
-
-    It passes the options on to its worker processes. If Beam made the runner by its name, the
-    worker processes would get no options, and so no credentials and endpoints.
-    """
-    if options.view_as(StandardOptions).runner != "FnApiRunner":
-        return None
-    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
-    return _LocalRunner(
-        provision_info=ExtendedProvisionInfo(
-            beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-        )
-    )
-
-
 def _refuse_templates(options: PipelineOptions) -> None:
     """Refuses what is launched more than once: all launches would be the same run.
 
@@ -341,15 +304,6 @@ def _refuse_templates(options: PipelineOptions) -> None:
                 " Template starts a new one each time"
             )
             raise ConfigError([Problem("command line", (), message)])
-
-
-def _ended(result: PipelineResult) -> bool:
-    """Returns whether a job is known to have ended."""
-    try:
-        return bool(PipelineState.is_terminal(result.state))
-    except Exception:
-        # The runner cannot be reached; the job may still run.
-        return False
 
 
 def _from_the_root(job: Job) -> Job:

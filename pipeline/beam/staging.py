@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pipeline.beam.store import BeamStore
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.faults import OutputTaken, StorageError
+from pipeline.errors.interrupted import uninterrupted
 from pipeline.readers.storage import is_local
 from pipeline.runs.publish import LOCK_SECONDS
 from pipeline.runs.stage import COMMIT, Stage
@@ -81,7 +82,8 @@ def opened(store: BeamStore, stage: Stage) -> Iterator[Running]:
         yield running
     finally:
         if running.ended:
-            _close(store, stage)
+            with uninterrupted():
+                _close(store, stage)
 
 
 def _close(store: BeamStore, stage: Stage) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.cli import demo, diff, exit_codes, run, schema, show, validate
+from pipeline.cli.signals import tell
 from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.errors.problems import ConfigError
 
@@ -20,9 +21,7 @@ _WORKER_STARTS = r'"No semi_persistent_directory found|"Discarding unparseable a
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
-    0 all is well, 1 a crash, 2 the command line or the configuration is wrong or names files that
-    cannot be reached, 4 the data is bad, 5 the runner failed, 6 the output holds a run or is
-    locked, 130 interrupted.
+    See `pipeline.cli.exit_codes`.
     """
     known, rest = make_parser().parse_known_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
@@ -35,9 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputTaken as error:
         print(error, file=sys.stderr)
         return exit_codes.OUTPUT
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return exit_codes.INTERRUPTED
+    except KeyboardInterrupt as interrupted:
+        return tell(interrupted)
     return code
 
 
@@ -71,7 +69,12 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     """Returns whether a log record tells the user something that matters."""
     # At every import without Google's clients, Beam logs that apitools are not found, whether or
     # not they are needed. At its start, a worker process logs that it does not know all options of
-    # its runner. What Beam's S3 code logs, with a traceback, it also raises.
+    # its runner. What Beam's S3 code logs, with a traceback, it also raises. That a connection to a
+    # worker is lost says less than the error that names the end of the worker.
     message = record.getMessage()
-    at_start = record.module == "local_job_service" and re.search(_WORKER_STARTS, message)
-    return not (record.module == "s3io" or message.startswith("apitools not found") or at_start)
+    return not (
+        record.module == "s3io"
+        or message.startswith("apitools not found")
+        or (record.module == "local_job_service" and re.search(_WORKER_STARTS, message))
+        or (record.module == "data_plane" and message.startswith("Failed to read inputs"))
+    )

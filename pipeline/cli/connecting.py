@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.errors.interrupted import check
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 from pipeline.readers.storage import OpenFile, is_local, open_local
@@ -23,6 +24,7 @@ def import_beam() -> None:
     import_module("pipeline.beam.run")
     gc.freeze()
     gc.enable()
+    check()
 
 
 def make_opener(known: argparse.Namespace, rest: Sequence[str]) -> OpenFile:

@@ -7,6 +7,9 @@ CONFIG = 2
 DATA = 4
 """The data must not be reported on."""
 RUNNER = 5
+"""The runner failed, or a worker ended before the run did."""
 OUTPUT = 6
 """The output holds a run, files of others, or another run at work."""
-INTERRUPTED = 130
+
+# A command that a signal ended has 128 and the number of the signal: 129 SIGHUP, 130 SIGINT, 143
+# SIGTERM.

@@ -49,7 +49,7 @@ FOREIGN = {
     "pipeline.report": {"numpy", "pyarrow", "google", "tensorflow_metadata"},
     "pipeline.runs": {"numpy"},
     "pipeline.evaluate": {"numpy", "pyarrow"},
-    "pipeline.beam": {"numpy", "pyarrow", "apache_beam"},
+    "pipeline.beam": {"numpy", "pyarrow", "apache_beam", "google", "grpc"},
     "pipeline.cli": set(),
     "pipeline": set(),
 }

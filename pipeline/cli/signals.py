@@ -1,0 +1,119 @@
+"""Signals that ask the command to end: SIGINT, SIGTERM and SIGHUP.
+
+The first of them raises `Interrupted` in the main thread, so that what has to be cleaned up is;
+those that follow do nothing. Whatever happens, the process and all that it started have ended a few
+seconds later.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors.interrupted import REQUEST, Interrupted, allow, check, receive
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+SECONDS = 4.5
+"""How long the command may take to end after a signal, unless it waits for a cluster."""
+
+_TOLD = threading.Lock()
+"""Held by the thread that prints the line: there is one line, whoever comes first."""
+
+
+def end_on_signals(command: Callable[[], int]) -> int:
+    """Runs the command of this process, which signals may end, and returns its exit code.
+
+    After a signal the exit code is 128 and the number of the signal, as shells have it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Python runs handlers in the main thread only.
+        return command()
+    _install()
+    try:
+        code = command()
+        check()
+        # The result stands: what is left to do is to end.
+        _handle_by(lambda *_: _end(code))
+    except BaseException as error:
+        # The exception of the signal may have become another on its way.
+        if REQUEST.number is None:
+            raise
+        return tell(error if isinstance(error, Interrupted) else Interrupted(REQUEST.number))
+    return code
+
+
+def tell(interrupted: KeyboardInterrupt) -> int:
+    """Prints the line that says why the command ends, and returns its exit code."""
+    number, note = signal.SIGINT, ""
+    if isinstance(interrupted, Interrupted):
+        number, note = interrupted.number, interrupted.note
+        if not _TOLD.acquire(blocking=False):
+            return 128 + number
+    with suppress(OSError, ValueError):
+        line = f"interrupted ({number.name})" + f"; {note}" * bool(note)
+        print(line, file=sys.stderr, flush=True)
+    return 128 + number
+
+
+def _install() -> None:
+    # What is registered first is called last: after all that other libraries have to end.
+    atexit.register(_at_exit)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    _handle_by(_handle)
+    # Python writes numbers of signals there at once, also while the main thread is in a C function.
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
+
+
+def _handle_by(handler: Callable[[int, object], None]) -> None:
+    for number in SIGNALS:
+        # A signal that is ignored from the start stays so: `nohup`, or a job of a script.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _handle(number: int, _: object) -> None:
+    if REQUEST.number is None:
+        # One line is printed, and nothing of what other threads fail with from now on.
+        logging.disable()
+        threading.excepthook = lambda _: None
+        sys.unraisablehook = lambda _: None
+    receive(number)
+
+
+def _watch(reader: int) -> None:
+    """Ends the process if it has not ended some time after a signal."""
+    number = next(byte for byte in iter(lambda: os.read(reader, 1)[0], None) if byte in SIGNALS)
+    allow(SECONDS)
+    while (left := REQUEST.until - time.monotonic()) > 0:
+        time.sleep(min(left, 0.2))
+    interrupted = Interrupted(number)
+    interrupted.note = "what it had begun to clean up may be left"
+    _end(tell(interrupted))
+
+
+def _at_exit() -> None:
+    if REQUEST.number is not None:
+        # The threads that are left may wait for ever, and Python would wait for them.
+        _end(128 + REQUEST.number)
+
+
+def _end(code: int) -> None:
+    """Ends this process at once, and the processes that it started."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for child in path.read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+    os._exit(code)
