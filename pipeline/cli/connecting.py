@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.errors.faults import StorageError
 from pipeline.errors.interrupted import check
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
@@ -70,20 +72,44 @@ def connect(known: argparse.Namespace, rest: Sequence[str], paths: Sequence[str]
         raise ConfigError([Problem("command line", (), f"unknown argument {rest[0]}{hint}")])
 
 
-def write(path: str, content: bytes) -> None:
-    """Writes a file on this machine or elsewhere.
+def say_what_is_pending(directory: str) -> None:
+    """Says on stderr if a directory holds a newer run that is whole and not yet published.
 
     Raises:
-        ConfigError: if it cannot be written on this machine.
-        StorageError: if it cannot be written elsewhere.
+        ConfigError: if there is such a run, and the directory holds no other.
+    """
+    from pipeline.runs.pending import pending_note
+    from pipeline.runs.store import LocalStore, Store
+
+    store: Store = LocalStore()
+    if not is_local(directory):
+        from pipeline.beam.store import BeamStore
+
+        store = BeamStore()
+    note = pending_note(store, directory)
+    if note is not None:
+        print(note, file=sys.stderr)
+
+
+def write(path: str, content: bytes) -> None:
+    """Writes a file on this machine or elsewhere, whole or not at all.
+
+    Raises:
+        StorageError: if it cannot be written.
     """
     if not is_local(path):
         from pipeline.beam.files import write_file
 
         write_file(path, content)
         return
+    from pipeline.runs.store import LocalStore
+
     try:
-        Path(path).write_bytes(content)
+        if os.path.exists(path) and not os.path.isfile(path):
+            # A device or a pipe is written to, and not replaced.
+            with open(path, "wb") as stream:
+                stream.write(content)
+        else:
+            LocalStore().write(path, content)
     except OSError as error:
-        message = f"cannot be written: {error.strerror}"
-        raise ConfigError([Problem(path, (), message)]) from error
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 
 from pipeline.cli import exit_codes
-from pipeline.cli.connecting import connect, make_opener, write
+from pipeline.cli.connecting import connect, make_opener, say_what_is_pending, write
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.readers.storage import is_local
 
 HELP = "Compare two finished runs, of the same rows or of others."
 EPILOG = None
@@ -29,6 +33,9 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     directories = (known.baseline, known.candidate)
     written = [known.output] if known.output else []
     connect(known, rest, [*(f"{directory}/_SUCCESS" for directory in directories), *written])
+    for directory in directories:
+        say_what_is_pending(directory)
+    _check_output(known.output, directories)
     opener = make_opener(known, rest)
     comparison = diff(*(load_run(directory, opener) for directory in directories))
     print(render_diff(comparison), end="")
@@ -36,3 +43,22 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         write(known.output, report_bytes(comparison))
         print(f"\nwritten to {known.output}")
     return exit_codes.OK
+
+
+def _check_output(output: str | None, directories: Sequence[str]) -> None:
+    """Checks that the comparison would not replace a file of a run that it compares.
+
+    Raises:
+        ConfigError: if it would.
+    """
+    from pipeline.runs.outputs import FILES
+
+    for directory in directories if output else ():
+        for name in FILES:
+            if _real(f"{directory.rstrip('/')}/{name}") == _real(str(output)):
+                message = "is a file of a run that is compared; write to another"
+                raise ConfigError([Problem(str(output), (), message)])
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(path) if is_local(path) else path

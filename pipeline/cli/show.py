@@ -6,7 +6,7 @@ import argparse
 import json
 
 from pipeline.cli import exit_codes
-from pipeline.cli.connecting import connect, make_opener
+from pipeline.cli.connecting import connect, make_opener, say_what_is_pending
 
 HELP = "Print the report of a finished run."
 EPILOG = None
@@ -23,6 +23,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.runs.read import read_run
 
     connect(known, rest, [f"{known.directory}/_SUCCESS"])
+    say_what_is_pending(known.directory)
     (report,) = read_run(known.directory, ["report.json"], make_opener(known, rest))
     print(render(json.loads(report)), end="")
     return exit_codes.OK
