@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect, make_opener, say_what_is_pending
@@ -19,11 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
+    from pipeline.report.report_layout import parse_report
     from pipeline.report.terminal import render
     from pipeline.runs.read import read_run
+    from pipeline.runs.verify import explained
 
     connect(known, rest, [f"{known.directory}/_SUCCESS"])
     say_what_is_pending(known.directory)
-    (report,) = read_run(known.directory, ["report.json"], make_opener(known, rest))
-    print(render(json.loads(report)), end="")
+    (content,) = read_run(known.directory, ["report.json"], make_opener(known, rest))
+    with explained(known.directory, "report.json"):
+        report = parse_report(content)
+    print(render(report.data), end="")
     return exit_codes.OK

@@ -50,7 +50,10 @@ def parse_state_key(text: str) -> StateKey:
         ValueError: if the text is no key.
     """
     head, model, statistic, partition = text.split("/")
-    return StateKey(head, int(model), statistic, int(partition))
+    key = StateKey(head, int(model), statistic, int(partition))
+    if str(key) != text:
+        raise ValueError(f"{text!r:.80} is not as the key of a state is written")
+    return key
 
 
 def by_statistic(states: Mapping[StateKey, State]) -> dict[ModelStatistic, State]:

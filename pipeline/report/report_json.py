@@ -15,14 +15,13 @@ from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
 from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
 from pipeline.evaluation.plan import Plan
+from pipeline.report.report_layout import PLACES, SCHEMA_VERSION
 from pipeline.results.estimates import Estimates
 from pipeline.results.regressions import WorseSlice, worse_slices
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
-
-SCHEMA_VERSION = 2
 
 # The depth of a slice's fields in the report: heads, a head, its slices, a slice, its fields.
 _FIELD_DEPTH = 5
@@ -44,7 +43,7 @@ def build_report(
             the runner lost states.
     """
     config = plan.config.to_dict()
-    for place in ("input", "output", "input_manifest", "schema_file", "problem_statement"):
+    for place in PLACES:
         config.pop(place)
     by_head: dict[str, list[Results]] = {name: [] for name in plan.heads}
     for partition in results:

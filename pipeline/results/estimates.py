@@ -24,6 +24,7 @@ from pipeline.results.readings import Floats, Mask, Readings, Reasons, first_rea
 
 NOT_LARGEST = "kept for the largest slices alone, see confidence.max_slices"
 NO_FOLDS = "measured without folds"
+TOO_LARGE = "the difference is too large for a number"
 TOO_FEW = f"a share of fewer than {FEW} rows"
 
 
@@ -165,7 +166,8 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     stack = _Stack(readings)
     value = stack.value
     errors = jackknife(stack.replicates, stack.present, stack.defined)
-    error = np.where(np.isnan(value), np.nan, errors.standard_error)
+    error = errors.standard_error
+    error = np.where(np.isnan(value) | np.isinf(error), np.nan, error)
     lows = stack.repeat(lambda reading: reading.metric.low)
     highs = stack.repeat(lambda reading: reading.metric.high)
     lower, upper = np.full(len(value), np.nan), np.full(len(value), np.nan)
@@ -212,7 +214,10 @@ def difference(
         return {}
     new, old = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
     new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
-    value = new.value - old.value
+    with np.errstate(over="ignore"):
+        value = new.value - old.value
+    new.reasons[np.isinf(value)] = TOO_LARGE
+    value = np.where(np.isinf(value), np.nan, value)
     new.top_slice = new.top_slice & old.top_slice
     if paired is None or paired.any():
         errors = paired_jackknife(
@@ -241,7 +246,7 @@ def difference(
         reasons = {text: where | of_paired[text] for text, where in reasons.items()}
         errors = replace(errors, reasons=reasons)
     few = new.few_trials() | old.few_trials()
-    error = np.where(np.isnan(value) | few | ~new.top_slice, np.nan, error)
+    error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
     p = np.full(len(value), np.nan)

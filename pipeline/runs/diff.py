@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,20 +9,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics import Key, State, merge, same
-from pipeline.config.model import Config
+from heads.statistics import Key, State, same
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.evaluation.head_plan import CANDIDATE, ModelStatistic, identity_statistic
+from pipeline.evaluation.head_plan import (
+    CANDIDATE,
+    HeadPlan,
+    ModelStatistic,
+    identity_statistic,
+)
 from pipeline.evaluation.plan import Plan, make_plan
+from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import headline, values_data, worse_data
+from pipeline.report.report_layout import parse_report
 from pipeline.results.estimates import difference
 from pipeline.results.readings import Readings
 from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
 from pipeline.results.views import can_read, read_for_model, slice_views
-from pipeline.runs.read import read_run
+from pipeline.runs.fitting import ReportedRows, check_states, check_table, merge_parts
 from pipeline.runs.states_zip import unzip_states
+from pipeline.runs.verify import explained, open_run
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 
@@ -39,8 +45,8 @@ class Run:
         directory: the directory of the run.
         plan: the plan of the run.
         table: the slices of the run.
-        states: the merged states by head, and by model and statistic. A run of another release may
-            have states that this release does not measure, and may lack states that it measures.
+        states: the merged states by head, and by model and statistic, of what a comparison reads. A
+            run of another release may lack some of them.
     """
 
     directory: str
@@ -50,7 +56,7 @@ class Run:
 
 
 def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
-    """Reads a finished run.
+    """Reads a finished run, of which it believes nothing that its manifest does not vouch for.
 
     Args:
         directory: the directory of the run.
@@ -58,28 +64,55 @@ def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
 
     Raises:
         ConfigError: if the directory holds no finished run, or if the run is damaged.
+        StorageError: if files elsewhere cannot be reached.
     """
-    report_json, states_zip = read_run(directory, ("report.json", "states.zip"), open_file)
-    try:
-        config = Config.model_validate(json.loads(report_json)["config"])
-        table, archived = unzip_states(states_zip)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"the run cannot be read, run it again with this release: {error}"
-        raise ConfigError([Problem(directory, (), message)]) from error
-    plan = make_plan(config, directory, open_file)
+    run = open_run(directory, open_file)
+    with explained(directory, "report.json"):
+        report = parse_report(run.read("report.json"))
+        # Opens nothing: the configuration in a report names no files.
+        plan = make_plan(report.config, directory)
+        rows = {name: ReportedRows.of(report.data["heads"][name]) for name in plan.heads}
+        del report
+    with explained(directory, "states.zip"):
+        table, states = _load_states(plan, run.read("states.zip"))
+        check_table(table, plan.config)
+        for name, head in plan.heads.items():
+            check_states(states[name], head.counting, table, rows[name])
+    return Run(directory, plan, table, states)
+
+
+def _load_states(
+    plan: Plan, content: bytes
+) -> tuple[SliceTable, dict[str, dict[ModelStatistic, State]]]:
+    """Returns the slices, and the merged states of all heads that a comparison reads.
+
+    Args:
+        plan: the plan of the run.
+        content: the content of `states.zip`.
+    """
+    wanted = {
+        StateKey.of(name, measured).series
+        for name, head in plan.heads.items()
+        for measured in _compared(head, plan.folds)
+    }
+    table, archived = unzip_states(content, wanted)
     parts: dict[str, dict[ModelStatistic, list[State]]] = {name: {} for name in plan.heads}
-    for key, state in sorted(archived.items()):
-        if key.head in parts:
-            measured = ModelStatistic(key.model, state.statistic)
-            parts[key.head].setdefault(measured, []).append(state)
-    if any(head.counting not in parts[name] for name, head in plan.heads.items()):
-        message = "holds states that do not fit its report; run it again with this release"
-        raise ConfigError([Problem(directory, (), message)])
-    states = {
-        name: {measured: merge(states) for measured, states in head_parts.items()}
+    for key, state in archived.items():
+        measured = ModelStatistic(key.model, state.statistic)
+        parts[key.head].setdefault(measured, []).append(state)
+    return table, {
+        name: {measured: merge_parts(states) for measured, states in head_parts.items()}
         for name, head_parts in parts.items()
     }
-    return Run(directory, plan, table, states)
+
+
+def _compared(head: HeadPlan, folds: int) -> set[ModelStatistic]:
+    """Returns the statistics of a head that a comparison reads: those of its candidate."""
+    metrics = head.models[CANDIDATE].metrics.values()
+    statistics = {head.counting.statistic, identity_statistic(folds)}
+    statistics |= {metric.statistic for metric in metrics}
+    statistics |= {metric.coarse for metric in metrics if metric.coarse is not None}
+    return {ModelStatistic(CANDIDATE, statistic) for statistic in statistics}
 
 
 def diff(baseline: Run, candidate: Run) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile, open_local
+from pipeline.runs.verify import open_run
 
 
 def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_local) -> list[bytes]:
@@ -17,20 +17,9 @@ def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_lo
         open_file: opens a file.
 
     Raises:
-        ConfigError: if there is no finished run, or one of the files cannot be read.
+        ConfigError: if there is no finished run, or if one of the files cannot be read or is not
+            what the run wrote.
+        StorageError: if files elsewhere cannot be reached.
     """
-    base = directory.rstrip("/") or "/"
-    try:
-        open_file(f"{base}/_SUCCESS").close()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        message = "holds no finished run: there is no _SUCCESS in it"
-        raise ConfigError([Problem(directory, (), message)]) from error
-    contents = []
-    for name in names:
-        try:
-            with open_file(f"{base}/{name}") as stream:
-                contents.append(stream.read())
-        except OSError as error:
-            message = f"the run cannot be read, run it again: {name}: {error.strerror}"
-            raise ConfigError([Problem(directory, (), message)]) from error
-    return contents
+    run = open_run(directory, open_file)
+    return [run.read(name) for name in names]

@@ -86,6 +86,9 @@ class LocalStore:
     """The files of this machine."""
 
     def read(self, path: str) -> bytes:
+        if os.path.exists(path) and not os.path.isfile(path):
+            # Opening a pipe would wait for a writer.
+            raise StorageError(f"{path}: this is no regular file; move it away")
         with _explained(path), open(path, "rb") as stream:
             return stream.read()
 

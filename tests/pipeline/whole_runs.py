@@ -16,6 +16,7 @@ from pipeline.evaluation.slice_counting import CountingPass, decide_slices, know
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.runs.diff import Run, load_run
+from pipeline.runs.manifest import MANIFEST, SUCCESS, VERSION, sha256, success_bytes
 from pipeline.runs.states_zip import zip_states
 from tests.pipeline.tables import plan_items, plan_of, write
 
@@ -79,7 +80,30 @@ def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.p
     states = zip_states(slices, ((key, encode(state)) for key, state in evaluation.states.items()))
     (directory / "report.json").write_bytes(report_bytes(evaluation.report))
     (directory / "states.zip").write_bytes(states)
-    (directory / "_SUCCESS").touch()
+    return seal(directory)
+
+
+def seal(directory: Path) -> Path:
+    """Makes the files of a directory, whatever they are, a finished run."""
+    contents = {
+        path.name: path.read_bytes()
+        for path in sorted(directory.iterdir())
+        if path.is_file() and path.name not in (MANIFEST, SUCCESS)
+    }
+    manifest: dict[str, Any] = {
+        "headcount_manifest": VERSION,
+        "id": f"run-{sha256(repr(contents).encode())[:12]}",
+        "created": "2026-01-01T00:00:00+00:00",
+        "files": {
+            name: {"bytes": len(content), "sha256": sha256(content)}
+            for name, content in contents.items()
+        },
+        "predictions": None,
+        "versions": {"headcount": "0"},
+    }
+    (directory / MANIFEST).write_text(json.dumps(manifest))
+    success = success_bytes(manifest["id"], (directory / MANIFEST).read_bytes())
+    (directory / SUCCESS).write_bytes(success)
     return directory
 
 

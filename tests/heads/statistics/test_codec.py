@@ -29,6 +29,7 @@ from heads.statistics import (
     Statistic,
     ThresholdCounts,
     codec,
+    same,
 )
 from heads.statistics.codec import MAGIC, MAX_BYTES, VERSION, decode, encode
 from heads.statistics.measure import measure_state
@@ -260,6 +261,45 @@ def test_a_column_of_as_many_rows_as_the_header_claims(data: bytes) -> None:
             header, columns = parts(data)
             header["columns"][number] = [name, rows, width]
             assert_refused(with_header(header, columns))
+
+
+@each_state
+def test_more_columns_than_a_state_has(data: bytes) -> None:
+    header, columns = parts(data)
+    header["columns"] += [["limb:weight", 0, 1]] * 200_000
+    assert_refused(with_header(header, columns))
+
+
+@each_state
+def test_cells_counted_from_the_end(data: bytes) -> None:
+    """-1 would be the last cell to NumPy."""
+    header, columns = parts(data)
+    offset = 0
+    for name, rows, width in header["columns"]:
+        if name == "cell":
+            changed = columns[:offset] + b"\xff" * width + columns[offset + width :]
+            assert_refused(with_header(header, changed))
+        offset += rows * width
+
+
+@each_state
+def test_a_state_of_another_statistic_than_is_asked_for(data: bytes) -> None:
+    state = decode(data)
+    digest = state.statistic.digest
+    assert same(decode(data, digest=digest), state)
+    header, columns = parts(data)
+    # It is told before anything is made of the parameters.
+    header["parameters"]["folds"] = 10**9
+    for other in (data, with_header(header, columns)):
+        with pytest.raises(ValueError, match="is of another statistic than its name says"):
+            decode(other, digest="0" * 16)
+
+
+@each_state
+def test_more_bytes_than_a_state_may_have(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "MAX_BYTES", len(data) - 1)
+    with pytest.raises(ValueError, match=f"has {len(data):,} bytes, more than"):
+        decode(data)
 
 
 @each_state

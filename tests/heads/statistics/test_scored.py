@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,33 @@ def test_the_text_of_a_key_gives_the_key_back(key: Key) -> None:
     back = parse_key(key_text(key))
     assert back == key
     assert [type(value) for _, _, value in back] == [type(value) for _, _, value in key]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "{}",
+        "null",
+        "[1]",
+        "[[]]",
+        '[["a", "int"]]',
+        '[["a", "int", 1, 2]]',
+        '[["a","int",1]]',
+        '[["a", "int", 1.0]]',
+        '[["a", "float", NaN]]',
+        '[["a", "int", []]]',
+        '[["a", null, 1]]',
+        '[[1, "int", 1]]',
+        '[["a", "string", "\\u0062"]]',
+        "[" * 5000,
+        '[["a", "int", ' + "1" * 5000 + "]]",
+    ],
+)
+def test_other_texts_are_no_keys(text: str) -> None:
+    with pytest.raises(ValueError, match="is no key of a slice"):
+        parse_key(text)
 
 
 def test_different_keys_have_different_texts() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from heads.statistics import OVERALL, Key
 from pipeline.evaluation.plan import Plan
 from pipeline.report import report_json
-from pipeline.report.report_json import SCHEMA_VERSION, build_report, report_bytes
+from pipeline.report.report_json import build_report, report_bytes
+from pipeline.report.report_layout import SCHEMA_VERSION
 from pipeline.results.estimates import Estimates
 from pipeline.results.results import Results
 from pipeline.slicing.conditions import key_order

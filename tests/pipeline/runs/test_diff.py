@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from scipy import stats
 
 from heads.statistics import RowSums
-from heads.statistics.codec import encode
+from heads.statistics.codec import decode, encode
+from heads.statistics.exact import ExactColumn, Summand
 from heads.statistics.state import zero_state
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
@@ -34,6 +36,7 @@ from tests.pipeline.whole_runs import (
     Finish,
     config,
     entries,
+    seal,
     table,
     with_column,
 )
@@ -354,7 +357,7 @@ def test_runs_need_a_head_in_common(change: str, finish: Finish) -> None:
 def rewritten(run: Run, states: Iterable[tuple[StateKey, bytes]]) -> Run:
     """The run with other states in its archive, read again."""
     (Path(run.directory) / "states.zip").write_bytes(zip_states(run.table, states))
-    return load_run(run.directory)
+    return load_run(str(seal(Path(run.directory))))
 
 
 def archived(run: Run) -> dict[StateKey, bytes]:
@@ -397,3 +400,30 @@ def test_a_run_whose_rows_are_not_known_is_not_paired(finish: Finish) -> None:
     left = {key: state for key, state in archived(old).items() if key.statistic != identity}
     found = diff(rewritten(old, left.items()), new)["heads"]["h"]
     assert found["unpaired_because"] == "a run of another release does not say which rows it saw"
+
+
+def huge(run: Run, loss: float) -> Run:
+    """The run with a loss, and a weight of 1, in the first cell of each slice alone."""
+    states = {}
+    for key, content in archived(run).items():
+        state = decode(content)
+        if "loss" in state.sums:
+            first = np.diff(state.segment, prepend=-1) > 0
+            columns = {"loss": np.where(first, loss, 0.0), "weight": first.astype(float)}
+            parts = {name: Summand(values).column() for name, values in columns.items()}
+            sums = {
+                name: ExactColumn.carried(part.low, part.limbs, part.specials)
+                for name, part in parts.items()
+            }
+            content = encode(replace(state, sums={**state.sums, **sums}))
+        states[key] = content
+    return rewritten(run, states.items())
+
+
+def test_a_difference_past_all_numbers_is_undefined(finish: Finish) -> None:
+    runs = [huge(finish(config(score)), loss) for score, loss in (("s", -1.7e308), ("t", 1.7e308))]
+    found = diff(*runs)
+    metric = found["heads"]["h"]["slices"][0]["difference"]["average_loss"]
+    assert metric == {"value": None, "reason": "the difference is too large for a number"}
+    assert json.loads(report_bytes(found)) == found
+    assert "average_loss" in render_diff(found)

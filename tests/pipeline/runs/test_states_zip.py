@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import tracemalloc
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +20,7 @@ from heads.statistics import Key, State, same
 from heads.statistics.codec import encode
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.state_key import StateKey
+from pipeline.runs import states_zip
 from pipeline.runs.states_zip import SLICES, unzip_states, zip_states
 from pipeline.slicing.table import SliceTable, SpecSlices
 from tests.pipeline.tables import binary_table, evaluator_of, law, plan_of, rows_of
@@ -154,3 +158,157 @@ def parts_of_two() -> tuple[SliceTable, list[tuple[StateKey, State]]]:
     table, states = parts()
     small = sorted(states.items(), key=lambda pair: len(pair[1]))[:2]
     return table, small
+
+
+# --- other archives than a run writes -----------------------------------------------------------
+
+
+def archive_of(
+    members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_STORED
+) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, compression)
+    return stream.getvalue()
+
+
+def members_of(content: bytes) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def whole() -> bytes:
+    table, states = parts_of_two()
+    return zip_states(table, encoded(states))
+
+
+NO_SLICES = b'{"headcount_states": 2, "specs": [], "largest": []}'
+
+
+def test_only_states_that_are_wanted_are_read() -> None:
+    _, states = parts_of_two()
+    kept, other = (key for key, _ in states)
+    members = [
+        (name, b"no state" if name == str(other) else content)
+        for name, content in members_of(whole())
+    ]
+    _, found = unzip_states(archive_of(members), {kept.series})
+    assert found.keys() == {kept}
+    with pytest.raises(ValueError, match=f"^{other}: These bytes are no headcount state"):
+        unzip_states(archive_of(members), {other.series})
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=str
+)
+def test_a_compressed_member_is_refused(method: int) -> None:
+    with pytest.raises(ValueError, match=r"'slices\.json' is compressed or encrypted"):
+        unzip_states(archive_of(members_of(whole()), method))
+
+
+@pytest.mark.parametrize("name", [SLICES, "h/0/0123456789abcdef/0"])
+@pytest.mark.parametrize("block", [bytes(3), b"[[[", b"[],"])
+def test_an_archive_takes_no_more_memory_than_its_size_allows(name: str, block: bytes) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open(name, "w") as member:
+            for _ in range(60):
+                member.write(block * (1 << 18))
+        if name != SLICES:
+            archive.writestr(SLICES, NO_SLICES)
+    content = stream.getvalue()
+    assert len(content) < 1 << 20
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="is compressed or encrypted"):
+        unzip_states(content)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 << 20
+
+
+def test_a_directory_of_many_states_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(states_zip, "MAX_STATES", 100)
+    key = StateKey("h", 0, "0" * 16)
+    few = [(SLICES, NO_SLICES)] + [(str(key._replace(partition=i)), b"x") for i in range(100)]
+    with pytest.raises(ValueError, match="h/0/0000000000000000/0: These bytes are no"):
+        unzip_states(archive_of(few))
+    more = [*few, (str(key._replace(partition=100)), b"x")]
+    with pytest.raises(ValueError, match="the archive has more than 100 states"):
+        unzip_states(archive_of(more))
+    large = [*few[:-1], *more[-2:-1], (str(key._replace(partition=100)), bytes(101 << 12))]
+    with pytest.raises(ValueError, match="These bytes are no"):
+        unzip_states(archive_of(large))
+
+
+def with_sizes(content: bytes, size: int) -> bytes:
+    """The archive with another size of its last member, in its directory."""
+    at = content.rindex(b"PK\1\2")
+    return content[: at + 20] + size.to_bytes(4, "little") * 2 + content[at + 28 :]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: with_sizes(content, 9 << 20), "and at most 8,388,608 are read"),
+        (lambda content: with_sizes(content, 5 << 20), "take more bytes than the archive has"),
+        (lambda content: archive_of([*members_of(content)[1:]]), r"or not slices\.json"),
+        (
+            lambda content: archive_of([*members_of(content), ("h/0/0123456789abcdef/1/x", b"")]),
+            "too many values to unpack",
+        ),
+        (
+            lambda content: archive_of([*members_of(content), ("h/0/0123456789abcdef/01", b"")]),
+            "is not as the key of a state is written",
+        ),
+        (
+            lambda content: archive_of([*members_of(content), ("../etc/passwd", b"")]),
+            "not enough values to unpack",
+        ),
+    ],
+)
+def test_members_that_a_run_does_not_write_are_refused(
+    change: Callable[[bytes], bytes], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        unzip_states(change(whole()))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_member_that_is_there_twice_is_refused(which: int) -> None:
+    members = members_of(whole())
+    with pytest.raises(ValueError, match="it has a member twice"):
+        unzip_states(archive_of([*members, members[which]]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"headcount_states": 99}, "'headcount_states' has version 99, and this release"),
+        ({"headcount_states": 1}, "has version 1, and this release of headcount reads 2"),
+        ({"headcount_states": "2"}, "it has no 'headcount_states'"),
+        ({"more": 1}, "unknown key 'more'"),
+        ({"specs": {}}, "specs: expected a list"),
+        ({"specs": [{"slices": []}]}, r"specs\[0\]: key 'merged_into_other' is missing"),
+        (
+            {"specs": [{"slices": [["[]"]], "merged_into_other": 0}]},
+            r"specs\[0\]\.slices\[0\]: expected a key and a count",
+        ),
+        (
+            {"specs": [{"slices": [["[]", -1]], "merged_into_other": 0}]},
+            "expected a count, not the number -1",
+        ),
+        ({"largest": [1]}, r"largest\[0\]: expected text"),
+        ({"largest": ["["]}, "is no key of a slice"),
+        ({"largest": ['[["a", "int", 1.0]]']}, "is no key of a slice"),
+        ({"largest": ['[["a","int",1]]']}, "is no key of a slice"),
+        ({"largest": ["[" * 5000]}, "is no key of a slice"),
+    ],
+)
+def test_a_table_of_slices_is_strict(change: dict[str, Any], said: str) -> None:
+    content = json.dumps(json.loads(NO_SLICES) | change).encode()
+    with pytest.raises(ValueError, match=said):
+        unzip_states(archive_of([(SLICES, content)]))

@@ -1,0 +1,194 @@
+"""The layout of `report.json`: its version and its types, which a stored report must fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.config.model import Config
+from pipeline.report.stored_json import (
+    Misfit,
+    anything,
+    at_least_0,
+    check_version,
+    count,
+    flag,
+    list_of,
+    mapping_of,
+    number,
+    or_null,
+    parse_json,
+    record,
+    share,
+    text,
+)
+
+SCHEMA_VERSION = 2
+PLACES = ("input", "output", "input_manifest", "schema_file", "problem_statement")
+"""The keys of the configuration that name files; a report does not have them."""
+
+# Beyond, only the number of the faults of a configuration is told.
+_MOST_FAULTS = 1000
+
+
+def _metric(value: Any) -> None:
+    """The type of metrics."""
+    if type(value) is not dict or value.get("value") is None:
+        _UNDEFINED(value)
+    elif "no_interval" in value:
+        _WITHOUT_INTERVAL(value)
+    else:
+        _WITH_INTERVAL(value)
+
+
+_ERRORS = {"standard_error": at_least_0, "p_worse": share, "unweighted": _metric}
+_UNDEFINED = record({"value": anything, "reason": text}, {"unweighted": _metric})
+_WITHOUT_INTERVAL = record({"value": number, "no_interval": text}, _ERRORS)
+_WITH_INTERVAL = record({"value": number, "lower": number, "upper": number}, _ERRORS)
+_METRICS = mapping_of(_metric)
+
+_BIN = record(
+    {
+        "low": number,
+        "high": number,
+        "rows": count,
+        "weight": number,
+        "mean_probability": or_null(number),
+        "mean_label": or_null(number),
+    }
+)
+_POINTS = mapping_of(list_of(or_null(number)))
+_CURVES = record(
+    {}, {"roc": _POINTS, "precision_recall": _POINTS, "gain": _POINTS, "calibration": list_of(_BIN)}
+)
+_CONFUSED = record({"label": text, "predicted": text, "rows": count, "share_of_label": share})
+_DETAILS = {
+    "score_rounding": at_least_0,
+    "curves": _CURVES,
+    "class_curves": mapping_of(_CURVES),
+    "confusion_matrix": list_of(list_of(count)),
+    "most_confused": list_of(_CONFUSED),
+}
+
+
+def _slice_value(value: Any) -> None:
+    """The type of values of slices."""
+    if not isinstance(value, str | int | None):
+        raise Misfit("expected text, a whole number, true, false or null")
+
+
+_CONDITIONS = list_of(record({"column": text, "kind": text, "value": _slice_value}))
+_SLICE = record(
+    {"slice": _CONDITIONS, "examples": count, "small": flag, "metrics": _METRICS},
+    {
+        "baseline": record({"metrics": _METRICS}, _DETAILS),
+        "difference": _METRICS,
+        "both": _METRICS,
+        **_DETAILS,
+    },
+)
+_WORSE = record(
+    {
+        "metric": text,
+        "slices": or_null(count),
+        "slice": _CONDITIONS,
+        "difference": number,
+        "p_worse": share,
+        "p_adjusted": share,
+    }
+)
+_HEAD = record(
+    {
+        "type": text,
+        "classes": list_of(text),
+        "weighted": flag,
+        "headline": list_of(text),
+        "bad_rows": mapping_of(count),
+        "slices": list_of(_SLICE),
+        "slices_left_out": count,
+        "slices_folded": list_of(count),
+    },
+    {"worse": list_of(_WORSE)},
+)
+_REPORT = record(
+    {
+        "headcount_report": count,
+        "config": mapping_of(anything),
+        "rows": record({"read": count, "evaluated": count}),
+        "heads": mapping_of(_HEAD),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was read back.
+
+    Attributes:
+        data: the report as plain data, see `build_report`.
+        config: the configuration in it.
+    """
+
+    data: dict[str, Any]
+    config: Config
+
+
+def parse_report(content: bytes) -> Report:
+    """Returns the report that `report.json` holds; the terminal can show it.
+
+    Raises:
+        ValueError: if the content is no report, or is of another version than this release reads.
+    """
+    data = parse_json(content)
+    check_version(data, "headcount_report", SCHEMA_VERSION)
+    _REPORT(data)
+    config = _parse_config(data["config"])
+    if data["heads"].keys() != config.heads.keys():
+        raise Misfit("they are not those of 'config'", ("heads",))
+    for name, head in data["heads"].items():
+        if head["type"] != config.heads[name].type:
+            raise Misfit("it is not that of 'config'", ("heads", name, "type"))
+        try:
+            _check_head(head)
+        except Misfit as misfit:
+            raise misfit.below("heads", name) from None
+    return Report(data, config)
+
+
+def _parse_config(data: dict[str, Any]) -> Config:
+    for place in PLACES:
+        if place in data:
+            raise Misfit("a report names no files", ("config", place))
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        if error.error_count() > _MOST_FAULTS:
+            raise Misfit(f"it has {error.error_count():,} faults", ("config",)) from None
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise Misfit(first["msg"], ("config", *first["loc"])) from None
+
+
+def _check_head(head: dict[str, Any]) -> None:
+    """Raises `Misfit` unless the parts of a head fit each other."""
+    for position, entry in enumerate(head["slices"]):
+        try:
+            _check_slice(entry, head)
+        except Misfit as misfit:
+            raise misfit.below("slices", position) from None
+    if not head["slices"] or head["slices"][0]["slice"]:
+        raise Misfit("the first slice is not overall", ("slices",))
+    names = head["headline"]
+    if len(set(names)) < len(names) or not head["slices"][0]["metrics"].keys() >= set(names):
+        raise Misfit("not every name is that of a metric, or one comes twice", ("headline",))
+
+
+def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
+    for key in ("baseline", "difference", "both"):
+        if (key in entry) != ("worse" in head):
+            raise Misfit(f"'{key}' of a slice goes with 'worse' of the head")
+    for model in (entry, entry.get("baseline", entry)):
+        matrix = model.get("confusion_matrix", ())
+        if matrix and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
+            raise Misfit("it has not a row and a column for each class", ("confusion_matrix",))
