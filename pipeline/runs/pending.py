@@ -23,7 +23,7 @@ def pending_note(store: Store, directory: str) -> str | None:
         for identity in stage_ids(store, directory)
         if store.exists(join(directory, ROOT, identity, COMMIT))
     ]
-    success = read_success(store, directory)
+    success = read_success(store, directory) if committed else None
     pending = [identity for identity in committed if (success or {}).get("id") != identity]
     if not pending:
         return None
