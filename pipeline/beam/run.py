@@ -32,6 +32,7 @@ from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.faults import BadData, OutputTaken
+from pipeline.errors.interrupted import interruptible
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
 from pipeline.evaluation.plan import Plan
@@ -108,6 +109,7 @@ class Submitted:
     message: str
 
 
+@interruptible()
 def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
     """Runs a job to its end and returns its report, or what Beam's options ask for instead.
 

@@ -132,8 +132,11 @@ def _in_thread(
             with uninterrupted():
                 stop(thread)
         raise
-    if error is not None:
+    if isinstance(error, Exception) and str(error):
         raise error
+    if error is not None:
+        # It says nothing, or would end the command without a message, as `SystemExit` does.
+        raise RuntimeError(f"a thread ended with {error!r}") from error
     return cast(Outcome, outcome)
 
 

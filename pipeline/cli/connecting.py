@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import BinaryIO
 
 from pipeline.errors.faults import StorageError
-from pipeline.errors.interrupted import check
+from pipeline.errors.interrupted import uninterrupted
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 from pipeline.readers.storage import OpenFile, is_local, open_local
@@ -26,7 +26,6 @@ def import_beam() -> None:
     import_module("pipeline.beam.run")
     gc.freeze()
     gc.enable()
-    check()
 
 
 def make_opener(known: argparse.Namespace, rest: Sequence[str]) -> OpenFile:
@@ -105,11 +104,12 @@ def write(path: str, content: bytes) -> None:
     from pipeline.runs.store import LocalStore
 
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            # A device or a pipe is written to, and not replaced.
-            with open(path, "wb") as stream:
-                stream.write(content)
-        else:
-            LocalStore().write(path, content)
+        with uninterrupted():
+            if os.path.exists(path) and not os.path.isfile(path):
+                # A device or a pipe is written to, and not replaced.
+                with open(path, "wb") as stream:
+                    stream.write(content)
+            else:
+                LocalStore().write(path, content)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,14 +1,15 @@
 """Signals that ask the command to end: SIGINT, SIGTERM and SIGHUP.
 
-The first of them raises `Interrupted` in the main thread, so that what has to be cleaned up is;
-those that follow do nothing. Whatever happens, the process and all that it started have ended a few
-seconds later.
+The first of them ends the process at once or, where something has to be cleaned up, raises
+`Interrupted` in the main thread; those that follow do nothing. Whatever happens, the process and
+all that it started have ended a few seconds later.
+
+This is imported before anything else, and imports little: until then signals are not handled.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import signal
 import sys
@@ -16,9 +17,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-from pipeline.errors.interrupted import REQUEST, Interrupted, allow, check, receive
+from pipeline.errors.interrupted import REQUEST, Interrupted, allow, check
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -41,7 +41,7 @@ def end_on_signals(command: Callable[[], int]) -> int:
     try:
         code = command()
         check()
-        # The result stands: what is left to do is to end.
+        # The result stands, and what is left to do is to end.
         _handle_by(lambda *_: _end(code))
     except BaseException as error:
         # The exception of the signal may have become another on its way.
@@ -53,29 +53,30 @@ def end_on_signals(command: Callable[[], int]) -> int:
 
 def tell(interrupted: KeyboardInterrupt) -> int:
     """Prints the line that says why the command ends, and returns its exit code."""
-    number, note = signal.SIGINT, ""
-    if isinstance(interrupted, Interrupted):
-        number, note = interrupted.number, interrupted.note
-        if not _TOLD.acquire(blocking=False):
-            return 128 + number
-    with suppress(OSError, ValueError):
-        line = f"interrupted ({number.name})" + f"; {note}" * bool(note)
-        print(line, file=sys.stderr, flush=True)
-    return 128 + number
+    if not isinstance(interrupted, Interrupted):
+        # The caller of the command handles signals itself.
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    if _TOLD.acquire(blocking=False):
+        note = f"; {interrupted.note}" * bool(interrupted.note)
+        # A handler may interrupt a thread that is printing, and must not use what that uses.
+        with suppress(OSError):
+            os.write(2, f"interrupted ({interrupted.number.name}){note}\n".encode())
+    return 128 + interrupted.number
 
 
 def _install() -> None:
+    _handle_by(_handle)
     # What is registered first is called last: after all that other libraries have to end.
     atexit.register(_at_exit)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    _handle_by(_handle)
     # Python writes numbers of signals there at once, also while the main thread is in a C function.
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
 
 
-def _handle_by(handler: Callable[[int, object], None]) -> None:
+def _handle_by(handler: Callable[[int, object], object] | signal.Handlers) -> None:
     for number in SIGNALS:
         # A signal that is ignored from the start stays so: `nohup`, or a job of a script.
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -83,17 +84,29 @@ def _handle_by(handler: Callable[[int, object], None]) -> None:
 
 
 def _handle(number: int, _: object) -> None:
-    if REQUEST.number is None:
-        # One line is printed, and nothing of what other threads fail with from now on.
-        logging.disable()
-        threading.excepthook = lambda _: None
-        sys.unraisablehook = lambda _: None
-    receive(number)
+    if REQUEST.number is not None:
+        return
+    REQUEST.number = number
+    _be_quiet()
+    if REQUEST.uninterrupted:
+        return
+    if REQUEST.interruptible:
+        raise Interrupted(number)
+    _end(tell(Interrupted(number)))
+
+
+def _be_quiet() -> None:
+    """Prints nothing of what threads fail with from now on: the line of the signal says enough."""
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = lambda _: None
+    if "logging" in sys.modules:
+        sys.modules["logging"].disable()
 
 
 def _watch(reader: int) -> None:
     """Ends the process if it has not ended some time after a signal."""
-    number = next(byte for byte in iter(lambda: os.read(reader, 1)[0], None) if byte in SIGNALS)
+    while (number := os.read(reader, 1)[0]) not in SIGNALS:
+        pass
     allow(SECONDS)
     while (left := REQUEST.until - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))
@@ -106,14 +119,15 @@ def _at_exit() -> None:
     if REQUEST.number is not None:
         # The threads that are left may wait for ever, and Python would wait for them.
         _end(128 + REQUEST.number)
+    _handle_by(signal.SIG_IGN)
 
 
 def _end(code: int) -> None:
     """Ends this process at once, and the processes that it started."""
-    with suppress(OSError, ValueError):
+    with suppress(Exception):
         sys.stdout.flush()
-    for path in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            for child in path.read_text().split():
+    for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
+        with suppress(OSError), open(f"/proc/self/task/{task}/children") as children:
+            for child in children.read().split():
                 os.kill(int(child), signal.SIGKILL)
     os._exit(code)

@@ -1,6 +1,7 @@
 """The signals that ask a command to end, and the exception that they raise.
 
-The handlers, `pipeline.cli.signals`, write down here what the other rooms need to know.
+`pipeline.cli.signals` handles them. Where nothing has to be cleaned up, they end the process at
+once; this is what the other rooms say of themselves.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 
 class Interrupted(KeyboardInterrupt):
@@ -27,34 +27,25 @@ class Interrupted(KeyboardInterrupt):
         self.note = ""
 
 
-@dataclass
-class _Request:
-    """What the signals of this process ask for.
+class Request:
+    """What the signals of this process ask for, and when it can be done.
 
     Attributes:
         number: the first signal that asks the command to end, or None.
         until: when the process must have ended, on the clock `time.monotonic`.
-        held: how many blocks are entered that `uninterrupted` encloses.
+        interruptible: how many blocks of `interruptible` are entered.
+        uninterrupted: how many blocks of `uninterrupted` are entered.
     """
 
-    number: int | None = None
-    until: float = 0.0
-    held: int = 0
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.until = 0.0
+        self.interruptible = 0
+        self.uninterrupted = 0
 
 
-REQUEST = _Request()
+REQUEST = Request()
 """What the signals of this process ask for; there is one set of handlers in a process."""
-
-
-def receive(number: int) -> None:
-    """Raises `Interrupted` for a signal, unless it is not the first.
-
-    Inside of `uninterrupted`, the exception is raised at the end of the block.
-    """
-    if REQUEST.number is None:
-        REQUEST.number = number
-        if not REQUEST.held:
-            raise Interrupted(number)
 
 
 def check() -> None:
@@ -68,20 +59,33 @@ def check() -> None:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Encloses what a signal must not cut short; the exception is raised when it has ended."""
-    before = REQUEST.number
-    REQUEST.held += 1
+def interruptible() -> Iterator[None]:
+    """Encloses what is cleaned up after an exception: there, a signal raises `Interrupted`."""
+    REQUEST.interruptible += 1
     try:
         yield
     finally:
-        REQUEST.held -= 1
-    if before is None and not REQUEST.held:
+        REQUEST.interruptible -= 1
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Encloses what a signal must not cut short; it raises `Interrupted` at the end of the block.
+
+    After the signal, nothing is raised any more.
+    """
+    before = REQUEST.number
+    REQUEST.uninterrupted += 1
+    try:
+        yield
+    finally:
+        REQUEST.uninterrupted -= 1
+    if before is None and not REQUEST.uninterrupted:
         check()
 
 
 def allow(seconds: float) -> None:
-    """Gives the command time to end, if less is left to it.
+    """Gives the command time to end after a signal, if less is left to it.
 
     Args:
         seconds: how long it may take from now.

@@ -28,11 +28,13 @@ def read_ahead(source: Iterator[T], most: int = 2) -> Iterator[T]:
                     break
         except BaseException as error:
             failure = error
-        finally:
+        try:
             close = getattr(source, "close", None)
             if close is not None:
                 close()
-            queue.put((None, failure))
+        except BaseException as error:
+            failure = failure or error
+        queue.put((None, failure))
 
     thread = Thread(target=produce, name="read-ahead", daemon=True)
     thread.start()

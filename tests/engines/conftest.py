@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import generated, runs
+from tests.engines import generated, processes, runs
 from tests.engines.flink_cluster import Cluster, load
 from tests.engines.installing import ROOT
 from tests.engines.runs import Expected, Inputs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guard() -> Iterator[None]:
+    """Ends what the tests of this directory have started, whatever ends the test program."""
+    with processes.guarded():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from typing import Any
 
 from tests.engines import installing, processes
 from tests.engines.flink_files import write_files
+from tests.engines.ports import free_ports
 from tests.engines.processes import Process
 
 DIRECTORY = installing.ENGINES / "cluster"
@@ -109,6 +110,8 @@ class Cluster:
     def stop(self) -> None:
         """Ends all that was started, and what that started, and forgets it."""
         processes.stop(self.processes)
+        # One that was being started when a signal came is not in the list.
+        processes.end_marked(self.mark)
         (self.directory / STATE).unlink(missing_ok=True)
 
     def start(self, task_managers: int) -> None:
@@ -200,7 +203,7 @@ def start(directory: Path = DIRECTORY, task_managers: int = 2, slots: int = 1) -
     # What an older one left.
     for name in ("conf", "logs", "temporary"):
         shutil.rmtree(directory / name, ignore_errors=True)
-    rpc, rest, job, artifact = _free_ports(4)
+    rpc, rest, job, artifact = free_ports(4)
     write_files(directory, rpc=rpc, rest=rest, slots=slots, memory=MEMORY)
     parallelism = task_managers * slots
     cluster = Cluster(directory, slots, parallelism, rest, job, artifact, uuid.uuid4().hex)
@@ -220,14 +223,6 @@ def load(directory: Path = DIRECTORY) -> Cluster:
         raise ClusterError(f"{directory} has no cluster; start one") from error
     state["processes"] = [Process(**values) for values in state["processes"]]
     return Cluster(**{**state, "directory": Path(state["directory"])})
-
-
-def _free_ports(number: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for listener in sockets:
-            listener.bind(("localhost", 0))
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 def _answers(port: int) -> bool:
@@ -255,6 +250,7 @@ def main() -> int:
             command.add_argument("--task-managers", type=int, default=2, help="%(default)s")
             command.add_argument("--slots", type=int, default=1, help="of each; %(default)s")
     known = parser.parse_args()
+    processes.raise_on_signals()
     try:
         if known.command == "start":
             print(_status(start(known.directory, known.task_managers, known.slots)))

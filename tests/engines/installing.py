@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.engines import processes
+
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ROOT / ".engines"
 """Everything that is brought or written; git ignores it, and it may be deleted at any time."""
@@ -132,9 +134,15 @@ def _once(name: str, install: Callable[[Path], None]) -> Path:
 def _call(command: list[str], **environment: str) -> None:
     print("installing:", *command, file=sys.stderr)
     try:
-        done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
+        # Whatever ends this program ends the command too, and what that has started.
+        with processes.guarded():
+            done = subprocess.run(
+                command,
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
     except FileNotFoundError as error:
         raise InstallError(f"{command[0]} is not installed, and the engines need it") from error
     if done.returncode:
@@ -152,6 +160,7 @@ def _manifest_lines(attributes: dict[str, str]) -> Iterable[str]:
 
 
 if __name__ == "__main__":
+    processes.raise_on_signals()
     job_server()
     for module in (BOOT, PRISM):
         go_program(module)

@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.request import Request, urlopen
 
 from tests.engines.installing import FAKE_GCS, FAKE_GCS_VERSION, go_program
+from tests.engines.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,7 +115,7 @@ class _S3Bucket:
 @contextmanager
 def gcs_store(folder: Path) -> Iterator[Store]:
     """`FAKE_GCS`, behind what gives tokens and lets it read batches; they end with the context."""
-    port = _free_port()
+    (port,) = free_ports(1)
     emulator = f"http://127.0.0.1:{port}"
     log = folder / "gcs.log"
     with _front(emulator, folder / "denied") as url:
@@ -235,11 +236,6 @@ def _front(emulator: str, denied: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def _free_port() -> int:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        return server.server_port
 
 
 @contextmanager

@@ -1,0 +1,237 @@
+"""A pipeline is ended by a signal, on this machine and on a cluster."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.beam import waiting
+from pipeline.beam.local_runner import make_runner
+from pipeline.beam.waiting import Execution
+from pipeline.errors.interrupted import REQUEST, Interrupted
+
+LOCAL = PipelineOptions(["--runner=FnApiRunner"])
+PORTABLE = PipelineOptions(["--runner=PortableRunner", "--job_endpoint=host:8099"])
+FLINK = PipelineOptions(["--runner=FlinkRunner", "--flink_master=http://flink:8081"])
+DATAFLOW = PipelineOptions(["--runner=DataflowRunner", "--region=here", "--project=mine"])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(REQUEST, "number", None)
+    monkeypatch.setattr(REQUEST, "until", 0.0)
+
+
+def come(number: int = signal.SIGTERM) -> None:
+    """A signal comes, as the handler of the command sees it in the main thread."""
+    REQUEST.number = number
+
+
+@dataclass
+class Result:
+    """A job of a cluster, as Beam knows it.
+
+    Attributes:
+        cancelled: what happens when it is told to end.
+        calls: how often it was.
+        state: what the cluster says of it.
+    """
+
+    cancelled: Callable[[Result], object] = lambda _: None
+    calls: int = 0
+    state: str = "RUNNING"
+    _job_id: str = "click_1"
+
+    def wait_until_finish(self) -> None:
+        come()
+        threading.Event().wait()
+
+    def cancel(self) -> None:
+        self.calls += 1
+        self.cancelled(self)
+
+
+class DataflowResult(Result):
+    def job_id(self) -> str:
+        return "2026-11-30_1"
+
+
+@dataclass
+class Pipeline:
+    """A pipeline whose runner only submits it."""
+
+    result: Result
+    options: PipelineOptions = field(default_factory=lambda: PORTABLE)
+    runner: object = None
+
+    def run(self) -> Result:
+        return self.result
+
+
+def interrupted(pipeline: Pipeline) -> tuple[Interrupted, Execution]:
+    execution = Execution(pipeline)
+    execution.start()
+    with pytest.raises(Interrupted) as raised:
+        execution.wait()
+    return raised.value, execution
+
+
+def end(result: Result) -> None:
+    result.state = "CANCELLED"
+
+
+def test_a_job_is_cancelled() -> None:
+    result = Result(end)
+    told, execution = interrupted(Pipeline(result))
+    assert (told.number, told.note, result.calls) == (15, "job click_1 was cancelled", 1)
+    assert execution.ended()
+
+
+def test_a_job_that_takes_a_moment_to_end() -> None:
+    def cancel(result: Result) -> None:
+        threading.Timer(0.05, end, [result]).start()
+
+    told, execution = interrupted(Pipeline(Result(cancel)))
+    assert told.note == "job click_1 was cancelled"
+    assert execution.ended()
+
+
+@pytest.mark.parametrize(
+    ("result", "options", "place"),
+    [
+        (Result(), PORTABLE, "job click_1 may still run, cancel it at host:8099"),
+        (Result(), FLINK, "job click_1 may still run, cancel it at http://flink:8081"),
+        (
+            DataflowResult(),
+            DATAFLOW,
+            "job 2026-11-30_1 may still run, cancel it with `gcloud dataflow jobs cancel"
+            " 2026-11-30_1 --region=here --project=mine`",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("cancelled", "reason"),
+    [
+        (lambda _: threading.Event().wait(), "it did not answer for 0 s"),
+        (lambda _: None, "it was told to end, and had not after 0 s"),
+        (lambda _: [][0], "it could not be cancelled: list index out of range"),
+    ],
+)
+def test_a_job_that_may_still_run_is_named(
+    result: Result,
+    options: PipelineOptions,
+    place: str,
+    cancelled: Callable[[Result], object],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.2)
+    result.cancelled = cancelled
+    told, execution = interrupted(Pipeline(result, options))
+    assert told.note == f"{place}: {reason}"
+    assert not execution.ended()
+    # The command may take this long, and some more to clean up.
+    assert REQUEST.until > time.monotonic()
+
+
+def test_a_job_that_is_only_submitted_is_not_cancelled() -> None:
+    result = Result()
+    execution = Execution(Pipeline(result))
+    execution.start()
+    assert (result.calls, execution.ended()) == (0, False)
+    result.state = "DONE"
+    assert execution.ended()
+
+
+def test_a_signal_while_a_job_is_submitted() -> None:
+    class Submitting(Pipeline):
+        def run(self) -> Result:
+            raise Interrupted(signal.SIGINT)
+
+    execution = Execution(Submitting(Result()))
+    with pytest.raises(Interrupted) as raised:
+        execution.start()
+    assert raised.value.note == "the job was being submitted, and may run"
+    assert not execution.ended()
+
+
+def test_a_job_server_does_not_keep_the_signal() -> None:
+    class Submitting(Pipeline):
+        def run(self) -> Result:
+            signal.signal(signal.SIGINT, lambda *_: None)
+            return self.result
+
+    before = signal.getsignal(signal.SIGINT)
+    Execution(Submitting(Result())).start()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def local(*steps: Callable[[int], object]) -> Execution:
+    """The execution of a pipeline in this process."""
+    pipeline = beam.Pipeline(make_runner(LOCAL), LOCAL)
+    elements = pipeline | beam.Create([1])
+    for number, step in enumerate(steps):
+        elements = elements | f"step {number}" >> beam.Map(step)
+    return Execution(pipeline)
+
+
+@dataclass
+class Work:
+    """A step that never ends by itself; Beam works with a copy of it."""
+
+    directory: Path
+
+    def __call__(self, _: int) -> None:
+        (self.directory / "begun").touch()
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            (self.directory / "ended").touch()
+
+
+@pytest.mark.parametrize("kind", [Interrupted(signal.SIGTERM), KeyboardInterrupt()])
+def test_work_in_this_process_is_stopped(
+    kind: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the caller has no handlers, and Python raises `KeyboardInterrupt` itself."""
+
+    def interrupt() -> None:
+        if (tmp_path / "begun").exists():
+            raise kind
+
+    monkeypatch.setattr(waiting, "check", interrupt)
+    before = set(threading.enumerate())
+    execution = local(Work(tmp_path))
+    with pytest.raises(type(kind)):
+        execution.start()
+    assert execution.ended()
+    # It had ended before the exception was raised here.
+    assert (tmp_path / "ended").exists()
+    assert not any(thread.name == "pipeline" for thread in {*threading.enumerate()} - before)
+
+
+def test_a_signal_before_the_start_starts_nothing() -> None:
+    come()
+    execution = local(lambda _: pytest.fail("it ran"))
+    with pytest.raises(Interrupted):
+        execution.start()
+    assert execution.ended()
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), MemoryError(), KeyboardInterrupt()])
+def test_a_thread_that_ends_otherwise_fails_the_run(error: BaseException) -> None:
+    def fail(_: int) -> None:
+        raise error
+
+    with pytest.raises(Exception, match=type(error).__name__):
+        local(fail).start()
