@@ -44,8 +44,8 @@ class Misfit(ValueError):
 def parse_json(content: bytes) -> Any:
     """Returns the data of a JSON text, which take at most about 30 times its bytes.
 
-    NaN and infinities are refused, and so are texts that are no Unicode and data nested more than
-    200 deep.
+    The words NaN and Infinity are refused, and so are texts that are no Unicode and data nested
+    more than 200 deep. Numbers beyond the largest float are infinite.
 
     Raises:
         ValueError: if the text is no such JSON.

@@ -83,6 +83,12 @@ def test_a_million_faults_take_the_memory_of_the_first() -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("content", [b"NaN", b"[Infinity]", b"-Infinity", b'"\xff"', b"1 2", b""])
+def test_what_is_no_json(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^it is no JSON: "):
+        parse_json(content)
+
+
 def test_deep_data_are_refused() -> None:
     assert parse_json(b"[" * 200 + b"]" * 200)
     for depth in (202, 3_000_000):

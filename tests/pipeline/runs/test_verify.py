@@ -177,9 +177,15 @@ def make_socket(path: Path) -> None:
         listening.bind(os.path.relpath(path))
 
 
-PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
+def make_pipe(path: Path) -> int:
+    """A pipe with a writer, for whoever would open it must not wait for ever."""
+    os.mkfifo(path)
+    return os.open(path, os.O_RDWR)
+
+
+PLACES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "directory": (Path.mkdir, "it is no regular file"),
-    "pipe": (os.mkfifo, "it is no regular file"),
+    "pipe": (make_pipe, "it is no regular file"),
     "socket": (make_socket, "it is no regular file"),
     "device": (lambda path: path.symlink_to("/dev/zero"), "it is a link to a place outside"),
     "link out": (lambda path: path.symlink_to(path.parents[1] / "out"), "it is a link to a place"),
@@ -198,12 +204,14 @@ def test_what_is_no_file_of_the_run_is_not_opened(run: Path, name: str, what: st
     (run.parent / "run2").mkdir()
     (run.parent / "run2" / "file").write_bytes((run / name).read_bytes())
     (run / name).unlink()
-    make(run / name)
+    made = make(run / name)
     if what == "nothing" and name == "_SUCCESS":
         with pytest.raises(ConfigError, match="holds no finished run: there is no _SUCCESS in it"):
             open_run(str(run))
     else:
         assert refusal(run).startswith(f"{name}: {said}")
+    if what == "pipe":
+        os.close(made)
 
 
 def test_a_run_may_be_reached_by_links(run: Path) -> None:
