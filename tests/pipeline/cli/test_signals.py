@@ -139,19 +139,19 @@ wait()
     assert (child.returncode, printed, errors) == (130, "written\n", "interrupted (SIGINT)\n")
 
 
-def test_a_command_in_a_c_function_is_ended_with_its_children() -> None:
+def test_a_command_in_a_c_function_is_ended_with_its_children(tmp_path: Path) -> None:
     # Python cannot run the handler before the function returns. The shell is the child.
-    body = """
+    body = f"""
 signals.SECONDS = 0.1
 say("ready")
-ctypes.CDLL(None).system(b"echo $$; kill -TERM $PPID; exec sleep 60")
+ctypes.CDLL(None).system(b"echo $$ > {tmp_path}/child; kill -TERM $PPID; exec sleep 60")
 """
     with started(body) as child:
         # Nothing holds the other ends of the pipes any more.
-        printed, errors = child.communicate(timeout=60)
+        _, errors = child.communicate(timeout=60)
     assert child.returncode == 143
     assert errors == "interrupted (SIGTERM); what it had begun to clean up may be left\n"
-    assert has_ended(int(printed))
+    assert has_ended(int((tmp_path / "child").read_text()))
 
 
 def test_a_command_that_cleans_up_for_too_long_is_ended() -> None:
