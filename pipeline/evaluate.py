@@ -20,12 +20,13 @@ from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import read
+from pipeline.readers.file_list import list_local
 from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.input_summary import InputSummary, merge_summaries, records_looked_at
 from pipeline.readers.rows import Rows
-from pipeline.readers.shards import WorkItem, list_local
+from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
-from pipeline.report.data_json import Files, row_problems
+from pipeline.report.data_json import Files, copies_in, row_problems
 from pipeline.report.report_json import build_report
 from pipeline.results.compute import compute
 from pipeline.results.partition import (
@@ -152,7 +153,9 @@ def _slices(
 def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> Evaluation:
     """Computes the results and the report from the states of an evaluator."""
     total = Findings.total(findings.values())
-    problems = row_problems([Files.of(findings)]) + total.problems(plan.tolerance)
+    files = [Files.of(findings)]
+    copies, _ = copies_in(files, allow=plan.config.allow_duplicate_files)
+    problems = row_problems(files) + copies + total.problems(plan.tolerance)
     if problems:
         raise BadData(problems)
     merged = evaluator.states()

@@ -7,20 +7,17 @@ import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from errno import ENOENT
-from functools import lru_cache
+from http import HTTPStatus
 from os import strerror
 from typing import Any, BinaryIO, cast
 
-from apache_beam.io.aws.clients.s3.boto3_client import Client
-from apache_beam.io.aws.s3io import S3IO
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.errors.faults import StorageError
-from pipeline.readers.shards import Listing, Match, make_listing, match_local
+from pipeline.beam.stores import s3_access, store_of
+from pipeline.errors.faults import DataFault, StorageError
+from pipeline.readers.stamps import Stamp, changed_file
 from pipeline.readers.storage import is_local, open_local
 
 # This many bytes are read at a time from an object store; a file that is no larger is read at once.
@@ -41,40 +38,20 @@ def open_file(path: str) -> BinaryIO:
     if is_local(path):
         return open_local(path)
     with explained(path, reading=True):
-        stream = io.BufferedReader(_Raw(path), BUFFER_BYTES)
+        raw = _Raw(path)
+        stream = _Stream(raw)
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         if size > BUFFER_BYTES:
             return stream
         with stream:
-            return io.BytesIO(stream.read(size))
-
-
-def list_shards(patterns: Sequence[str]) -> Listing:
-    """Returns the shards that match any of the globs; see `make_listing`.
-
-    Raises:
-        ValueError: if the name of a file tells no format.
-        StorageError: if files elsewhere cannot be listed.
-    """
-    matches = list(match_local([pattern for pattern in patterns if is_local(pattern)]))
-    for pattern in patterns:
-        if not is_local(pattern):
-            with explained(pattern):
-                (result,) = FileSystems.match([pattern])
-            # Object stores have empty objects in place of directories.
-            matches += [
-                Match(pattern, metadata.path, metadata.size_in_bytes)
-                for metadata in result.metadata_list
-                if not metadata.path.endswith("/")
-            ]
-    return make_listing(patterns, matches)
+            return _Content(stream.read(size), raw)
 
 
 def create_file(path: str) -> BinaryIO:
     """Opens a new file for writing bytes as they are; on this machine, creates its directories."""
     with explained(path):
-        s3 = _s3(path)
+        s3 = s3_access(path)
         if s3 is not None:
             return cast(BinaryIO, s3.open(path, "wb"))
         stream = FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
@@ -151,7 +128,7 @@ def exists(path: str) -> bool:
         StorageError: if its storage cannot be reached.
     """
     with explained(path):
-        s3 = _s3(path)
+        s3 = s3_access(path)
         return bool(FileSystems.exists(path) if s3 is None else s3.exists(path))
 
 
@@ -166,16 +143,20 @@ def explained(path: str, *, reading: bool = False) -> Iterator[None]:
 
     Raises:
         FileNotFoundError: if `reading`, and the file is missing.
+        DataFault: if `reading`, and the file is not the version any more that was opened.
         StorageError: for every other error.
     """
     try:
         yield
-    except StorageError:
+    except (StorageError, DataFault):
         raise
     except Exception as error:
         cause = _cause(error)
-        if reading and (isinstance(cause, FileNotFoundError) or getattr(cause, "code", 0) == 404):
+        code = getattr(cause, "code", 0)
+        if reading and (isinstance(cause, FileNotFoundError) or code == HTTPStatus.NOT_FOUND):
             raise FileNotFoundError(ENOENT, strerror(ENOENT), path) from error
+        if reading and code == HTTPStatus.PRECONDITION_FAILED:
+            raise changed_file(path, "it was written again") from error
         message = getattr(cause, "message", None) or str(cause) or repr(cause)
         raise StorageError(f"{path}: {message}") from error
 
@@ -186,32 +167,20 @@ def _cause(error: Exception) -> Exception:
     return _cause(next(iter(details.values()))) if details else error
 
 
-def _open_raw(path: str) -> Any:
-    s3 = _s3(path)
-    stream = (
-        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-        if s3 is None
-        else s3.open(path, "rb")
-    )
-    # The stream without the buffer that Beam puts around it.
-    return stream.detach() if isinstance(stream, io.BufferedReader) else stream
+class _Stream(io.BufferedReader):
+    """A large file, read through a buffer."""
+
+    def __init__(self, raw: _Raw) -> None:
+        super().__init__(raw, BUFFER_BYTES)
+        self.stamp = raw.stamp
 
 
-def _s3(path: str) -> S3IO | None:
-    """Returns access to S3 through the client of this process; None if the path is not on S3.
+class _Content(io.BytesIO):
+    """The content of a small file."""
 
-    Beam makes a new client for each call, which takes as long as reading 100,000 rows. A client
-    remembers where it reads, so the result holds a copy of it that uses the same connections.
-    """
-    if is_local(path):
-        return None
-    system = FileSystems.get_filesystem(path)
-    return S3IO(copy(_s3_client(system._options))) if system.scheme() == "s3" else None
-
-
-@lru_cache(maxsize=4)
-def _s3_client(options: PipelineOptions) -> Client:
-    return Client(options)
+    def __init__(self, content: bytes, raw: _Raw) -> None:
+        super().__init__(content)
+        self.stamp = raw.stamp
 
 
 class _Raw(io.RawIOBase):
@@ -223,7 +192,20 @@ class _Raw(io.RawIOBase):
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._stream: Any = _open_raw(path)
+        self._store = store_of(path)
+        stream, self._version = self._store.open(path)
+        # Beam's buffer is left out.
+        self._stream: Any = stream.detach() if isinstance(stream, io.BufferedReader) else stream
+
+    def stamp(self) -> Stamp:
+        """Returns the stamp of the version that is read, or of the file as it is now."""
+        if self._version is not None:
+            return self._version
+        with explained(self._path, reading=True):
+            stamp = self._store.file(self._path)
+        if stamp is None:
+            raise FileNotFoundError(ENOENT, strerror(ENOENT), self._path)
+        return stamp
 
     def readable(self) -> bool:
         return True

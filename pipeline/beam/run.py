@@ -22,7 +22,8 @@ from apache_beam.options.pipeline_options import (
     TestOptions,
 )
 
-from pipeline.beam.files import absolute, list_shards, open_file, read_file, replace_file
+from pipeline.beam.files import absolute, open_file, read_file, replace_file
+from pipeline.beam.listing import list_shards
 from pipeline.beam.local_runner import make_runner
 from pipeline.beam.outputs import check_not_read
 from pipeline.beam.publish import Publish
@@ -36,9 +37,9 @@ from pipeline.errors.interrupted import interruptible
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
 from pipeline.evaluation.plan import Plan
+from pipeline.readers.file_list import Listing
 from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
-from pipeline.readers.shards import Listing
 from pipeline.runs.manifest import read_manifest, sha256
 from pipeline.runs.outputs import DATA, REPORT, problem_files
 from pipeline.runs.publish import (

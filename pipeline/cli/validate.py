@@ -32,11 +32,12 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     if inputs:
         from pipeline.errors.faults import BadData
         from pipeline.evaluation.input_files import find_shards
-        from pipeline.readers.shards import list_local
+        from pipeline.readers.file_list import list_local
 
         list_shards, open_file = list_local, open_local
         if not all(map(is_local, (*inputs, config.input_manifest or ""))):
-            from pipeline.beam.files import list_shards, open_file
+            from pipeline.beam.files import open_file
+            from pipeline.beam.listing import list_shards
         try:
             listing = find_shards(plan, inputs, known.config, list_shards, open_file)
         except BadData as error:

@@ -82,6 +82,16 @@ class Config(Model):
         description="A list of the files there should be, as CSV with a header: `path`, and any of "
         "`bytes`, `rows` and `crc32c`. What `input` finds must agree with it.",
     )
+    format: Literal["parquet", "tfrecord"] | None = Field(
+        None,
+        description="The format of all files. Without it names tell it, `.parquet`, `.pq`, "
+        "`.tfrecord` and `.tfrecords`, and the first bytes of a file do where its name does not. "
+        "Whether a TFRecord file is compressed its first bytes always tell.",
+    )
+    allow_duplicate_files: bool = Field(
+        False,
+        description="Evaluate though files of 100 rows or more hold the same rows, as copies do.",
+    )
     allow_empty_shards: bool = Field(
         False, description="Pass over files of no bytes, which otherwise fail the run."
     )

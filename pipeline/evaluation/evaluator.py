@@ -27,6 +27,7 @@ from pipeline.readers.storage import OpenFile
 from pipeline.readers.tfrecord.options import Lost
 from pipeline.slicing.slicer import Pass, Slicer
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.contents import RowHasher
 from pipeline.validation.findings import FIRST, BadRow, Findings, Losses
 
 Ints = npt.NDArray[np.int64]
@@ -60,6 +61,7 @@ class Evaluator:
         self._partitions = plan.partitions(table)
         self._accumulators: dict[tuple[str, ModelStatistic], Accumulator] = {}
         self._passes: list[Pass] = []
+        self._hasher = RowHasher()
 
     def add_item(self, item: WorkItem, sink: Sink | None = None) -> Findings:
         """Adds the rows of a work item, and returns findings that say what is wrong with it.
@@ -82,6 +84,7 @@ class Evaluator:
                 self._footers,
             ):
                 findings += self.add(rows, sink)
+                findings += Findings(contents=self._hasher.contents(rows, plan.columns))
         except DataFault as fault:
             findings += Findings(failures={item.shard.path: str(fault)})
         for damage in lost:

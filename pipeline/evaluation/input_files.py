@@ -17,6 +17,8 @@ from pipeline.evaluation.plan import Plan
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import folds_by_key
 from pipeline.extract.head_inputs import type_problems
+from pipeline.readers.file_list import Listing
+from pipeline.readers.formats import Format
 from pipeline.readers.input_summary import (
     InputSummary,
     SchemaGroup,
@@ -29,9 +31,12 @@ from pipeline.readers.listing import check_listing
 from pipeline.readers.manifest import check_manifest, read_manifest
 from pipeline.readers.read import read_columns
 from pipeline.readers.rows import Rows
-from pipeline.readers.shards import Listing, Shard, make_shard
+from pipeline.readers.shards import Shard
 from pipeline.readers.storage import OpenFile
 from pipeline.slicing.codes import check_slice_type
+
+ListShards = Callable[[Sequence[str], Format | None], Listing]
+"""A function that lists the files that globs match; all of the format, if that is not None."""
 
 # This many files are checked before a run starts. The run itself checks all of them.
 _SOME = 200
@@ -54,7 +59,7 @@ def find_shards(
     plan: Plan,
     inputs: Sequence[str],
     source: str,
-    list_shards: Callable[[Sequence[str]], Listing],
+    list_shards: ListShards,
     open_file: OpenFile,
 ) -> Listing:
     """Returns the files of a run, after checking their names and all of their footers.
@@ -70,9 +75,9 @@ def find_shards(
 
     Raises:
         ConfigError: if no file has the columns that the configuration reads, the manifest is
-            malformed, or the name of a file tells no format.
-        BadData: if there is no file, files are missing or not as the manifest says, or some have
-            other columns than the rest.
+            malformed, or neither the name nor the content of a file tells its format.
+        BadData: if a glob matches no file, what it matches cannot be read, files are missing or not
+            as the manifest says, or some have other columns than the rest.
     """
     listing = list_files(plan, inputs, source, list_shards, open_file)
     summary = summarize_inputs(listing.shards, names_looked_for(plan), open_file, plan.reading)
@@ -84,7 +89,7 @@ def list_files(
     plan: Plan,
     inputs: Sequence[str],
     source: str,
-    list_shards: Callable[[Sequence[str]], Listing],
+    list_shards: ListShards,
     open_file: OpenFile,
 ) -> Listing:
     """Returns the files of a run, after checking their names, numbers and sizes; it opens none.
@@ -95,17 +100,16 @@ def list_files(
     source_list = config.input_manifest
     manifest = None if source_list is None else read_manifest(source_list, open_file)
     try:
-        listing = list_shards(inputs)
+        listing = list_shards(inputs, config.format)
     except ValueError as error:
-        raise ConfigError([Problem(source, ("input",), str(error))]) from error
-    if not len(listing):
-        raise BadData([f"no file matches {', '.join(inputs)}", *listing.notes])
+        raise ConfigError([Problem(source, ("input",), line) for line in error.args]) from error
     shards = listing.shards
     problems, notes = check_listing(
         shards,
         allow_missing=config.allow_missing_shards,
         allow_empty=config.allow_empty_shards,
     )
+    problems = [*listing.problems, *problems]
     if manifest is not None:
         more, shards = check_manifest(manifest, shards)
         problems += more
@@ -256,7 +260,7 @@ def _missing_everywhere(
     names = set(plan.columns).difference(*(group.types for group in groups))
     if not names:
         return {}
-    first = make_shard(groups[0].paths[0], 0)
+    first = Shard(groups[0].paths[0], 0, groups[0].format)
     # In a TFRecord file, this looks at more records than before.
     try:
         columns = read_columns(first, open_file, plan.reading)

@@ -91,7 +91,7 @@ def row_identity(path: str, numbers: Integers) -> Hashes:
         numbers: int64 `[n]`, the numbers of the rows within the file.
     """
     name = path.rsplit("/", 1)[-1].encode("utf-8", "surrogateescape")
-    return mix(_text_hashes(pa.array([name]), pa.binary()), numbers.view(np.uint64))
+    return mix(text_hashes(pa.array([name]), pa.binary()), numbers.view(np.uint64))
 
 
 def folds_of(hashes: Hashes, folds: int) -> Integers:
@@ -156,17 +156,17 @@ def _key_hashes(array: pa.Array) -> Hashes:
     if pa.types.is_null(type_):
         return np.full(len(array), NULL, np.uint64)
     if pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_date(type_):
-        return _text_hashes(array, pa.string())
+        return text_hashes(array, pa.string())
     if pa.types.is_fixed_size_binary(type_):
-        return _text_hashes(array, pa.binary())
+        return text_hashes(array, pa.binary())
     if is_text(type_):
-        return _text_hashes(array, type_)
+        return text_hashes(array, type_)
     raise ColumnError(
         f"values of type {type_} cannot be a key: use text, bytes, integers, booleans or dates"
     )
 
 
-def _text_hashes(array: pa.Array, text: pa.DataType) -> Hashes:
+def text_hashes(array: pa.Array, text: pa.DataType) -> Hashes:
     """Returns the hash of each value as text: of its length and its 8-byte little-endian words."""
     hashes = np.empty(len(array), np.uint64)
     for first in range(0, len(array), _BLOCK):

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from pipeline.errors.faults import DataFault
 from pipeline.errors.wording import MOST, first_names, have
+from pipeline.readers.formats import Format
 from pipeline.readers.manifest import manifest_differences
 from pipeline.readers.read import RECORDS, Inspected, inspect
 from pipeline.readers.rows import is_list, is_text
-from pipeline.readers.shards import Format, Shard
+from pipeline.readers.shards import Shard
 from pipeline.readers.storage import OpenFile
 from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, ReadOptions
 from pipeline.readers.threads import in_threads

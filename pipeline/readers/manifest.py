@@ -12,11 +12,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from pipeline.errors.faults import DataFault
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import first_names
 from pipeline.readers.crc32c import crc32c_many
-from pipeline.readers.shards import CanonicalNames, Shard
+from pipeline.readers.file_list import CanonicalNames
+from pipeline.readers.shards import Shard
+from pipeline.readers.stamps import held
 from pipeline.readers.storage import OpenFile, is_local
 
 COLUMNS = ("path", "bytes", "rows", "crc32c")
@@ -139,9 +142,9 @@ def manifest_differences(shard: Shard, rows: int | None, open_file: OpenFile) ->
     crc = None
     if shard.crc32c is not None:
         try:
-            with open_file(shard.path) as stream:
+            with held(shard.path, shard.stamp, open_file)(shard.path) as stream:
                 crc = crc32c_of(stream)
-        except OSError:
+        except (OSError, DataFault):
             pass
     return _listed_differences(shard, rows, crc)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +12,11 @@ from pipeline.errors.faults import DataFault
 from pipeline.readers import parquet
 from pipeline.readers.crc32c import Int64
 from pipeline.readers.footer_cache import FooterCache
+from pipeline.readers.formats import compression_of
 from pipeline.readers.prefetch import read_ahead
 from pipeline.readers.rows import Rows, list_lengths
 from pipeline.readers.shards import Shard, WorkItem
+from pipeline.readers.stamps import held
 from pipeline.readers.storage import OpenFile
 from pipeline.readers.tfrecord.blocks import OnLost
 from pipeline.readers.tfrecord.examples import example_columns, read_examples
@@ -64,7 +66,7 @@ def inspect(
         DataFault: if the footer of a Parquet file cannot be read.
     """
     directory = {name: pa.string() for name in shard.directory_columns()}
-    open_file = _with_missing_file_fault(open_file)
+    open_file = held(shard.path, shard.stamp, open_file)
     if shard.format == "parquet":
         footer = parquet.read_footer(shard, open_file, footers)
         columns = directory | {field.name: field.type for field in footer.schema}
@@ -86,7 +88,7 @@ def read_columns(
         DataFault: if the footer of a Parquet file, or the first records of a TFRecord file, cannot
             be read.
     """
-    open_file = _with_missing_file_fault(open_file)
+    open_file = held(shard.path, shard.stamp, open_file)
     columns = {name: pa.string() for name in shard.directory_columns()}
     if shard.format == "parquet":
         schema = parquet.read_footer(shard, open_file).schema
@@ -101,7 +103,7 @@ def _features(
         return example_columns(
             stream,
             shard.path,
-            compression=shard.compression,
+            compression=compression_of(stream, shard.path),
             max_records=records,
             options=options,
         )
@@ -134,7 +136,7 @@ def read_rows(
             not leave out.
     """
     directory = item.shard.directory_columns()
-    open_file = _with_missing_file_fault(open_file)
+    open_file = held(item.shard.path, item.shard.stamp, open_file)
     parts = _read_batches(item, columns, batch_rows, open_file, options, footers)
     for part in read_ahead(parts):
         if isinstance(part, Lost):
@@ -199,7 +201,7 @@ def _read_tfrecord(
                 stream,
                 shard.path,
                 wanted,
-                compression=shard.compression,
+                compression=compression_of(stream, shard.path),
                 batch_rows=batch_rows,
                 options=options,
                 lost=losses.append,
@@ -212,19 +214,6 @@ def _read_tfrecord(
             yield from losses
             raise
         yield from losses
-
-
-def _with_missing_file_fault(open_file: OpenFile) -> OpenFile:
-    """Returns an `open_file` that raises a `DataFault` for a file that is no longer there."""
-
-    def open_(path: str) -> BinaryIO:
-        try:
-            return open_file(path)
-        except FileNotFoundError as error:
-            detail = "the file was there when files were listed; restore it, or run again"
-            raise DataFault(path, "missing_file", detail) from error
-
-    return open_
 
 
 def _absent_as_empty(batch: pa.RecordBatch) -> pa.RecordBatch:

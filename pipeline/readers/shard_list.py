@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 
-from pipeline.readers.shards import Shard, make_shard
+from pipeline.readers.shards import Shard
+from pipeline.readers.stamps import Stamp
 
 # The shards are spread over at least about this many lines, so that all workers have work.
 _FEW_LINES = 64
@@ -16,7 +18,7 @@ _SHARDS_PER_LINE, _MOST_LINES = 32, 4096
 def write_shards(shards: Sequence[Shard]) -> bytes:
     """Returns the content of the file, whose lines `parse_shards` reads.
 
-    >>> shards = [make_shard(f"part-{i}.parquet", 9) for i in range(2)]
+    >>> shards = [Shard(f"part-{i}.parquet", 9, "parquet") for i in range(2)]
     >>> [parse_shards(line) for line in write_shards(shards).splitlines()] == [[s] for s in shards]
     True
     """
@@ -27,9 +29,12 @@ def write_shards(shards: Sequence[Shard]) -> bytes:
 
 def shard_line(shards: Sequence[Shard]) -> bytes:
     """Returns the line of the file for some shards, without a line break."""
-    return json.dumps([[s.path, s.bytes, s.rows, s.crc32c] for s in shards]).encode()
+    return json.dumps([dataclasses.astuple(shard) for shard in shards]).encode()
 
 
 def parse_shards(line: bytes) -> list[Shard]:
     """Returns the shards of a line of the file."""
-    return [make_shard(*values) for values in json.loads(line)]
+    return [
+        Shard(path, size, told, rows, crc32c, None if stamp is None else Stamp(*stamp))
+        for path, size, told, rows, crc32c, stamp in json.loads(line)
+    ]

@@ -22,9 +22,7 @@ def would_read(patterns: Sequence[str], path: str) -> bool:
         path: the path of the file; neither the file nor its directory need exist.
     """
     if not is_local(path):
-        globs = (RemoteGlob(pattern) for pattern in patterns if not is_local(pattern))
-        matches = (glob.match(path) for glob in globs)
-        return any(match is not None and match.data for match in matches)
+        return any(_matches(pattern, path) for pattern in patterns if not is_local(pattern))
     tree = _TreeWith(path)
     return any(
         found.what == "file" and found.real == tree.target
@@ -32,6 +30,15 @@ def would_read(patterns: Sequence[str], path: str) -> bool:
         if is_local(pattern)
         for found in walk(pattern, tree)
     )
+
+
+def _matches(pattern: str, path: str) -> bool:
+    try:
+        match = RemoteGlob(pattern).match(path)
+    except ValueError:
+        # The listing tells that the glob is malformed.
+        return False
+    return match is not None and match.data
 
 
 class _TreeWith(Tree):

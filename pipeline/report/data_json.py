@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.errors.wording import first_lines
 from pipeline.readers.shards import Shard
+from pipeline.validation.contents import FileContents, copy_lines
 from pipeline.validation.findings import Findings, Losses, files_of_wrong_rows
 
 
@@ -26,12 +27,14 @@ class Files:
         total: the findings of these files together, without `shards` and `unverified`.
         wrong: the files that do not have as many rows as a manifest lists: pairs of the path and a
             line that says so, sorted by path.
+        contents: what the files hold, of those that were read to their end, sorted.
         lines: pairs of the path of a file and the line of `data.json` about it, in UTF-8, sorted by
             path.
     """
 
     total: Findings
     wrong: tuple[tuple[str, str], ...]
+    contents: tuple[FileContents, ...]
     lines: tuple[tuple[str, bytes], ...]
 
     @classmethod
@@ -47,7 +50,12 @@ class Files:
             for shard in sorted(total.shards)
         )
         judged = replace(total, shards=frozenset(), unverified=frozenset())
-        return cls(judged, tuple(files_of_wrong_rows(findings)), lines)
+        contents = sorted(
+            FileContents.of(shard.path, shard.bytes, file.rows, file.contents)
+            for shard in total.shards
+            if (file := findings[shard.path]).rows and not file.failures
+        )
+        return cls(judged, tuple(files_of_wrong_rows(findings)), tuple(contents), lines)
 
 
 def row_problems(parts: Iterable[Files]) -> list[str]:
@@ -60,6 +68,16 @@ def row_problems(parts: Iterable[Files]) -> list[str]:
         parts: all files of a run.
     """
     return first_lines([line for _, line in heapq.merge(*(part.wrong for part in parts))])
+
+
+def copies_in(parts: Sequence[Files], *, allow: bool) -> tuple[list[str], list[str]]:
+    """Returns the lines of problems and of notes about files that hold the same rows.
+
+    Args:
+        parts: all files of a run.
+        allow: whether files may hold the same rows.
+    """
+    return copy_lines((part.contents for part in parts), allow=allow)
 
 
 def data_bytes(
@@ -114,6 +132,7 @@ def _file_data(shard: Shard, findings: Findings) -> dict[str, Any]:
         else shard.path not in findings.unverified,
         "rows": findings.rows,
         "evaluated": findings.kept,
+        "content": f"{findings.contents.digest:016x}" if findings.rows else None,
         "bad_rows": _bad_rows_data(findings),
         "lost": _losses_data(findings.lost.get(shard.path)),
         "failure": findings.failures.get(shard.path),

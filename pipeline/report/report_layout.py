@@ -26,8 +26,16 @@ from pipeline.report.stored_json import (
 )
 
 SCHEMA_VERSION = 2
-PLACES = ("input", "output", "input_manifest", "schema_file", "problem_statement")
-"""The keys of the configuration that name files; a report does not have them."""
+PLACES = (
+    "input",
+    "output",
+    "input_manifest",
+    "format",
+    "allow_duplicate_files",
+    "schema_file",
+    "problem_statement",
+)
+"""The keys of the configuration that say which files there are; a report does not have them."""
 
 # Beyond, only the number of the faults of a configuration is told.
 _MOST_FAULTS = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pipeline.evaluation.plan import Plan
-from pipeline.report.data_json import Files, data_bytes, row_problems
+from pipeline.report.data_json import Files, copies_in, data_bytes, row_problems
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import build_report, report_bytes
 from pipeline.results.partition import Partition
@@ -50,7 +50,9 @@ def run_files(
 
     total = Findings.total(part.total for part in parts)
     # If the table says why no row was measured, it is no further problem that there are no rows.
-    missing = list(table.problems) or row_problems(parts)
+    copies, noted = copies_in(parts, allow=plan.config.allow_duplicate_files)
+    missing = list(table.problems) or row_problems(parts) + copies
+    notes = [*notes, *noted]
     run_problems = [] if table.problems else total.run_problems()
     problems = missing + total.data_problems(plan.tolerance) + run_problems
     failed_run = identity if problems else None

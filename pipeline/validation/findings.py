@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipeline.readers.manifest import wrong_rows
 from pipeline.readers.shards import Shard
 from pipeline.readers.tfrecord.options import Lost
+from pipeline.validation.contents import NOTHING, Contents
 from pipeline.validation.reasons import REASONS
 
 FIRST = 20
@@ -110,6 +111,7 @@ class Findings:
         lengths: the lengths of the shortest and the longest list, for each column with an `index`.
         unverified: the paths of Parquet files whose pages have no checksums.
         lost: the losses of damaged files, by path.
+        contents: what the rows read hold.
     """
 
     shards: frozenset[Shard] = frozenset()
@@ -121,6 +123,7 @@ class Findings:
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unverified: frozenset[str] = frozenset()
     lost: Mapping[str, Losses] = field(default_factory=dict)
+    contents: Contents = NOTHING
 
     def __add__(self, other: Findings) -> Findings:
         return Findings.total((self, other))
@@ -136,7 +139,9 @@ class Findings:
         failures: dict[str, str] = {}
         examples: tuple[BadRow, ...] = ()
         rows = kept = 0
+        contents = NOTHING
         for part in parts:
+            contents += part.contents
             shards |= part.shards
             unverified |= part.unverified
             rows += part.rows
@@ -162,6 +167,7 @@ class Findings:
             lengths,
             frozenset(unverified),
             lost,
+            contents,
         )
 
     def bad_rows(self, head: str) -> int:

@@ -26,9 +26,9 @@ from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import read
+from pipeline.readers.file_list import list_local
 from pipeline.readers.rows import Rows
 from pipeline.readers.shard_list import shard_line
-from pipeline.readers.shards import list_local
 from pipeline.readers.storage import open_local
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example

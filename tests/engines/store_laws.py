@@ -9,8 +9,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import cli
+from pipeline.beam import run
+from pipeline.beam.files import open_file
+from pipeline.beam.listing import list_shards
+from pipeline.errors.faults import DataFault
+from pipeline.readers.stamps import held
 from pipeline.runs import outputs
 from tests.e2e.conftest import make_rows
 from tests.engines.object_stores import ROOT, Bucket, Store
@@ -239,6 +246,62 @@ class StoreLaws:
         said = capsys.readouterr().err
         assert ("manifest" in said) == bool(code)
         assert "Traceback" not in said
+
+    def test_a_folder_is_a_prefix(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+        place.put_rows()
+        place.bucket.put("in/date=2026-11-01/", b"")
+        assert place.run(place.url) == 0
+        expected = place.bucket.get("out/report.json")
+        for number, files in enumerate(("in", "in/", "in/*")):
+            assert place.run(place.url, files=files, output=f"out{number}") == 0
+            assert place.bucket.get(f"out{number}/report.json") == expected
+            assert b"all files below" in place.bucket.get(f"out{number}/data.json")
+        capsys.readouterr()
+        place.bucket.put("in/_delta_log/0.json", b"{}")
+        for files in ("in", "in/*/*.parquet", "in/date=2026-11-01/*"):
+            assert place.run(place.url, files=files, output="table") == 4
+            assert f"{place.url}/in is a Delta Lake table" in capsys.readouterr().err
+
+    def test_a_file_that_changes_during_a_run_is_named(
+        self,
+        place: Place,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        place.put_rows()
+        key = "in/date=2026-11-02/part-1.parquet"
+        build = run.build
+
+        def change(*job: object) -> object:
+            content = bytearray(place.bucket.get(key))
+            content[-20] ^= 1
+            place.bucket.put(key, bytes(content))
+            return build(*job)
+
+        monkeypatch.setattr(run, "build", change)
+        assert place.run(place.url) == 4
+        assert f"{place.url}/{key}: changed_file: " in capsys.readouterr().err
+
+    def test_a_large_file_is_read_of_one_version(self, place: Place) -> None:
+        FileSystems.set_options(PipelineOptions([]))
+        path = f"{place.url}/in/large.parquet"
+        place.bucket.put("in/large.parquet", bytes(3 << 20))
+        (shard,) = list_shards([path])
+
+        def read() -> bytes:
+            with held(path, shard.stamp, open_file)(path) as stream:
+                first = stream.read(9)
+                place.bucket.put("in/large.parquet", b"x" * (3 << 20))
+                return first + stream.read()
+
+        try:
+            content = read()
+        except DataFault as fault:
+            assert fault.reason in ("changed_file", "missing_file")  # noqa: PT017
+        else:
+            assert content == bytes(3 << 20)
+        with pytest.raises(DataFault, match=f"{path}: changed_file"):
+            held(path, shard.stamp, open_file)(path)
 
     def test_what_is_not_there(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
         place.put_rows()

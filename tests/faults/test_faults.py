@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import resource
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ import numpy as np
 import pytest
 
 from pipeline import cli
-from tests.faults.corpus import DATA, FAULTS, OK, Fault
+from pipeline.beam import files
+from pipeline.beam import run as beam_run
+from tests.faults.corpus import DATA, OK, Fault
+from tests.faults.listed import FAULTS
 
 # Runs the command with so many bytes more of memory than importing takes.
 _LIMITED = """
@@ -30,14 +35,28 @@ sys.exit(cli.main(sys.argv[2:]))
 """
 
 
-def run(fault: Fault, place: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
+def run(
+    fault: Fault, place: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str]:
     """The exit code of a run, and its messages."""
     (place / "in").mkdir()
     fault.make(place / "in", np.random.default_rng(zlib.crc32(fault.name.encode())))
+    if fault.refused:
+        # For root, who may be who runs the tests, all is open.
+        for module, name in ((os, "scandir"), (files, "open_local")):
+            monkeypatch.setattr(module, name, refusing(getattr(module, name), fault.refused))
+    if fault.meanwhile:
+        meanwhile, build = fault.meanwhile, beam_run.build
+
+        def change(*job: Any) -> Any:
+            meanwhile(place / "in")
+            return build(*job)
+
+        monkeypatch.setattr(beam_run, "build", change)
     config = place / "config.yaml"
     config.write_text(fault.config.replace("{place}", str(place / "in")))
     arguments = ["run", "--config", str(config), "--output", str(place / "out")]
-    for pattern in fault.inputs:
+    for pattern in fault.inputs or formats_in(place / "in"):
         arguments += ["--input", str(place / "in" / pattern)]
     if fault.limit_mb is None:
         code = cli.main(arguments)
@@ -51,6 +70,23 @@ def run(fault: Fault, place: Path, capfd: pytest.CaptureFixture[str]) -> tuple[i
     return done.returncode, done.stderr
 
 
+def refusing(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
+    """A function that refuses paths that end in one of some names."""
+
+    def refuse(path: str | int) -> Any:
+        if isinstance(path, str) and os.path.basename(path) in names:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return function(path)
+
+    return refuse
+
+
+def formats_in(place: Path) -> list[str]:
+    """Globs of the formats that there are files of: a glob must match something."""
+    globs = ["*.parquet", "*.tfrecord*"]
+    return [pattern for pattern in globs if any(place.glob(pattern))] or globs[:1]
+
+
 def at(data: Any, path: str) -> Any:
     for step in path.split("."):
         data = data[int(step) if step.isdigit() else step]
@@ -59,9 +95,12 @@ def at(data: Any, path: str) -> Any:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 def test_what_is_wrong_is_said(
-    fault: Fault, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    fault: Fault,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    code, messages = run(fault, tmp_path, capfd)
+    code, messages = run(fault, tmp_path, capfd, monkeypatch)
     assert code == fault.exit, messages
     for expected in fault.said:
         assert re.search(expected, messages), messages

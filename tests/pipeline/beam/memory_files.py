@@ -13,7 +13,24 @@ from apache_beam.io.filesystem import (
     FileSystem,
 )
 
-FILES: dict[str, bytes] = {}
+
+class _Files(dict[str, bytes]):
+    """Files by path.
+
+    Attributes:
+        changed: when a file was written, in seconds, of those of which it is known.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: dict[str, float] = {}
+
+    def __setitem__(self, path: str, content: bytes) -> None:
+        super().__setitem__(path, content)
+        self.changed[path] = max(self.changed.values(), default=1e9) + 1
+
+
+FILES = _Files()
 
 
 class Refused(Exception):
@@ -62,7 +79,7 @@ class MemoryFiles(FileSystem):
         _check(dir_or_prefix)
         for path in sorted(FILES):
             if path.startswith(dir_or_prefix):
-                yield FileMetadata(path, len(FILES[path]))
+                yield self.metadata(path)
 
     def create(
         self,
@@ -105,7 +122,7 @@ class MemoryFiles(FileSystem):
         raise NotImplementedError
 
     def metadata(self, path: str) -> FileMetadata:
-        raise NotImplementedError
+        return FileMetadata(path, len(FILES[path]), FILES.changed.get(path, 0.0))
 
     def checksum(self, path: str) -> str:
         raise NotImplementedError

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from apache_beam.io.filesystem import FileMetadata, MatchResult
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.beam import files
@@ -18,7 +17,6 @@ from pipeline.beam.files import (
     delete_files,
     exists,
     explained,
-    list_shards,
     open_file,
     read_file,
     replace_file,
@@ -26,44 +24,12 @@ from pipeline.beam.files import (
 )
 from pipeline.beam.store import BeamStore
 from pipeline.errors.faults import StorageError
-from pipeline.readers.shards import list_local
-
-REMOTE = {
-    "gs://b/*": {"gs://b/a.pq": 1, "gs://b/_SUCCESS": 0, "gs://b/dir/": 0, "gs://b/c.pq.tmp": 1},
-    "gs://b/a*": {"gs://b/a.pq": 1},
-    "gs://b/none*": {},
-}
-
-
-def match(patterns: list[str]) -> list[MatchResult]:
-    return [
-        MatchResult(pattern, [FileMetadata(path, size) for path, size in REMOTE[pattern].items()])
-        for pattern in patterns
-    ]
 
 
 @pytest.fixture(params=["here", "elsewhere"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, memory: dict[str, bytes]) -> str:
     """A directory of this machine, and one elsewhere."""
     return str(tmp_path) if request.param == "here" else "mem://b"
-
-
-def test_files_here_and_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FileSystems, "match", match)
-    (tmp_path / "x.pq").write_bytes(b"xy")
-    here = str(tmp_path / "*")
-    listing = list_shards(["gs://b/*", here, "gs://b/a*", "gs://b/none*"])
-    assert [(shard.path, shard.bytes) for shard in listing] == [
-        (str(tmp_path / "x.pq"), 2),
-        ("gs://b/a.pq", 1),
-    ]
-    assert listing.notes == (
-        "no file matches gs://b/none*",
-        "gs://b/a.pq is matched by 2 globs and read once",
-        "passed over, as hidden, temporary or beginning with '_': 2 files (gs://b/_SUCCESS,"
-        " gs://b/c.pq.tmp)",
-    )
-    assert list_shards([here]) == list_local([here])
 
 
 @pytest.mark.parametrize("size", [1, BUFFER_BYTES, BUFFER_BYTES + 1, 3 * BUFFER_BYTES])
@@ -112,8 +78,6 @@ def test_what_the_store_refuses_is_told_with_the_path(memory: dict[str, bytes]) 
     for step in (open_file, exists, create_file):
         with pytest.raises(StorageError, match=r"mem://closed/file: mem://.* is not yours$"):
             step(path)
-    with pytest.raises(StorageError, match="is not yours"):
-        list_shards(["mem://closed/*.parquet"])
     with pytest.raises(StorageError, match="is not yours"):
         write_file(path, b"x")
     with pytest.raises(StorageError, match=r"^mem://closed/file: mem://closed/file is not yours$"):

@@ -11,8 +11,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline.beam.run import Job, _bundles, _from_the_root, build, run
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.problems import ConfigError
+from pipeline.readers.file_list import Listing
 from pipeline.readers.shard_list import parse_shards
-from pipeline.readers.shards import Listing, make_shard
+from pipeline.readers.shards import make_shard
 from tests.e2e.conftest import open_stage
 from tests.pipeline.tables import PLAIN, plan_of
 

@@ -44,9 +44,10 @@ from pipeline.evaluation.input_files import InputVerdict, names_looked_for
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices
 from pipeline.evaluation.state_key import StateKey
+from pipeline.readers.file_list import list_local
 from pipeline.readers.input_summary import InputSummary, summarize_inputs
 from pipeline.readers.shard_list import shard_line
-from pipeline.readers.shards import Shard, WorkItem, list_local, make_shard
+from pipeline.readers.shards import Shard, WorkItem, make_shard
 from pipeline.readers.storage import open_local
 from pipeline.results.partition import Partition
 from pipeline.slicing.table import SliceTable

@@ -57,6 +57,8 @@ heads:
         "max_state_mb": 500,
         "confidence": {"level": 0.95, "folds": 20, "key": None, "max_slices": 200},
         "input_manifest": None,
+        "format": None,
+        "allow_duplicate_files": False,
         "allow_empty_shards": False,
         "allow_missing_shards": False,
         "schema_file": None,

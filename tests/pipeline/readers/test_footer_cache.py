@@ -19,6 +19,7 @@ from pipeline.readers.storage import open_local
 from tests.pipeline.tables import plan_of
 
 SLICED = "slices: [g]\nheads: {h: {type: binary, logits: s, label: y}}"
+TWICE = f"allow_duplicate_files: true\n{SLICED}"
 
 
 def write(path: Path, rows: int = 400, groups: int = 4) -> None:
@@ -47,7 +48,7 @@ def test_an_evaluation_reads_a_footer_once(
     monkeypatch.setattr(parquet, "ITEM_ROWS", 100)
     for name in ("a", "b"):
         write(tmp_path / f"{name}.parquet")
-    report = evaluate(str(tmp_path / "*.parquet"), plan_of(SLICED)).report
+    report = evaluate(str(tmp_path / "*.parquet"), plan_of(TWICE)).report
     assert report["rows"]["read"] == 800
     # Two files of four parts, which are counted, then measured.
     assert sum(parsed) == 2

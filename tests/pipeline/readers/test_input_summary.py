@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.wording import MOST
+from pipeline.readers.file_list import list_local
 from pipeline.readers.input_summary import (
     InputSummary,
     SchemaGroup,
@@ -21,7 +22,7 @@ from pipeline.readers.input_summary import (
     summarize_inputs,
     type_differences,
 )
-from pipeline.readers.shards import Shard, list_local
+from pipeline.readers.shards import Shard
 from pipeline.readers.storage import open_local
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example

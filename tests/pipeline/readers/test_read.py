@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors.faults import DataFault
+from pipeline.readers.file_list import list_local
 from pipeline.readers.read import read_columns, read_rows
-from pipeline.readers.shards import WorkItem, list_local, make_shard
+from pipeline.readers.shards import WorkItem, make_shard
 from pipeline.readers.storage import open_local
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example

@@ -141,6 +141,7 @@ def test_what_would_be_read_is_what_is_read_once_it_is_there(
         ("gs://b/in/", "gs://b/in/report.json", True),
         ("gs://b/in/*", "gs://b/in/_SUCCESS", False),
         ("gs://b/in/*", "gs://b/input/x", False),
+        ("gs://b/in/[b-a]", "gs://b/in/a", False),
         ("gs://b/in/*", "in/x", False),
         ("in/*", "gs://b/in/x", False),
         ("gs://b/**.parquet", "gs://b/out/metrics.parquet", True),
@@ -188,7 +189,7 @@ def test_what_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "dangling": "is a link to nothing",
         "circle": "cannot be read: Too many levels of symbolic links",
     }
-    for pattern in ("*", "**", "", str(tmp_path), f"{tmp_path.parent}/*"):
+    for pattern in ("*", "**", "", str(tmp_path)):
         assert unreadable(pattern or ".") == expected
         assert [os.path.basename(path) for path in files(pattern or ".")] == ["a.pq"]
     for name, why in expected.items():
