@@ -179,7 +179,7 @@ def make_listing(
         *_repeated_columns(shards),
     ]
     if wrong and not problems:
-        raise ValueError(*first_lines(wrong))
+        raise ValueError(*first_lines(_as_text(wrong)))
     data = {match.path for match in matches.files}
     passed = sorted({path for _, path in matches.passed} - data)
     notes = [
@@ -189,7 +189,7 @@ def make_listing(
         *_linked_notes("folder", sorted(_linked_folders(matches))),
         *_passed_notes(passed),
     ]
-    return Listing(tuple(sorted(shards)), tuple(notes), tuple(problems))
+    return Listing(tuple(sorted(shards)), tuple(_as_text(notes)), tuple(_as_text(problems)))
 
 
 def _shards(
@@ -241,6 +241,14 @@ def _head(match: Match, open_file: OpenFile) -> bytes | str:
         return str(fault)
     except OSError as error:
         return f"{match.path} cannot be read: {error.strerror or error}"
+
+
+def _as_text(lines: Sequence[str]) -> list[str]:
+    """Returns lines that can be printed; the bytes of a name that is not UTF-8 are escaped."""
+    return [
+        line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        for line in lines
+    ]
 
 
 def _nothing(pattern: str, matches: Matches) -> str:

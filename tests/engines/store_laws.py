@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -294,12 +295,9 @@ class StoreLaws:
                 place.bucket.put("in/large.parquet", b"x" * (3 << 20))
                 return first + stream.read()
 
-        try:
-            content = read()
-        except DataFault as fault:
-            assert fault.reason in ("changed_file", "missing_file")  # noqa: PT017
-        else:
-            assert content == bytes(3 << 20)
+        # Whoever reads on gets the old version, or none.
+        with suppress(DataFault):
+            assert read() == bytes(3 << 20)
         with pytest.raises(DataFault, match=f"{path}: changed_file"):
             held(path, shard.stamp, open_file)(path)
 

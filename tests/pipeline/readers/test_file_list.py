@@ -223,6 +223,19 @@ def test_a_name_that_is_no_text_is_an_error(tmp_path: Path) -> None:
         list_local([str(tmp_path / "*")])
 
 
+def test_names_that_are_no_text_can_be_told(tmp_path: Path) -> None:
+    for name in (b"_\xff.parquet", b"a\xff.tmp"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    os.mkfifo(os.fsencode(tmp_path) + b"/\xfe.parquet")
+    touch(tmp_path, "a.parquet")
+    listing = listing_of(tmp_path, "*", os.fsdecode(b"\xfd*"))
+    for line in (*listing.notes, *listing.problems):
+        line.encode()
+    assert any("_\\xff.parquet" in note for note in listing.notes)
+    assert any("\\xfe.parquet is a named pipe" in problem for problem in listing.problems)
+    assert any("no file matches" in line and "\\xfd*" in line for line in listing.problems)
+
+
 def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path, "a.parquet", "notes.txt")
     with pytest.raises(ValueError, match=r"notes.txt: cannot tell the format"):
