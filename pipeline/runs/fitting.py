@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -79,19 +80,28 @@ def check_states(
     """
     if counting not in states:
         raise ValueError("it has no counts of the rows by the configuration in the report")
-    known = {OVERALL, *(key for spec in table.specs for key in spec.keys)}
     for measured, state in states.items():
-        name = measured.statistic.stable_name
-        if not known.issuperset(state.keys):
-            raise ValueError(f"{name} has a slice that the table of slices has not")
         if float(state.counts["rows"].sum(dtype=float)) >= _MAX_ROWS:
+            name = measured.statistic.stable_name
             raise ValueError(f"{name} counts more rows than there can be")
-    rows = states[counting].by_segment("rows").tolist()
-    counted = dict(zip(states[counting].keys, rows, strict=True))
+    counted = _rows(states[counting])
+    if not {OVERALL, *(key for spec in table.specs for key in spec.keys)}.issuperset(counted):
+        raise ValueError("it has rows of a slice that its table of slices has not")
     examples = reported.examples
     same = all(counted.get(key) == count for key, count in examples.items())
     if not same or len(counted) != len(examples) + reported.left_out:
         raise ValueError("it has other rows in the slices than the report")
+    for measured, state in states.items():
+        # Every row is counted as often as every other one: once, or once for each class, say.
+        times = {rows / counted.get(key, math.nan) for key, rows in _rows(state).items()}
+        if len(times) > 1 or not all(number.is_integer() for number in times):
+            name = measured.statistic.stable_name
+            raise ValueError(f"{name} has other rows in the slices than the report")
+
+
+def _rows(state: State) -> dict[Key, float]:
+    """Returns the rows that a state counts, by slice."""
+    return dict(zip(state.keys, state.by_segment("rows").tolist(), strict=True))
 
 
 def _key(conditions: list[dict[str, Any]]) -> Key:

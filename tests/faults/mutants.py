@@ -224,8 +224,8 @@ def survey(numbers: Sequence[int], seed: int, directory: Path) -> int:
     assert os.waitpid(child, 0)[1] == 0
     runs = sorted(directory.glob("run?"))
     # What commands import is there before they are watched.
-    whole = Mutant("none", False, False, ["diff", *map(str, runs[:2])], runs[0])
-    assert execute(whole).code == 0
+    for arguments in (["show", str(runs[0])], ["diff", *map(str, runs[:2])]):
+        assert execute(Mutant("none", False, False, arguments, runs[0])).code == 0
     counts: dict[str, Counter[str]] = {}
     faults, most_mb, most_seconds = 0, 0.0, 0.0
     for number in numbers:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heads.statistics import OVERALL, Key, State
+from heads.statistics import OVERALL, Key, ScoreHistogram, State
 from heads.statistics.codec import encode
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.state_key import StateKey
@@ -153,6 +153,10 @@ def with_key(state: State, key: Key) -> State:
     return replace(state, keys=(*state.keys[:-1], key))
 
 
+def is_histogram(state: State) -> bool:
+    return isinstance(state.statistic, ScoreHistogram)
+
+
 def without_a_slice(key: StateKey, state: State) -> State:
     return state.take(range(len(state.keys) - 1)) if len(state.keys) > 1 else state
 
@@ -173,7 +177,15 @@ OTHERS: dict[str, tuple[Callable[[Run], bytes], str]] = {
     "of a slice less": (changed(without_a_slice), "it has other rows in the slices"),
     "of another slice": (
         changed(lambda key, state: with_key(state, ELSEWHERE)),
-        "has a slice that the table of slices has not",
+        "it has rows of a slice that its table of slices has not",
+    ),
+    "of another slice in one of them": (
+        changed(lambda key, state: with_key(state, ELSEWHERE) if is_histogram(state) else state),
+        "score_histogram has other rows in the slices than the report",
+    ),
+    "of other rows in one of them": (
+        changed(lambda key, state: with_rows(state, 9) if is_histogram(state) else state),
+        "score_histogram has other rows in the slices than the report",
     ),
     "twice": (twice, "has a slice twice"),
     "slices of another column": (
