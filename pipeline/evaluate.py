@@ -20,6 +20,7 @@ from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluation.state_key import StateKey
 from pipeline.readers import read
+from pipeline.readers.batches import cut
 from pipeline.readers.file_list import list_local
 from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.input_summary import InputSummary, merge_summaries, records_looked_at
@@ -77,7 +78,7 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     if isinstance(source, pa.Table):
         types = {field.name: field.type for field in source.schema}
         check_types(plan, types, "the table", "plan")
-        batches = list(_batches(source))
+        batches = list(_batches(source.select(list(plan.columns))))
         counting = CountingPass(plan, open_local)
         evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
         return _finish(plan, evaluator, {TABLE: _add_table(evaluator, batches)})
@@ -172,8 +173,9 @@ def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> 
 def _batches(table: pa.Table) -> Iterator[Rows]:
     row = 0
     for batch in table.to_batches(read.BATCH_ROWS):
-        yield Rows(batch, np.arange(row, row + len(batch)), TABLE, {})
-        row += len(batch)
+        for part, _ in cut(batch, read.BATCH_ROWS):
+            yield Rows(part, np.arange(row, row + len(part)), TABLE, {})
+            row += len(part)
 
 
 def _add_table(evaluator: Evaluator, batches: Sequence[Rows]) -> Findings:

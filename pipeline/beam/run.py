@@ -32,7 +32,7 @@ from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
 from pipeline.beam.work_directory import WorkDirectory
-from pipeline.errors.faults import BadData, OutputTaken
+from pipeline.errors.faults import BadData, OutputTaken, ReadError
 from pipeline.errors.interrupted import interruptible
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
@@ -121,7 +121,7 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
         OutputTaken: if the output must not be written.
         StorageError: if files elsewhere cannot be reached.
         BadData: if rows or files are bad, or there are none; the data report is written.
-        RunnerError: if the runner failed.
+        RunnerError: if the runner failed, or files that were listed cannot be read now.
     """
     # A pipeline would set these options, but files are looked for before there is a pipeline.
     FileSystems.set_options(options)
@@ -168,6 +168,8 @@ def _list_inputs(job: Job, store: BeamStore, stage: Stage) -> Listing:
         publish_failure(store, stage, problem_files(error.problems, stage.id))
         error.data_report = failure_report(store, stage)
         raise
+    except ReadError as error:
+        raise RunnerError(str(error)) from error
     return listing
 
 
@@ -177,6 +179,7 @@ def _evaluate(
     """Runs a pipeline to its end; returns what Beam's options ask for instead, or None.
 
     Raises:
+        OutputTaken: if the output must not be written.
         RunnerError: if the runner failed.
     """
     dry_run = type(pipeline.runner).__name__ == "DataflowRunner" and bool(
@@ -190,6 +193,8 @@ def _evaluate(
         if options.view_as(StandardOptions).no_wait_until_finish and not execution.ended():
             return Submitted(f"submitted; the report will be in {job.output}")
         execution.wait()
+    except ReadError as error:
+        raise RunnerError(str(error)) from error
     except OutputTaken:
         raise
     except Exception as error:

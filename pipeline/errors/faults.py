@@ -67,6 +67,10 @@ class StorageError(Exception):
     """An exception for files that storage cannot read or write; their content may be good."""
 
 
+class ReadError(StorageError):
+    """An exception for an input that storage cannot read now; it may be read at another time."""
+
+
 class OutputTaken(Exception):
     """An exception for an output that holds a run, other files, or another run at work."""
 

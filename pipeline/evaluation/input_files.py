@@ -64,7 +64,8 @@ def find_shards(
 ) -> Listing:
     """Returns the files of a run, after checking their names and all of their footers.
 
-    If the configuration names a manifest, the files are checked against it.
+    TFRecord files are read to their ends. If the configuration names a manifest, the files are
+    checked against it.
 
     Args:
         plan: what is evaluated.
@@ -78,10 +79,18 @@ def find_shards(
             malformed, or neither the name nor the content of a file tells its format.
         BadData: if a glob matches no file, what it matches cannot be read, files are missing or not
             as the manifest says, or some have other columns than the rest.
+        ReadError: if a file cannot be read now.
     """
     listing = list_files(plan, inputs, source, list_shards, open_file)
-    summary = summarize_inputs(listing.shards, names_looked_for(plan), open_file, plan.reading)
-    notes = check_inputs(plan, summary, source, open_file)
+    names = names_looked_for(plan)
+    summary = summarize_inputs(listing.shards, names, open_file, plan.reading, thorough=True)
+    unreadable = _with_more(summary.unreadable, summary.unread)
+    try:
+        notes = check_inputs(plan, summary, source, open_file)
+    except BadData as error:
+        raise BadData([*unreadable, *error.problems]) from error
+    if unreadable:
+        raise BadData(unreadable)
     return Listing(listing.shards, (*listing.notes, *notes))
 
 
@@ -198,7 +207,7 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
             lines.append(f"{head}: {named_in(wrong_groups)}")
     for name in plan.columns:
         lines += type_differences(name, right)
-    lines = [*_listed_otherwise(summary), *first_lines(lines)]
+    lines = [*_with_more(summary.differing, summary.differences), *first_lines(lines)]
     if everywhere:
         raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
     lines += first_lines(_against_schema(plan, groups))
@@ -207,9 +216,10 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
     return notes
 
 
-def _listed_otherwise(summary: InputSummary) -> list[str]:
-    more = summary.differences - len(summary.differing)
-    return [*summary.differing, *([f"... and {more:,} more"] if more else [])]
+def _with_more(lines: Sequence[str], count: int) -> list[str]:
+    """Returns the first lines of so many, and how many more there are."""
+    more = count - len(lines)
+    return [*lines, *([f"... and {more:,} more"] if more else [])]
 
 
 def _against_schema(plan: Plan, groups: Sequence[SchemaGroup]) -> list[str]:
@@ -324,7 +334,7 @@ def _as_read(plan: Plan, group: SchemaGroup) -> dict[str, pa.DataType]:
 
 def _wrong_types(plan: Plan, columns: Mapping[str, pa.DataType]) -> list[tuple[Place, str]]:
     """Returns the places of the configuration that columns do not fit, with the reasons."""
-    arrays = [pa.array([], columns[name]) for name in plan.columns]
+    arrays = [pa.nulls(0, columns[name]) for name in plan.columns]
     batch = pa.RecordBatch.from_arrays(arrays, names=list(plan.columns))
     rows = Rows(batch, np.zeros(0, np.int64), "", {})
     wrong: list[tuple[Place, str]] = [

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.rows import is_text
+from pipeline.readers.arrow_types import is_text, is_whole
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
@@ -155,7 +155,7 @@ def _key_hashes(array: pa.Array) -> Hashes:
         return hashes[places]
     if pa.types.is_null(type_):
         return np.full(len(array), NULL, np.uint64)
-    if pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_date(type_):
+    if is_whole(type_) or pa.types.is_boolean(type_) or pa.types.is_date(type_):
         return text_hashes(array, pa.string())
     if pa.types.is_fixed_size_binary(type_):
         return text_hashes(array, pa.binary())

@@ -11,14 +11,12 @@ import pyarrow as pa
 from pipeline.config.heads import HeadConfig, MultiLabelHeadConfig
 from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.arrow_types import is_list, is_number, is_text
 from pipeline.readers.rows import (
     Floats,
     Mask,
     Rows,
     flat_values,
-    is_list,
-    is_number,
-    is_text,
     list_lengths,
     numbers,
     words,
@@ -184,8 +182,9 @@ def _list_matrix(rows: Rows, column: str, width: int, faults: list[Fault]) -> Fl
     """Returns the numbers `[n, width]` of a column that holds a list of `width` numbers per row."""
     array = _lists(rows, column)
     fits = list_lengths(array) == width
-    if not fits.all():
-        _add_fault(faults, f"wrong_length:{column}", ~fits)
+    if not fits.all() or array.null_count:
+        _add_wrong_lengths(faults, column, array, ~fits)
+        fits &= array.is_valid().to_numpy(zero_copy_only=False)
         array = array.filter(pa.array(fits))
     values, null = _list_numbers(array, column)
     if null is not None:
@@ -205,7 +204,7 @@ def _list_element(rows: Rows, column: str, index: int, faults: list[Fault]) -> F
     array = _lists(rows, column)
     lengths = list_lengths(array)
     long_enough = lengths > index
-    _add_fault(faults, f"wrong_length:{column}", ~long_enough)
+    _add_wrong_lengths(faults, column, array, ~long_enough)
     starts = (np.cumsum(lengths) - lengths)[long_enough]
     values, null = _list_numbers(array, column)
     elements = np.zeros((len(rows), 1))
@@ -221,7 +220,7 @@ def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
     """Returns the shortest and longest list length of the columns that `index` selects from.
 
     The lists of a column must have the same length in all rows of a run, which needs all batches to
-    be compared.
+    be compared. Null has no length.
     """
     lengths_by_column = {}
     for model in (head, head.baseline):
@@ -229,8 +228,10 @@ def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
         if getattr(source, "index", None) is None or not len(rows):
             continue
         assert source is not None
-        lengths = list_lengths(_lists(rows, source.column))
-        lengths_by_column[source.column] = int(lengths.min()), int(lengths.max())
+        array = _lists(rows, source.column)
+        lengths = list_lengths(array.drop_null() if array.null_count else array)
+        if len(lengths):
+            lengths_by_column[source.column] = int(lengths.min()), int(lengths.max())
     return lengths_by_column
 
 
@@ -270,6 +271,15 @@ def _list_numbers(array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
     if not is_number(values.type) and not pa.types.is_null(values.type):
         raise ColumnError(f"column '{column}' holds {values.type}, and numbers are needed")
     return numbers(values)
+
+
+def _add_wrong_lengths(faults: list[Fault], column: str, array: pa.Array, wrong: Mask) -> None:
+    """Adds the faults of lists: those that are null, and those that have a wrong length."""
+    if array.null_count:
+        null = array.is_null().to_numpy(zero_copy_only=False)
+        _add_fault(faults, f"null:{column}", null)
+        wrong = wrong & ~null
+    _add_fault(faults, f"wrong_length:{column}", wrong)
 
 
 def _add_missing(faults: list[Fault], column: str, null: Mask | None, several: Mask | None) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-import pyarrow.parquet as pq
-
+from pipeline.readers.parquet_footer import ParquetFooter
 from pipeline.readers.shards import Shard
 
 MAX_BYTES = 4 << 20
@@ -23,24 +22,24 @@ class FooterCache:
     """
 
     def __init__(self) -> None:
-        self._footers: OrderedDict[Shard, pq.FileMetaData] = OrderedDict()
+        self._footers: OrderedDict[Shard, ParquetFooter] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, shard: Shard) -> pq.FileMetaData | None:
+    def get(self, shard: Shard) -> ParquetFooter | None:
         """The footer of a shard; None if it is not kept."""
         with self._lock:
             if shard in self._footers:
                 self._footers.move_to_end(shard)
             return self._footers.get(shard)
 
-    def put(self, shard: Shard, footer: pq.FileMetaData) -> None:
+    def put(self, shard: Shard, footer: ParquetFooter) -> None:
         """Keeps a footer, and as many of those used last as there is room for."""
         with self._lock:
             if shard in self._footers:
                 return
             self._footers[shard] = footer
-            self._bytes += footer.serialized_size
+            self._bytes += len(footer.data)
             while self._bytes > MAX_BYTES and len(self._footers) > 1:
                 _, oldest = self._footers.popitem(last=False)
-                self._bytes -= oldest.serialized_size
+                self._bytes -= len(oldest.data)

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pipeline.errors.faults import DataFault
+from pipeline.errors.faults import DataFault, ReadError
 from pipeline.errors.wording import MOST, first_names, have
+from pipeline.readers.arrow_types import is_list, is_text, plain_type
 from pipeline.readers.formats import Format
 from pipeline.readers.manifest import manifest_differences
-from pipeline.readers.read import RECORDS, Inspected, inspect
-from pipeline.readers.rows import is_list, is_text
+from pipeline.readers.read import RECORDS, Inspected, inspect, read_to_end
 from pipeline.readers.shards import Shard
 from pipeline.readers.storage import OpenFile
 from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, ReadOptions
@@ -57,11 +57,16 @@ class InputSummary:
         differing: lines about shards that are not as the manifest lists them: the first lines,
             sorted.
         differences: the number of all such lines.
+        unreadable: lines about shards that cannot be read, if they were asked for: the first lines,
+            sorted.
+        unread: the number of all such lines.
     """
 
     groups: tuple[SchemaGroup, ...] = ()
     differing: tuple[str, ...] = ()
     differences: int = 0
+    unreadable: tuple[str, ...] = ()
+    unread: int = 0
 
 
 def summarize_input(
@@ -87,13 +92,16 @@ def merge_summaries(parts: Iterable[InputSummary]) -> InputSummary:
     """Returns the summary of the shards of all parts; the order of the parts does not matter."""
     alike: dict[tuple[Format, tuple[tuple[str, pa.DataType], ...]], list[SchemaGroup]] = {}
     lines: list[str] = []
-    count = 0
+    unreadable: list[str] = []
+    count = unread = 0
     for part in parts:
         for group in part.groups:
             key = group.format, tuple(sorted(group.types.items(), key=lambda item: item[0]))
             alike.setdefault(key, []).append(group)
         lines = heapq.nsmallest(MOST, [*lines, *part.differing])
         count += part.differences
+        unreadable = heapq.nsmallest(MOST, [*unreadable, *part.unreadable])
+        unread += part.unread
     groups = [
         SchemaGroup(
             members[0].format,
@@ -103,7 +111,13 @@ def merge_summaries(parts: Iterable[InputSummary]) -> InputSummary:
         )
         for members in alike.values()
     ]
-    return InputSummary(tuple(sorted(groups, key=lambda group: group.paths)), tuple(lines), count)
+    return InputSummary(
+        tuple(sorted(groups, key=lambda group: group.paths)),
+        tuple(lines),
+        count,
+        tuple(unreadable),
+        unread,
+    )
 
 
 def summarize_inputs(
@@ -111,6 +125,8 @@ def summarize_inputs(
     names: Sequence[str],
     open_file: OpenFile,
     options: ReadOptions = DEFAULT_OPTIONS,
+    *,
+    thorough: bool = False,
 ) -> InputSummary:
     """Returns the summary of shards; several threads look at them.
 
@@ -119,15 +135,26 @@ def summarize_inputs(
         names: the names of the columns to look for.
         open_file: opens a shard; several threads call it at once.
         options: how TFRecord files are read.
+        thorough: whether to read TFRecord files to their end, and to list the shards that cannot be
+            read. If not, such shards are passed over: who reads their rows names them.
+
+    Raises:
+        ReadError: if `thorough`, and a shard cannot be read now.
     """
     records = records_looked_at(shards)
 
     def look(shard: Shard) -> InputSummary:
         try:
-            inspected = inspect(shard, open_file, options, records)
-        except DataFault:
+            if thorough:
+                read_to_end(shard, open_file, options)
+            inspected = inspect(shard, open_file, options, records, names=names)
+            return summarize_input(shard, inspected, names, open_file)
+        except DataFault as fault:
+            return InputSummary(unreadable=(str(fault),), unread=1) if thorough else InputSummary()
+        except ReadError:
+            if thorough:
+                raise
             return InputSummary()
-        return summarize_input(shard, inspected, names, open_file)
 
     checksums = any(shard.crc32c is not None for shard in shards)
     return merge_summaries(in_threads(look, shards, _CHECKSUM_THREADS if checksums else _THREADS))
@@ -159,9 +186,9 @@ def _first_paths(groups: Iterable[SchemaGroup]) -> tuple[str, ...]:
 def type_differences(column: str, groups: Iterable[SchemaGroup]) -> list[str]:
     """Returns a line for each kind of type that a column has in some shards, but not in most.
 
-    Types of the same kind may differ: integers in width and sign, floats in width, text in storage
-    and coding, lists in storage and length. A column of nulls fits any kind. A feature of a
-    TFRecord file is always a list, so it fits both single values and lists.
+    Types of the same kind may differ: integers in width and sign, floats in width, decimals in
+    places, text in storage and coding, lists in storage and length. A column of nulls fits any
+    kind. A feature of a TFRecord file is always a list, so it fits both single values and lists.
     """
     kinds = [
         (_kind(group.types[column], group.format), group)
@@ -209,9 +236,14 @@ def _kind(type_: pa.DataType, format_: Format) -> tuple[int | None, str | None]:
 
     A part is None if it fits any other.
     """
-    depth = 0
+    stored = type_
+    while is_list(stored) or pa.types.is_dictionary(stored):
+        stored = stored.value_type
+    depth, type_ = 0, plain_type(type_)
     while is_list(type_):
         depth, type_ = depth + 1, type_.value_type
+    if pa.types.is_decimal(stored) and stored.scale > 0:
+        return depth, "decimal"
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
     is_null = pa.types.is_null(type_)

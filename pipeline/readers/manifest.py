@@ -131,20 +131,23 @@ def check_manifest(
 def manifest_differences(shard: Shard, rows: int | None, open_file: OpenFile) -> list[str]:
     """Returns a line for each difference between a shard and what the manifest lists of it.
 
-    For a checksum the whole file is read, in blocks. A file that cannot be read gives no line here:
-    the data report names it.
+    For a checksum the whole file is read, in blocks. A file that is no longer there gives no line
+    here: the data report names it.
 
     Args:
         shard: the shard, with the row count and checksum that the manifest lists.
         rows: the number of rows of the shard; None if it is not known yet.
         open_file: opens the shard.
+
+    Raises:
+        ReadError: if the file cannot be read.
     """
     crc = None
     if shard.crc32c is not None:
         try:
             with held(shard.path, shard.stamp, open_file)(shard.path) as stream:
                 crc = crc32c_of(stream)
-        except (OSError, DataFault):
+        except DataFault:
             pass
     return _listed_differences(shard, rows, crc)
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.errors.faults import DataFault
+from pipeline.readers.batches import batch_without_columns, even
 from pipeline.readers.footer_cache import FooterCache
-from pipeline.readers.rows import is_text
+from pipeline.readers.parquet_footer import Column, Group, ParquetFooter, read_parquet_footer
+from pipeline.readers.parquet_part import column_types
+from pipeline.readers.parquet_rows import GroupReader
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.storage import OpenFile
+from pipeline.readers.thrift import INT32, Malformed, skip
 
 # The approximate size of a work item: enough rows that its overhead does not matter, but few enough
 # that a large file is spread over several workers.
@@ -26,8 +29,6 @@ ITEM_BYTES = 64 << 20
 
 # Three fields of at most 6 bytes, and the first byte of the next field.
 _PAGE_HEADER_BYTES = 19
-# In Thrift's compact protocol: the field with the next number, of type int32.
-_NEXT_INT32 = b"\x15"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Footer:
     """The footer of a Parquet shard: what is known of the shard without its rows.
 
     Attributes:
-        schema: the columns of the shard.
+        schema: the columns of the shard; `UnknownType` stands for a type that Arrow does not read.
         rows: the number of rows of the shard.
         items: the work items of the shard: runs of adjacent row groups, in order.
         page_checksums: whether its pages have checksums, judged by the first page; True if there
@@ -48,37 +49,43 @@ class Footer:
     page_checksums: bool
 
 
-def read_footer(shard: Shard, open_file: OpenFile, footers: FooterCache | None = None) -> Footer:
+def read_footer(
+    shard: Shard,
+    open_file: OpenFile,
+    footers: FooterCache | None = None,
+    names: Collection[str] = (),
+) -> Footer:
     """Reads the footer of a shard.
 
     Args:
         shard: the shard.
         open_file: opens the shard.
         footers: gets the footer, for those who read the rows.
+        names: the names of columns that will be read; the shard may have others.
 
     Raises:
-        DataFault: if the footer cannot be read.
+        DataFault: if the footer cannot be read or contradicts itself, or if one of the named
+            columns is encrypted.
     """
     with open_file(shard.path) as stream:
-        file = _open(stream, shard)
-        footer = file.metadata
+        footer = read_parquet_footer(stream, shard.path)
+        _named(footer, names, shard)
         if footers is not None:
             footers.put(shard, footer)
         return Footer(
-            file.schema_arrow,
-            footer.num_rows,
-            tuple(_items(shard, footer)),
+            pa.schema(column_types(footer)),
+            footer.rows,
+            tuple(_items(shard, footer.groups)),
             _has_page_checksums(stream, footer),
         )
 
 
-def _items(shard: Shard, footer: pq.FileMetaData) -> list[WorkItem]:
-    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-    costs = [max(g.num_rows / ITEM_ROWS, g.total_byte_size / ITEM_BYTES) for g in groups]
+def _items(shard: Shard, groups: Sequence[Group]) -> list[WorkItem]:
+    costs = [max(group.rows / ITEM_ROWS, group.bytes / ITEM_BYTES) for group in groups]
     items = []
     first = row = 0
     for _, part in itertools.groupby(zip(_even_parts(costs), groups, strict=True), itemgetter(0)):
-        rows = [group.num_rows for _, group in part]
+        rows = [group.rows for _, group in part]
         items.append(WorkItem(shard, row, (first, first + len(rows))))
         first, row = first + len(rows), row + sum(rows)
     return items
@@ -104,25 +111,23 @@ def _even_parts(costs: Sequence[float]) -> list[int]:
     ]
 
 
-def _has_page_checksums(stream: BinaryIO, footer: pq.FileMetaData) -> bool:
-    # A page begins with its header in Thrift's compact form (`PageHeader` of parquet.thrift): type,
-    # sizes before and after compression, and then, if the page has a checksum, field 4 with it.
-    if not footer.num_rows or not footer.num_columns:
+def _has_page_checksums(stream: BinaryIO, footer: ParquetFooter) -> bool:
+    chunks = (chunk for group in footer.groups for chunk in group.chunks)
+    first = next((chunk for chunk in chunks if chunk is not None and chunk.values), None)
+    if first is None:
         return True
-    groups = (footer.row_group(i) for i in range(footer.num_row_groups))
-    column = next(group for group in groups if group.num_rows).column(0)
-    first = column.dictionary_page_offset
-    # A damaged footer may give any number.
-    stream.seek(max(0, column.data_page_offset if first is None else first))
+    # A page begins with its header (`PageHeader` of parquet.thrift): type, sizes before and after
+    # compression, and then, if the page has a checksum, field 4 with it.
+    stream.seek(first.first)
     header = stream.read(_PAGE_HEADER_BYTES)
-    position = 0
-    for _ in range(3):
-        # A byte names the field. In the number behind it, all bytes but the last have the high bit.
-        position += 1
-        while position < len(header) and header[position] >= 0x80:
-            position += 1
-        position += 1
-    return header[position : position + 1] == _NEXT_INT32
+    at = 0
+    try:
+        for _ in range(3):
+            at = skip(header, at + 1, header[at] & 15)
+        return header[at] == 1 << 4 | INT32
+    except (IndexError, Malformed):
+        # The page is damaged, which is told when it is read.
+        return False
 
 
 def read_batches(
@@ -136,42 +141,57 @@ def read_batches(
 
     Args:
         item: the work item to read.
-        columns: the wanted columns; a column that the file lacks is left out. Text columns are
-            dictionary-encoded.
-        batch_rows: the number of rows of a batch; the last batch may have fewer.
+        columns: the wanted columns; a column that the file lacks is left out. Text columns may be
+            dictionary-encoded in some batches.
+        batch_rows: the largest number of rows of a batch. Batches are cut by bytes, too.
         open_file: opens the shard.
         footers: the footers that are known, which gets that of the shard.
 
     Raises:
-        DataFault: if the file is damaged, or is not the one that was listed. Page checksums are
-            verified if the file has them.
+        DataFault: if the file is damaged, or contradicts itself, or is not the one that was listed.
+            Page checksums are verified if the file has them. Rows before the fault are yielded
+            first.
     """
     with open_file(item.shard.path) as stream:
-        known = None if footers is None else footers.get(item.shard)
-        if known is not None:
+        footer = None if footers is None else footers.get(item.shard)
+        if footer is None:
+            footer = read_parquet_footer(stream, item.shard.path)
+        else:
             _check_size(stream, item.shard)
-        plain = _open(stream, item.shard, footer=known)
         if footers is not None:
-            footers.put(item.shard, plain.metadata)
-        schema = plain.schema_arrow
-        text = [field.name for field in schema if is_text(field.type)]
-        file = _open(stream, item.shard, text, plain.metadata)
-        present = [name for name in columns if name in schema.names]
-        groups = range(*(item.row_groups or (0, file.metadata.num_row_groups)))
-        batches = file.iter_batches(batch_rows, row_groups=list(groups), columns=present)
-        while True:
-            try:
-                batch = next(batches, None)
-            except (pa.ArrowException, OSError) as error:
-                raise DataFault(
-                    item.shard.path,
-                    "corrupt_parquet",
-                    str(error),
-                    row_group=groups.start if len(groups) == 1 else None,
-                ) from error
-            if batch is None:
-                return
-            yield batch
+            footers.put(item.shard, footer)
+        wanted = _named(footer, columns, item.shard)
+        groups = range(*(item.row_groups or (0, len(footer.groups))))
+        if not wanted:
+            yield from _without_columns((footer.groups[group].rows for group in groups), batch_rows)
+            return
+        if groups:
+            reader = GroupReader(stream, item.shard.path, footer, wanted, groups)
+            parts = itertools.chain.from_iterable(reader.read(g, batch_rows) for g in groups)
+            yield from even(parts, batch_rows)
+
+
+def _named(footer: ParquetFooter, names: Collection[str], shard: Shard) -> list[Column]:
+    """Returns the columns of some names that there are, and raises a fault if any is encrypted."""
+    columns = [column for column in footer.columns if column.name in names]
+    for group in footer.groups:
+        for column in columns:
+            if any(group.chunks[leaf] is None for leaf in column.leaves):
+                detail = f"column '{column.name}' is encrypted, and no keys can be given"
+                raise DataFault(shard.path, "encrypted", f"{detail}: write it without encryption")
+    return columns
+
+
+def _without_columns(groups: Iterable[int], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yields batches that have rows and no columns.
+
+    Args:
+        groups: how many rows there are, row group by row group.
+        batch_rows: the largest number of rows of a batch.
+    """
+    for rows in groups:
+        for first in range(0, rows, batch_rows):
+            yield batch_without_columns(min(batch_rows, rows - first))
 
 
 def _check_size(stream: BinaryIO, shard: Shard) -> None:
@@ -183,23 +203,3 @@ def _check_size(stream: BinaryIO, shard: Shard) -> None:
             " again when no one writes to it"
         )
         raise DataFault(shard.path, "changed_file", detail)
-
-
-def _open(
-    stream: BinaryIO,
-    shard: Shard,
-    coded: Sequence[str] = (),
-    footer: pq.FileMetaData | None = None,
-) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(
-            stream,
-            metadata=footer,
-            read_dictionary=list(coded),
-            page_checksum_verification=True,
-        )
-        # PyArrow decodes the schema only when asked for it, and column names may be damaged.
-        _ = file.schema_arrow
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataFault(shard.path, "corrupt_parquet", str(error)) from error
-    return file

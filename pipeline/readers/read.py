@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors.faults import DataFault
 from pipeline.readers import parquet
+from pipeline.readers.batches import cut
 from pipeline.readers.crc32c import Int64
 from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.formats import compression_of
@@ -18,7 +19,7 @@ from pipeline.readers.rows import Rows, list_lengths
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.stamps import held
 from pipeline.readers.storage import OpenFile
-from pipeline.readers.tfrecord.blocks import OnLost
+from pipeline.readers.tfrecord.blocks import OnLost, read_blocks
 from pipeline.readers.tfrecord.examples import example_columns, read_examples
 from pipeline.readers.tfrecord.options import DEFAULT_OPTIONS, Lost, ReadOptions
 
@@ -27,6 +28,10 @@ BATCH_ROWS = 1 << 17
 
 RECORDS = 1000
 """The number of records of a TFRecord file that are searched for columns, if files are few."""
+
+
+# Many files are read to their ends at once.
+_END_BLOCK_BYTES = 1 << 20
 
 
 class Inspected(NamedTuple):
@@ -52,6 +57,7 @@ def inspect(
     options: ReadOptions = DEFAULT_OPTIONS,
     records: int = RECORDS,
     footers: FooterCache | None = None,
+    names: Collection[str] = (),
 ) -> Inspected:
     """Reads the footer of a Parquet file, or the first records of a TFRecord file.
 
@@ -61,14 +67,17 @@ def inspect(
         options: how TFRecord files are read; records that they leave out are not looked at.
         records: the number of records of a TFRecord file to look at.
         footers: gets the footer of a Parquet file, for those who read its rows.
+        names: the names of columns that will be read.
 
     Raises:
-        DataFault: if the footer of a Parquet file cannot be read.
+        DataFault: if the footer of a Parquet file cannot be read, or contradicts itself, or if one
+            of the named columns is encrypted.
+        ReadError: if the file cannot be read now.
     """
     directory = {name: pa.string() for name in shard.directory_columns()}
     open_file = held(shard.path, shard.stamp, open_file)
     if shard.format == "parquet":
-        footer = parquet.read_footer(shard, open_file, footers)
+        footer = parquet.read_footer(shard, open_file, footers, names)
         columns = directory | {field.name: field.type for field in footer.schema}
         return Inspected(footer.items, columns, footer.rows, footer.page_checksums)
     try:
@@ -94,6 +103,25 @@ def read_columns(
         schema = parquet.read_footer(shard, open_file).schema
         return columns | {field.name: field.type for field in schema}
     return columns | _features(shard, open_file, options, RECORDS)
+
+
+def read_to_end(shard: Shard, open_file: OpenFile, options: ReadOptions = DEFAULT_OPTIONS) -> None:
+    """Reads a TFRecord file to its end, for no part of it tells whether the rest is there.
+
+    Raises:
+        DataFault: if the file has damage that `options` do not leave out.
+        ReadError: if the file cannot be read now.
+    """
+    if shard.format == "tfrecord":
+        with held(shard.path, shard.stamp, open_file)(shard.path) as stream:
+            for _ in read_blocks(
+                stream,
+                shard.path,
+                compression=compression_of(stream, shard.path),
+                block_bytes=_END_BLOCK_BYTES,
+                options=options,
+            ):
+                pass
 
 
 def _features(
@@ -123,7 +151,8 @@ def read_rows(
     Args:
         item: the work item to read.
         columns: the wanted columns, without repetition.
-        batch_rows: the largest number of rows of a batch, at least 1.
+        batch_rows: the largest number of rows of a batch, at least 1. A batch of several rows also
+            has at most `BATCH_BYTES`.
         open_file: opens the shard.
         options: how TFRecord files are read, and what is left out; rows keep their numbers.
         lost: a function that is called with everything that is left out, in the order of the file,
@@ -134,6 +163,7 @@ def read_rows(
     Raises:
         DataFault: if a column is missing or repeated, or if the file has damage that `options` do
             not leave out.
+        ReadError: if the file cannot be read now.
     """
     directory = item.shard.directory_columns()
     open_file = held(item.shard.path, item.shard.stamp, open_file)
@@ -209,7 +239,10 @@ def _read_tfrecord(
                 yield from losses
                 losses.clear()
                 # A batch without columns would lose its number of rows if it were built again.
-                yield _Numbered(_absent_as_empty(batch) if wanted else batch, numbers)
+                batch = _absent_as_empty(batch) if wanted else batch
+                for part, _ in cut(batch, batch_rows):
+                    yield _Numbered(part, numbers[: len(part)])
+                    numbers = numbers[len(part) :]
         except DataFault:
             yield from losses
             raise

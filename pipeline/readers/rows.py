@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.arrow_types import is_list, is_number, is_text, plain_batch
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -24,7 +25,8 @@ class Rows:
     """Some rows of a shard.
 
     Attributes:
-        batch: the columns that are in the file.
+        batch: the columns that are in the file, in the few types of `arrow_types`, whatever types
+            they are given in.
         numbers: int64 `[n]`, the numbers of the rows within the file.
         path: the path of the file.
         directory: the columns in the names of its directories: name and value; None for null.
@@ -34,6 +36,9 @@ class Rows:
     numbers: npt.NDArray[np.int64]
     path: str
     directory: dict[str, str | None]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batch", plain_batch(self.batch))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -89,15 +94,6 @@ def shown(cell: pa.Scalar) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
-def is_list(type_: pa.DataType) -> bool:
-    """Returns whether a type is a list of any kind."""
-    return bool(
-        pa.types.is_list(type_)
-        or pa.types.is_large_list(type_)
-        or pa.types.is_fixed_size_list(type_)
-    )
-
-
 def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
     """Returns the length of each list, int64 `[n]`; 0 for a null list."""
     if pa.types.is_fixed_size_list(array.type):
@@ -113,25 +109,6 @@ def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
 def flat_values(array: pa.Array) -> pa.Array:
     """Returns the values of all lists in order, as a single array; null lists have no values."""
     return array.flatten()
-
-
-def is_number(type_: pa.DataType) -> bool:
-    """Returns whether a type holds real numbers or booleans."""
-    return bool(
-        pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
-    )
-
-
-def is_text(type_: pa.DataType) -> bool:
-    """Returns whether a type holds text: strings or bytes, dictionary-encoded or not."""
-    if pa.types.is_dictionary(type_):
-        return is_text(type_.value_type)
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-    )
 
 
 def can_hold(type_: pa.DataType, value: str | float | bool) -> bool:
@@ -159,9 +136,27 @@ def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:
         return np.full(len(array), np.nan), np.ones(len(array), bool)
     if pa.types.is_boolean(array.type):
         array = array.cast(pa.int8())
+    elif pa.types.is_decimal(array.type):
+        # Integers beyond 64 bits; the parser rounds to the nearest number.
+        array = array.cast(pa.string()).cast(pa.float64())
     null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     values = array.to_numpy(zero_copy_only=False)
     return values.astype(np.float64), null
+
+
+def filled(array: pa.Array) -> Any:
+    """Returns the numbers of an array, with an arbitrary number in the place of null.
+
+    Decimals are returned as an array of Python's integers.
+    """
+    if pa.types.is_decimal(array.type):
+        integers = [int(value or 0) for value in array.to_pylist()]
+        return np.array(integers, object)
+    if pa.types.is_float16(array.type):
+        array = array.cast(pa.float32())
+    if array.null_count:
+        array = array.fill_null(0)
+    return array.to_numpy(zero_copy_only=False)
 
 
 def words(array: pa.Array, vocabulary: tuple[str, ...]) -> tuple[Floats, Mask | None, Mask | None]:

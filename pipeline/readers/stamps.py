@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
-from pipeline.errors.faults import DataFault
-from pipeline.readers.storage import OpenFile, is_local
+from pipeline.errors.faults import DataFault, StorageError
+from pipeline.readers.storage import OpenFile, is_local, open_listed
 
 # Errors that say that a file cannot be had. Others, such as that a server of files does not answer,
 # are of the storage and may pass.
@@ -30,6 +30,9 @@ _UNREADABLE = (
     errno.ENXIO,
     errno.ENAMETOOLONG,
 )
+
+# Errors that a change of the file may be the reason of.
+_OF_CONTENT = (DataFault, OSError, StorageError, pa.ArrowException)
 
 
 @dataclass(frozen=True, order=True)
@@ -71,7 +74,7 @@ def held(path: str, stamp: Stamp | None, open_file: OpenFile) -> OpenFile:
     been opened, and again when the statement ends.
 
     The function raises a `DataFault` if the file is not there or cannot be read, or is another than
-    the one that was listed.
+    the one that was listed, and a `ReadError` if it cannot be read now.
 
     Args:
         path: the path of the file.
@@ -89,7 +92,7 @@ def held(path: str, stamp: Stamp | None, open_file: OpenFile) -> OpenFile:
             raise _fault(path, error) from error
         return cast(BinaryIO, _Held(stream, path, stamp))
 
-    return open_
+    return open_listed(open_)
 
 
 class _Held:
@@ -125,7 +128,7 @@ class _Held:
     ) -> None:
         with self._stream:
             # What was read of a changed file may look damaged, or be missing.
-            if error is None or isinstance(error, DataFault | OSError | pa.ArrowException):
+            if error is None or isinstance(error, _OF_CONTENT):
                 self._check()
                 if self._stamp is not None:
                     _check_path(self._path, self._stamp)

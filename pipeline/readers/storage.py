@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from pipeline.errors.faults import DataFault, ReadError, StorageError
 
 OpenFile = Callable[[str], BinaryIO]
 """A function that opens a file for reading; the stream can seek."""
@@ -21,3 +24,68 @@ def is_local(path: str) -> bool:
 def open_local(path: str) -> BinaryIO:
     """Opens a file of this machine for reading."""
     return open(path, "rb")
+
+
+def open_listed(open_file: OpenFile) -> OpenFile:
+    """Returns a function that opens files that were listed, and whose errors name the file.
+
+    What storage cannot read now says nothing about the data, and may be read at another time: an
+    `OSError`, as of a network that is gone, becomes a `ReadError`.
+
+    Args:
+        open_file: opens a file.
+
+    Raises:
+        DataFault: "missing_file", if the file is no longer there.
+        ReadError: if the file cannot be opened; reading the stream may raise it, too.
+    """
+
+    def open_(path: str) -> BinaryIO:
+        try:
+            with _named(path):
+                return cast(BinaryIO, _Stream(open_file(path), path))
+        except FileNotFoundError as error:
+            detail = "the file was there when files were listed; restore it, or run again"
+            raise DataFault(path, "missing_file", detail) from error
+
+    return open_
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ReadError(f"{path}: cannot be read: {why}; run again when it can") from error
+    except StorageError as error:
+        raise ReadError(str(error)) from error
+
+
+class _Stream:
+    """A stream for reading whose errors name the file."""
+
+    def __init__(self, stream: BinaryIO, path: str) -> None:
+        self._stream = stream
+        self._path = path
+
+    def read(self, size: int = -1) -> bytes:
+        with _named(self._path):
+            return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with _named(self._path):
+            return self._stream.seek(offset, whence)
+
+    def __enter__(self) -> _Stream:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        with _named(self._path):
+            self._stream.__exit__(*exception)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.rows import as_held, can_hold, is_list, is_number, is_text
+from pipeline.readers.arrow_types import is_list, is_number, is_text, is_whole
+from pipeline.readers.rows import as_held, can_hold, filled
 from pipeline.slicing.conditions import (
     MISSING,
     NAN,
@@ -21,13 +21,19 @@ from pipeline.slicing.conditions import (
     bucket_conditions,
     value_condition,
 )
+from pipeline.slicing.families import (
+    FAMILIES,
+    SLICED_BY,
+    cell_of,
+    conditions_of,
+    families,
+    family_of,
+)
 from pipeline.slicing.numbering import Ints, Numbering
 
 # The code of a value that has none, and the position of a row that is in no slice.
 NOWHERE = -1
 _UNMAPPED = -2
-# Integers from here on fit into uint64, but not into int64.
-_HALF = 1 << 63
 
 
 class Codes:
@@ -98,15 +104,12 @@ class ValueCodes(Codes):
         self._grows = known is None
         self._size = 0
         self._missing = NOWHERE
-        self._numberings = {
-            family: Numbering(pa.large_binary() if family in ("text", "date") else pa.int64())
-            for family in ("int", "wide", "float", "text", "date", "bool")
-        }
+        self._numberings = {family: Numbering(type_) for family, type_ in FAMILIES.items()}
         # The codes by the number of a value in its family; the last is for unknown values (-1).
         self._codes = {family: np.full(1, NOWHERE) for family in self._numberings}
         # Ranges of successive codes: the family, its first number, and how many numbers.
         self._blocks: list[tuple[str, int, int]] = []
-        for family, run in groupby(known or (), _family):
+        for family, run in groupby(known or (), family_of):
             self._add(family, list(run))
 
     def __len__(self) -> int:
@@ -119,19 +122,19 @@ class ValueCodes(Codes):
             if family == "missing":
                 conditions.append(MISSING)
             else:
-                conditions += _conditions(family, values[family].slice(first, count))
+                conditions += conditions_of(family, values[family].slice(first, count))
         return conditions
 
     def _add(self, family: str, known: Sequence[ColumnCondition]) -> None:
         if family == "missing":
             self._missing = self._block("missing", 0, 1)
             return
-        cells = [_cell(condition) for condition in known]
+        cells = [cell_of(condition) for condition in known]
         self._encode_family(family, pa.array(cells, self._numberings[family].values().type), True)
 
     def _encode_plain(self, array: pa.Array) -> Ints:
         out = np.full(len(array), NOWHERE)
-        for family, cells in _families(self.column, array):
+        for family, cells in families(self.column, array):
             codes = self._encode_family(family, cells, self._grows)
             out = codes if cells.null_count == array.null_count else np.maximum(out, codes)
         if array.null_count:
@@ -161,102 +164,6 @@ class ValueCodes(Codes):
         return start
 
 
-def _families(column: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-    """Yields families of values and their cells as int64 or large_binary; other cells are null."""
-    type_ = array.type
-    if pa.types.is_null(type_):
-        return
-    if pa.types.is_date(type_):
-        # As text, because Arrow has years that Python's dates do not have.
-        coded = array.dictionary_encode()
-        yield "date", coded.dictionary.cast(pa.string()).cast(pa.large_binary()).take(coded.indices)
-    elif is_text(type_):
-        large = pa.types.is_large_string(type_) or pa.types.is_large_binary(type_)
-        # Nobody checks that the text of a Parquet file is valid UTF-8; bytes need not be.
-        raw = array.view(pa.large_binary() if large else pa.binary())
-        yield "text", raw.cast(pa.large_binary())
-    elif pa.types.is_boolean(type_):
-        yield "bool", array.cast(pa.int64())
-    elif pa.types.is_floating(type_):
-        # A signalling NaN is a NaN like all others, and needs no warning.
-        with np.errstate(invalid="ignore"):
-            values = _filled(array).astype(np.float64) + 0.0
-        values[np.isnan(values)] = math.nan
-        yield "float", _int64(values.view(np.int64), array)
-    elif pa.types.is_integer(type_):
-        if pa.types.is_uint64(type_):
-            values = _filled(array)
-            wide = values >= _HALF
-            if wide.any():
-                cells = _int64(values.view(np.int64), array)
-                missing = pa.scalar(None, pa.int64())
-                yield "int", pc.if_else(pa.array(wide), missing, cells)
-                yield "wide", pc.if_else(pa.array(wide), cells, missing)
-                return
-        yield "int", array.cast(pa.int64())
-    else:
-        raise ColumnError(f"column '{column}' is {type_}, {_SLICED_BY}")
-
-
-def _filled(array: pa.Array) -> Any:
-    """Returns the numbers of an array, with an arbitrary number in the place of null."""
-    if pa.types.is_float16(array.type):
-        array = array.cast(pa.float32())
-    if array.null_count:
-        array = array.fill_null(0)
-    return array.to_numpy(zero_copy_only=False)
-
-
-def _int64(values: Ints, array: pa.Array) -> pa.Array:
-    """Returns the values as an Arrow array that is null where `array` is null."""
-    if not array.null_count:
-        return pa.array(values)
-    return pa.array(values, mask=array.is_null().to_numpy(zero_copy_only=False))
-
-
-def _family(condition: ColumnCondition) -> str:
-    """Returns the family of the value of a condition, or `missing`."""
-    kind, value = condition
-    if kind in ("string", "bytes"):
-        return "text"
-    return "wide" if kind == "int" and int(value or 0) >= _HALF else kind
-
-
-def _cell(condition: ColumnCondition) -> int | bytes:
-    """Returns the value of a condition as `_families` represents it."""
-    kind, value = condition
-    if kind == "float":
-        return int(np.float64(str(value)).view(np.int64))
-    if kind == "bytes":
-        return bytes.fromhex(str(value))
-    if isinstance(value, str):
-        return value.encode()
-    assert value is not None
-    number = int(value)
-    return number - 2 * _HALF if number >= _HALF else number
-
-
-def _conditions(family: str, cells: pa.Array) -> list[ColumnCondition]:
-    """Returns the conditions of cells of a family; the inverse of `_cell`."""
-    if family == "float":
-        return [value_condition(x) for x in cells.to_numpy().view(np.float64).tolist()]
-    values = cells.to_pylist()
-    if family == "date":
-        return [("date", value.decode()) for value in values]
-    if family == "text":
-        return [value_condition(_decoded(value)) for value in values]
-    if family == "bool":
-        return [("bool", bool(value)) for value in values]
-    return [("int", value if family == "int" else value + 2 * _HALF) for value in values]
-
-
-def _decoded(word: bytes) -> str | bytes:
-    try:
-        return word.decode()
-    except UnicodeDecodeError:
-        return word
-
-
 class BucketCodes(Codes):
     """An encoder that has a code for every bucket, ascending, then for NaN and for missing cells.
 
@@ -279,17 +186,19 @@ class BucketCodes(Codes):
         nan = len(self._edges) + 1
         if pa.types.is_null(type_):
             return np.full(len(array), nan + 1)
-        values = _filled(array)
+        values = filled(array)
         out: Ints
         if pa.types.is_floating(type_):
             out = np.searchsorted(_float_edges(self._edges, type_), values, "right")
             out[np.isnan(values)] = nan
         else:
             # An integer is not below an edge if it is not below the edge rounded up.
-            whole = [math.ceil(edge) for edge in self._edges]
-            info = np.iinfo(values.dtype)
-            passed = sum(edge <= info.min for edge in whole)
-            inner = [edge for edge in whole if info.min < edge <= info.max]
+            inner = [math.ceil(edge) for edge in self._edges]
+            passed = 0
+            if values.dtype != object:
+                info = np.iinfo(values.dtype)
+                passed = sum(edge <= info.min for edge in inner)
+                inner = [edge for edge in inner if info.min < edge <= info.max]
             out = passed + np.searchsorted(np.array(inner, values.dtype), values, "right")
         if array.null_count:
             out[array.is_null().to_numpy(zero_copy_only=False)] = nan + 1
@@ -353,7 +262,7 @@ def held_form(value: str | int | float | bool | None, type_: pa.DataType) -> Col
     if pa.types.is_floating(type_):
         held = as_held(value, type_)
         return None if math.isnan(held) else value_condition(held)
-    if pa.types.is_integer(type_) and value == int(value):
+    if is_whole(type_) and value == int(value):
         return "int", int(value)
     return None
 
@@ -367,9 +276,6 @@ def make_codes(part: SliceColumn, known: Sequence[ColumnCondition] | None = None
     return ValueCodes(part.column, known)
 
 
-_SLICED_BY = "and rows are sliced by text, numbers, booleans or dates"
-
-
 def check_slice_type(part: SliceColumn, type_: pa.DataType) -> None:
     """Checks that rows can be sliced by a column of a type, which may be a type of lists.
 
@@ -381,7 +287,7 @@ def check_slice_type(part: SliceColumn, type_: pa.DataType) -> None:
         cell_type = cell_type.value_type
     all_null = pa.types.is_null(cell_type)
     if not (is_number(cell_type) or is_text(cell_type) or pa.types.is_date(cell_type) or all_null):
-        raise ColumnError(f"column '{part.column}' is {cell_type}, {_SLICED_BY}")
+        raise ColumnError(f"column '{part.column}' is {cell_type}, {SLICED_BY}")
     numbers = is_number(cell_type) and not pa.types.is_boolean(cell_type)
     if part.edges is not None and not (numbers or all_null):
         raise ColumnError(

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.rows import Rows, flat_values, is_list, list_lengths
+from pipeline.readers.arrow_types import is_list
+from pipeline.readers.rows import Rows, flat_values, list_lengths
 from pipeline.slicing.codes import NOWHERE, Codes, ListedCodes, check_slice_type
 from pipeline.slicing.numbering import Ints, distinct
 

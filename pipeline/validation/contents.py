@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from pipeline.errors.wording import first_lines, first_names
 from pipeline.extract.folds import mix, text_hashes
-from pipeline.readers.rows import Rows, flat_values, is_list, is_number, is_text, list_lengths
+from pipeline.readers.arrow_types import is_list, is_number, is_text
+from pipeline.readers.rows import Rows, flat_values, list_lengths
 
 Words = npt.NDArray[np.uint64]
 

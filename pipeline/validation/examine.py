@@ -35,10 +35,13 @@ def examine(
     Returns:
         The work items, the findings, and the summary of the input. A shard that cannot be read has
         no work items, an empty summary, and a failure in its findings.
+
+    Raises:
+        ReadError: if the file cannot be read now.
     """
     findings = Findings(frozenset([shard]))
     try:
-        inspection = inspect(shard, open_file, options, records, footers)
+        inspection = inspect(shard, open_file, options, records, footers, names)
     except DataFault as fault:
         return [], findings + Findings(failures={shard.path: str(fault)}), InputSummary()
     if inspection.page_checksums is False:

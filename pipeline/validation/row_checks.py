@@ -15,13 +15,12 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.errors.faults import ColumnError
+from pipeline.readers.arrow_types import is_list, is_number, is_text
 from pipeline.readers.rows import (
     Mask,
     coded,
+    filled,
     flat_values,
-    is_list,
-    is_number,
-    is_text,
     list_lengths,
 )
 from pipeline.validation.schema import domain_of, features_of
@@ -125,19 +124,13 @@ class DomainCheck(RowCheck):
             )
         if pa.types.is_boolean(values.type):
             values = values.cast(pa.int8())
-        elif pa.types.is_float16(values.type):
-            # A limit may be too large for float16.
-            values = values.cast(pa.float32())
         valid = values.is_valid().to_numpy(zero_copy_only=False)
-        if values.null_count:
-            # With zeros for null, large integers stay exact; with NaN they would become floats.
-            values = values.fill_null(pa.scalar(0, values.type))
-        out: Mask = self._bad_numbers(values.to_numpy(zero_copy_only=False)) & valid
+        out: Mask = self._bad_numbers(filled(values)) & valid
         return out
 
     @abstractmethod
     def _bad_numbers(self, numbers: npt.NDArray[Any]) -> Mask:
-        """Returns which numbers are not in the domain, bool `[v]`."""
+        """Returns which numbers, of any dtype that `filled` returns, are not in the domain."""
 
     @abstractmethod
     def _is_bad_word(self, word: str | bytes) -> bool:
@@ -203,6 +196,8 @@ class FiniteCheck(DomainCheck):
 
     def _bad_numbers(self, numbers: npt.NDArray[Any]) -> Mask:
         bad = np.zeros(len(numbers), bool)
+        if numbers.dtype == object:
+            return bad
         if self.nan:
             bad |= np.isnan(numbers)
         if self.inf:

@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.config.pbtxt import parse_text
 from pipeline.errors.suggest import did_you_mean
-from pipeline.readers.rows import is_list, is_text
+from pipeline.readers.arrow_types import is_list, is_text, plain_type
 
 # In these stages, data may be wrong or absent; a derived feature is not a column of the files.
 _PASSED_OVER = frozenset(
@@ -186,7 +186,8 @@ def _wanted_type(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> int:
 
 
 def _value_type(type_: pa.DataType) -> pa.DataType:
-    """Returns the type of the single values in lists and dictionaries of any depth."""
+    """Returns the type of the single values in lists and dictionaries of any depth, as read."""
+    type_ = plain_type(type_)
     while is_list(type_) or pa.types.is_dictionary(type_):
         type_ = type_.value_type
     return type_

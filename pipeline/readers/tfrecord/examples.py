@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors.faults import DataFault
+from pipeline.readers.batches import BATCH_BYTES, batch_without_columns, bytes_of
 from pipeline.readers.crc32c import Int64, UInt8
 from pipeline.readers.tfrecord.blocks import (
     BLOCK_BYTES,
@@ -39,6 +40,7 @@ from pipeline.readers.tfrecord.wire import FeatureScan
 BATCH_ROWS = 131_072
 
 _STEP_ROWS = 16_384  # the number of records in lock step: their cursors stay in cache
+_STEP_BYTES = 2 << 20  # of their bytes: an integer of a byte takes some 80 on the way
 # The block size for looking at records: the bytes per record, and the limit for all of them.
 _LOOK_BYTES, _MOST_LOOK_BYTES = 1 << 11, 1 << 20
 
@@ -74,7 +76,7 @@ def read_examples(
         columns: the names of the wanted features, without repetition.
         compression: None or "gzip".
         batch_rows: the largest number of rows of a batch, at least 1; a batch also ends at the end
-            of a block of the file.
+            of a block of the file, and before it gets much larger than `BATCH_BYTES`.
         block_bytes: see `read_blocks`.
         options: see `read_blocks`.
         lost: see `read_blocks`.
@@ -103,7 +105,10 @@ def read_examples(
     ):
         for first in range(0, len(block), batch_rows):
             rows = range(first, min(first + batch_rows, len(block)))
-            yield reader.read(block, rows), block.rows[rows.start : rows.stop]
+            numbers = block.rows[rows.start : rows.stop]
+            for batch in reader.read(block, rows):
+                yield batch, numbers[: len(batch)]
+                numbers = numbers[len(batch) :]
 
 
 def example_columns(
@@ -204,14 +209,24 @@ class _Reader:
         self._names = [column.encode() for column in columns]
         self._seen: dict[str, _Seen] = {}
 
-    def read(self, block: Block, rows: range) -> pa.RecordBatch:
-        steps = [
-            self._read_step(block, rows[first : first + _STEP_ROWS])
-            for first in range(0, len(rows), _STEP_ROWS)
-        ]
+    def read(self, block: Block, rows: range) -> Iterator[pa.RecordBatch]:
         if not self._columns:
-            rows_only = pa.StructArray.from_buffers(pa.struct([]), len(rows), [None], children=[])
-            return pa.RecordBatch.from_struct_array(rows_only)
+            for step in _steps(block, rows):
+                self._read_step(block, step)
+            yield batch_without_columns(len(rows))
+            return
+        steps: list[list[pa.Array]] = []
+        size = 0
+        for step in _steps(block, rows):
+            steps.append(self._read_step(block, step))
+            size += bytes_of(steps[-1])
+            if size > BATCH_BYTES:
+                yield self._batch(steps)
+                steps, size = [], 0
+        if steps:
+            yield self._batch(steps)
+
+    def _batch(self, steps: Sequence[Sequence[pa.Array]]) -> pa.RecordBatch:
         arrays = [_join(parts) for parts in zip(*steps, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, names=self._columns)
 
@@ -260,6 +275,17 @@ class _Reader:
         if mixed:
             index, name, kind = min(mixed)
             raise _mixed_kinds(self._path, name, self._seen[name], kind, block, index)
+
+
+def _steps(block: Block, rows: range) -> Iterator[range]:
+    """Yields the rows of a block in steps."""
+    ends = np.cumsum(block.lengths[rows.start : rows.stop])
+    first = 0
+    while first < len(rows):
+        room = _STEP_BYTES + (ends[first - 1] if first else 0)
+        last = max(first + 1, int(np.searchsorted(ends, room, "right")))
+        yield rows[first : min(last, first + _STEP_ROWS)]
+        first = min(last, first + _STEP_ROWS)
 
 
 def _decode(buffer: UInt8, scan: FeatureScan, column: int, kinds: UInt8) -> pa.Array:

@@ -139,7 +139,7 @@ def test_lists_of_one() -> None:
     "array",
     [
         pa.array([1], pa.date32()),
-        pa.array([1]).cast(pa.decimal128(20, 0)),
+        pa.array([1], pa.duration("s")),
         pa.array([{"a": 1}]),
         pa.array([[[1]]]),
     ],

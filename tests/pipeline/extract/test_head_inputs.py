@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,9 @@ def single(value: Any) -> Any:
 
 
 def several(value: list[Any] | None, length: int) -> list[float]:
-    if value is None or len(value) != length:
+    if value is None:
+        raise Bad("null")
+    if len(value) != length:
         raise Bad("wrong_length")
     if None in value:
         raise Bad("null")
@@ -56,7 +57,9 @@ def scores_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
         scores = several(value, head.n_classes)
     elif index is None:
         scores = [float(single(value))]
-    elif value is None or len(value) <= index:
+    elif value is None:
+        raise Bad("null")
+    elif len(value) <= index:
         raise Bad("wrong_length")
     else:
         scores = [float(single(value[index]))]
@@ -281,13 +284,11 @@ def test_the_first_of_two_words_can_be_the_positive_one() -> None:
 BINARY = "type: binary, logits: s, label: y, weight: w"
 GOOD = {"s": [1.0], "y": [1], "w": [1.0]}
 REFUSED = [
-    pa.array([Decimal("1.5")]),
     pa.array(["1"]),
     pa.array(["1"]).dictionary_encode(),
     pa.array([1], pa.date32()),
     pa.array([1], pa.duration("s")),
     pa.array([{"a": 1}]),
-    pa.array([[Decimal("1.5")]]),
     pa.array([["1"]]),
     pa.array([[[1.0]]]),
 ]
@@ -312,7 +313,7 @@ def test_numbers_of_other_types_are_refused(array: pa.Array, column: str) -> Non
         (HEADS[3], "y", pa.array([[1]]), "its vocabulary is of words"),
         (HEADS[3], "s", pa.array([1.0]), "lists are needed"),
         (HEADS[5], "s", pa.array([1.0]), "lists are needed"),
-        (HEADS[5], "s", pa.array([[Decimal(1)] * 3]), "numbers are needed"),
+        (HEADS[5], "s", pa.array([["1"] * 3]), "numbers are needed"),
         (HEADS[7], "y", pa.array([1]), "lists are needed"),
         (HEADS[7], "y", pa.array([["a", "b"]]), "numbers are needed"),
         (HEADS[8], "y", pa.array(["a"]), "lists are needed"),
