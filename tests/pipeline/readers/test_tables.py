@@ -67,7 +67,8 @@ def test_a_table_may_be_any_folder_above(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path / "t/2026/11")
     assert len(list_local(["*.parquet"]).problems) == 1
     # A job that writes elsewhere in a folder above is no matter, if the folder is no partition.
-    assert problems(tmp_path, "job/done/*") == []
+    plant(tmp_path, "up/_temporary/x", "up/k=1/job/done/b.parquet")
+    assert problems(tmp_path, "job/done/*", "up/k=1/job/done/*") == []
     assert len(problems(tmp_path, "job/**")) == 1
 
 

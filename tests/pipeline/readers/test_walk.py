@@ -132,6 +132,9 @@ def test_what_would_be_read_is_what_is_read_once_it_is_there(
         ("**/part-*", "in/out/predictions/h/part-1", True),
         ("in/a.parquet", "in/a.parquet", True),
         ("link/*", "real/report.json", True),
+        ("new/*/*", "new/run/report.json", True),
+        ("dangling/*", "later/report.json", True),
+        ("dangling/*", "real/report.json", False),
         ("{root}/in/*", "in/report.json", True),
         ("in/*", "{root}/in/report.json", True),
         ("in/*", "in/../in/x", True),
@@ -154,6 +157,7 @@ def test_outputs_that_a_glob_would_read(
     for name in ("in", "real"):
         (tmp_path / name).mkdir()
     (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("later")
     root = str(tmp_path)
     assert would_read(["x", pattern.replace("{root}", root)], path.replace("{root}", root)) is (
         expected
