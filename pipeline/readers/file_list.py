@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.errors.faults import DataFault
+from pipeline.errors.faults import DataFault, StorageError
 from pipeline.errors.wording import first_lines, first_names
 from pipeline.readers.formats import (
     HEAD_BYTES,
@@ -237,10 +237,8 @@ def _head(match: Match, open_file: OpenFile) -> bytes | str:
     try:
         with held(match.path, match.stamp, open_file)(match.path) as stream:
             return stream.read(HEAD_BYTES)
-    except DataFault as fault:
+    except (DataFault, StorageError) as fault:
         return str(fault)
-    except OSError as error:
-        return f"{match.path} cannot be read: {error.strerror or error}"
 
 
 def _as_text(lines: Sequence[str]) -> list[str]:

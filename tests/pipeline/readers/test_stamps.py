@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from pipeline.errors.faults import DataFault
+from pipeline.errors.faults import DataFault, ReadError
 from pipeline.readers.stamps import Stamp, held, stamp_of
 from pipeline.readers.storage import open_local
 
@@ -140,7 +140,7 @@ def test_an_error_of_the_storage_may_pass(path: Path, code: int) -> None:
     def refuse(path: str) -> BinaryIO:
         raise OSError(code, os.strerror(code), path)
 
-    with pytest.raises(OSError, match=os.strerror(code)):
+    with pytest.raises(ReadError, match=os.strerror(code)):
         held(str(path), None, refuse)(str(path))
 
 
