@@ -87,6 +87,11 @@ $Where
 
 Write the values as the column has them: numbers without quotes, and in quotes a text that YAML
 would read as a number, as in `values: ["1"]`. `null` keeps the rows whose value is missing.
+Whole numbers are compared exactly: 9007199254740993 is not 9007199254740992. In a column of floats
+a number stands for the float of that type nearest to it: 0.1 is found in a column of float32. No
+row has a value that its column cannot hold, such as 1.5 or 1e300 in a column of integers; but a
+list of which no value is of the column's kind, as text for numbers, is an error. All this holds of
+the `values` of `slices` too.
 
 ```yaml
 where:

@@ -87,7 +87,10 @@ class IndependentScores(ClassScores):
         scores = self.scores
         labels = labels.astype(scores.dtype, copy=False)
         if self.kind == "probabilities":
-            losses = _cross_entropy(labels, scores) + _cross_entropy(1 - labels, 1 - scores)
+            # Not the logarithm of 1 - p, whose digits are lost where p is small.
+            with np.errstate(divide="ignore"):
+                losses = _cross_entropy(labels, np.log(scores))
+                losses += _cross_entropy(1 - labels, np.log1p(-scores))
         else:
             with np.errstate(invalid="ignore", over="ignore"):
                 # The difference first: it is 0 where the label is right, and the rest may be tiny.
@@ -97,7 +100,12 @@ class IndependentScores(ClassScores):
         classes = scores.shape[1]
         if classes == 1:
             return losses.ravel()
-        return self._rounded(losses.sum(axis=1, dtype=np.float64) / classes)
+        with np.errstate(over="ignore"):
+            mean = losses.sum(axis=1, dtype=np.float64) / classes
+        if np.isinf(mean).any():
+            # The sum may be too large for float64 where the mean is not.
+            mean = np.where(np.isinf(mean), (losses / classes).sum(axis=1), mean)
+        return self._rounded(mean)
 
 
 class ExclusiveScores(ClassScores):
@@ -154,14 +162,15 @@ class ExclusiveScores(ClassScores):
         place = labels.astype(np.int64, copy=False)
         if self.kind == "probabilities":
             chosen = np.take_along_axis(self.scores, place, axis=1)
-            return _cross_entropy(np.ones_like(chosen), chosen).ravel()
+            with np.errstate(divide="ignore"):
+                return _cross_entropy(np.ones_like(chosen), np.log(chosen)).ravel()
         chosen = np.take_along_axis(self._shifted, place, axis=1)
         return self._rounded(self._normalised[1] - chosen).ravel()
 
 
-def _cross_entropy(labels: Real, probabilities: Real) -> Real:
-    """Returns `-y log(p)`, and 0 where `y` is 0, even if `p` is 0 or NaN."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        product = labels * np.log(probabilities)
+def _cross_entropy(labels: Real, logarithms: Real) -> Real:
+    """Returns `-y log(p)`, and 0 where `y` is 0, even if the logarithm is infinite or NaN."""
+    with np.errstate(invalid="ignore"):
+        product = labels * logarithms
     # Subtracted from 0, not negated: a loss of zero is 0.0, not -0.0.
     return 0 - np.where(labels == 0, 0, product)

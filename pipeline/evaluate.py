@@ -81,7 +81,8 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
         batches = list(_batches(source.select(list(plan.columns))))
         counting = CountingPass(plan, open_local)
         evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
-        return _finish(plan, evaluator, {TABLE: _add_table(evaluator, batches)})
+        found = {TABLE: _add_table(evaluator, batches)}
+        return finish(plan, evaluator.table, evaluator.states(), found)
     patterns = [source] if isinstance(source, str) else source
     listing = list_files(plan, patterns, "plan", list_local, open_local)
     names, records = names_looked_for(plan), records_looked_at(listing)
@@ -124,7 +125,7 @@ def evaluate_items(
     for item in items:
         path = item.shard.path
         known[path] = known.get(path, Findings()) + evaluator.add_item(item)
-    return _finish(plan, evaluator, known)
+    return finish(plan, table, evaluator.states(), known)
 
 
 def _slices(
@@ -151,21 +152,34 @@ def _slices(
     return table
 
 
-def _finish(plan: Plan, evaluator: Evaluator, findings: dict[str, Findings]) -> Evaluation:
-    """Computes the results and the report from the states of an evaluator."""
+def finish(
+    plan: Plan,
+    table: SliceTable,
+    merged: Mapping[StateKey, State],
+    findings: dict[str, Findings],
+) -> Evaluation:
+    """Computes the results and the report from the merged states of all rows.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices of the run.
+        merged: the states of all rows.
+        findings: what was found in each file, by path.
+
+    Raises:
+        BadData: if rows or files are bad.
+    """
     total = Findings.total(findings.values())
     files = [Files.of(findings)]
     copies, _ = copies_in(files, allow=plan.config.allow_duplicate_files)
     problems = row_problems(files) + copies + total.problems(plan.tolerance)
     if problems:
         raise BadData(problems)
-    merged = evaluator.states()
     shifts = dict(pair for key, state in merged.items() for pair in overall_shift(key, state.shift))
     states = {key: state.coarsened(shift_to_align(key, shifts)) for key, state in merged.items()}
     partitions: dict[PartitionKey, dict[StateKey, State]] = {}
     for key, state in states.items():
         partitions.setdefault(partition_of(key), {})[key] = state
-    table = evaluator.table
     results = [compute(plan, table, head, part) for (head, _), part in partitions.items()]
     return Evaluation(build_report(plan, table, results, total), results, states, findings)
 

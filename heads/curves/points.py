@@ -7,13 +7,15 @@ at equal distances along the curve are kept, among them both ends.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.calibration import bins
 from heads.metrics.core.context import CALIBRATION_EDGES, MetricContext
 from heads.metrics.core.curve_rates import as_probability, rates
-from heads.metrics.core.metric import Floats, divide
+from heads.metrics.core.metric import Floats, divide, in_unit
 from heads.metrics.core.score_curve import ScoreCurve
 from heads.metrics.gain_and_lift import gains
 from heads.statistics import State
@@ -121,17 +123,20 @@ def calibration_curve(state: State, context: MetricContext) -> list[dict[str, fl
 
     Returns:
         For each bin `low`, `high`, `rows`, `weight` (the number of rows if there are no weights),
-        `mean_probability` and `mean_label`. The means are None where the weight is 0.
+        `mean_probability` and `mean_label`. The weight is None where float64 cannot hold it, and
+        the means are None where it is 0.
     """
     sums = bins(state, context.calibration_cuts)
     means = (divide(sums.probability, sums.weight), divide(sums.label, sums.weight))
     edges = (0.0, *CALIBRATION_EDGES, 1.0)
+    with np.errstate(over="ignore"):
+        weights = (sums.weight[0] / in_unit(state, 1.0)).tolist()
     return [
         {
             "low": edges[i],
             "high": edges[i + 1],
             "rows": int(sums.rows[0, i]),
-            "weight": float(sums.weight[0, i]),
+            "weight": weights[i] if math.isfinite(weights[i]) else None,
             "mean_probability": float(means[0][0, i]) if sums.weight[0, i] else None,
             "mean_label": float(means[1][0, i]) if sums.weight[0, i] else None,
         }
@@ -146,7 +151,8 @@ def _thresholds(curve: ScoreCurve, occurs: npt.NDArray[np.intp], space: ScoreSpa
 
 def _corners(x: Floats, y: Floats) -> npt.NDArray[np.intp]:
     """Returns the positions of the points where a line changes direction, and of its ends."""
-    across, up = np.diff(x), np.diff(y)
+    # Divided by powers of two, so that their products do not overflow.
+    across, up = (np.ldexp(np.diff(sums), -np.frexp(sums[-1])[1]) for sums in (x, y))
     return _with_ends(across[1:] * up[:-1] != across[:-1] * up[1:], len(x))
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio
+from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio, weight_column
 from heads.metrics.core.registry import offers
-from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum
+from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum, label_sums
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.exact import add_columns
 from heads.statistics.kept import kept_with_state
@@ -37,12 +37,17 @@ class NormalisedEntropy(WeightedMean):
         )
 
     def compute(self, state: State) -> Values:
-        loss, weight = self.sums(state)
-        ones = divide(label_sum(state, None), weight)
-        mixed = (ones > 0) & (ones < 1)
-        mean = np.where(mixed, ones, 0.5)
-        entropy = -(mean * np.log(mean) + (1 - mean) * np.log1p(-mean))
-        value = np.where(mixed, divide(divide(loss, weight), entropy), 0.0)
+        loss, weight = self.mean(state)
+        # The entropy of the labels that are not 1 is the same, and their mean may be tiny.
+        sums = label_sums(state)
+        ones, others = (divide(part, weight) for part in sums)
+        label = np.where(ones < 1, ones, others)
+        mixed = (sums[0] > 0) & (sums[1] > 0)
+        # Where float64 cannot hold the mean label, the entropy is 0.
+        log = np.log(np.where(label > 0, label, 1.0))
+        entropy = -(label * log + (1 - label) * np.log1p(-label))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.where(mixed, loss / entropy, 0.0)
         return Values(
             value, {"the weights sum to zero": weight == 0, "all labels are the same": ~mixed}
         )
@@ -157,12 +162,16 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
             out.flat[code[starts]] = (
                 np.add.reduceat(state.counts[column], starts)
                 if column in state.counts
-                else add_columns([state.sums[column]], starts, None).to_float()
+                else state.floats(
+                    column,
+                    add_columns([state.sums[column]], starts, None),
+                    state.segment[starts],
+                )
             )
         return out[..., 1:]
 
     rows = table("rows")
-    weight = table("weight") if "weight" in state.sums else rows
+    weight = table(weight_column(state))
     probability, soft = (table(column).sum(axis=(1, 2)) for column in ("probability", "soft_label"))
     label = weight[:, :, ONE].sum(axis=1) + soft
     return Bins(rows.sum(axis=(1, 2)), weight.sum(axis=(1, 2)), probability, label)

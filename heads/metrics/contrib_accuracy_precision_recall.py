@@ -9,7 +9,7 @@ import numpy as np
 
 from heads.metrics.accuracy_precision_recall import Share
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import BinomialCounts, Floats, Metric, Values, divide
+from heads.metrics.core.metric import BinomialCounts, Floats, Metric, Values, divide, in_unit
 from heads.metrics.core.registry import offers
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
@@ -47,7 +47,8 @@ class ContribPrecision(Share):
         predicted = counts.above.sum(axis=1)
         trials = self.trials(state, lambda counts: counts.above.sum(axis=1))
         reason = "nothing is predicted positive"
-        return _rate(counts.true_positive, predicted, self.epsilon, reason, trials)
+        added = in_unit(state, self.epsilon)
+        return _rate(counts.true_positive, predicted, added, reason, trials)
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,19 @@ class ContribRecall(Share):
         counts = self.counts(state)
         positive = counts.true_positive + counts.false_negative
         trials = self.trials(state, lambda counts: counts.true_positive + counts.false_negative)
-        return _rate(counts.true_positive, positive, self.epsilon, "no label is positive", trials)
+        added = in_unit(state, self.epsilon)
+        return _rate(counts.true_positive, positive, added, "no label is positive", trials)
 
 
 def _rate(
     numerator: Floats,
     denominator: Floats,
-    epsilon: float,
+    epsilon: Floats,
     reason: str,
     trials: BinomialCounts | None,
 ) -> Values:
     """Returns a quotient whose denominator is raised by epsilon, or is at least 0 without it."""
-    raised = denominator + epsilon if epsilon else np.maximum(denominator, 0)
+    raised = np.where(epsilon > 0, denominator + epsilon, np.maximum(denominator, 0))
     return Values(divide(numerator, raised), {reason: denominator == 0}, trials)
 
 

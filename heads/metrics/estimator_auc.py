@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Floats, Metric, Values, divide, mass
+from heads.metrics.core.metric import Floats, Metric, Values, divide, in_unit, mass
 from heads.metrics.core.registry import offers
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, ZERO
@@ -31,12 +31,14 @@ class Curve:
         false_positive: `[s, 200]`, zero labels whose score is above the threshold.
         positive: `[s, 1]`, all positive labels, including those with a NaN score.
         negative: `[s, 1]`, all zero labels, including those with a NaN score.
+        epsilon: `[s, 1]`, what TensorFlow 1.x adds to the weights.
     """
 
     true_positive: Floats
     false_positive: Floats
     positive: Floats
     negative: Floats
+    epsilon: Floats
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class AreaMetric(Metric):
         first = [1, *(position[cut] + 2 for cut in self.cuts)]
         true_positive, positive = _above(by_label[:, ONE:].sum(axis=1), first)
         false_positive, negative = _above(by_label[:, ZERO], first)
-        return Curve(true_positive, false_positive, positive, negative)
+        epsilon = in_unit(state, EPSILON)[:, np.newaxis]
+        return Curve(true_positive, false_positive, positive, negative, epsilon)
 
 
 def _above(weight: Floats, first: list[int]) -> tuple[Floats, Floats]:
@@ -138,7 +141,11 @@ class PrecisionRecallArea(AreaMetric):
         both = (predicted[:, :-1] > 0) & (predicted[:, 1:] > 0)
         ratio = np.ones_like(slope)
         np.divide(predicted[:, :-1], predicted[:, 1:], out=ratio, where=both)
-        steps = slope * (gained + intercept * np.log(ratio))
+        log = np.log(ratio)
+        far = np.isinf(ratio)
+        if far.any():
+            log[far] = (np.log(predicted[:, :-1]) - np.log(predicted[:, 1:]))[far]
+        steps = slope * (gained + intercept * log)
         area: Floats = divide(steps, np.maximum(curve.positive, 0)).sum(axis=1)
         return area
 
@@ -151,8 +158,8 @@ class ContribRocArea(RocArea):
     """The ROC area of TensorFlow 1.x: 1e-6 is added, so labels of one kind give 0 or 1."""
 
     def area(self, curve: Curve) -> Floats:
-        recall = (curve.true_positive + EPSILON) / (curve.positive + EPSILON)
-        return _trapezoids(curve.false_positive / (curve.negative + EPSILON), recall)
+        recall = (curve.true_positive + curve.epsilon) / (curve.positive + curve.epsilon)
+        return _trapezoids(curve.false_positive / (curve.negative + curve.epsilon), recall)
 
 
 class ContribPrecisionRecallArea(PrecisionRecallArea):
@@ -160,8 +167,9 @@ class ContribPrecisionRecallArea(PrecisionRecallArea):
 
     def area(self, curve: Curve) -> Floats:
         predicted = curve.true_positive + curve.false_positive
-        recall = (curve.true_positive + EPSILON) / (curve.positive + EPSILON)
-        return _trapezoids(recall, (curve.true_positive + EPSILON) / (predicted + EPSILON))
+        recall = (curve.true_positive + curve.epsilon) / (curve.positive + curve.epsilon)
+        precision = (curve.true_positive + curve.epsilon) / (predicted + curve.epsilon)
+        return _trapezoids(recall, precision)
 
 
 @offers("binary", "multi_label")

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from heads.metrics.core.class_counts import trials, weight_column
+from heads.metrics.core.class_counts import trials
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.cut_counts import cuts_and_suffixes
-from heads.metrics.core.metric import Floats, Metric, Values, ratio
+from heads.metrics.core.metric import Floats, Metric, Values, ratio, weight_column
 from heads.metrics.core.registry import offers
 from heads.statistics import ClassFlips, State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO

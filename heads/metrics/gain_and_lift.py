@@ -85,10 +85,21 @@ def gains(curve: ScoreCurve, parts: tuple[int, ...], total_parts: int) -> Floats
         The shares `[r, m]`.
     """
     hits, others = (np.pad(sums, ((0, 0), (1, 0))) for sums in curve.from_above)
-    seen = hits + others
+    # Their ratio may be beyond the range of float64; divided by powers of two, it is near 1.
+    seen, hits = (_divided(sums) for sums in (hits + others, hits))
     wanted = np.array(parts) * seen[:, -1:] / total_parts
-    reached = [np.interp(*row) for row in zip(wanted, seen, hits, strict=True)]
-    return divide(np.array(reached).reshape(wanted.shape), hits[:, -1:])
+    rows = zip(wanted, seen, hits, strict=True)
+    reached = np.array([np.interp(*row) for row in rows]).reshape(wanted.shape)
+    # Where the weight of a cell vanishes beside the whole, no part of it is not none.
+    reached[:, np.array(parts) == 0] = 0.0
+    return divide(reached, hits[:, -1:])
+
+
+def _divided(sums: Floats) -> Floats:
+    """Returns rising sums `[r, c]`, divided by the power of two that brings the last near to 1."""
+    _, exponent = np.frexp(sums[:, -1:])
+    divided: Floats = np.ldexp(sums, -exponent)
+    return divided
 
 
 # Nineteen metrics are read from the same few numbers of a curve.

@@ -55,6 +55,8 @@ class CohenKappa(Agreement):
     `cohen_kappa_score`.
     """
 
+    multiplies = True
+
     def compute(self, state: State) -> Values:
         wrong, predicted, labelled = self.shares(state)
         chance = (labelled * _others(predicted)).sum(axis=1)
@@ -74,6 +76,8 @@ class MatthewsCorrelation(Agreement):
     predicted k. J. Gorodkin, "Comparing two K-category assignments by a K-category correlation
     coefficient", 2004; scikit-learn's `matthews_corrcoef`, which gives 0 where it is undefined.
     """
+
+    multiplies = True
 
     def compute(self, state: State) -> Values:
         wrong, predicted, labelled = self.shares(state)

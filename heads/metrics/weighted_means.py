@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio
+from heads.metrics.core.metric import (
+    Floats,
+    Metric,
+    Values,
+    divide,
+    quotient,
+    weight_column,
+)
 from heads.metrics.core.registry import offers
 from heads.statistics import State
-from heads.statistics.threshold_counts import LABEL_KINDS, ONE
+from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
 
 @dataclass(frozen=True)
@@ -31,15 +39,21 @@ class WeightedMean(Metric):
         name = self.column.replace("_", " ")
         return f"The weighted mean of the {name}, `sum(w * v) / sum(w)`."
 
-    def sums(self, state: State) -> tuple[Floats, Floats]:
-        """Returns sum(w * v) and sum(w), both `[s]`."""
+    def mean(self, state: State) -> tuple[Floats, Floats]:
+        """Returns sum(w * v) / sum(w), which is 0 where that is undefined, and sum(w), both `[s]`.
+
+        The mean is right even where float64 cannot hold the sums.
+        """
+        weight = class_sum(state, None, self.group)
         if self.column == "label":
-            return label_sum(state, self.group), class_sum(state, None, self.group)
-        return class_sum(state, self.column, self.group), class_sum(state, None, self.group)
+            return divide(label_sum(state, self.group), weight), weight
+        rows = _of_class(state, self.group)
+        total = state.wide_by_segment(self.column, rows)
+        return quotient(total, state.wide_by_segment(weight_column(state), rows)), weight
 
     def compute(self, state: State) -> Values:
-        total, weight = self.sums(state)
-        return ratio(total, weight, "the weights sum to zero")
+        mean, weight = self.mean(state)
+        return Values(mean, {"the weights sum to zero": weight == 0})
 
 
 @dataclass(frozen=True)
@@ -61,10 +75,10 @@ class ContribMean(WeightedMean):
     """The mean of TensorFlow 1.x, which is 0 for a negative sum of weights too."""
 
     def compute(self, state: State) -> Values:
-        total, weight = self.sums(state)
-        value = divide(total, np.maximum(weight, 0))
+        mean, weight = self.mean(state)
         return Values(
-            value, {"the weights sum to zero": weight == 0, "the weights sum to less": weight < 0}
+            np.where(weight < 0, 0.0, mean),
+            {"the weights sum to zero": weight == 0, "the weights sum to less": weight < 0},
         )
 
 
@@ -89,11 +103,12 @@ def class_sum(state: State, column: str | None, group: int | None) -> Floats:
         column: the column; None for the weights, or for the rows where there are no weights.
         group: the id of the class; None for everything.
     """
-    if column is None:
-        column = "weight" if "weight" in state.sums else "rows"
-    if group is None:
-        return state.by_segment(column)
-    return state.by_segment(column, state.group // LABEL_KINDS == group)
+    return state.by_segment(column or weight_column(state), _of_class(state, group))
+
+
+def _of_class(state: State, group: int | None) -> npt.NDArray[np.bool_] | None:
+    """Returns which rows of the state are of a class; None for all where `group` is None."""
+    return None if group is None else state.group // LABEL_KINDS == group
 
 
 def label_sum(state: State, group: int | None) -> Floats:
@@ -104,8 +119,14 @@ def label_sum(state: State, group: int | None) -> Floats:
     ones = state.group % LABEL_KINDS == ONE
     if group is not None:
         ones &= state.group // LABEL_KINDS == group
-    weight = "weight" if "weight" in state.sums else "rows"
-    return state.by_segment(weight, ones) + class_sum(state, "soft_label", group)
+    return state.by_segment(weight_column(state), ones) + class_sum(state, "soft_label", group)
+
+
+def label_sums(state: State) -> tuple[Floats, Floats]:
+    """Returns sum(w * y) and sum(w * (1 - y)) over everything, both `[s]`."""
+    kind = state.group % LABEL_KINDS
+    zeros, soft = (state.by_segment(weight_column(state), kind == k) for k in (ZERO, SOFT))
+    return label_sum(state, None), zeros + (soft - class_sum(state, "soft_label", None))
 
 
 @offers("binary")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.exact import ExactColumn, Ints
-from heads.statistics.state import State, add_up, order_of
+from heads.statistics.exact import ExactColumn, Ints, add_columns
+from heads.statistics.runs import add_runs, order_of, run_starts
+from heads.statistics.state import State
 from heads.statistics.statistic import UNWEIGHTED
 
 
@@ -33,7 +34,7 @@ def over_all_folds(state: State) -> State:
     if state.statistic.folds == 1:
         return state
     group = state.group % state.statistic.groups
-    return add_up(state, group, order_of(state.segment, group, state.cell))[0]
+    return _add_up(state, group, order_of(state.segment, group, state.cell))[0]
 
 
 def fold_views(state: State) -> FoldViews:
@@ -41,7 +42,7 @@ def fold_views(state: State) -> FoldViews:
     folds, groups = state.statistic.folds, state.statistic.groups
     fold, group = np.divmod(state.group, groups)
     order = order_of(state.segment, group, state.cell)
-    whole, target = add_up(state, group, order)
+    whole, target = _add_up(state, group, order)
     segments = len(whole.keys)
     present = np.zeros((segments, folds), bool)
     present[state.segment, fold] = True
@@ -71,6 +72,33 @@ def fold_views(state: State) -> FoldViews:
         whole.shift,
     )
     return FoldViews(whole, without, present)
+
+
+def _add_up(
+    state: State, group: Ints, order: npt.NDArray[np.intp]
+) -> tuple[State, npt.NDArray[np.intp]]:
+    """Returns the state over all folds, and for each row of `state` the row it was added to, `[m]`.
+
+    Args:
+        state: the state by fold.
+        group: `[m]`, the groups of the rows without the fold.
+        order: `[m]`, the rows sorted by segment, group without the fold, and cell.
+    """
+    segment, group, cell = state.segment[order], group[order], state.cell[order]
+    starts = run_starts(segment, group, cell)
+    target = np.empty(len(order), np.intp)
+    target[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    whole = State(
+        state.statistic.without_folds(),
+        state.keys,
+        segment[starts],
+        group[starts],
+        cell[starts],
+        {name: add_runs(column[order], starts) for name, column in state.counts.items()},
+        {name: add_columns([column], starts, order) for name, column in state.sums.items()},
+        state.shift,
+    )
+    return whole, target
 
 
 def _subtracted(whole: ExactColumn, part: ExactColumn, source: Ints, place: Ints) -> ExactColumn:

@@ -33,6 +33,22 @@ def round_sums(limbs: Ints, radix: int, lowest: int) -> Floats:
         for limb in range(width):
             out += np.ldexp(limbs[:, limb].astype(np.float64), lowest + radix * limb)
         return out
+    rounded: Floats = np.ldexp(*round_wide(limbs, radix, lowest))
+    return rounded
+
+
+def round_wide(limbs: Ints, radix: int, lowest: int) -> tuple[Floats, Ints]:
+    """Returns sums `[m]` of balanced digits, each rounded to 53 bits whatever its magnitude.
+
+    Args:
+        limbs: int64 `[m, limbs]`, as for `round_sums`.
+        radix: the number of bits of a limb.
+        lowest: the exponent of the lowest limb.
+
+    Returns:
+        Factors and exponents, both `[m]`: the sums are `factor * 2**exponent`, which may be beyond
+        the range of float64.
+    """
     # Rounding depends on the highest digit of a row, the two digits below it, and the sign of the
     # rest, for which a quarter of a unit is added.
     padded = np.pad(limbs, ((0, 0), (3, 0)))
@@ -40,10 +56,8 @@ def round_sums(limbs: Ints, radix: int, lowest: int) -> Floats:
     rows = np.arange(len(limbs))
     high, middle, lower = (padded[rows, first - step].astype(np.float64) for step in range(3))
     lower += 0.25 * _sign_below(padded, first - 3)
-    out = _add_three(high * 2.0 ** (2 * radix), middle * 2.0**radix, lower)
-    exponent = lowest + radix * (first - 5)
-    rounded: Floats = np.ldexp(out, exponent)
-    return rounded
+    factor = _add_three(high * 2.0 ** (2 * radix), middle * 2.0**radix, lower)
+    return factor, lowest + radix * (first - 5)
 
 
 def _sign_below(limbs: Ints, last: npt.NDArray[np.intp]) -> Floats:

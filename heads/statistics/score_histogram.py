@@ -89,7 +89,11 @@ class ScoreHistogram(Statistic):
 
 
 def cell_floors(cells: Words, shift: int) -> Floats:
-    """Returns the lowest score of each cell, which represents all scores in the cell."""
+    """Returns the lowest score of each cell, which represents all scores in the cell.
+
+    A wide cell that begins below all numbers is represented by the lowest finite score.
+    """
     bits = cells << np.uint64(shift)
     sign = np.uint64(1 << 63)
-    return np.where(bits & sign, bits ^ sign, ~bits).view(np.float64)
+    floors: Floats = np.where(bits & sign, bits ^ sign, ~bits).view(np.float64)
+    return np.where(np.isnan(floors), np.finfo(np.float64).min, floors)

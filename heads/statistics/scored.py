@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics.cuts import ScoreKind
-from heads.statistics.exact import Columns, Floats, Summand
+from heads.statistics.exact import Floats
+from heads.statistics.products import product, short_square
+from heads.statistics.summands import Columns, Summand
 
 Made = TypeVar("Made")
 
@@ -98,26 +100,21 @@ class Scored:
         """
         key = (name, weighted, repeat)
         if key not in self._summands:
-            self._summands[key] = Summand(self._value(name, repeat, weighted=weighted))
+            self._summands[key] = self._summand(name, repeat, weighted=weighted)
         return self._summands[key]
 
-    def _value(self, name: str, repeat: int, *, weighted: bool) -> Floats:
+    def _summand(self, name: str, repeat: int, *, weighted: bool) -> Summand:
         if name == "weight":
-            return _repeated(self._weight(), repeat)
+            return Summand(self._weight()).repeated(repeat)
         if name == "weight_squared":
-            with np.errstate(over="ignore", invalid="ignore"):
-                return _repeated(_short(np.square(self._weight())), repeat)
+            return short_square(self._weight()).repeated(repeat)
         value = self._row_value(name)
         if len(value) != len(self) * repeat:
             value = _repeated(value, repeat)
         if not weighted:
-            return value
+            return Summand(value)
         weight = self.summand("weight", repeat, weighted=False).values
-        with np.errstate(over="ignore", invalid="ignore"):
-            product = weight * value
-        if self.skip_weightless and not np.isfinite(value).all():
-            product[weight == 0] = 0.0
-        return product
+        return product(weight, value, skip_weightless=self.skip_weightless)
 
     def _row_value(self, name: str) -> Floats:
         kind, _, number = name.partition("_")
@@ -188,19 +185,6 @@ class Scored:
 
 def _repeated(values: Floats, repeat: int) -> Floats:
     return values if repeat == 1 else np.repeat(values, repeat)
-
-
-def _short(values: Floats) -> Floats:
-    """Returns values rounded to 24 bits, which mostly fit into a single limb.
-
-    The precision is enough for an effective sample size. Values that would overflow are kept.
-
-    T. J. Dekker, "A floating-point technique for extending the available precision", 1971.
-    """
-    large = values * (2.0**29 + 1)
-    short = large - (large - values)
-    finite = np.isfinite(large)
-    return short if finite.all() else np.where(finite, short, values)
 
 
 def _soft_label(scored: Scored) -> Floats:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.exact import ExactColumn, add_columns, sorting_order
+from heads.statistics.exact import ExactColumn, add_columns
 from heads.statistics.keys import Key, key_text
+from heads.statistics.runs import add_runs, order_of, run_starts
 from heads.statistics.statistic import Statistic
 
 Ints = npt.NDArray[np.int64]
@@ -37,6 +38,9 @@ class State:
         counts: int64 `[m]` by column name; `rows`, at least 1, is always there.
         sums: exact sums `[m]` by column name.
         shift: how many low bits of `cell` an adaptive histogram has removed, else 0.
+        exponents: int64 `[s]`, by segment the exponent `e` of the unit `2**e` in which weights are
+            read; None for 0. Sums are read in this unit to the power of the weights in them. Only
+            states that are read alone have units (`heads.statistics.units`).
     """
 
     statistic: Statistic
@@ -47,6 +51,7 @@ class State:
     counts: Mapping[str, Ints]
     sums: Mapping[str, ExactColumn]
     shift: int = 0
+    exponents: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -55,7 +60,22 @@ class State:
         """Returns a column as float64 `[m]`."""
         if column in self.counts:
             return self.counts[column].astype(np.float64)
-        return self.sums[column].to_float()
+        return self.floats(column, self.sums[column], self.segment)
+
+    def floats(self, name: str, sums: ExactColumn, segment: Ints) -> npt.NDArray[np.float64]:
+        """Returns sums of rows of a column as float64 `[n]`, each rounded once.
+
+        Args:
+            name: the name of the column.
+            sums: the sums, `n` in number.
+            segment: int64 `[n]`, the segment that each sum is of, whose unit it is read in.
+        """
+        power = self.statistic.weight_power(name)
+        if self.exponents is None or not power:
+            return sums.to_float()
+        factor, exponent = sums.to_wide()
+        out: npt.NDArray[np.float64] = np.ldexp(factor, exponent - power * self.exponents[segment])
+        return out
 
     def by_segment(
         self, column: str, rows: npt.NDArray[np.bool_] | None = None
@@ -82,18 +102,45 @@ class State:
         """The sums of whole segments that were computed; many metrics need the same sums."""
         return {}
 
-    def _summed(self, column: str, rows: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
-        chosen = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
-        segment = self.segment[chosen]
-        starts = np.flatnonzero(np.diff(segment, prepend=-1))
-        out = np.zeros(len(self.keys))
-        used = segment[starts]
+    def wide_by_segment(
+        self, column: str, rows: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[npt.NDArray[np.float64], Ints]:
+        """Returns the sums of a column by segment, in no unit, whatever their magnitude.
+
+        Args:
+            column: the name of the column.
+            rows: bool `[m]`, a mask of the table rows to add; None for all.
+
+        Returns:
+            Factors and exponents, both `[s]`: the sums are `factor * 2**exponent`.
+        """
+        factor, exponent = np.zeros(len(self.keys)), np.zeros(len(self.keys), np.int64)
         if column in self.counts:
-            out[used] = _add_runs(self.counts[column][chosen], starts)
-        elif len(starts):
-            order = None if rows is None else chosen
-            out[used] = add_columns([self.sums[column]], starts, order).to_float()
+            return self.by_segment(column, rows), exponent
+        segment, sums = self._runs(column, rows)
+        factor[segment], exponent[segment] = sums.to_wide()
+        return factor, exponent
+
+    def _summed(self, column: str, rows: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
+        out = np.zeros(len(self.keys))
+        if column in self.counts:
+            chosen = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
+            segment = self.segment[chosen]
+            starts = np.flatnonzero(np.diff(segment, prepend=-1))
+            out[segment[starts]] = add_runs(self.counts[column][chosen], starts)
+            return out
+        used, sums = self._runs(column, rows)
+        out[used] = self.floats(column, sums, used)
         return out
+
+    def _runs(self, column: str, rows: npt.NDArray[np.bool_] | None) -> tuple[Ints, ExactColumn]:
+        """Returns the segments that have any of the rows, and the sums of a column over these."""
+        order = None if rows is None else np.flatnonzero(rows)
+        segment = self.segment if order is None else self.segment[order]
+        starts = np.flatnonzero(np.diff(segment, prepend=-1))
+        if not len(starts):
+            return segment, ExactColumn.zeros(0)
+        return segment[starts], add_columns([self.sums[column]], starts, order)
 
     def dense(self, column: str, groups: int, cells: int = 1) -> npt.NDArray[np.float64]:
         """Returns a column as float64 `[segments, groups, cells]`, 0 in cells without rows."""
@@ -316,73 +363,18 @@ def _assemble(
     segment = rank[segment]
     order = order_of(segment, group, cell)
     segment, group, cell = segment[order], group[order], cell[order]
-    starts = _run_starts(segment, group, cell)
+    starts = run_starts(segment, group, cell)
     state = State(
         statistic,
         tuple(keys[i] for _, i in names),
         segment[starts],
         group[starts],
         cell[starts],
-        {name: _add_runs(column[order], starts) for name, column in counts.items()},
+        {name: add_runs(column[order], starts) for name, column in counts.items()},
         {name: add_columns(columns, starts, order) for name, columns in sums.items()},
         shift,
     )
     return limit_cells(state)
-
-
-def add_up(
-    state: State, group: Ints, order: npt.NDArray[np.intp]
-) -> tuple[State, npt.NDArray[np.intp]]:
-    """Returns the state over all folds, and for each row of `state` the row it was added to, `[m]`.
-
-    Args:
-        state: the state by fold.
-        group: `[m]`, the groups of the rows without the fold.
-        order: `[m]`, the rows sorted by segment, group without the fold, and cell.
-    """
-    segment, group, cell = state.segment[order], group[order], state.cell[order]
-    starts = _run_starts(segment, group, cell)
-    target = np.empty(len(order), np.intp)
-    target[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
-    whole = State(
-        state.statistic.without_folds(),
-        state.keys,
-        segment[starts],
-        group[starts],
-        cell[starts],
-        {name: _add_runs(column[order], starts) for name, column in state.counts.items()},
-        {name: add_columns([column], starts, order) for name, column in state.sums.items()},
-        state.shift,
-    )
-    return whole, target
-
-
-def _run_starts(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-    """Returns the first row of each run of equal cells, in sorted rows."""
-    new = np.empty(len(cell), bool)
-    new[:1] = True
-    new[1:] = (cell[1:] != cell[:-1]) | (group[1:] != group[:-1]) | (segment[1:] != segment[:-1])
-    return np.flatnonzero(new)
-
-
-def order_of(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-    """Returns the order of the rows by segment, group and cell; equal rows in any order."""
-    if not len(cell):
-        return np.zeros(0, np.intp)
-    groups = int(group.max()) + 1
-    lowest = cell.min()
-    cells = int(cell.max() - lowest) + 1
-    if (int(segment.max()) + 1) * groups * cells < 1 << 63:
-        # A single sort key is faster than three.
-        return sorting_order((segment * groups + group) * cells + (cell - lowest).view(np.int64))
-    return np.lexsort((cell, group, segment))
-
-
-def _add_runs(column: Ints, starts: npt.NDArray[np.intp]) -> Ints:
-    if not len(starts):
-        return column[:0]
-    total: Ints = np.add.reduceat(column, starts)
-    return total
 
 
 def same(left: State, right: State) -> bool:

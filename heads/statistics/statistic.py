@@ -12,15 +12,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.exact import Columns, Ints
+from heads.statistics.exact import Ints
 from heads.statistics.scored import Scored
+from heads.statistics.summands import Columns
 
 STATISTICS: dict[str, type[Statistic]] = {}
 """All statistics by stable name: those that the codec reads and the tests of laws cover."""
 
 Coverage = Literal["all", "largest", "largest_only", "small_only", "overall"]
 """The slices in which a statistic is measured: all slices by fold; all slices, but by fold only in
-the largest; only the largest; all but the largest; or only the overall slice."""
+the largest; only the largest; all but the largest, and if there are any, overall too, which tells
+histograms how coarse they must be; or only the overall slice."""
 
 # 64 bits: a run has some hundred statistics.
 _DIGEST_LETTERS = 16
@@ -87,6 +89,12 @@ class Statistic(ABC):
             tuple(f"{UNWEIGHTED}{name}" for name in self.values) if self.keep_unweighted else ()
         )
         return ("weight", *squares, *self.values, *unweighted)
+
+    def weight_power(self, name: str) -> int:
+        """Returns the power of the weights that a sum is of: 2 for squared weights, 0 without."""
+        if not self.weighted or name.startswith(UNWEIGHTED):
+            return 0
+        return 2 if name == "weight_squared" else 1
 
     @property
     @abstractmethod

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from heads.statistics.exact import (
     MAX_ADDS,
-    Columns,
     ExactColumn,
     Ints,
     add_columns,
     sorting_order,
 )
+from heads.statistics.summands import Columns
 
 # With more codes than this, a table of the sums of a batch costs more than adding in place.
 _IN_PLACE = 1 << 15

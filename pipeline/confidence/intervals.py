@@ -176,5 +176,9 @@ def correlated_size(size: Floats, share: Floats, standard_error: Floats) -> Floa
     """
     variance = share * (1 - share)
     with np.errstate(all="ignore"):
-        independent_rows = variance / standard_error**2
+        squared = standard_error**2
+        tiny = squared < np.finfo(np.float64).tiny
+        independent_rows = np.where(
+            tiny, variance / standard_error / standard_error, variance / squared
+        )
     return np.where(variance > 0, np.fmin(size, independent_rows), size)

@@ -18,6 +18,7 @@ LEAST_FOLDS = 10
 FEW_FOLDS = f"data in fewer than {LEAST_FOLDS} folds"
 UNDEFINED = "undefined without one of the folds"
 AGREE = "the same without any one of the folds"
+TOO_LARGE = "the standard error is too large for float64"
 
 # Replicates count as equal if they differ by at most so many roundings of the largest.
 _ROUNDINGS = 8
@@ -53,9 +54,9 @@ def jackknife(replicates: Floats, present: Mask, defined: Mask) -> JackknifeErro
     With t(-f) the metric without fold f, and K folds that have data,
     SE^2 = (K - 1) / K * sum over f of (t(-f) - mean of t)^2, with K - 1 degrees of freedom
     (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, eq. 11.5). There is no standard
-    error if fewer than `LEAST_FOLDS` folds have data, if a replicate is undefined or not finite, or
-    if all replicates are equal up to rounding, because the sample then says nothing about how the
-    metric varies.
+    error if fewer than `LEAST_FOLDS` folds have data, if a replicate is undefined or not finite, if
+    all replicates are equal up to rounding, because the sample then says nothing about how the
+    metric varies, or if float64 cannot hold the error.
 
     Args:
         replicates: float64 `[s, f]`, the metric over all folds but fold f.
@@ -118,9 +119,12 @@ def _jackknife_errors(
     count = np.maximum(folds, 1)
     mean = _row_sums(shifted) / count
     squares = _row_sums(np.where(usable, shifted - mean[:, None], 0.0) ** 2)
-    error = np.ldexp(np.sqrt((count - 1) / count * squares), scale[:, 0])
+    with np.errstate(over="ignore"):
+        error = np.ldexp(np.sqrt((count - 1) / count * squares), scale[:, 0])
     error[few | undefined | agree] = np.nan
-    reasons = {FEW_FOLDS: few, UNDEFINED: undefined, AGREE: agree}
+    too_large = np.isinf(error)
+    error[too_large] = np.nan
+    reasons = {FEW_FOLDS: few, UNDEFINED: undefined, AGREE: agree, TOO_LARGE: too_large}
     return JackknifeErrors(error, np.maximum(folds - 1, 0), reasons)
 
 

@@ -196,9 +196,13 @@ class Evaluator:
         for number, segments_of_pass in enumerate(placed.passes):
             batch = PassBatch(models, segments_of_pass, placed.fold)
             for measured in head.measured:
-                if measured.statistic.coverage == "overall" and number:
+                coverage = measured.statistic.coverage
+                if coverage == "overall" and number:
                     continue
-                part = batch.of(measured.statistic.coverage, measured.model)
+                if coverage == "small_only" and not number and self.table.has_small:
+                    # All segments of the first pass are in overall.
+                    coverage = "overall"
+                part = batch.of(coverage, measured.model)
                 if part is not None:
                     self._accumulator(head, measured).add(*part)
         if sink is not None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.arrow_types import is_list, is_number, is_text, plain_batch
+from pipeline.readers.arrow_types import is_list, is_number, is_text, is_whole, plain_batch
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -120,14 +120,40 @@ def can_hold(type_: pa.DataType, value: str | float | bool) -> bool:
     return is_number(type_) and not pa.types.is_boolean(type_)
 
 
-def as_held(value: float, type_: pa.DataType) -> float:
-    """Returns a number as a column of a float type holds it, rounded to the nearest float.
+def held_value(value: str | float | bool, type_: pa.DataType) -> str | int | float | bool | None:
+    """Returns a value of a configuration as the cells of a column that are equal to it hold it.
 
-    If the number is too large for the type, the result is NaN, which no value equals.
+    In a column of floats a number stands for the float nearest to it. It is None where no cell can
+    be equal: for a fraction or a number out of range in a column of integers, for a number too
+    large for a column of floats, and for values of another kind than the column's.
     """
-    with np.errstate(over="ignore"):
-        rounded = float(np.asarray(value).astype(f"f{type_.bit_width // 8}"))
-    return rounded if math.isfinite(rounded) else math.nan
+    if not can_hold(type_, value):
+        return None
+    if isinstance(value, str):
+        # Half of a pair of surrogates is no text that a column could hold.
+        return None if any("\ud800" <= letter <= "\udfff" for letter in value) else value
+    if pa.types.is_floating(type_):
+        return _nearest_float(value, type_)
+    if pa.types.is_decimal(type_):
+        if not is_whole(type_):
+            return _nearest_float(value, pa.float64())
+        return int(value) if math.isfinite(value) and value == int(value) else None
+    if pa.types.is_integer(type_):
+        half = 1 << (type_.bit_width - 1)
+        low, end = (-half, half) if pa.types.is_signed_integer(type_) else (0, 2 * half)
+        return int(value) if low <= value < end and value == int(value) else None
+    return value
+
+
+def _nearest_float(value: float, type_: pa.DataType) -> float | None:
+    """Returns the float of a type that is nearest to a finite number; None beyond its range."""
+    try:
+        with np.errstate(over="ignore"):
+            rounded = float(np.float64(value).astype(f"f{type_.bit_width // 8}"))
+    except OverflowError:
+        # Python's whole numbers have no bounds.
+        return None
+    return rounded if math.isfinite(rounded) else None
 
 
 def numbers(array: pa.Array) -> tuple[Floats, Mask | None]:

@@ -36,7 +36,7 @@ def statistics_bytes(slices: Sequence[SliceStatistics]) -> bytes:
     most rows. A dataset has the name of its slice, and `All Examples` for overall. If there are
     several heads, the name of the head comes first, because heads may leave out different rows and
     weigh rows differently. Slices whose names would read the same have their key as a name. Sums
-    that are not finite are left out.
+    that are not finite are left out, and so are histograms that have any.
 
     Args:
         slices: the slices of all heads, in any order; every head must have overall among its own.
@@ -96,7 +96,7 @@ def _fill_common(
         out.tot_num_values = feature.rows * per_row
     if _is_known(feature.weight):
         out.weighted_common_stats.num_non_missing = feature.weight
-        if per_row is not None:
+        if per_row is not None and _is_known(feature.weight * per_row):
             out.weighted_common_stats.avg_num_values = per_row
             out.weighted_common_stats.tot_num_values = feature.weight * per_row
 
@@ -125,7 +125,7 @@ def _fill_numeric(out: statistics_pb2.NumericStatistics, feature: NumericFeature
         weighted.mean = feature.weighted_mean
     if _is_known(feature.weighted_std_dev):
         weighted.std_dev = feature.weighted_std_dev
-    if buckets is not None and buckets.weights is not None:
+    if buckets is not None and buckets.weights and all(map(_is_known, buckets.weights)):
         _fill_histogram(weighted.histograms.add(), buckets.edges, buckets.weights)
 
 
@@ -144,7 +144,7 @@ def _fill_text(out: statistics_pb2.StringStatistics, feature: TextFeature) -> No
     if feature.counts is not None:
         out.unique = sum(1 for _, count in feature.counts if count)
         _fill_ranks(out, feature.counts)
-    if feature.weights is not None:
+    if feature.weights is not None and all(_is_known(weight) for _, weight in feature.weights):
         _fill_ranks(out.weighted_string_stats, feature.weights)
 
 

@@ -10,7 +10,8 @@ from heads.curves.points import calibration_curve, gain_curve, precision_recall_
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.score_curve import ScoreCurve, score_curves
 from heads.statistics import Key, State, Statistic
-from heads.statistics.fold_views import fold_views
+from heads.statistics.fold_views import over_all_folds
+from heads.statistics.units import in_units
 
 
 def details_of(
@@ -51,11 +52,11 @@ def details_of(
 
 
 def _slice_state(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> State | None:
-    """Returns the state of one slice over all folds; None if it was not measured there."""
+    """Returns the state of one slice over all folds, in units; None if it was not measured."""
     state = states.get(statistic)
     if state is None or key not in state.keys:
         return None
-    return fold_views(state.take([state.keys.index(key)])).whole
+    return in_units(over_all_folds(state.take([state.keys.index(key)])))
 
 
 def _curves(curve: ScoreCurve, context: MetricContext) -> dict[str, Any]:

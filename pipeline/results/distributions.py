@@ -14,6 +14,7 @@ from heads.statistics.confusion import LABELLED
 from heads.statistics.exact import add_columns
 from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
+from heads.statistics.units import in_units
 from pipeline.config.heads import BinaryFields, MultiLabelHeadConfig
 from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelStatistic
 from pipeline.results.feature_statistics import (
@@ -23,6 +24,7 @@ from pipeline.results.feature_statistics import (
     TextFeature,
 )
 from pipeline.results.score_buckets import MOST_BUCKETS, moments, summarise_scores
+from pipeline.results.wide_sums import SliceSums, WideSum
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -52,38 +54,13 @@ def slice_statistics(
     Returns:
         The statistics of each slice that has rows, in the order of `keys`.
     """
-    measured = {key: _SliceSums(state) for key, state in states.items()}
+    measured = {key: SliceSums(state) for key, state in states.items()}
     row_counts = measured[head.counting]
     return [
         _SliceColumns(head, measured, row_counts, key).statistics()
         for key in keys
         if key in row_counts.place
     ]
-
-
-class _SliceSums:
-    """A merged state and its sums by slice; each sum is made once for all slices.
-
-    Attributes:
-        state: the merged state.
-        place: the position of each slice in the state, by key.
-    """
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.place = {key: at for at, key in enumerate(state.keys)}
-        self._by_slice: dict[tuple[str, int | None], Floats] = {}
-
-    def total(self, key: Key, column: str, kind: int | None = None) -> float:
-        """Returns the sum of a column over one slice, for one kind of label or for all (None)."""
-        if (column, kind) not in self._by_slice:
-            rows = None if kind is None else self.state.group % LABEL_KINDS == kind
-            self._by_slice[column, kind] = self.state.by_segment(column, rows)
-        return float(self._by_slice[column, kind][self.place[key]])
-
-    def taken(self, key: Key) -> State:
-        """Returns the state of one slice alone."""
-        return self.state.take([self.place[key]])
 
 
 class _SliceColumns:
@@ -99,16 +76,17 @@ class _SliceColumns:
     def __init__(
         self,
         head: HeadPlan,
-        measured: Mapping[ModelStatistic, _SliceSums],
-        row_counts: _SliceSums,
+        measured: Mapping[ModelStatistic, SliceSums],
+        row_counts: SliceSums,
         key: Key,
     ) -> None:
         self._head = head
         self._measured = measured
         self._row_counts = row_counts
         self._key = key
-        self._rows = int(row_counts.total(key, "rows"))
-        self._weight = row_counts.total(key, "weight") if head.context.weighted else None
+        self._rows = int(float(row_counts.total(key, "rows")))
+        self._wide = row_counts.total(key, "weight") if head.context.weighted else None
+        self._weight = None if self._wide is None else float(self._wide)
 
     def statistics(self) -> SliceStatistics:
         """Returns the distributions of all columns in this slice."""
@@ -150,7 +128,7 @@ class _SliceColumns:
         )
         if histogram is None:
             return plain
-        state = histogram.taken(self._key)
+        state = in_units(histogram.taken(self._key))
         summary = summarise_scores(state, probabilities=probabilities)
         return replace(
             plain,
@@ -174,10 +152,17 @@ class _SliceColumns:
         if counts is None:
             return None, None
         plain, weighted = self._sums(counts, "probability")
-        return (
-            _quotient(plain, self._rows * context.columns),
-            _quotient(weighted, None if self._weight is None else self._weight * context.columns),
-        )
+        return self._mean(plain, context.columns), self._weighted_mean(weighted, context.columns)
+
+    def _mean(self, total: WideSum | None, per_row: int) -> float | None:
+        """Returns a sum over all values of a column by their number; None if it is not known."""
+        return None if total is None else total.over(WideSum(float(self._rows * per_row)))
+
+    def _weighted_mean(self, total: WideSum | None, per_row: int) -> float | None:
+        """Returns a sum over all values of a column by their weight; None if it is not known."""
+        if total is None or self._wide is None:
+            return None
+        return total.over(self._wide.times(per_row))
 
     def _labels(self) -> NumericFeature | TextFeature:
         """Returns the distribution of the labels: of numbers, of class ids or of words."""
@@ -217,15 +202,18 @@ class _SliceColumns:
             return plain
         kinds = (ZERO, SOFT, ONE)
         zeros, soft, ones = rows = tuple(
-            int(counts.total(self._key, "rows", kind)) for kind in kinds
+            int(float(counts.total(self._key, "rows", kind))) for kind in kinds
         )
         soft_sum, weighted_soft_sum = self._sums(counts, "soft_label")
-        mean = None if soft_sum is None else _quotient(ones + soft_sum, self._rows * per_row)
+        mean = None
+        if soft_sum is not None:
+            mean = self._mean(soft_sum.plus(WideSum(float(ones))), per_row)
         weights = weighted_mean = None
         if weight is not None:
-            weights = tuple(counts.total(self._key, "weight", kind) for kind in kinds)
+            wide = [counts.total(self._key, "weight", kind) for kind in kinds]
+            weights = tuple(map(float, wide))
             if weighted_soft_sum is not None:
-                weighted_mean = _quotient(weights[-1] + weighted_soft_sum, weight * per_row)
+                weighted_mean = self._weighted_mean(wide[-1].plus(weighted_soft_sum), per_row)
         # The three buckets hold the labels that are 0, those between, and those that are 1.
         hard = not soft
         edges: tuple[float, ...] = (0.0, math.ulp(0.0), 1.0, 1.0)
@@ -275,33 +263,37 @@ class _SliceColumns:
         counts = tuple(zip(names, classes.rows.tolist(), strict=True))
         if classes.weights is None:
             return replace(plain, counts=counts)
-        weights = tuple(zip(names, classes.weights.tolist(), strict=True))
+        weights = tuple(zip(names, classes.shown(classes.weights), strict=True))
         return replace(plain, counts=counts, weights=weights)
 
     def _weights(self) -> Iterator[NumericFeature]:
         """Yields the distribution of the weights, if rows have any."""
-        if self._head.config.weight is None or self._weight is None:
+        if self._head.config.weight is None or self._wide is None:
             return
-        mean, std_dev = self._weight / self._rows, None
+        # In this unit, squares are within the range of float64.
+        unit = self._wide.exponent
+        mean, std_dev = self._wide.factor / self._rows, None
         if "weight_squared" in self._row_counts.state.sums:
-            mean_square = self._row_counts.total(self._key, "weight_squared") / self._rows
+            squares = self._row_counts.total(self._key, "weight_squared")
+            mean_square = float(WideSum(squares.factor / self._rows, squares.exponent - 2 * unit))
             variance = mean_square - mean * mean
             if variance > _LEAST_VARIANCE * mean_square:
-                std_dev = math.sqrt(variance)
+                std_dev = float(WideSum(math.sqrt(variance), unit))
         path = (self._head.config.weight,)
-        yield NumericFeature(path, False, self._rows, mean=mean, std_dev=std_dev)
+        shown = float(WideSum(mean, unit))
+        yield NumericFeature(path, False, self._rows, mean=shown, std_dev=std_dev)
 
-    def _find(self, number: int, statistic: Statistic) -> _SliceSums | None:
+    def _find(self, number: int, statistic: Statistic) -> SliceSums | None:
         """Returns the state of a model's statistic; None if it does not have this slice."""
         sums = self._measured.get(ModelStatistic(number, statistic))
         return sums if sums is not None and self._key in sums.place else None
 
     def _state(self, statistic: Statistic) -> State | None:
-        """Returns the state of the candidate in this slice alone; None if it was not measured."""
+        """Returns the state of the candidate in this slice alone, in units; None without one."""
         sums = self._find(CANDIDATE, statistic)
-        return None if sums is None else sums.taken(self._key)
+        return None if sums is None else in_units(sums.taken(self._key))
 
-    def _sums(self, sums: _SliceSums, value: str) -> tuple[float | None, float | None]:
+    def _sums(self, sums: SliceSums, value: str) -> tuple[WideSum | None, WideSum | None]:
         """Returns the sum of a value without weights and with them; None where it is not kept."""
         if self._weight is None:
             return sums.total(self._key, value), None
@@ -317,12 +309,20 @@ class _Classes:
     Attributes:
         ids: int64 `[c]`, the ids of the classes that occur, in ascending order.
         rows: int64 `[c]`, the number of rows of each class.
-        weights: float64 `[c]`, the sum of the weights of these rows; None without weights.
+        weights: float64 `[c]`, the sum of the weights of these rows, in the unit `2**exponent`;
+            None without weights.
+        exponent: the exponent of the unit.
     """
 
     ids: Ints
     rows: Ints
     weights: Floats | None
+    exponent: int = 0
+
+    def shown(self, weights: Floats) -> tuple[float, ...]:
+        """Returns weights as numbers; they are infinite where they are too large for float64."""
+        with np.errstate(over="ignore"):
+            return tuple(np.ldexp(weights, self.exponent).tolist())
 
 
 def _by_class(state: State, ids: Ints, chosen: npt.NDArray[np.bool_] | None = None) -> _Classes:
@@ -338,10 +338,13 @@ def _by_class(state: State, ids: Ints, chosen: npt.NDArray[np.bool_] | None = No
     distinct, starts = np.unique(ids[order], return_index=True)
     if not len(distinct):
         return _Classes(distinct, distinct, np.zeros(0) if "weight" in state.sums else None)
-    weights = None
+    weights, exponent = None, 0
     if "weight" in state.sums:
-        weights = add_columns([state.sums["weight"]], starts, order).to_float()
-    return _Classes(distinct, np.add.reduceat(state.counts["rows"][order], starts), weights)
+        sums = add_columns([state.sums["weight"]], starts, order)
+        weights = state.floats("weight", sums, np.zeros(len(starts), np.int64))
+        exponent = 0 if state.exponents is None else int(state.exponents[0])
+    rows_by_class = np.add.reduceat(state.counts["rows"][order], starts)
+    return _Classes(distinct, rows_by_class, weights, exponent)
 
 
 def _class_ids(plain: NumericFeature, by_class: _Classes, classes: int) -> NumericFeature:
@@ -363,7 +366,8 @@ def _class_ids(plain: NumericFeature, by_class: _Classes, classes: int) -> Numer
     rows = np.zeros(len(edges) - 1, np.int64)
     np.add.at(rows, bucket, by_class.rows)
     if by_class.weights is not None:
-        weights = tuple(np.bincount(bucket, by_class.weights, len(rows)).tolist())
+        in_buckets = np.bincount(bucket, by_class.weights, len(rows))
+        weights = by_class.shown(in_buckets.astype(np.float64, copy=False))
         if by_class.weights.any():
             weighted_mean, weighted_std_dev = moments(values, by_class.weights)
     return replace(
@@ -377,11 +381,6 @@ def _class_ids(plain: NumericFeature, by_class: _Classes, classes: int) -> Numer
         weighted_mean=weighted_mean,
         weighted_std_dev=weighted_std_dev,
     )
-
-
-def _quotient(numerator: float | None, denominator: float | None) -> float | None:
-    """Returns a quotient; None if either number is not known, or the denominator is 0."""
-    return None if numerator is None or not denominator else numerator / denominator
 
 
 def _spread(mean: float | None) -> float | None:

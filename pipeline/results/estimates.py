@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,14 @@ from pipeline.confidence.intervals import (
 )
 from pipeline.confidence.jackknife import JackknifeErrors, jackknife, paired_jackknife
 from pipeline.confidence.significance import p_worse, welch
-from pipeline.results.readings import Floats, Mask, Readings, Reasons, first_reasons
+from pipeline.results.readings import Floats, Ints, Mask, Readings, Reasons, first_reasons
 
 NOT_LARGEST = "kept for the largest slices alone, see confidence.max_slices"
 NO_FOLDS = "measured without folds"
-TOO_LARGE = "the difference is too large for a number"
+DIFFERENCE_TOO_LARGE = "the difference is too large for float64"
 TOO_FEW = f"a share of fewer than {FEW} rows"
+TOO_LARGE = "the sum of the weights is too large for float64"
+END_TOO_LARGE = "an end of the interval is too large for float64"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,7 @@ class _Stack:
         reasons: texts `[metrics * s]`, why a value is undefined.
         top_slice: bool `[metrics * s]`, whether the rows of a slice are kept by fold.
         by_fold: bool `[metrics * s]`, whether the metric was measured by fold at all.
+        exponent: int64 `[metrics * s]`, the exponent of the unit of the values and replicates.
 
     Args:
         readings: the readings, by name of the metric; at least one, and all of the same slices.
@@ -85,6 +88,19 @@ class _Stack:
         self.reasons = np.concatenate([reading.reasons for reading in self.readings])
         self.top_slice = np.concatenate([reading.top_slice for reading in self.readings])
         self.by_fold = self.repeat(lambda reading: reading.present is not None)
+        self.exponent = np.concatenate([reading.exponent for reading in self.readings])
+
+    def use_units(self, exponent: Ints) -> None:
+        """Brings the values and the replicates to other units.
+
+        Args:
+            exponent: int64 `[metrics * s]`, the exponents of the new units.
+        """
+        change = self.exponent - exponent
+        if change.any():
+            self.value = np.ldexp(self.value, change)
+            self.replicates = np.ldexp(self.replicates, change[:, np.newaxis])
+        self.exponent = exponent
 
     def repeat(self, get: Callable[[Readings], object]) -> npt.NDArray[Any]:
         """Returns a property of every metric, repeated for its slices: `[metrics * s]`.
@@ -138,17 +154,59 @@ class _Stack:
         why[~np.isnan(lower)] = None
         return why
 
-    def cut(self, *columns: npt.NDArray[Any]) -> dict[str, Estimates]:
-        """Returns the estimates of each metric, by its name.
+    def estimates(
+        self, errors: JackknifeErrors, error: Floats, lower: Floats, upper: Floats, p_worse: Floats
+    ) -> dict[str, Estimates]:
+        """Returns the estimates of each metric, by its name, in no units any more.
 
         Args:
-            columns: the attributes of `Estimates` in their order, of all metrics: `[metrics * s]`.
+            errors: the standard errors, and why there are none.
+            error: float64 `[metrics * s]`, the standard errors to show; NaN where there is none.
+            lower: float64 `[metrics * s]`, the lower ends of the intervals; NaN where there is
+                none.
+            upper: float64 `[metrics * s]`, the upper ends.
+            p_worse: float64 `[metrics * s]`, the p-values.
         """
+        why = self.no_interval_reason(errors, lower)
+        together = Estimates(self.value, self.reasons, error, lower, upper, why, p_worse)
+        if self.exponent.any():
+            together = _without_units(together, self.exponent)
+        columns = [getattr(together, field.name) for field in fields(together)]
         ranges = [slice(i * self.slices, (i + 1) * self.slices) for i in range(len(self.readings))]
         return {
             name: Estimates(*(column[rows] for column in columns))
             for name, rows in zip(self.names, ranges, strict=True)
         }
+
+
+def _without_units(estimates: Estimates, exponent: Ints) -> Estimates:
+    """Returns estimates as numbers, where float64 can hold them.
+
+    Args:
+        estimates: the estimates in units.
+        exponent: int64 `[s]`, the exponents of the units.
+    """
+    value, error, lower, upper = (
+        np.ldexp(column, exponent)
+        for column in (
+            estimates.value,
+            estimates.standard_error,
+            estimates.lower,
+            estimates.upper,
+        )
+    )
+    too_large, end_too_large = np.isinf(value), np.isinf(lower) | np.isinf(upper)
+    no_interval = too_large | end_too_large
+    reason = np.where(end_too_large, END_TOO_LARGE, estimates.no_interval_reason)
+    return Estimates(
+        np.where(too_large, np.nan, value),
+        np.where(too_large, TOO_LARGE, estimates.reasons),
+        np.where(too_large | np.isinf(error), np.nan, error),
+        np.where(no_interval, np.nan, lower),
+        np.where(no_interval, np.nan, upper),
+        np.where(too_large, TOO_LARGE, reason),
+        np.where(too_large, np.nan, estimates.p_worse),
+    )
 
 
 def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estimates]:
@@ -184,9 +242,7 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
     upper[rare[known]] = np.maximum(ends[1], value[rare])[known]
     no_p = np.full(len(value), np.nan)
-    return stack.cut(
-        value, stack.reasons, error, lower, upper, stack.no_interval_reason(errors, lower), no_p
-    )
+    return stack.estimates(errors, error, lower, upper, no_p)
 
 
 def difference(
@@ -214,9 +270,12 @@ def difference(
         return {}
     new, old = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
     new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
+    units = np.maximum(new.exponent, old.exponent)
+    for stack in (new, old):
+        stack.use_units(units)
     with np.errstate(over="ignore"):
         value = new.value - old.value
-    new.reasons[np.isinf(value)] = TOO_LARGE
+    new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
     value = np.where(np.isinf(value), np.nan, value)
     new.top_slice = new.top_slice & old.top_slice
     if paired is None or paired.any():
@@ -238,6 +297,7 @@ def difference(
             old_errors.degrees,
         )
         error = np.where(unpaired, independent[0], error)
+        error[np.isinf(error)] = np.nan
         degrees = np.where(unpaired, independent[1], degrees)
         reasons = {text: unpaired & where for text, where in new_errors.reasons.items()}
         for text, where in old_errors.reasons.items():
@@ -254,6 +314,5 @@ def difference(
     for direction in (True, False):
         mask = better == direction
         p[mask] = p_worse(value[mask], error[mask], degrees[mask], direction)
-    return new.cut(
-        value, new.reasons, error, lower, upper, new.no_interval_reason(errors, lower), p
-    )
+    new.value = value
+    return new.estimates(errors, error, lower, upper, p)

@@ -35,7 +35,8 @@ def overall_shift(key: StateKey, shift: int) -> Iterator[tuple[Series, int]]:
     """Yields the shift of a state if the state holds overall, which covers all rows.
 
     The shift of another partition depends on which rows shared a bundle. It is at most the shift of
-    all rows together, which does not depend on bundles.
+    all rows together, which does not depend on bundles. So every histogram is measured in overall,
+    whichever slices need it.
     """
     if key.partition == 0:
         yield key.series, shift

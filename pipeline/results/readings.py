@@ -12,11 +12,15 @@ import numpy.typing as npt
 from heads.metrics.core.metric import BinomialCounts, Metric, Values
 from heads.statistics import Key, State
 from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
+from heads.statistics.units import APART, FAR_APART, apart, in_units
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Reasons = npt.NDArray[np.object_]
 """An array of texts `[s]`, None where there is no reason."""
+
+TOO_FAR_APART = "the weights are too far apart for float64"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,8 @@ class Readings:
             fold.
         top_slice: bool `[s]`, whether the rows of a slice are kept by fold. Some metrics keep them
             by fold in the largest slices only; for all other metrics this is True everywhere.
+        exponent: int64 `[s]`, the exponent `e` of the unit `2**e` that values and replicates of a
+            slice are in: 0 but for sums of weights that float64 may not hold.
     """
 
     metric: Metric
@@ -39,6 +45,7 @@ class Readings:
     replicates: Values | None
     present: Mask | None
     top_slice: Mask
+    exponent: Ints
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -142,9 +149,9 @@ class StateViews:
 
     @cached_property
     def _whole(self) -> tuple[State, State]:
-        """The state over all folds, and the same with a weight of 1 for every row."""
+        """The state over all folds, in units, and the same with a weight of 1 for every row."""
         whole = over_all_folds(self._state)
-        return whole, without_weights(whole)
+        return in_units(whole), without_weights(whole)
 
     @cached_property
     def _folds(self) -> FoldViews:
@@ -152,8 +159,9 @@ class StateViews:
 
     @cached_property
     def _without(self) -> tuple[State, State]:
-        """The state without each fold, and the same with a weight of 1 for every row."""
-        return self._folds.without, without_weights(self._folds.without)
+        """The state without each fold, in units, and the same if every row has weight 1."""
+        without = self._folds.without
+        return in_units(without), without_weights(without)
 
     @cached_property
     def present(self) -> Mask:
@@ -203,30 +211,47 @@ def read_metric(
     assert folds is not None
     values = None
     if fine is not None:
-        values = _pick(metric.compute(fine.whole(weighted=weighted)), fine.place)
+        values = _pick(_compute(metric, fine.whole(weighted=weighted)), fine.place)
     if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
-        coarse_values = _pick(metric.compute(coarse.whole(weighted=weighted)), coarse.place)
+        coarse_values = _pick(_compute(metric, coarse.whole(weighted=weighted)), coarse.place)
         if values is None or fine is None:
             values = coarse_values
         else:
             values = _choose(fine.place >= 0, values, coarse_values)
     assert values is not None
+    unit = np.zeros(len(folds.place), np.int64)
+    if metric.total:
+        unit = _units(folds.whole(weighted=weighted))[folds.place]
     if not folds.by_fold:
-        return Readings(metric, values, None, None, folds.top_slice)
+        return Readings(metric, values, None, None, folds.top_slice, unit)
     present = folds.present
     without = folds.without(weighted=weighted)
     if not len(without.keys):
-        return Readings(metric, values, None, present, folds.top_slice)
+        return Readings(metric, values, None, present, folds.top_slice, unit)
     number = present.shape[1]
     segments = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
-    replicates = _pick(metric.compute(without), segments)
+    replicates = _pick(_compute(metric, without), segments)
     if metric.total:
         # A sum without one fold is smaller; this scales it to the size of a sum over all folds.
         filled = np.maximum(present.sum(axis=1), 2)
-        replicates = replace(
-            replicates, value=replicates.value * np.repeat(filled / (filled - 1), number)
-        )
-    return Readings(metric, values, replicates, present, folds.top_slice)
+        scaled = replicates.value * np.repeat(filled / (filled - 1), number)
+        units = _units(without)[segments] - np.repeat(unit, number)
+        replicates = replace(replicates, value=np.ldexp(scaled, units))
+    return Readings(metric, values, replicates, present, folds.top_slice, unit)
+
+
+def _compute(metric: Metric, state: State) -> Values:
+    """Returns the values of a metric, undefined where float64 cannot hold what they depend on."""
+    values = metric.compute(state)
+    too_far = apart(state, APART if metric.multiplies else FAR_APART)
+    return replace(values, reasons={TOO_FAR_APART: too_far, **values.reasons})
+
+
+def _units(state: State) -> Ints:
+    """Returns the exponent of the unit of each segment, `[s]`."""
+    if state.exponents is None:
+        return np.zeros(len(state.keys), np.int64)
+    return state.exponents
 
 
 def _pick(values: Values, segments: npt.NDArray[np.int64]) -> Values:

@@ -39,7 +39,8 @@ class ScoreSummary:
         weighted_std_dev: the weighted standard deviation; None where `weighted_mean` is.
         zeros: the number of scores that are 0, subnormal numbers included; None if it is not known.
         buckets: at most `MOST_BUCKETS` buckets of nearly equal width. Their edges are edges of
-            cells, so that their counts are exact.
+            cells, so that their counts are exact. A weight is infinite if it is too large for
+            float64.
     """
 
     low: float
@@ -56,8 +57,8 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
     """Returns the summary of the scores of a slice.
 
     Args:
-        state: the score histogram of this slice alone, with any number of folds and classes; it
-            must have rows.
+        state: the score histogram of this slice alone, in units, with any number of folds and
+            classes; it must have rows.
         probabilities: whether the scores are probabilities, in [0, 1].
     """
     shift = state.shift
@@ -71,7 +72,7 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
     mean, std_dev = moments(middles, rows.astype(np.float64))
     weights = weighted_mean = weighted_std_dev = None
     if "weight" in state.sums:
-        cell_weights = add_columns([state.sums["weight"]], starts, order).to_float()
+        cell_weights = _floats(state, starts, order)
         if cell_weights.any():
             weighted_mean, weighted_std_dev = moments(middles, cell_weights)
     edges = _inner_edges(cells, shift, floors[0], tops[-1])
@@ -82,8 +83,9 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
     if "weight" in state.sums:
         filled = np.flatnonzero(np.diff(bounds))
         weights = np.zeros(len(counts))
-        runs = starts[bounds[:-1][filled]]
-        weights[filled] = add_columns([state.sums["weight"]], runs, order).to_float()
+        unit = 0 if state.exponents is None else state.exponents[0]
+        with np.errstate(over="ignore"):
+            weights[filled] = np.ldexp(_floats(state, starts[bounds[:-1][filled]], order), unit)
     low, high = float(floors[0]), float(tops[-1])
     return ScoreSummary(
         low,
@@ -101,23 +103,25 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
     )
 
 
+def _floats(state: State, starts: npt.NDArray[np.intp], order: npt.NDArray[np.intp]) -> Floats:
+    """Returns the weights of runs of table rows of a state with one segment, in its unit."""
+    sums = add_columns([state.sums["weight"]], starts, order)
+    return state.floats("weight", sums, np.zeros(len(starts), np.int64))
+
+
 def moments(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Returns the mean and the standard deviation of weighted values; NaN if weights overflow.
+    """Returns the mean and the standard deviation of weighted values.
 
     Args:
         values: float64 `[v]`, the values; at least one.
-        weights: float64 `[v]`, their weights, which must not all be 0.
+        weights: float64 `[v]`, their weights, which must not all be 0; their sum must be finite.
     """
     # Scaling by a power of two keeps the squares of large values finite, and changes no digit.
     _, scale = np.frexp(np.abs(values).max())
     scaled = np.ldexp(values, -scale)
-    try:
-        with np.errstate(over="ignore"):
-            total = math.fsum(weights)
-            mean = math.fsum(scaled * weights) / total
-            variance = math.fsum(np.square(scaled - mean) * weights) / total
-    except OverflowError:
-        return math.nan, math.nan
+    total = math.fsum(weights)
+    mean = math.fsum(scaled * weights) / total
+    variance = math.fsum(np.square(scaled - mean) * weights) / total
     return float(np.ldexp(mean, scale)), float(np.ldexp(math.sqrt(variance), scale))
 
 

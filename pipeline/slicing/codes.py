@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.arrow_types import is_list, is_number, is_text, is_whole
-from pipeline.readers.rows import as_held, can_hold, filled
+from pipeline.readers.arrow_types import is_list, is_number, is_text
+from pipeline.readers.rows import can_hold, filled, held_value
 from pipeline.slicing.conditions import (
     MISSING,
     NAN,
@@ -255,16 +255,8 @@ def held_form(value: str | int | float | bool | None, type_: pa.DataType) -> Col
     """Returns the condition of a listed value in a column of a type; None if it cannot occur."""
     if value is None:
         return MISSING
-    if isinstance(value, bool):
-        return ("bool", value) if pa.types.is_boolean(type_) else None
-    if isinstance(value, str):
-        return ("string", value) if is_text(type_) else None
-    if pa.types.is_floating(type_):
-        held = as_held(value, type_)
-        return None if math.isnan(held) else value_condition(held)
-    if is_whole(type_) and value == int(value):
-        return "int", int(value)
-    return None
+    held = held_value(value, type_)
+    return None if held is None else value_condition(held)
 
 
 def make_codes(part: SliceColumn, known: Sequence[ColumnCondition] | None = None) -> Codes:

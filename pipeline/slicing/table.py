@@ -50,6 +50,11 @@ class SliceTable:
     problems: tuple[str, ...] = ()
 
     @cached_property
+    def has_small(self) -> bool:
+        """Whether any slice is not among the largest."""
+        return any(not self.largest.issuperset(spec.keys) for spec in self.specs)
+
+    @cached_property
     def by_rows(self) -> tuple[Key, ...]:
         """The keys of all slices, the largest first; ties are resolved by the text of the key.
 

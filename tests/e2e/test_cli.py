@@ -58,6 +58,26 @@ def test_run_prints_and_writes_the_report(
     assert capsys.readouterr().out in printed
 
 
+def test_weights_whose_sums_float64_cannot_hold(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = make_rows(100)
+    place = rows.schema.get_field_index("weight")
+    pq.write_table(
+        rows.set_column(place, "weight", pa.array([1e308] * 100)), tmp_path / "a.parquet"
+    )
+    for out in ("one", "two"):
+        assert run(str(tmp_path / "a.parquet"), tmp_path / out, config=CONFIG) == 0
+    text = (tmp_path / "one" / "report.json").read_text()
+    report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    metrics = report["heads"]["click"]["slices"][0]["metrics"]
+    assert metrics["true_positives"]["reason"] == "the sum of the weights is too large for float64"
+    assert metrics["accuracy"]["value"] == metrics["accuracy"]["unweighted"]["value"]
+    assert cli.main(["show", str(tmp_path / "one")]) == 0
+    assert cli.main(["diff", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_second_run_needs_overwrite(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,7 +60,7 @@ def exact_log(p: Decimal) -> Decimal:
     return DIGITS.ln(p) if p else Decimal("-Infinity")
 
 
-def exact_entropy(y: float, p: float) -> Decimal:
+def exact_entropy(y: float, p: float | Decimal) -> Decimal:
     """Returns `-y log(p)`, and 0 if `y` is 0."""
     return -Decimal(y) * exact_log(Decimal(p)) if y else Decimal(0)
 
@@ -96,8 +96,8 @@ def test_probabilities_of_two_classes_are_used_as_given(rows: list[tuple[float, 
         if (p == 0 and y) or (p == 1 and y != 1):
             assert loss == math.inf
         else:
-            # The complement 1 - p is that of float64, which knows no smaller steps.
-            exact = DIGITS.add(exact_entropy(y, p), exact_entropy(1 - y, 1 - p))
+            others = exact_entropy(1 - y, DIGITS.subtract(1, Decimal(p)))
+            exact = DIGITS.add(exact_entropy(y, p), others)
             close(loss, exact, rel=1e-13)
 
 
@@ -118,6 +118,41 @@ def test_landmarks() -> None:
     # Far from 0 the loss is the logit; near 1 it is not lost to rounding.
     scored = score("binary", "logits", column(40.0, 40.0), column(0, 1), None)
     assert scored.loss.tolist() == [40.0, math.log1p(math.exp(-40.0))]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multi_label"])
+@pytest.mark.parametrize("p", [1e-17, 1e-10, 5e-324, 1e-300, 0.3, 2.0**-53])
+def test_the_loss_of_a_small_probability_keeps_its_digits(p: float, kind: HeadName) -> None:
+    scores, zeros = np.full((1, 2), p), np.zeros((1, 2))
+    if kind == "binary":
+        scores, zeros = scores[:, :1].copy(), zeros[:, :1].copy()
+    (loss,) = score(kind, "probabilities", scores, zeros, None).loss
+    close(loss, -exact_log(DIGITS.subtract(1, Decimal(p))), rel=3e-16)
+
+
+def test_the_loss_of_a_sure_prediction_keeps_its_digits() -> None:
+    for q in (1.0 - 2.0**-53, 1.0 - 2.0**-40):
+        (loss,) = score("binary", "probabilities", column(q), column(1), None).loss
+        close(loss, -exact_log(Decimal(q)), rel=3e-16)
+        scores = np.array([[q, 1 - q, 0.0]])
+        (loss,) = score("multi_class", "probabilities", scores, column(0), None).loss
+        close(loss, -exact_log(Decimal(q)), rel=3e-16)
+    # As logits, probabilities may be much nearer to 1.
+    for x in (40.0, 200.0, 700.0):
+        (loss,) = score("binary", "logits", column(x), column(1), None).loss
+        close(loss, DIGITS.ln(DIGITS.add(1, DIGITS.exp(Decimal(-x)))), rel=3e-16)
+    assert score("binary", "probabilities", column(0.0, 1.0), column(0, 1), None).loss.tolist() == [
+        0.0,
+        0.0,
+    ]
+
+
+def test_a_mean_of_losses_whose_sum_float64_cannot_hold() -> None:
+    scores = np.array([[1.2e308, 1.5e308, 0.0], [1e308, 1.0, 2.0]])
+    scored = score("multi_label", "logits", scores, np.zeros((2, 3)), None)
+    assert scored.loss.tolist() == pytest.approx([0.9e308, 1e308 / 3], rel=1e-15)
+    infinite = score("multi_label", "probabilities", np.array([[1.0, 0.5]]), np.zeros((1, 2)), None)
+    assert infinite.loss.tolist() == [math.inf]
 
 
 @law

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import HealthCheck, Phase, settings
 
-from heads.statistics import State, same
+from heads.statistics import State, merge, same
+from heads.statistics.codec import decode, encode
 from pipeline.config.heads import HeadConfig
 from pipeline.config.load import parse_config
-from pipeline.evaluate import Evaluation
+from pipeline.evaluate import TABLE, Evaluation, finish
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.head_plan import identity_statistic
 from pipeline.evaluation.plan import Plan, make_plan
@@ -27,6 +28,7 @@ from pipeline.readers.shards import Shard, WorkItem, make_shard
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.slicing.counting import SliceCounts, merge_counts
+from pipeline.validation.findings import Findings
 
 PLAIN = "heads: {h: {type: binary, logits: s, label: y}}"
 
@@ -108,6 +110,21 @@ def assert_equal(found: Evaluation, reference: Evaluation) -> None:
     states, other = own_states(found), own_states(reference)
     assert states.keys() == other.keys()
     assert all(same(state, states[key]) for key, state in other.items())
+
+
+def evaluate_in_bundles(bundles: Sequence[Rows], plan: Plan) -> Evaluation:
+    """Evaluates rows in bundles whose states are merged, as a runner does with several workers."""
+    table = evaluator_of(plan, *bundles).table
+    states: dict[StateKey, list[State]] = {}
+    findings = Findings()
+    for bundle in bundles:
+        evaluator = Evaluator(plan, table, open_local)
+        findings += evaluator.add(bundle)
+        for key, state in evaluator.iter_states():
+            # States travel in bytes.
+            states.setdefault(key, []).append(decode(encode(state)))
+    merged = {key: merge(parts) for key, parts in states.items()}
+    return finish(plan, table, merged, {TABLE: findings})
 
 
 def own_states(evaluation: Evaluation) -> dict[StateKey, State]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heads.metrics.core import context as context_module
 from pipeline.errors.faults import BadData
-from pipeline.evaluate import evaluate, evaluate_items
+from pipeline.evaluate import TABLE, evaluate, evaluate_items
+from pipeline.evaluation import plan as plan_module
 from pipeline.readers import parquet, read
+from pipeline.readers.rows import Rows
 from pipeline.readers.storage import open_local
 from pipeline.slicing import grouping
 from tests.pipeline.tables import (
     PLAIN,
     assert_equal,
     binary_table,
+    evaluate_in_bundles,
     law,
     plan_items,
     plan_of,
@@ -123,6 +129,92 @@ def test_more_scores_than_cells_in_any_order_and_batches(monkeypatch: pytest.Mon
         monkeypatch.setattr(grouping, "MAX_CROSS", max_cross)
         order = np.random.default_rng(seed).permutation(len(table))
         assert_equal(evaluate(table.take(order), plan), reference)
+
+
+SMALL = """
+slices: [g, t]
+confidence: {folds: FOLDS, key: id, max_slices: LARGEST}
+heads:
+  h: {type: binary, logits: s, label: y, weight: w, HISTOGRAM}
+  c: {type: contrib_binary, probability: p, label: y, HISTOGRAM}
+  m:
+    type: multi_label
+    n_classes: 3
+    logits: q
+    label: {column: v, form: ids}
+    metrics: [roc_auc, average_precision_lower/class0]
+  k: {type: multi_class, n_classes: 3, logits: q, label: k, metrics: [roc_auc/class1, f1/macro]}
+""".replace("HISTOGRAM", "metrics: [roc_auc, best_f1, lift/decile_2]")
+
+
+@cache
+def clustered_table() -> pa.Table:
+    """Rows of many small slices, each of which has scores of its own scale."""
+    rng = np.random.default_rng(4)
+    rows = 1500
+    g = np.sort(rng.integers(0, 12, rows))
+    scale = 10.0 ** (g % 4 * 3)
+    # A few slices hold many distinct scores, and others the same ones again and again.
+    s = np.where(g < 3, rng.normal(size=rows), rng.normal(size=rows).round(1)) * scale
+    return pa.table(
+        {
+            "s": s,
+            "p": np.where(g % 2, rng.random(rows), rng.random(rows).round(1)),
+            "y": rng.integers(0, 2, rows),
+            "w": rng.gamma(0.5, 10, rows),
+            "q": list(np.stack([s, s[::-1], rng.normal(size=rows)], axis=1)),
+            "v": [np.flatnonzero(row).tolist() for row in rng.random((rows, 3)) < 0.5],
+            "k": rng.integers(0, 3, rows),
+            "g": g,
+            "t": [rng.choice(["x", "y", "z"], n).tolist() for n in rng.integers(0, 3, rows)],
+            "id": rng.integers(0, 200, rows),
+        }
+    )
+
+
+def bundles_of(table: pa.Table, order: npt.NDArray[np.intp], cuts: list[int]) -> list[Rows]:
+    """The rows of a table in another order, cut into parts."""
+    batch = table.take(order).combine_chunks().to_batches()[0]
+    parts = zip([0, *cuts], [*cuts, len(table)], strict=True)
+    return [Rows(batch.slice(a, b - a), order[a:b], TABLE, {}) for a, b in parts]
+
+
+@pytest.mark.parametrize(("folds", "largest"), [(0, 0), (0, 4), (10, 2)])
+def test_many_small_slices_in_any_bundles(
+    folds: int, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Partitions of a few slices, which not all bundles have rows of.
+    monkeypatch.setattr(plan_module, "PARTITION_BYTES", 30_000)
+    plan = plan_of(SMALL.replace("FOLDS", str(folds)).replace("LARGEST", str(largest)))
+    table = clustered_table()
+    reference = evaluate(table, plan)
+    assert len({key.partition for key in reference.states}) > 3
+    assert max(state.shift for key, state in reference.states.items() if key.partition) > 0
+    rng = np.random.default_rng(folds + largest)
+    for cuts, shuffled in (([50, 100, 1400], False), ([700], True)):
+        order = rng.permutation(len(table)) if shuffled else np.arange(len(table))
+        bundles = bundles_of(table, order, cuts)
+        assert_equal(evaluate_in_bundles(bundles[::-1], plan), reference)
+
+
+@settings(law, max_examples=6)
+@given(st.integers(0, 99), st.integers(0, 3), st.data())
+def test_few_cells_and_any_bundles(seed: int, largest: int, data: st.DataObject) -> None:
+    rows = data.draw(st.integers(10, 60))
+    table = mixed_table(rows, seed).select(["s", "y", "w", "g", "k", "id"])
+    folds = data.draw(st.sampled_from(["0", "0", "10, key: id"]))
+    text = f"slices: [g, k]\nconfidence: {{folds: {folds}, max_slices: {largest}}}\n"
+    text += "heads: {h: {type: binary, logits: s, label: y, weight: w, metrics: [roc_auc]}}"
+    cuts = sorted(data.draw(st.lists(st.integers(0, rows), min_size=1, max_size=3)))
+    # Rows of a slice are all in one bundle, or in any.
+    together = data.draw(st.booleans())
+    order = np.argsort(table["k"].to_numpy() if together else table["w"].to_numpy())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan_module, "PARTITION_BYTES", 1)
+        patch.setattr(context_module, "COARSE_CELLS", data.draw(st.sampled_from([5, 12])))
+        plan = plan_of(text)
+        bundles = bundles_of(table, order, cuts)
+        assert_equal(evaluate_in_bundles(bundles, plan), evaluate(table, plan))
 
 
 def test_words_and_numbers_of_any_arrow_type_give_one_report() -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import BinomialCounts, Floats
+from heads.metrics.core.metric import BinomialCounts, Floats, weight_column
 from heads.statistics import ClassOutcomes, State, ThresholdCounts
 from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
 from heads.statistics.kept import kept_with_state
@@ -92,11 +92,6 @@ RATES: dict[RateName, Rate] = {
         proportion=False,
     ),
 }
-
-
-def weight_column(state: State) -> str:
-    """Returns the name of the column to count: "weight", or "rows" where a state has no weights."""
-    return "weight" if "weight" in state.sums else "rows"
 
 
 def class_counts(state: State, column: str | None = None, cut: float = 0.0) -> ClassCounts:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.cut_counts import CutCounts
-from heads.metrics.core.metric import Floats, divide
+from heads.metrics.core.metric import Floats, Wide, divide, quotient
 
 Formula = Callable[[CutCounts], Floats]
 
@@ -82,9 +82,21 @@ def specificity(counts: CutCounts) -> Floats:
     return divide(counts.true_negative, negative(counts))
 
 
+def _share(part: Floats, whole: Floats) -> Wide:
+    """Returns a share `[s]`, which may be too small for float64."""
+    (part, part_exponent), (whole, whole_exponent) = np.frexp(part), np.frexp(whole)
+    return divide(part, whole), part_exponent - whole_exponent
+
+
 def prevalence_threshold(counts: CutCounts) -> Floats:
-    fall_out = np.sqrt(divide(counts.false_positive, negative(counts)))
-    return divide(fall_out, np.sqrt(recall(counts)) + fall_out)
+    shares = [
+        _share(counts.false_positive, negative(counts)),
+        _share(counts.true_positive, positive(counts)),
+    ]
+    # Both are divided by the same power of 4, so that neither is too small where both are small.
+    power = np.maximum(*(np.where(factor > 0, exponent, -4096) for factor, exponent in shares)) // 2
+    fall_out, hits = (np.sqrt(np.ldexp(factor, e - 2 * power)) for factor, e in shares)
+    return divide(fall_out, hits + fall_out)
 
 
 def balanced_accuracy(counts: CutCounts) -> Floats:
@@ -123,16 +135,20 @@ def markedness(counts: CutCounts) -> Floats:
 
 
 def positive_likelihood(counts: CutCounts) -> Floats:
-    return divide(recall(counts), divide(counts.false_positive, negative(counts)))
+    hits = _share(counts.true_positive, positive(counts))
+    return quotient(hits, _share(counts.false_positive, negative(counts)))
 
 
 def negative_likelihood(counts: CutCounts) -> Floats:
-    return divide(divide(counts.false_negative, positive(counts)), specificity(counts))
+    missed = _share(counts.false_negative, positive(counts))
+    return quotient(missed, _share(counts.true_negative, negative(counts)))
 
 
 def odds_ratio(counts: CutCounts) -> Floats:
-    odds = divide(counts.true_positive, counts.false_negative)
-    return odds * divide(counts.true_negative, counts.false_positive)
+    odds, odds_exponent = _share(counts.true_positive, counts.false_negative)
+    others, others_exponent = _share(counts.true_negative, counts.false_positive)
+    ratio: Floats = np.ldexp(odds * others, odds_exponent + others_exponent)
+    return ratio
 
 
 def scaled(counts: CutCounts) -> CutCounts:

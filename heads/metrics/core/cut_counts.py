@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import BinomialCounts, Floats, Metric
+from heads.metrics.core.metric import BinomialCounts, Floats, Metric, weight_column
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
@@ -72,7 +72,7 @@ class CutMetric(Metric):
             column: the column of the state to count; by default "weight", or "rows" without
                 weights.
         """
-        column = column or ("weight" if "weight" in state.sums else "rows")
+        column = column or weight_column(state)
         return _cut_counts(state, column, self.cut, self.group)
 
     def trials(

@@ -66,7 +66,11 @@ class Metric(ABC):
         higher_is_better: whether a higher value is better; None where no direction is good.
         low: the lowest value that the metric can have.
         high: the highest value that the metric can have.
-        total: whether the metric is a sum over rows, which grows with their number.
+        total: whether the metric is a sum over rows, which grows with their number and weights. Its
+            values are in the unit of the segment (`State.exponents`), on which other metrics do not
+            depend.
+        multiplies: whether the metric multiplies sums of weights with one another, so that it is
+            undefined where these are too far apart.
         headline: whether users should look at the metric first. The estimator's metrics are
             headlines, whatever this says.
     """
@@ -78,6 +82,7 @@ class Metric(ABC):
     low: ClassVar[float] = -math.inf
     high: ClassVar[float] = math.inf
     total: ClassVar[bool] = False
+    multiplies: ClassVar[bool] = False
     headline: ClassVar[bool] = False
 
     @property
@@ -108,20 +113,48 @@ class Metric(ABC):
         """
 
 
+def weight_column(state: State) -> str:
+    """Returns the name of the column to count: "weight", or "rows" where a state has no weights."""
+    return "weight" if "weight" in state.sums else "rows"
+
+
 def mass(state: State, groups: int, cells: int = 1) -> Floats:
     """Returns the weight of each cell, float64 `[s, groups, cells]`; without weights its rows."""
-    return state.dense("weight" if "weight" in state.sums else "rows", groups, cells)
+    return state.dense(weight_column(state), groups, cells)
 
 
 def total_mass(state: State) -> Floats:
     """Returns the weight of each segment `[s]`, rounded once; without weights its rows."""
-    return state.by_segment("weight" if "weight" in state.sums else "rows")
+    return state.by_segment(weight_column(state))
+
+
+def in_unit(state: State, weight: float) -> Floats:
+    """Returns a weight in the unit of each segment, float64 `[s]`."""
+    if state.exponents is None:
+        return np.full(len(state.keys), weight)
+    out: Floats = np.ldexp(weight, -state.exponents)
+    return out
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:
     """Returns the quotient, and 0 where the denominator is 0, as TensorFlow's `div_no_nan`."""
     out = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
     np.divide(numerator, denominator, out=out, where=denominator != 0)
+    return out
+
+
+Wide = tuple[Floats, npt.NDArray[np.int64]]
+"""Numbers of any magnitude, `factor * 2**exponent`, as two arrays of one shape."""
+
+
+def wide_quotient(numerator: Wide, denominator: Wide) -> Wide:
+    """Returns the quotient of numbers of any magnitude, and 0 where the denominator is 0."""
+    return divide(numerator[0], denominator[0]), numerator[1] - denominator[1]
+
+
+def quotient(numerator: Wide, denominator: Wide) -> Floats:
+    """Returns the quotient of numbers of any magnitude as float64, and 0 where it divides by 0."""
+    out: Floats = np.ldexp(*wide_quotient(numerator, denominator))
     return out
 
 

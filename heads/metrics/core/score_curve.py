@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Floats, Metric, Values
+from heads.metrics.core.metric import Floats, Metric, Values, weight_column
 from heads.statistics import ScoreHistogram, State, Statistic
 from heads.statistics.kept import kept_with_state
 from heads.statistics.score_histogram import cell_floors
@@ -115,7 +115,7 @@ def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
     """
     counts = state.statistic
     assert isinstance(counts, ScoreHistogram)
-    weight = state["weight" if "weight" in state.sums else "rows"]
+    weight = state[weight_column(state)]
     bounds = np.searchsorted(state.segment, np.arange(len(state.keys) + 1))
     # Segments of few cells are computed together, others one by one.
     together = max(1, _TOGETHER // counts.max_cells)

@@ -15,12 +15,13 @@ import pytest
 
 from heads.metrics.core import registry
 from heads.metrics.core.context import HeadType
-from heads.metrics.core.metric import Metric
-from heads.metrics.core.registry import estimator_metrics, report_metrics
+from heads.metrics.core.metric import Metric, Values
+from heads.metrics.core.registry import estimator_metrics, pair_metrics, report_metrics
 from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments, State
 from heads.statistics.fold_views import fold_views, without_weights
 from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
+from heads.statistics.units import in_units
 from tests.heads.metrics.samples import make_context, sigmoid
 
 HEADS = get_args(HeadType)
@@ -67,6 +68,28 @@ def offered(head: HeadType) -> list[Metric]:
     return list(report_metrics(context).values())
 
 
+def paired(head: HeadType) -> list[Metric]:
+    """Returns the metrics of two models together."""
+    context = make_context(head, folds=FOLDS, weighted=True)
+    return list(pair_metrics(replace(context, baseline=context.space)).values())
+
+
+def with_baseline(sample: Scored) -> Scored:
+    """Returns rows with a second model, whose scores are in the opposite order."""
+    order = np.arange(len(sample))[::-1].copy()
+    return replace(sample, baseline=replace(sample.take(order), weight=sample.weight))
+
+
+def kish(values: Values) -> list[float]:
+    """Returns the effective sizes of the rows that a weighted proportion is of."""
+    trials = values.trials
+    if trials is None or trials.weight is None or trials.weight_squared is None:
+        return []
+    used = trials.weight_squared > 0
+    sizes: list[float] = (trials.weight[used] ** 2 / trials.weight_squared[used]).tolist()
+    return sizes
+
+
 def check(metric: Metric, state: State, where: str) -> None:
     with np.errstate(all="ignore"):
         values = metric.compute(state)
@@ -106,6 +129,45 @@ def test_every_metric_is_finite_and_within_bounds(head: HeadType, name: str) -> 
             known[metric.statistic, metric.coarse] = states(metric, sample)
         for how, state in known[metric.statistic, metric.coarse].items():
             check(metric, state, f"{metric.name}, {how}")
+
+
+ADDED = ("auc", "auc_precision_recall")
+"""Metrics of `contrib_binary` for which TensorFlow 1.x adds a constant to sums of weights, beside
+precision and recall at thresholds."""
+
+
+def adds_a_constant(head: HeadType, name: str) -> bool:
+    at_threshold = name.startswith(("precision/", "recall/"))
+    return head == "contrib_binary" and (name in ADDED or at_threshold)
+
+
+@pytest.mark.parametrize("power", [-1070, 510])
+@pytest.mark.parametrize("head", HEADS)
+def test_weights_times_a_power_of_two(head: HeadType, power: int) -> None:
+    sample = rows(head, 60)
+    # So few digits that they are exact where they are subnormal.
+    weight = np.random.default_rng(2).integers(0, 9, 60).astype(np.float64)
+    known: dict[object, list[dict[str, State]]] = {}
+    for metric in [*offered(head), *paired(head)]:
+        key = (metric.statistic, metric.coarse)
+        if key not in known:
+            scaled = (replace(sample, weight=np.ldexp(weight, k)) for k in (0, power))
+            known[key] = [states(metric, with_baseline(some)) for some in scaled]
+        for how, plain in known[key][0].items():
+            first, second = (in_units(read) for read in (plain, known[key][1][how]))
+            with np.errstate(all="ignore"):
+                expected, found = metric.compute(first), metric.compute(second)
+            where = f"{metric.name}, {how}"
+            value = expected.value
+            if metric.total and second.exponents is not None and "weight" in plain.sums:
+                value = np.ldexp(value, power - second.exponents)
+            elif metric.total and "weight" in plain.sums:
+                value = np.ldexp(value, power)
+            if not (adds_a_constant(head, metric.name) and "weight" in plain.sums):
+                assert found.value.tolist() == value.tolist(), where
+            reasons = {text: mask.tolist() for text, mask in expected.reasons.items()}
+            assert {text: mask.tolist() for text, mask in found.reasons.items()} == reasons, where
+            assert kish(found) == kish(expected), where
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -32,6 +32,19 @@ def _nearest(value: Fraction, digits: int, lowest: int, end: Fraction) -> float:
     return float(rounded)
 
 
+def rounded(value: Fraction, digits: int = 53) -> Fraction:
+    """Returns the nearest number of so many binary digits, half to even, whatever its magnitude."""
+    if value == 0:
+        return value
+    unit = Fraction(2) ** (_floor_log2(abs(value)) - digits + 1)
+    return round(value / unit) * unit
+
+
+def weighted(weight: float, value: float) -> Fraction:
+    """Returns the product of two finite floats, rounded as sums take it."""
+    return rounded(Fraction(weight) * Fraction(value))
+
+
 def _floor_log2(value: Fraction) -> int:
     guess = value.numerator.bit_length() - value.denominator.bit_length()
     return guess if Fraction(2) ** guess <= value else guess - 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from heads.statistics.exact import ORIGIN, RADIX, ExactColumn, Ints
+from tests.heads.statistics import exactly
 from tests.heads.statistics.exactly import nearest_double
 
 HALF = 1 << (RADIX - 1)
@@ -23,9 +24,14 @@ def value_of(low: int, digits: list[int]) -> Fraction:
 def assert_rounded(low: int, limbs: Ints) -> None:
     """Checks that each row is rounded to the nearest float64."""
     specials = np.zeros((len(limbs), 0), np.int64)
-    rounded = ExactColumn(low, limbs, specials).to_float()
+    column = ExactColumn(low, limbs, specials)
+    rounded = column.to_float()
     for digits, value in zip(limbs.tolist(), rounded.tolist(), strict=True):
         assert value == nearest_double(value_of(low, digits)), (low, digits)
+    for digits, factor, exponent in zip(
+        limbs.tolist(), *map(np.ndarray.tolist, column.to_wide()), strict=True
+    ):
+        assert Fraction(factor) * Fraction(2) ** exponent == exactly.rounded(value_of(low, digits))
     # A row is rounded alone as it is together with others.
     for row in range(0, len(limbs), 97):
         alone = ExactColumn(low, limbs[row : row + 1], specials[:1]).to_float()
@@ -105,6 +111,17 @@ def test_subnormal_results_are_rounded_once_too() -> None:
         for rest in (unit // 2, unit // 2 + 1, unit // 2 - 1, -1)
     ]
     assert_rounded(-30, balanced(numbers + [-number for number in numbers]))
+
+
+@pytest.mark.parametrize("low", [-59, -45, 31, 44, 56])
+def test_sums_beyond_the_range_of_floats(low: int) -> None:
+    rng = np.random.default_rng(low + 59)
+    limbs = rng.choice(EXTREME, (300, 3))
+    limbs[:100] = rng.integers(-HALF, HALF, (100, 3))
+    assert_rounded(low, limbs)
+    specials = np.eye(3, dtype=np.int64)
+    factor, _ = ExactColumn(low, limbs[:3], specials).to_wide()
+    assert factor.tolist() == pytest.approx([math.nan, math.inf, -math.inf], nan_ok=True)
 
 
 def test_past_the_largest_float() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from heads.statistics import Scored, Segments, ThresholdCounts
 from heads.statistics.measure import measure_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
-from tests.heads.statistics.exactly import around, ieee_sum
+from tests.heads.statistics.exactly import around, nearest_double, weighted
 from tests.laws.batches import CUTS, LARGEST, any_pools, finite, infinite, law
 
 Floats = npt.NDArray[np.float64]
@@ -138,7 +139,7 @@ def test_groups_and_weights_equal_brute_force(
     )
     scored = Scored(score, probability, label, loss, weight)
     state = measure_state(statistic, scored, Segments.overall(n))
-    expected: dict[tuple[int, int], list[dict[str, float]]] = {}
+    expected: dict[tuple[int, int], list[dict[str, float | Fraction]]] = {}
     for row in range(n):
         for k, cell in enumerate(brute_force(cuts, score[row])):
             group = (k if by_class else 0) * LABEL_KINDS + LABELS[float(label[row, k])]
@@ -149,16 +150,19 @@ def test_groups_and_weights_equal_brute_force(
                 "soft_label": y if LABELS[float(y)] == SOFT else 0.0,
                 "squared_error": (p - y) * (p - y),
             }
-            element = {"weight": w, "weight_squared": w * w}
+            element: dict[str, float | Fraction] = {"weight": w, "weight_squared": w * w}
             element |= {f"row_{name}": value for name, value in terms.items()}
-            element |= {name: w * value for name, value in terms.items()}
+            element |= {name: weighted(w, value) for name, value in terms.items()}
             expected.setdefault((group, cell), []).append(element)
     table = zip(state.group.tolist(), state.cell.tolist(), strict=True)
     assert list(table) == sorted(expected)
     assert state["rows"].tolist() == [len(expected[at]) for at in sorted(expected)]
     assert set(state.sums) == {name for elements in expected.values() for name in elements[0]}
     for name in state.sums:
-        sums = [ieee_sum(element[name] for element in expected[at]) for at in sorted(expected)]
+        sums = [
+            nearest_double(sum((Fraction(element[name]) for element in expected[at]), Fraction()))
+            for at in sorted(expected)
+        ]
         if name == "weight_squared":
             # The squares are rounded to 24 bits.
             np.testing.assert_allclose(state[name], sums, rtol=2.0**-24)

@@ -289,11 +289,12 @@ def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Measure, "process", process)
 
 
-@pytest.mark.parametrize("bundles", [1, 100])
+@pytest.mark.parametrize(("bundles", "folds"), [(1, 20), (100, 20), (4, 0)])
 def test_states_have_one_shift_though_small_slices_came_in_bundles_of_their_own(
-    shards: list[Shard], bundles: int, monkeypatch: pytest.MonkeyPatch
+    shards: list[Shard], bundles: int, folds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = plan_of(CONFIG.replace(", {columns: [g, {column: n, edges: [40]}]}", ""))
+    text = CONFIG.replace(", {columns: [g, {column: n, edges: [40]}]}", "")
+    plan = plan_of(text.replace("max_slices: 1", f"max_slices: 1, folds: {folds}"))
     items = items_of(shards)
     table = table_of(plan, items)
     # The small slices are in the last files, which are finer alone.

@@ -15,6 +15,7 @@ from pipeline.confidence.jackknife import (
     AGREE,
     FEW_FOLDS,
     LEAST_FOLDS,
+    TOO_LARGE,
     UNDEFINED,
     JackknifeErrors,
     jackknife,
@@ -154,3 +155,11 @@ def test_equal_models_differ_by_nothing_and_not_by_noise() -> None:
     assert jackknife((candidate - baseline)[:1], all_folds[:1], all_folds[:1]).reason(0) is None
     candidate[1], baseline[1] = np.inf, np.inf
     assert paired_jackknife(candidate, baseline, all_folds, all_folds).reason(1) == UNDEFINED
+
+
+def test_an_error_that_float64_cannot_hold_is_none() -> None:
+    replicates = np.where(np.arange(20) % 2, 0.0, 1.7e308)[np.newaxis]
+    errors = everywhere(np.concatenate([replicates, replicates / 64]))
+    assert np.isnan(errors.standard_error[0])
+    assert (errors.reason(0), errors.reason(1)) == (TOO_LARGE, None)
+    assert errors.standard_error[1] == everywhere(replicates / 2**20).standard_error[0] * 2**14

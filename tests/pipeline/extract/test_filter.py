@@ -75,6 +75,67 @@ def test_a_number_beyond_single_precision_is_not_infinity() -> None:
         assert kept(pa.array([1.0, math.inf, -math.inf], pa.float32()), value) == [False] * 3
 
 
+BEYOND = (1e300, -1e300, 2**63, 2**64, -(2**63) - 1, 10**400, 1.5, 2**200)
+"""Numbers that none of the columns below holds."""
+
+
+@pytest.mark.parametrize("type_", NUMBERS, ids=str)
+def test_a_number_that_a_column_cannot_hold_is_never_met(type_: pa.DataType) -> None:
+    array = pa.array([1, 0, None, 2], type_)
+    for value in BEYOND:
+        assert kept(array, value) == [False] * 4
+        assert kept(array, 1, value) == [True, False, False, False]
+        assert kept(array, value, None) == [False, False, True, False]
+    assert kept(array, *BEYOND) == [False] * 4
+    # Beside a value that other types hold, numbers are no mistake either.
+    for other in (pa.array([True, False]), pa.array(["1", "x"]), pa.array([0, 1], pa.date32())):
+        assert kept(other, None, *BEYOND) == [False, False]
+
+
+@pytest.mark.parametrize("type_", NUMBERS, ids=str)
+def test_the_ends_of_the_range_of_whole_numbers(type_: pa.DataType) -> None:
+    if pa.types.is_floating(type_):
+        array = pa.array([0.0, -0.0, 5e-324, math.inf, -math.inf, math.nan]).cast(type_)
+        assert kept(array, 0) == kept(array, -0.0) == kept(array, 0.0)
+        assert kept(array, 0)[:2] == [True, True]
+        assert kept(array, 1e300, -1e300)[2:] == [False] * 4
+        return
+    bits = type_.bit_width
+    signed = pa.types.is_signed_integer(type_)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    array = pa.array([low, high, 1], type_)
+    assert kept(array, low) == [True, False, False]
+    assert kept(array, high) == [False, True, False]
+    assert kept(array, low - 1, high + 1) == [False] * 3
+    assert kept(array, 1.0, float(2**64)) == [False, False, True]
+
+
+@pytest.mark.parametrize("type_", [*NUMBERS, *TEXTS], ids=str)
+def test_many_values(type_: pa.DataType) -> None:
+    numbers = pa.array([*range(100), None, 7])
+    text = pa.types.is_dictionary(type_) or pa.types.is_large_string(type_) or type_ == pa.string()
+    if text or pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
+        array = numbers.cast(pa.string()).cast(pa.binary()).cast(type_)
+        values = [str(number) for number in range(0, 3000, 3)]
+    else:
+        array, values = numbers.cast(type_), list(range(0, 3000, 3))
+    expected = [number % 3 == 0 for number in range(100)]
+    assert kept(array, *values) == [*expected, False, False]
+    assert kept(array, *values, None) == [*expected, True, False]
+
+
+def test_equal_values_of_other_types_are_other_values() -> None:
+    entries = [Where(column="x", values=values) for values in ((1,), (1.0,), (True,))]
+    numbers, flags = rows_of({"x": pa.array([1, 0])}), rows_of({"x": pa.array([True, False])})
+    for entry in entries[:2]:
+        assert keep_mask([entry], numbers).tolist() == [True, False]
+        with pytest.raises(TypeError, match="column 'x' is bool"):
+            keep_mask([entry], flags)
+    assert keep_mask(entries[2:], flags).tolist() == [True, False]
+    with pytest.raises(TypeError, match="column 'x' is int64"):
+        keep_mask(entries[2:], numbers)
+
+
 @pytest.mark.parametrize("type_", TEXTS, ids=str)
 def test_text(type_: pa.DataType) -> None:
     words = ["1", "größe", None, "", "A", "true"]

@@ -380,7 +380,7 @@ def test_a_file_that_cannot_be_looked_into_is_named(
     monkeypatch.setattr(file_list, "open_local", refuse)
     assert problems(tmp_path, "*") == [
         "a: unreadable_file: the file cannot be opened: Permission denied",
-        "b cannot be read: EIO",
+        "b: cannot be read: EIO; run again when it can",
     ]
 
 

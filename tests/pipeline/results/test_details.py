@@ -18,6 +18,7 @@ from heads.curves.points import MAX_POINTS
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.report.report_json import report_bytes
 from pipeline.results.details import details_of
+from pipeline.results.feature_statistics import NumericFeature
 from tests.pipeline.tables import plan_of, slices_of
 
 ROWS = 3000
@@ -200,3 +201,30 @@ def test_curves_do_not_depend_on_whether_a_slice_is_large() -> None:
 def test_nothing_measured_is_nothing_shown() -> None:
     head = plan_of(CONFIG).heads["plain"]
     assert details_of(head.context, (), {}) == {}
+
+
+@pytest.mark.parametrize("folds", [0, 10])
+def test_scores_of_every_magnitude_have_finite_thresholds(folds: int) -> None:
+    # Cells so wide that the lowest begins below all numbers.
+    rng = np.random.default_rng(0)
+    size = 10.0 ** rng.uniform(-300, 308, 900)
+    scores = np.concatenate([size * rng.choice([-1, 1], 900), [-1.7e308, 1.7e308]])
+    rows = {"s": scores, "y": rng.integers(0, 2, 902), "g": ["a"] * 902, "id": np.arange(902)}
+    plan = plan_of(
+        "slices: [{column: g, values: [a]}]\n"
+        f"confidence: {{folds: {folds}, key: id, max_slices: 0}}\n"
+        "heads: {h: {type: binary, logits: s, label: y, metrics: [roc_auc, threshold_at_best_f1]}}"
+    )
+    found = evaluate(pa.table(rows), plan)
+    report_bytes(found.report)
+    for key in (None, ("g", "string", "a")):
+        entry = slices_of(found)[key]
+        thresholds = entry["curves"]["roc"]["threshold"]
+        assert thresholds == [None, *sorted(thresholds[1:], reverse=True)]
+        assert 0 <= entry["metrics"]["threshold_at_best_f1"]["value"] <= 1
+    (small,) = (s for r in found.results for s in r.statistics if s.key)
+    described = small.features[0]
+    assert isinstance(described, NumericFeature)
+    assert described.low == -np.finfo(np.float64).max
+    assert described.buckets is not None
+    assert np.isfinite(described.buckets.edges).all()

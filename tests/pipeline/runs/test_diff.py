@@ -424,6 +424,6 @@ def test_a_difference_past_all_numbers_is_undefined(finish: Finish) -> None:
     runs = [huge(finish(config(score)), loss) for score, loss in (("s", -1.7e308), ("t", 1.7e308))]
     found = diff(*runs)
     metric = found["heads"]["h"]["slices"][0]["difference"]["average_loss"]
-    assert metric == {"value": None, "reason": "the difference is too large for a number"}
+    assert metric == {"value": None, "reason": "the difference is too large for float64"}
     assert json.loads(report_bytes(found)) == found
     assert "average_loss" in render_diff(found)

@@ -132,6 +132,24 @@ def test_listed_values_are_named_as_they_are_listed() -> None:
     assert values_of("[{column: c, values: ['1', x]}]", {"c": pa.array([b"1", b"y"])}) == {"1": 1}
 
 
+@pytest.mark.parametrize("type_", [pa.int8(), pa.int64(), pa.uint64(), pa.float32(), pa.float64()])
+def test_a_listed_value_that_a_column_cannot_hold_is_never_met(type_: pa.DataType) -> None:
+    text = "[{column: c, values: [1, 1.0e+300, -1.0e+300, 1.5, 18446744073709551615, -7]}]"
+    cells = pa.array([1, 2, None, 7], type_)
+    for array in (cells, cells.dictionary_encode(), pa.array([[1, 2], [2], []], pa.list_(type_))):
+        assert values_of(text, {"c": array}) == {1: 1}
+    assert values_of(text.replace("[1, 1.0", "[1.0"), {"c": cells}) == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [(2**63 - 1, 2**63 - 1), (2**63, 2**63), (2**64 - 1, 2**64 - 1), (2**53 + 1, 2**53 + 1)],
+)
+def test_the_largest_whole_numbers_are_told_apart(cell: int, value: int) -> None:
+    cells = pa.array([cell - 1, cell], pa.uint64())
+    assert values_of(f"[{{column: c, values: [{value}]}}]", {"c": cells}) == {value: 1}
+
+
 def test_two_listed_values_that_a_column_cannot_tell_apart() -> None:
     text = "[{column: c, values: [0.1, 0.10000000149011612]}]"
     with pytest.raises(ColumnError, match=r"^the values 0.1 and 0.10000000149011612 are the same"):
