@@ -81,7 +81,7 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
         batches = list(_batches(source.select(list(plan.columns))))
         counting = CountingPass(plan, open_local)
         evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
-        found = {TABLE: _add_table(evaluator, batches)}
+        found = {TABLE: _add_table(plan, evaluator, batches)}
         return finish(plan, evaluator.table, evaluator.states(), found)
     patterns = [source] if isinstance(source, str) else source
     listing = list_files(plan, patterns, "plan", list_local, open_local)
@@ -192,11 +192,12 @@ def _batches(table: pa.Table) -> Iterator[Rows]:
             row += len(part)
 
 
-def _add_table(evaluator: Evaluator, batches: Sequence[Rows]) -> Findings:
+def _add_table(plan: Plan, evaluator: Evaluator, batches: Sequence[Rows]) -> Findings:
     findings = Findings()
     for rows in batches:
         try:
             findings += evaluator.add(rows)
         except DataFault as fault:
-            raise BadData([str(fault)]) from fault
+            true_fault = CountingPass(plan, open_local).true_fault(fault, [rows])
+            raise BadData([str(true_fault)]) from fault
     return findings

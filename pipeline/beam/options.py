@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentError, ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
@@ -12,11 +14,24 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     _BeamArgumentParser,
 )
+from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.job_server import ExternalJobServer
+from apache_beam.runners.runner import PipelineRunner, create_runner
 
-from pipeline.errors.problems import ConfigError, Problem
-from pipeline.errors.suggest import nearest
+from pipeline.errors.problems import ConfigError, Problem, quote
+from pipeline.errors.suggest import did_you_mean, nearest
+
+# The least and the greatest sound value of options; of other numbers, those below 0 are not sound.
+# The default is sound for each, as -1 is for the parallelism.
+_LEAST = {
+    "parallelism": 1,
+    "max_parallelism": 1,
+    "number_of_worker_harness_threads": 1,
+    "job_server_timeout": 1,
+}
+_PORTS = ("job_port", "artifact_port", "expansion_port")
+_MOST = {"direct_num_workers": 1000, "profile_sample_rate": 1, **dict.fromkeys(_PORTS, 65535)}
 
 
 def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) -> PipelineOptions:
@@ -33,9 +48,7 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
         ConfigError: if an option is unknown or has a wrong value, or if the running mode is known
             to corrupt elements.
     """
-    parser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
+    parser = _parser()
     try:
         _, unknown = parser.parse_known_args(list(arguments))
         parsed = PipelineOptions(list(arguments))
@@ -67,6 +80,79 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
     if standard.runner is None:
         standard.runner = "FnApiRunner"
     return parsed
+
+
+def check_runner(options: PipelineOptions) -> None:
+    """Checks that there is the runner that options name, and that it can take their values.
+
+    Beam itself finds out after files were read and written, or not at all.
+
+    Raises:
+        ConfigError: if there is no such runner, it is not installed, or a value makes no sense.
+    """
+    problems = [Problem("command line", (), message) for message in _wrong_numbers(options)]
+    name = options.view_as(StandardOptions).runner
+    try:
+        runner = _find_runner(name)
+    except ValueError as error:
+        problems.append(Problem("command line", (), f"--runner: {error}"))
+    else:
+        # A pipeline refuses the same, but later.
+        wrong = PipelineOptionsValidator(options, runner).validate()
+        problems += (Problem("command line", (), message) for message in wrong)
+    if problems:
+        raise ConfigError(problems)
+
+
+def _wrong_numbers(options: PipelineOptions) -> Iterator[str]:
+    """Yields what is wrong with the numbers among the values of options."""
+    given = options.get_all_options()
+    for action in _parser()._actions:
+        name, value = action.dest, given.get(action.dest)
+        if action.type not in (int, float) or value is None or value == action.default:
+            continue
+        least, most = _LEAST.get(name, 0), _MOST.get(name, math.inf)
+        if not least <= value <= most:
+            limits = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+            yield f"--{name}: must be {limits}, not {value}"
+
+
+def _find_runner(name: str) -> PipelineRunner:
+    """Returns the runner of a name that Beam knows, or of a class `module.Class`.
+
+    Raises:
+        ValueError: if there is no such runner, or it is not installed.
+    """
+    module, _, class_name = name.rpartition(".")
+    if module:
+        try:
+            found = getattr(import_module(module), class_name, None)
+        except Exception as error:
+            raise ValueError(f"{quote(module)} cannot be imported: {error}") from error
+        # Beam would call whatever has this name.
+        if not (isinstance(found, type) and issubclass(found, PipelineRunner)):
+            raise ValueError(f"there is no runner {quote(class_name)} in {quote(module)}")
+        return found()
+    known = StandardOptions.KNOWN_RUNNER_NAMES
+    if name.lower().removesuffix("runner") not in {n.lower().removesuffix("runner") for n in known}:
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}, and module.Class"
+        raise ValueError(f"there is no runner {quote(name)}{hint}")
+    try:
+        runner = create_runner(name)
+        if name.lower().startswith("dataflow"):
+            # Beam finds out when it submits the job.
+            import_module("google.cloud.dataflow")
+    except ImportError as error:
+        raise ValueError(f"{quote(name)} is not installed ({error})") from error
+    return runner
+
+
+def _parser() -> ArgumentParser:
+    """Returns the parser of all options that Beam knows."""
+    parser: ArgumentParser = _BeamArgumentParser(allow_abbrev=False, exit_on_error=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    return parser
 
 
 def _add_server_options(parser: ArgumentParser, portable: PortableOptions) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-import sys
+import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pipeline.cli import demo, diff, exit_codes, run, schema, show, validate
+from pipeline.cli.output import LogFormatter, Output, unwritten, warn
 from pipeline.cli.signals import tell
 from pipeline.errors.faults import OutputTaken, StorageError
+from pipeline.errors.printable import printable
 from pipeline.errors.problems import ConfigError
 
 _SUBCOMMANDS = (run, validate, show, diff, demo, schema)
+
+# What these leave counts, and not what they print.
+_LEAVE_FILES = ("run", "demo")
 
 _WORKER_STARTS = r'"No semi_persistent_directory found|"Discarding unparseable args'
 
@@ -21,22 +27,58 @@ _WORKER_STARTS = r'"No semi_persistent_directory found|"Discarding unparseable a
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
-    See `pipeline.cli.exit_codes`.
+    See `pipeline.cli.exit_codes`. A command that only prints also ends with 2 if stdout cannot be
+    written.
+
+    Raises:
+        SystemExit: if the command line cannot be parsed, or asks for help.
     """
-    known, rest = make_parser().parse_known_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    with Output():
+        command = None
+        try:
+            known, rest = make_parser().parse_known_args(arguments)
+            command = known.command
+            code = _execute(known, rest)
+        except SystemExit as error:
+            if error.code or unwritten() is None:
+                raise
+            code = exit_codes.OK
+        if code == exit_codes.OK and command not in _LEAVE_FILES and (reason := unwritten()):
+            warn(f"stdout cannot be written: {reason}")
+            return exit_codes.CONFIG
+        return code
+
+
+def _execute(known: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Runs a subcommand and returns its exit code."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger().handlers[0].addFilter(_worth_saying)
     try:
         code: int = known.execute(known, rest)
-    except (ConfigError, StorageError) as error:
-        print(error, file=sys.stderr)
+    except ConfigError as error:
+        warn(*str(error).split("\n"))
+        return exit_codes.CONFIG
+    except StorageError as error:
+        warn(str(error))
         return exit_codes.CONFIG
     except OutputTaken as error:
-        print(error, file=sys.stderr)
+        warn(str(error))
         return exit_codes.OUTPUT
     except KeyboardInterrupt as interrupted:
         return tell(interrupted)
+    except Exception:
+        traceback.print_exc()
+        return exit_codes.CRASH
     return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, whatever the arguments are that they repeat."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -45,7 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     Besides its arguments, a subcommand sets `command` (its name), `execute` (the function that runs
     it) and `options` (the names of its options).
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="headcount",
         description="Evaluates stored model predictions, exact to the digit.",
         allow_abbrev=False,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import BinaryIO
 
+from pipeline.cli.output import warn
 from pipeline.errors.faults import StorageError
 from pipeline.errors.interrupted import uninterrupted
 from pipeline.errors.problems import ConfigError, Problem
@@ -87,7 +87,7 @@ def say_what_is_pending(directory: str) -> None:
         store = BeamStore()
     note = pending_note(store, directory)
     if note is not None:
-        print(note, file=sys.stderr)
+        warn(note)
 
 
 def write(path: str, content: bytes) -> None:

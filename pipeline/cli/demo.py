@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect
+from pipeline.cli.output import say
 from pipeline.cli.run import evaluate
 from pipeline.config.load import load_config
 
@@ -32,7 +33,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         config = load_config(source)
         inputs = [str(CONFIGS.parent / pattern) for pattern in config.input or ()]
         output = Path(known.output) / name
-        print(f"\n== headcount run --config {source} --output {output}\n")
+        say("", f"== headcount run --config {source} --output {output}", "")
         code = evaluate(known, [], config, str(source), inputs, str(output), overwrite=True)
         if code:
             return code

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect, make_opener, say_what_is_pending, write
+from pipeline.cli.output import encoding, say
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import is_local
 
@@ -38,10 +39,10 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     _check_output(known.output, directories)
     opener = make_opener(known, rest)
     comparison = diff(*(load_run(directory, opener) for directory in directories))
-    print(render_diff(comparison), end="")
+    say(*render_diff(comparison, encoding()).splitlines())
     if known.output:
         write(known.output, report_bytes(comparison))
-        print(f"\nwritten to {known.output}")
+        say("", f"written to {known.output}")
     return exit_codes.OK
 
 

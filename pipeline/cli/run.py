@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import import_beam, make_opener
+from pipeline.cli.output import encoding, say, unwritten, warn
 from pipeline.config.load import load_config
 from pipeline.config.model import Config
-from pipeline.errors.problems import ConfigError, Problem
+from pipeline.errors.printable import printable
+from pipeline.errors.problems import ConfigError, Problem, quote
 
 HELP = "Evaluate files of predictions and write a report."
 EPILOG = (
@@ -58,6 +59,11 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         for name, value in (("input", inputs), ("output", output))
         if not value
     ]
+    problems += (
+        Problem(known.config, (), f"--{name} {quote(path)}: the path is not UTF-8; choose another")
+        for name, path in (("output", output), ("write_predictions", known.write_predictions))
+        if path and not _is_utf8(path)
+    )
     if problems:
         raise ConfigError(problems)
     assert inputs is not None
@@ -66,13 +72,22 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         known,
         rest,
         config,
-        known.config,
+        printable(known.config),
         inputs,
         output,
         predictions=known.write_predictions,
         overwrite=known.overwrite,
         debug_samples=known.debug_samples,
     )
+
+
+def _is_utf8(path: str) -> bool:
+    """Returns whether a path can be sent to workers; Python keeps other bytes as surrogates."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def evaluate(
@@ -102,13 +117,14 @@ def evaluate(
     """
     import_beam()
     from pipeline.beam.access import connect
-    from pipeline.beam.options import beam_options
+    from pipeline.beam.options import beam_options, check_runner
     from pipeline.beam.run import Job, RunnerError, Submitted, run
     from pipeline.errors.faults import BadData
     from pipeline.evaluation.plan import make_plan
     from pipeline.report.terminal import render
 
     options = beam_options(rest, known.options)
+    check_runner(options)
     plan = make_plan(config, source, make_opener(known, rest))
     plan = replace(plan, debug_samples=debug_samples)
     written = [f"{path}/_SUCCESS" for path in (output, predictions) if path]
@@ -117,19 +133,22 @@ def evaluate(
     try:
         finished = run(job, options)
     except BadData as error:
-        print("The data must not be reported on:", *error.problems, sep="\n  ", file=sys.stderr)
+        warn("The data must not be reported on:", *(f"  {line}" for line in error.problems))
         ways = "'where' and 'max_bad_rows' leave rows out"
-        print(f"Mend the data or the configuration ({ways}), and run again.", file=sys.stderr)
-        print(f"The data report is {error.data_report}", file=sys.stderr)
+        warn(f"Mend the data or the configuration ({ways}), and run again.")
+        warn(f"The data report is {error.data_report}")
         return exit_codes.DATA
     except RunnerError as error:
-        print(error, file=sys.stderr)
+        warn(*str(error).split("\n"))
         return exit_codes.RUNNER
     if isinstance(finished, Submitted):
-        print(finished.message)
-        return exit_codes.OK
-    print(render(finished.report), end="")
-    print(f"\nwritten to {output}/report.json")
-    if finished.predictions is not None:
-        print(f"predictions written to {finished.predictions}")
+        end = [finished.message]
+        say(*end)
+    else:
+        end = [f"written to {output}/report.json"]
+        if finished.predictions is not None:
+            end.append(f"predictions written to {finished.predictions}")
+        say(*render(finished.report, encoding()).splitlines(), "", *end)
+    if (reason := unwritten()) is not None:
+        warn(f"stdout cannot be written: {reason}", *end)
     return exit_codes.OK

@@ -7,6 +7,7 @@ import json
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect
+from pipeline.cli.output import say
 from pipeline.config.load import config_schema
 
 HELP = "Print the JSON schema of the configuration, for editors."
@@ -20,5 +21,5 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
     connect(known, rest, [])
-    print(json.dumps(config_schema(), indent=2))
+    say(*json.dumps(config_schema(), indent=2).split("\n"))
     return exit_codes.OK

@@ -6,6 +6,7 @@ import argparse
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect, make_opener, say_what_is_pending
+from pipeline.cli.output import encoding, say
 
 HELP = "Print the report of a finished run."
 EPILOG = None
@@ -28,5 +29,5 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     (content,) = read_run(known.directory, ["report.json"], make_opener(known, rest))
     with explained(known.directory, "report.json"):
         report = parse_report(content)
-    print(render(report.data), end="")
+    say(*render(report.data, encoding()).splitlines())
     return exit_codes.OK

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from typing import TYPE_CHECKING
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect, make_opener
+from pipeline.cli.output import say, warn
 from pipeline.cli.run import add_job_arguments
 from pipeline.config.load import load_config
 from pipeline.errors.problems import ConfigError, Problem
+from pipeline.errors.wording import first_lines, first_names
 from pipeline.readers.storage import is_local, open_local
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.head_plan import HeadPlan
 
 HELP = "Check a configuration, and all files against it."
 EPILOG = None
@@ -41,21 +46,23 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         try:
             listing = find_shards(plan, inputs, known.config, list_shards, open_file)
         except BadData as error:
-            print(error, file=sys.stderr)
+            warn(*error.problems)
             return exit_codes.DATA
-        print(*listing.notes, sep="\n", end="\n" * bool(listing.notes))
-        print(f"{len(listing):,} files, {sum(shard.bytes for shard in listing):,} bytes")
-    print(f"columns: {', '.join(plan.columns)}")
-    for name, head in plan.heads.items():
-        size = sum(head.slice_bytes(top_slice=True))
-        print(f"head {name}: {len(head.models[0].metrics)} metrics, about {size:,} bytes a slice")
-    for note in plan.too_large():
-        print(note)
+        say(*listing.notes)
+        say(f"{len(listing):,} files, {sum(shard.bytes for shard in listing):,} bytes")
+    say(f"columns: {first_names(plan.columns, 100)}")
+    say(*first_lines([_summary(head) for head in plan.heads.values()]))
+    say(*first_lines(plan.too_large()))
     table = known_slices(plan)
     if table is not None:
         if table.problems:
             raise ConfigError([Problem(known.config, (), text) for text in table.problems])
         slices = sum(len(spec.keys) for spec in table.specs)
-        print(f"{slices:,} slices, about {plan.state_bytes(table):,} bytes of state in all")
-    print(f"{known.config} is valid")
+        say(f"{slices:,} slices, about {plan.state_bytes(table):,} bytes of state in all")
+    say(f"{known.config} is valid")
     return exit_codes.OK
+
+
+def _summary(head: HeadPlan) -> str:
+    size = sum(head.slice_bytes(top_slice=True))
+    return f"head {head.name}: {len(head.models[0].metrics)} metrics, about {size:,} bytes a slice"

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipeline.config.fields import REFUSED
+from pipeline.config.fields import REFUSED, errors_of
 from pipeline.config.yaml_loader import Document
-from pipeline.errors.problems import Path, Problem, describe, quote
+from pipeline.errors.problems import MOST_KEPT, Path, Problem, describe, quote
 from pipeline.errors.suggest import did_you_mean, nearest
+from pipeline.errors.wording import MOST
 
 # By the type of an error of pydantic, its message from the given value and the context.
 _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
@@ -22,6 +23,7 @@ _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
     ),
     "int_type": lambda given, ctx: f"expected a whole number, not {describe(given)}",
     "float_type": lambda given, ctx: f"expected a number, not {describe(given)}",
+    "bool_type": lambda given, ctx: f"expected true or false, not {describe(given)}{_bool(given)}",
     "finite_number": lambda given, ctx: f"expected a finite number, not {given}",
     "tuple_type": lambda given, ctx: f"expected a list, not {describe(given)}",
     "dict_type": lambda given, ctx: f"expected a mapping, not {describe(given)}",
@@ -36,16 +38,18 @@ _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
     "greater_than_equal": lambda given, ctx: f"must be at least {ctx['ge']}, not {given}",
     "less_than": lambda given, ctx: f"must be less than {ctx['lt']:g}, not {given}",
     "less_than_equal": lambda given, ctx: f"must be at most {ctx['le']}, not {given}",
-    "literal_error": lambda given, ctx: _one_of(given, ctx["expected"]),
-    "union_tag_invalid": lambda given, ctx: _one_of(given["type"], ctx["expected_tags"]),
+    "too_long": lambda given, ctx: f"at most {ctx['max_length']:,} are allowed, not {len(given):,}",
 }
 
 
-def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
+def explain(
+    error: ValidationError, document: Document, root: type[BaseModel]
+) -> tuple[list[Problem], int]:
     """Returns the problems of a document that the model `root` refused.
 
     If a key is missing because it is misspelt, only the misspelt key is a problem, so that one slip
-    does not give two problems.
+    does not give two problems. Only the first problems are returned, with the number of the others,
+    and only for the first of these it is looked what was meant.
 
     Args:
         error: the error that pydantic raised.
@@ -56,15 +60,25 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     # Paths of the keys that unknown keys seem to mean, and keys that are missing with a message.
     meant: set[Path] = set()
     absent: list[tuple[Path, tuple[str, ...], str]] = []
-    for item in error.errors(include_url=False):
+    items, more = errors_of(error)
+    items.sort(key=lambda item: document.place(_in_document(item["loc"])))
+    more += len(items[MOST_KEPT:])
+    for number, item in enumerate(items[:MOST_KEPT]):
         kind, loc, ctx = item["type"], item["loc"], item.get("ctx", {})
         path = _in_document(loc)
+        hint = number < MOST
         if kind == "extra_forbidden":
-            name, valid = str(loc[-1]), _fields(root, loc[:-1])
-            near = nearest(name, valid)
-            meant.add((*path[:-1], near or ""))
-            hint = f"did you mean {near!r}?" if near else f"the keys here are {', '.join(valid)}"
-            problems.append(document.problem(path, f"unknown key {quote(name)}; {hint}"))
+            told = f"unknown key {quote(str(loc[-1]))}"
+            if hint:
+                valid = _fields(root, loc[:-1])
+                near = nearest(str(loc[-1]), valid)
+                meant.add((*path[:-1], near or ""))
+                told += (
+                    f"; did you mean {near!r}?"
+                    if near
+                    else f"; the keys here are {', '.join(valid)}"
+                )
+            problems.append(document.problem(path, told))
         elif kind == "missing":
             key = str(loc[-1])
             message = f"key {key!r} is missing. {_fields(root, loc[:-1])[key].description}"
@@ -74,38 +88,51 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
         elif kind == "too_short" and item["input"]:
             continue  # it is empty only because all its items were refused, which has problems
         elif kind == "union_tag_not_found":
-            problems.append(_untyped(document, path, list(_members(_at(root, loc)))))
+            problems.append(_untyped(document, path, list(_members(_at(root, loc))), hint))
         elif kind == "union_tag_invalid":
-            problems.append(document.problem((*path, "type"), _MESSAGES[kind](item["input"], ctx)))
-        else:
+            message = _one_of(item["input"]["type"], ctx["expected_tags"], hint)
+            problems.append(document.problem((*path, "type"), message))
+        elif kind == "literal_error":
+            problems.append(document.problem(path, _one_of(item["input"], ctx["expected"], hint)))
+        elif kind in _MESSAGES:
             problems.append(document.problem(path, _MESSAGES[kind](item["input"], ctx)))
+        else:
+            problems.append(document.problem(path, item["msg"]))
     problems += (
         document.problem(parent, message)
         for parent, keys, message in absent
         if not any((*parent, key) in meant for key in keys)
     )
-    return problems
+    return problems, more
 
 
-def _untyped(document: Document, path: Path, types: list[str]) -> Problem:
+def _untyped(document: Document, path: Path, types: list[str], hint: bool) -> Problem:
     """Returns the problem of a head without the key `type`, or with this key misspelt."""
-    near = nearest("type", _value(document.data, path))
+    near = nearest("type", _value(document.data, path)) if hint else None
     if near is not None:
         message = f"unknown key {quote(near)}; did you mean 'type'?"
         return document.problem((*path, near), message)
     return document.problem(path, f"key 'type' is missing. It is one of {', '.join(types)}")
 
 
-def _one_of(given: Any, expected: str) -> str:
+def _one_of(given: Any, expected: str, hint: bool) -> str:
     """Returns the message for a value that is not one of the expected values.
 
     Args:
         given: the value.
         expected: the expected values, each in single quotes, as pydantic writes them.
+        hint: whether to look for the value that was meant.
     """
     names = re.findall("'([^']*)'", expected)
-    hint = did_you_mean(given, names) if isinstance(given, str) else ""
-    return f"expected one of {', '.join(names)}, not {describe(given)}{hint}"
+    near = did_you_mean(given, names) if hint and isinstance(given, str) else ""
+    return f"expected one of {', '.join(names)}, not {describe(given)}{near}"
+
+
+def _bool(given: Any) -> str:
+    """Returns the hint at what to write for a word that is a boolean in YAML 1.1 alone."""
+    word = given.lower() if isinstance(given, str) else ""
+    meant = "true" if word in ("yes", "on", "y") else "false" if word in ("no", "off", "n") else ""
+    return f"; write {meant}" if meant else ""
 
 
 def _in_document(loc: Path) -> Path:

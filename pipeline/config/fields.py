@@ -16,10 +16,12 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from pipeline.errors.problems import Path, describe, quote
+from pipeline.errors.problems import MOST_KEPT, Path, describe, quote
 
 REFUSED = "config_refused"
 """The type of the pydantic errors that `refusal` makes; their `message` is shown as it is."""
+MORE_REFUSED = "more_refused"
+"""The type of the pydantic error that counts, as `more`, the errors that `refuse` left out."""
 
 
 class Model(BaseModel):
@@ -44,14 +46,24 @@ def refusal(message: str, path: Path = (), missing: tuple[str, ...] = ()) -> Ini
     return InitErrorDetails(type=error, loc=path, input=None)
 
 
-def refuse(*refusals: InitErrorDetails) -> None:
+def refuse(*refusals: InitErrorDetails, more: int = 0) -> None:
     """Raises the refusals, if there are any; pydantic adds them to the errors of other fields.
 
+    Args:
+        refusals: the refusals.
+        more: the number of others that were left out already.
+
     Raises:
-        ValidationError: with all refusals.
+        ValidationError: with all refusals, or with the first and their number if there are many.
     """
-    if refusals:
-        raise ValidationError.from_exception_data("config", list(refusals))
+    if not refusals:
+        return
+    kept = list(refusals[:MOST_KEPT])
+    more += len(refusals) - len(kept)
+    if more:
+        error = PydanticCustomError(MORE_REFUSED, "{more} more", {"more": more})
+        kept.append(InitErrorDetails(type=error, loc=(), input=None))
+    raise ValidationError.from_exception_data("config", kept)
 
 
 def together(
@@ -71,9 +83,18 @@ def together(
     try:
         result = handler(value)
     except ValidationError as error:
-        refuse(*map(_again, error.errors(include_url=False)), *all_refusals)
+        errors, more = errors_of(error)
+        more += len(errors[MOST_KEPT:])
+        refuse(*map(_again, errors[:MOST_KEPT]), *all_refusals, more=more)
     refuse(*all_refusals)
     return result
+
+
+def errors_of(error: ValidationError) -> tuple[list[Any], int]:
+    """Returns the errors as pydantic reports them, and the number of those that were left out."""
+    errors: list[Any] = error.errors(include_url=False)
+    more = sum(item["ctx"]["more"] for item in errors if item["type"] == MORE_REFUSED)
+    return [item for item in errors if item["type"] != MORE_REFUSED], more
 
 
 def _again(error: Any) -> InitErrorDetails:

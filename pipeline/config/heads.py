@@ -1,5 +1,6 @@
 """The configuration of the heads: where scores and labels are, and how to read them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -9,6 +10,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     field_validator,
 )
+from pydantic_core import InitErrorDetails
 
 from pipeline.config.fields import (
     Listed,
@@ -36,6 +38,7 @@ from pipeline.config.scores import (
 )
 from pipeline.errors.problems import describe, quote
 from pipeline.errors.suggest import did_you_mean
+from pipeline.errors.wording import MOST
 
 MAX_CLASSES = 1_000_000
 MAX_CLASS_METRICS = 50
@@ -233,10 +236,16 @@ class HeadModel(ScoresModel):
             return tuple(range(n_classes or 0)) if (n_classes or 0) <= MAX_CLASS_METRICS else ()
         if not isinstance(value, list | tuple):
             return value
-        names = info.data.get("class_names")
-        ids = [_class_id(item, n_classes, names) for item in value]
+        id_of = {name: i for i, name in enumerate(info.data.get("class_names") or ())}
+        ids = [_class_id(item, n_classes, id_of) for item in value]
+        refusals: list[InitErrorDetails] = []
+        for position, wrong in enumerate(ids):
+            if isinstance(wrong, str):
+                named = isinstance(value[position], str) and len(refusals) < MOST
+                hint = did_you_mean(value[position], id_of) if named else ""
+                refusals.append(refusal(f"{wrong}{hint}", (position,)))
         refuse(
-            *(refusal(wrong, (i,)) for i, wrong in enumerate(ids) if isinstance(wrong, str)),
+            *refusals,
             *repeated(ids, lambda item: f"class {item}" if isinstance(item, int) else None),
         )
         return tuple(item for item in ids if item is not None)
@@ -344,19 +353,32 @@ HeadConfig = Annotated[
 ]
 
 
-def _class_id(item: Any, n_classes: int, names: tuple[str, ...] | None) -> int | str | None:
+def refuse_too_many_classes(heads: Any) -> Any:
+    """Returns the heads if they have at most `MAX_CLASSES` classes together, and refuses others.
+
+    It looks at values that are not yet checked, for each class would get a name when they are.
+    """
+    values = heads.values() if isinstance(heads, dict) else ()
+    numbers = [head.get("n_classes") for head in values if isinstance(head, dict)]
+    classes = sum(number for number in numbers if isinstance(number, int))
+    if len(numbers) > 1 and classes > MAX_CLASSES:
+        refuse(refusal(f"{classes:,} classes in all; at most {MAX_CLASSES:,} can be evaluated"))
+    return heads
+
+
+def _class_id(item: Any, n_classes: int, id_of: Mapping[str, int]) -> int | str | None:
     """Returns the id of a class that is given by id or name.
 
+    Args:
+        item: the id or name.
+        n_classes: the number of classes.
+        id_of: the ids by name; empty if the names were refused or are not known.
+
     Returns:
-        The id; a message if there is no such class; None for a name if the names of the classes
-        were refused or are not known, so that it cannot be looked up.
+        The id; a message if there is no such class; None for a name that cannot be looked up.
     """
     if isinstance(item, str):
-        if not names:
-            return None
-        if item not in names:
-            return f"no class is named {quote(item)}{did_you_mean(item, names)}"
-        return names.index(item)
+        return id_of.get(item, f"no class is named {quote(item)}") if id_of else None
     if not isinstance(item, int) or isinstance(item, bool):
         return f"expected the id or name of a class, not {describe(item)}"
     if not 0 <= item < n_classes:

@@ -59,16 +59,18 @@ def config_schema() -> dict[str, Any]:
 def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
     """Reads a configuration from the content of a YAML file; arguments as in `parse_config`."""
     document = read_document(content, source)
-    problems = list(document.problems)
+    problems, more = list(document.problems), document.more
     data = {} if document.data is None else document.data
     if isinstance(data, dict) and isinstance(data.get("problem_statement"), str):
         data = {**data, "heads": _stated_heads(data, source, open_file)}
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        problems += explain(error, document, Config)
+        explained, not_explained = explain(error, document, Config)
+        problems += explained
+        more += not_explained
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems, more)
     return config
 
 

@@ -18,8 +18,8 @@ from pipeline.config.fields import (
     column_key,
     distinct,
 )
-from pipeline.config.heads import HeadConfig
-from pipeline.config.slices import Confidence, Slices, slice_columns
+from pipeline.config.heads import HeadConfig, refuse_too_many_classes
+from pipeline.config.slices import MAX_ENTRIES, Confidence, Slices, slice_columns
 
 Globs = Annotated[SomeWords, BeforeValidator(as_list, json_schema_input_type=Text | SomeWords)]
 HeadName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -47,14 +47,17 @@ class Config(Model):
     output: Text | None = Field(
         None, description="The directory to write. `--output` overrides it."
     )
-    where: Annotated[tuple[Where, ...], Listed, distinct(column_key)] = Field(
+    where: Annotated[
+        tuple[Where, ...], Listed, Field(max_length=MAX_ENTRIES), distinct(column_key)
+    ] = Field(
         (),
-        description="Keep only the rows that match all entries, one a column. Without it, all.",
+        description="Keep only the rows that match all entries, one a column and at most 1,000. "
+        "Without it, all.",
     )
     slices: Slices = Field(
         (),
         description="Report parts of the rows apart, by the values of columns. All rows together "
-        "always are.",
+        "always are. At most 1,000 entries.",
     )
     min_slice_size: int = Field(
         1,
@@ -139,9 +142,11 @@ class Config(Model):
         description="A tensorflow-metadata `ProblemStatement` as text: its tasks are heads, of "
         "which type, label, weight and number of classes then need not be said. Scores must be.",
     )
-    heads: Annotated[dict[HeadName, HeadConfig], Field(min_length=1)] = Field(
+    heads: Annotated[
+        dict[HeadName, HeadConfig], Field(min_length=1), BeforeValidator(refuse_too_many_classes)
+    ] = Field(
         description="One or more heads, each by a name of at most 64 of a-z, 0-9 and _, "
-        "a letter first.",
+        "a letter first. Together they have at most 1,000,000 classes and 100,000 metrics.",
         json_schema_extra={"additionalProperties": False},
     )
 

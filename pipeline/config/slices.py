@@ -29,6 +29,8 @@ from pipeline.config.fields import (
 )
 from pipeline.errors.problems import describe, quote
 
+MAX_ENTRIES = 1000
+"""The largest number of entries of `slices`, and of `where`."""
 MAX_COLUMNS = 8
 """The largest number of columns that a cross may have."""
 MIN_FOLDS = 10
@@ -261,6 +263,7 @@ def slice_columns(specs: Iterable[Slice]) -> set[str]:
 Slices = Annotated[
     tuple[Annotated[Slice, BeforeValidator(as_mapping, json_schema_input_type=Text | Slice)], ...],
     Listed,
+    Field(max_length=MAX_ENTRIES),
     AfterValidator(distinct_specs),
 ]
 

@@ -3,10 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.errors.printable import printable
+from pipeline.errors.wording import first_lines
+
 Path = tuple[str | int, ...]
 """The keys and list positions that lead from the root of a document to a value."""
 
 _MAX_LENGTH = 60
+
+MOST_KEPT = 1000
+"""The largest number of problems of a document that are kept; others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +38,28 @@ class Problem:
 
     def __str__(self) -> str:
         place = [str(part) for part in (self.source, self.line, self.column) if part is not None]
-        return ": ".join(
-            part for part in (":".join(place), show_path(self.path), self.message) if part
-        )
+        parts = (":".join(place), show_path(self.path), self.message)
+        return printable(": ".join(part for part in parts if part))
 
 
 class ConfigError(Exception):
     """An exception for a configuration that cannot be used.
 
-    `str()` has one line per problem. The command line prints it and exits with code 2.
+    `str()` has a line for each of the first problems, and one that counts the others. The command
+    line prints it and exits with code 2.
 
     Attributes:
-        problems: all problems, sorted by line.
+        problems: all problems, or the first of them if there are very many, sorted by line.
+        more: the number of problems that are not among them.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], more: int = 0) -> None:
         self.problems = tuple(sorted(problems, key=_position))
-        super().__init__(self.problems)
+        self.more = more
+        super().__init__(self.problems, more)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.problems))
+        return "\n".join(first_lines(self.problems, self.more))
 
 
 def show_path(path: Path) -> str:
@@ -98,5 +106,5 @@ def describe(value: object) -> str:
             return "a mapping"
 
 
-def _position(problem: Problem) -> tuple[int, int, str]:
-    return (problem.line or 0, problem.column or 0, show_path(problem.path))
+def _position(problem: Problem) -> tuple[int, int, tuple[str, ...]]:
+    return problem.line or 0, problem.column or 0, tuple(map(str, problem.path))

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 # For two names of equal length: two thirds of their letters agree, in order.
 _MIN_RATIO = 0.66
 _MIN_BEGINNING = 3
+# The time of a comparison grows with the number of names and with the square of their length.
+_MOST_NAMES, _LONGEST_NAME = 2000, 200
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -13,7 +15,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
     `difflib` compares the names, without regard to case and with `-` read as `_`. If no name is
     near, a name counts that begins with `name`, or that `name` begins with, if the beginning has at
-    least three letters. The order of `names` does not matter.
+    least three letters. Of more than 2,000 names, only these count, and of longer names than 200
+    letters none. The order of `names` does not matter.
 
     >>> nearest("treshold", ["label", "logits", "thresholds"])
     'thresholds'
@@ -24,10 +27,15 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     >>> nearest("colour", ["label", "logits"]) is None
     True
     """
+    if len(name) > _LONGEST_NAME:
+        return None
     target = _normalize(name)
-    normalized = {_normalize(candidate): candidate for candidate in sorted(names, reverse=True)}
-    near = get_close_matches(target, normalized, n=1, cutoff=_MIN_RATIO)
-    if near:
+    short = (candidate for candidate in names if len(candidate) <= _LONGEST_NAME)
+    normalized = {_normalize(candidate): candidate for candidate in sorted(short, reverse=True)}
+    if target in normalized:
+        return normalized[target]
+    few = len(normalized) <= _MOST_NAMES
+    if few and (near := get_close_matches(target, normalized, n=1, cutoff=_MIN_RATIO)):
         return normalized[near[0]]
     beginnings = [
         candidate

@@ -24,10 +24,15 @@ def first_names(names: Sequence[str], most: int = MOST, total: int = 0) -> str:
     return f"{shown}, ... and {more:,} more" if more else shown
 
 
-def first_lines(lines: Sequence[str]) -> list[str]:
-    """Returns the first lines, and then a line that says how many more lines there are."""
-    more = len(lines) - MOST
-    return [*lines[:MOST], *([f"... and {more:,} more"] if more > 0 else [])]
+def first_lines(lines: Sequence[object], more: int = 0) -> list[str]:
+    """Returns the first lines, and then a line that says how many more lines there are.
+
+    Args:
+        lines: the lines.
+        more: the number of further lines that `lines` does not hold.
+    """
+    more += len(lines[MOST:])
+    return [*map(str, lines[:MOST]), *([f"... and {more:,} more"] if more else [])]
 
 
 def have(count: int) -> str:

@@ -15,6 +15,7 @@ from pipeline.errors.faults import ColumnError, DataFault
 from pipeline.evaluation.head_plan import HeadPlan, ModelStatistic
 from pipeline.evaluation.measurement import PassBatch, measured_models, score_rows
 from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.slice_counting import CountingPass
 from pipeline.evaluation.state_key import StateKey, split
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_identity
@@ -25,6 +26,7 @@ from pipeline.readers.rows import Rows, shown
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile
 from pipeline.readers.tfrecord.options import Lost
+from pipeline.slicing.resolving import NotCounted
 from pipeline.slicing.slicer import Pass, Slicer
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.contents import RowHasher
@@ -86,7 +88,9 @@ class Evaluator:
                 findings += self.add(rows, sink)
                 findings += Findings(contents=self._hasher.contents(rows, plan.columns))
         except DataFault as fault:
-            findings += Findings(failures={item.shard.path: str(fault)})
+            counting = CountingPass(plan, self._open_file, self._footers)
+            true_fault = counting.true_fault(fault, counting.read(item))
+            findings += Findings(failures={item.shard.path: str(true_fault)})
         for damage in lost:
             findings += Findings(lost={damage.path: Losses.of(damage)})
         return findings
@@ -119,6 +123,8 @@ class Evaluator:
                 if bad_bytes not in placed:
                     placed[bad_bytes] = self._place(kept.where(~bad))
                 self._add_head(head, columns.without(bad), placed[bad_bytes], sink)
+        except NotCounted as error:
+            raise DataFault(rows.path, "changed_file", str(error)) from error
         except ColumnError as error:
             raise DataFault(rows.path, "wrong_type", str(error)) from error
         return findings

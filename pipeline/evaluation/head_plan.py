@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
-from pipeline.errors.problems import Problem
+from pipeline.errors.problems import Problem, quote
 from pipeline.errors.suggest import nearest
+from pipeline.errors.wording import MOST, first_names
 
 CANDIDATE, BASELINE = 0, 1
 """The positions of the models of a head; an only model is at `CANDIDATE`."""
@@ -85,14 +86,25 @@ class HeadPlan:
             top_slice: whether the slice is among the largest.
             rows: how many rows the slice has, or None if that is not known.
         """
+        return [
+            row_bytes * (most if rows is None else min(most, rows))
+            for row_bytes, most in self.table_rows(top_slice=top_slice)
+        ]
+
+    def table_rows(self, *, top_slice: bool) -> list[tuple[int, int]]:
+        """Returns about how many bytes a table row of each state of one slice takes, and how many
+        of these rows there are at most.
+
+        Args:
+            top_slice: whether the slice is among the largest.
+        """
         sizes = []
         for _, statistic in self.measured:
             if statistic.coverage in ("overall", "small_only" if top_slice else "largest_only"):
                 continue
             if statistic.coverage == "largest" and not top_slice:
                 statistic = statistic.without_folds()
-            most = statistic.segment_rows()
-            sizes.append(statistic.row_bytes() * (most if rows is None else min(most, rows)))
+            sizes.append((statistic.row_bytes(), statistic.segment_rows()))
         return sizes
 
 
@@ -119,28 +131,36 @@ def make_head_plan(
     pairs = pair_metrics(context)
     known = {**report_metrics(context), **pairs}
     wanted = set(known if config.metrics is None else config.metrics)
+    names = first_names(list(known), 100)
     for position, metric_name in enumerate(config.metrics or ()):
         if metric_name not in known:
-            near = nearest(metric_name, known)
-            hint = f"; did you mean '{near}'?" if near else f"; it has: {', '.join(known)}"
+            near = nearest(metric_name, known) if len(problems) < MOST else None
+            hint = f"did you mean '{near}'?" if near else f"it has: {names}"
             path = ("heads", name, "metrics", position)
-            message = f"a {config.type} head has no metric '{metric_name}'{hint}"
+            message = f"a {config.type} head has no metric {quote(metric_name)}; {hint}"
             problems.append(Problem(source, path, message))
     models = tuple(ModelPlan(model, _only(report_metrics(model), wanted)) for model in contexts)
     pairs = _only(pairs, wanted)
     # The statistic that counts the rows of every slice comes first.
-    measured = {ModelStatistic(CANDIDATE, _counting(context)): None}
+    measured = [(CANDIDATE, _counting(context))]
     for number, model in enumerate(models):
         for metric in model.metrics.values():
-            measured[ModelStatistic(number, metric.statistic)] = None
+            measured.append((number, metric.statistic))
             if metric.coarse is not None:
-                measured[ModelStatistic(number, metric.coarse)] = None
+                measured.append((number, metric.coarse))
         if context.head == "multi_class" and context.columns <= MAX_MATRIX_CLASSES:
-            measured[ModelStatistic(number, model.context.confusion_matrix)] = None
-    measured |= dict.fromkeys(ModelStatistic(CANDIDATE, m.statistic) for m in pairs.values())
+            measured.append((number, model.context.confusion_matrix))
+    measured += ((CANDIDATE, metric.statistic) for metric in pairs.values())
     if folds > 1:
-        measured[ModelStatistic(CANDIDATE, identity_statistic(folds))] = None
-    return HeadPlan(name, config, head, models, pairs, tuple(measured))
+        measured.append((CANDIDATE, identity_statistic(folds)))
+    return HeadPlan(name, config, head, models, pairs, _distinct(measured))
+
+
+def _distinct(measured: Iterable[tuple[int, Statistic]]) -> tuple[ModelStatistic, ...]:
+    """Returns statistics of models without repetition."""
+    # Most metrics share their statistic, whose hash takes long if it has thousands of cuts.
+    objects = {(model, id(statistic)): (model, statistic) for model, statistic in measured}
+    return tuple(dict.fromkeys(ModelStatistic(*pair) for pair in objects.values()))
 
 
 def identity_statistic(folds: int) -> Statistic:
@@ -201,9 +221,9 @@ def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricCo
         return replace(context, at=OperatingPoints(**config.at.model_dump()))
     if isinstance(config, MultiClassHeadConfig):
         named = config.class_metrics
-        ids = tuple(map(str, range(config.n_classes)))
         names = context.class_names
-        suffixes = tuple(f"class{i}" if names == ids else names[i] for i in named)
+        unnamed = names == tuple(map(str, range(config.n_classes)))
+        suffixes = tuple(f"class{i}" if unnamed else names[i] for i in named)
         return replace(context, named_classes=named, class_suffixes=suffixes, top=config.top_k)
     return context
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from heads.metrics.core.registry import MAX_METRICS, TooManyMetrics, report_metrics
 from heads.statistics import OVERALL, Key
 from heads.statistics.codec import MAX_BYTES
 from pipeline.config.model import Config
@@ -77,15 +82,20 @@ class Plan:
 
     def state_bytes(self, table: SliceTable) -> int:
         """Returns about how many bytes the states of all slices of a table take."""
-        total = 0
-        for head in self.heads.values():
-            total += sum(head.slice_bytes(top_slice=True))
-            for spec in table.specs:
-                total += sum(
-                    sum(head.slice_bytes(top_slice=key in table.largest, rows=rows))
-                    for key, rows in zip(spec.keys, spec.examples, strict=True)
-                )
-        return total
+        rows: dict[bool, list[int | None]] = {True: [], False: []}
+        for spec in table.specs:
+            for key, examples in zip(spec.keys, spec.examples, strict=True):
+                rows[key in table.largest].append(examples)
+        numbers = {top_slice: _Numbers(some) for top_slice, some in rows.items()}
+        return sum(
+            sum(head.slice_bytes(top_slice=True))
+            + sum(
+                row_bytes * numbers[top_slice].sum_up_to(most)
+                for top_slice in (True, False)
+                for row_bytes, most in head.table_rows(top_slice=top_slice)
+            )
+            for head in self.heads.values()
+        )
 
     def too_large(self) -> list[str]:
         """Returns a line for each head that may have a state too large to be sent."""
@@ -107,7 +117,11 @@ class Plan:
         return max(PARTITION_BYTES, *(max(head.slice_bytes(top_slice=True)) for head in heads))
 
     def partitions(self, table: SliceTable) -> dict[Key, int]:
-        """Returns the partition that each segment belongs to; that of overall is 0."""
+        """Returns the partition that each segment belongs to; that of overall is 0.
+
+        The states of a partition take about `PARTITION_BYTES` at most, and so does the text of its
+        keys; both may be more if there is one key alone.
+        """
         keys = list(dict.fromkeys(key for spec in table.specs for key in spec.keys))
         out: dict[Key, int] = {}
         first = 0
@@ -117,11 +131,36 @@ class Plan:
             heads = self.heads.values()
             size = max(max(head.slice_bytes(top_slice=top_slice)) for head in heads)
             keys_per_partition = max(1, PARTITION_BYTES // size)
-            out.update(
-                (key, first + place // keys_per_partition) for place, key in enumerate(group)
-            )
-            first += -(-len(group) // keys_per_partition)
+            slices = text = 0
+            for key in group:
+                key_bytes = len(json.dumps(key))
+                if slices == keys_per_partition or (slices and text + key_bytes > PARTITION_BYTES):
+                    first += 1
+                    slices = text = 0
+                out[key] = first
+                slices += 1
+                text += key_bytes
+            first += bool(group)
         return out
+
+
+class _Numbers:
+    """Numbers of rows, which are added up quickly.
+
+    Args:
+        numbers: the numbers; None for one that is not known.
+    """
+
+    def __init__(self, numbers: Iterable[int | None]) -> None:
+        numbers = list(numbers)
+        self._known = sorted(number for number in numbers if number is not None)
+        self._unknown = len(numbers) - len(self._known)
+        self._sums = [0, *accumulate(self._known)]
+
+    def sum_up_to(self, most: int) -> int:
+        """Returns the sum of the numbers, with `most` in the place of larger and unknown ones."""
+        smaller = bisect_left(self._known, most)
+        return self._sums[smaller] + most * (len(self._known) - smaller + self._unknown)
 
 
 def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_local) -> Plan:
@@ -133,14 +172,26 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
         open_file: opens the schema that the configuration may name.
 
     Raises:
-        ConfigError: if a metric is named that a head does not have, or the schema is malformed.
+        ConfigError: if a metric is named that a head does not have, there are too many metrics, or
+            the schema is malformed.
     """
     problems: list[Problem] = []
     folds = max(1, config.confidence.folds)
-    heads = {
-        name: make_head_plan(name, head, folds, problems, source)
-        for name, head in config.heads.items()
-    }
+    heads: dict[str, HeadPlan] = {}
+    metrics = 0
+    for name, head in config.heads.items():
+        try:
+            heads[name] = make_head_plan(name, head, folds, problems, source)
+        except TooManyMetrics:
+            metrics = MAX_METRICS + 1
+        else:
+            metrics += sum(len(report_metrics(model.context)) for model in heads[name].models)
+        if metrics > MAX_METRICS:
+            message = (
+                f"with this one, the heads have more than {MAX_METRICS:,} metrics; take fewer"
+                " 'thresholds', 'class_metrics', points of 'at' or heads"
+            )
+            raise ConfigError([Problem(source, ("heads", name), message)])
     if problems:
         raise ConfigError(problems)
     if config.schema_file is None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from pipeline.errors.printable import printable
+from pipeline.errors.wording import first_names
 from pipeline.slicing.names import slice_name
 
 WIDEST_NAME = 48
@@ -19,13 +21,14 @@ MOST_WORSE = 20
 """How many slices that got worse are listed, and how many classes a shown matrix may have."""
 
 
-def render(report: dict[str, Any]) -> str:
+def render(report: dict[str, Any], encoding: str = "utf-8") -> str:
     """Returns the main metrics of every head, as text.
 
     The table of a head shows overall with its intervals first, then a column for each slice.
 
     Args:
         report: the report as data, see `build_report`.
+        encoding: the encoding of the terminal; the text has no character that it lacks.
     """
     rows = report["rows"]
     level = report["config"]["confidence"]["level"]
@@ -34,18 +37,19 @@ def render(report: dict[str, Any]) -> str:
         kind = head["type"].replace("_", "-")
         weights = "weighted" if head["weighted"] else "unweighted"
         lines += ["", f"{name}  ({kind}, {weights})"]
-        lines += _metrics(head, level)
+        lines += _metrics(head, level, encoding)
         if "worse" in head:
-            lines += _comparison(head, level)
-        lines += _matrix(head)
-    return "\n".join(lines) + "\n"
+            lines += _comparison(head, level, encoding)
+        lines += _matrix(head, encoding)
+    return _text_of(lines, encoding)
 
 
-def render_diff(comparison: dict[str, Any]) -> str:
+def render_diff(comparison: dict[str, Any], encoding: str = "utf-8") -> str:
     """Returns what changed from one run to another: overall, then the slices that got worse.
 
     Args:
         comparison: the difference of two runs as data, see `pipeline.runs.diff`.
+        encoding: the encoding of the terminal; the text has no character that it lacks.
     """
     level = comparison["config"]["confidence"]["level"]
     lines = []
@@ -59,15 +63,20 @@ def render_diff(comparison: dict[str, Any]) -> str:
             for metric in head["headline"]
             if metric in overall
         ]
-        lines += [*_aligned(table), *_worse(head["worse"], level)]
+        lines += [*_aligned(table, encoding), *_worse(head["worse"], level, encoding)]
         if head["not_compared"]:
-            names = ", ".join(head["not_compared"])
+            names = first_names(head["not_compared"])
             lines.append(f"  not compared, for a run of another release lacks its states: {names}")
         lines.append("")
-    return "\n".join(lines[:-1]) + "\n"
+    return _text_of(lines[:-1], encoding)
 
 
-def _metrics(head: dict[str, Any], level: float) -> list[str]:
+def _text_of(lines: Sequence[str], encoding: str) -> str:
+    """Returns lines as a text; what a line repeats of the report may hold any character."""
+    return "".join(f"{printable(line, encoding)}\n" for line in lines)
+
+
+def _metrics(head: dict[str, Any], level: float, encoding: str) -> list[str]:
     """Returns the lines of a head's table: a line for each metric, a column for each slice."""
     slices = head["slices"]
     shown = slices[:MOST_COLUMNS]
@@ -83,7 +92,7 @@ def _metrics(head: dict[str, Any], level: float) -> list[str]:
     for name in names:
         values = [entry["metrics"].get(name) for entry in shown]
         table.append([name, _number(values[0]), _interval(values[0]), *map(_number, values[1:])])
-    fitting = _fitting(table)
+    fitting = _fitting(table, encoding)
     shown = shown[: fitting - 2]
     reasons = {
         metric["reason"]
@@ -91,7 +100,7 @@ def _metrics(head: dict[str, Any], level: float) -> list[str]:
         for metric in (entry["metrics"].get(name, {}) for name in names)
         if "reason" in metric
     }
-    lines = _aligned([row[:fitting] for row in table])
+    lines = _aligned([row[:fitting] for row in table], encoding)
     if reasons:
         lines.append(f"  - is undefined: {'; '.join(sorted(reasons))}")
     if any(entry["small"] for entry in shown):
@@ -102,7 +111,7 @@ def _metrics(head: dict[str, Any], level: float) -> list[str]:
     return lines
 
 
-def _comparison(head: dict[str, Any], level: float) -> list[str]:
+def _comparison(head: dict[str, Any], level: float, encoding: str) -> list[str]:
     """Returns the lines that show both models side by side, and the slices that got worse."""
     overall = head["slices"][0]
     table = [["", "candidate", "baseline", "difference", f"{level:.4g} interval"]]
@@ -116,11 +125,11 @@ def _comparison(head: dict[str, Any], level: float) -> list[str]:
     for name, value in overall["both"].items():
         if "/" not in name:
             table.append([name, "", "", _number(value), _interval(value)])
-    lines = ["", *_aligned(table)]
-    return [*lines, *_worse(head["worse"], level)]
+    lines = ["", *_aligned(table, encoding)]
+    return [*lines, *_worse(head["worse"], level, encoding)]
 
 
-def _worse(worse: list[dict[str, Any]], level: float) -> list[str]:
+def _worse(worse: list[dict[str, Any]], level: float, encoding: str) -> list[str]:
     """Returns the lines that list the slices that got worse, at most `MOST_WORSE` of them."""
     if not worse:
         return ["  no slice got worse beyond noise"]
@@ -135,7 +144,7 @@ def _worse(worse: list[dict[str, Any]], level: float) -> list[str]:
         ]
         for entry in worse[:MOST_WORSE]
     ]
-    lines += _aligned(rows)
+    lines += _aligned(rows, encoding)
     if len(worse) > MOST_WORSE:
         lines.append(f"  and {len(worse) - MOST_WORSE:,} more")
     return lines
@@ -163,7 +172,7 @@ def _is_tight_bound(name: str, metrics: dict[str, Any]) -> bool:
     return False
 
 
-def _matrix(head: dict[str, Any]) -> list[str]:
+def _matrix(head: dict[str, Any], encoding: str) -> list[str]:
     """Returns the lines of the confusion matrix of the first slice that has one."""
     matrices = [
         entry["confusion_matrix"] for entry in head["slices"] if "confusion_matrix" in entry
@@ -176,7 +185,7 @@ def _matrix(head: dict[str, Any]) -> list[str]:
         [name, *(f"{count:,}" if count else "." for count in row)]
         for name, row in zip(classes, matrices[0], strict=True)
     ]
-    return ["", "examples by label and predicted class", *_aligned(table)]
+    return ["", "examples by label and predicted class", *_aligned(table, encoding)]
 
 
 def _number(metric: dict[str, Any] | None) -> str:
@@ -191,20 +200,21 @@ def _text(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.5f}"
 
 
-def _fitting(table: Sequence[Sequence[str]]) -> int:
+def _fitting(table: Sequence[Sequence[str]], encoding: str) -> int:
     """Returns how many columns of a table fit into `WIDEST_TABLE`.
 
     There are at least four: the names, overall, its interval and one slice.
     """
     widths = [
-        2 + max(_width(_printable(cell)) for cell in column) for column in zip(*table, strict=True)
+        2 + max(_width(_shown(cell, encoding)) for cell in column)
+        for column in zip(*table, strict=True)
     ]
     return max(4, sum(1 for total in accumulate(widths) if total <= WIDEST_TABLE))
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(table: Sequence[Sequence[str]], encoding: str) -> list[str]:
     """Returns the lines of a table: its first column on the left, the others on the right."""
-    clean = [[_printable(cell) for cell in row] for row in table]
+    clean = [[_shown(cell, encoding) for cell in row] for row in table]
     widths = [max(map(_width, column)) for column in zip(*clean, strict=True)]
     lines = []
     for row in clean:
@@ -214,18 +224,29 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def _printable(text: str) -> str:
-    """Returns a text without characters that move the cursor, cut to `WIDEST_NAME`."""
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    if _width(clean) <= WIDEST_NAME:
+def _shown(text: str, encoding: str) -> str:
+    """Returns a text as a table shows it: printable, and cut to `WIDEST_NAME` columns."""
+    # Marks on a letter take no column of their own, but nobody reads more than a few of them.
+    most = 4 * WIDEST_NAME
+    clean = printable(text[:most], encoding)
+    if _width(clean) <= WIDEST_NAME and len(text) <= most:
         return clean
-    while _width(clean) >= WIDEST_NAME:
-        # A character is at most two columns wide, so this never cuts too many; and a long text is
-        # cut in a few steps.
-        clean = clean[: -max(1, (_width(clean) - WIDEST_NAME) // 2)]
-    return clean + "\N{HORIZONTAL ELLIPSIS}"
+    ellipsis = printable("\N{HORIZONTAL ELLIPSIS}", encoding)
+    if len(ellipsis) > 1:
+        ellipsis = "..."
+    widths = accumulate(map(_width, clean))
+    fitting = sum(1 for width in widths if width <= WIDEST_NAME - len(ellipsis))
+    return clean[:fitting] + ellipsis
 
 
 def _width(text: str) -> int:
-    """Returns how many columns of the terminal a text takes; wide characters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    """Returns how many columns of the terminal a text takes.
+
+    Wide characters take two, and marks that are written over the letter before them take none.
+    """
+    return sum(
+        0
+        if unicodedata.category(c) in ("Mn", "Me")
+        else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )

@@ -54,6 +54,11 @@ class Codes:
         """Returns the number of codes."""
         raise NotImplementedError
 
+    @property
+    def text_bytes(self) -> int:
+        """The number of bytes of the values that were new, as far as they are text."""
+        return 0
+
     def conditions(self) -> list[ColumnCondition]:
         """Returns the condition of every code; the code is the position in the list."""
         raise NotImplementedError
@@ -114,6 +119,10 @@ class ValueCodes(Codes):
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def text_bytes(self) -> int:
+        return self._numberings["text"].bytes
 
     def conditions(self) -> list[ColumnCondition]:
         conditions: list[ColumnCondition] = []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
 from heads.statistics import Condition, Key
+from heads.statistics.codec import MAX_BYTES
 from heads.statistics.keys import key_text
 from pipeline.config.slices import Slice
 from pipeline.readers.rows import Mask, Rows
@@ -31,11 +32,12 @@ class SliceCounts:
     """The numbers of rows in the slices of one part of a spec; do not change them.
 
     Attributes:
-        counts: the number of rows by the text of the key; empty if `over`.
+        counts: the number of rows by the text of the key; empty if `over` or `long`.
         over: whether there were more distinct slices than may be counted.
         several: whether any row was in several slices.
         more: the number of slices that `keep` left out.
         more_rows: the number of rows in the slices that `keep` left out.
+        long: whether the slices of the part had more than `MAX_BYTES` of text.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class SliceCounts:
     several: bool = False
     more: int = 0
     more_rows: int = 0
+    long: bool = False
 
     def keep(self, most: int) -> SliceCounts:
         """Returns these counts with only the slices of the most rows; ties are resolved by name.
@@ -56,7 +59,7 @@ class SliceCounts:
             heapq.nsmallest(most, self.counts.items(), key=lambda item: (-item[1], item[0]))
         )
         more_rows = sum(self.counts.values()) - sum(kept.values())
-        return SliceCounts(kept, self.over, self.several, len(self.counts) - most, more_rows)
+        return replace(self, counts=kept, more=len(self.counts) - most, more_rows=more_rows)
 
 
 def merge_counts(counts: Iterable[SliceCounts], max_distinct: int) -> SliceCounts:
@@ -70,19 +73,25 @@ def merge_counts(counts: Iterable[SliceCounts], max_distinct: int) -> SliceCount
         ValueError: if `keep` has left slices out of some counts.
     """
     total: dict[str, int] = {}
-    over = several = False
+    text_bytes = 0
+    over = long = several = False
     for addend in counts:
         if addend.more:
             raise ValueError("Counts are merged before they are cut; call keep() last.")
         several |= addend.several
         over |= addend.over
-        if over:
+        long |= addend.long
+        if over or long:
             total = {}
             continue
         for text, rows in addend.counts.items():
-            total[text] = total.get(text, 0) + rows
+            if text not in total:
+                total[text] = 0
+                text_bytes += len(text.encode())
+            total[text] += rows
         over = len(total) > max_distinct
-    return SliceCounts({} if over else total, over, several)
+        long = text_bytes > MAX_BYTES
+    return SliceCounts({} if over or long else total, over, several, long=long)
 
 
 class SliceCounter:
@@ -114,13 +123,20 @@ class SliceCounter:
         """
         counts: dict[tuple[int, int], SliceCounts] = {}
         for spec, counter in enumerate(self._counters):
-            if counter.over:
-                counts[spec, 0] = SliceCounts(over=True)
+            if counter.over or counter.long:
+                counts[spec, 0] = SliceCounts(over=counter.over, long=counter.long)
                 continue
             parts: dict[int, dict[str, int]] = {}
+            sizes = [0] * PARTS
             for key, rows in counter.counts():
                 text = key_text(key)
-                parts.setdefault(zlib.crc32(text.encode()) % PARTS, {})[text] = rows
+                encoded = text.encode()
+                part = zlib.crc32(encoded) % PARTS
+                parts.setdefault(part, {})[text] = rows
+                sizes[part] += len(encoded)
+            if max(sizes) > MAX_BYTES:
+                counts[spec, 0] = SliceCounts(long=True)
+                continue
             for part, part_counts in parts.items():
                 counts[spec, part] = SliceCounts(part_counts, several=counter.several)
         return counts
@@ -137,6 +153,7 @@ class _SpecCounter:
 
     Attributes:
         over: whether there were more than `max_distinct` slices.
+        long: whether the slices had so much text that one of their parts has too much.
         several: whether any row was in several slices.
     """
 
@@ -153,11 +170,12 @@ class _SpecCounter:
         self._pairs = [Numbering(pa.int64()) for _ in self._parts[1:]]
         self._rows = np.zeros(0, np.int64)
         self.over = False
+        self.long = False
         self.several = False
 
     def add(self, rows: Rows, known: dict[int, Entries]) -> None:
         """Counts rows; `known` has the entries of columns that specs share, and gets new ones."""
-        if self.over:
+        if self.over or self.long:
             return
         if self._listed:
             rows, known = rows.where(self._has_listed(rows)), {}
@@ -171,9 +189,11 @@ class _SpecCounter:
         total = np.bincount(numbers, minlength=len(self._rows))
         total[: len(self._rows)] += self._rows
         self._rows = total
-        if len(total) > self._max_distinct and np.count_nonzero(total) > self._max_distinct:
+        most = self._max_distinct
+        self.over = bool(len(total) > most and np.count_nonzero(total) > most)
+        self.long = sum(codes.text_bytes for codes in self._column_codes) > PARTS * MAX_BYTES
+        if self.over or self.long:
             # Nothing is kept from here on, so that memory stays small however many values come.
-            self.over = True
             self._column_codes, self._pairs, self._rows = [], [], np.zeros(0, np.int64)
 
     def _entries(self, rows: Rows, known: dict[int, Entries]) -> list[Entries]:

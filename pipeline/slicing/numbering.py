@@ -20,12 +20,16 @@ class Numbering:
 
     Args:
         type_: the type of the values, int64 or large_binary.
+
+    Attributes:
+        bytes: about how many bytes the values take.
     """
 
     def __init__(self, type_: pa.DataType) -> None:
         self._chunks = [pa.array([], type_)]
         self._number: dict[Any, int] | None = None
         self._size = 0
+        self.bytes = 0
 
     def __len__(self) -> int:
         return self._size
@@ -62,6 +66,7 @@ class Numbering:
             self._number.update(zip(new.to_pylist(), range(self._size, 1 << 62), strict=False))
         self._chunks.append(new)
         self._size += len(new)
+        self.bytes += new.nbytes
         numbers[unknown] = self.find(unknown_values)
         return numbers
 

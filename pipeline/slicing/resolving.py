@@ -21,6 +21,10 @@ from pipeline.slicing.table import SpecSlices
 DENSE = 1 << 18
 
 
+class NotCounted(ColumnError):
+    """An exception for a row whose slice was not there when slices were counted."""
+
+
 class SpecResolver:
     """A resolver, which knows the slices of one spec and finds the slice of an entry.
 
@@ -61,7 +65,7 @@ class SpecResolver:
         It is `NOWHERE` for an entry in no slice, because a column does not list its value.
 
         Raises:
-            ColumnError: if an entry has values that were not there when slices were counted.
+            NotCounted: if an entry has values that were not there when slices were counted.
         """
         positions = self._lookup.find(entries.codes)
         if len(positions) and positions.min() == NOWHERE:
@@ -97,9 +101,9 @@ class SpecResolver:
             return self._other
         raise KeyError
 
-    def changed(self, row: int) -> ColumnError:
+    def changed(self, row: int) -> NotCounted:
         """Returns the error of a row whose slice was not there when slices were counted."""
-        return ColumnError(
+        return NotCounted(
             f"row {row} has a value of {self.spec.name} that was not there when the slices were"
             " counted: the file changed while it was read; run again when no one writes to it"
         )

@@ -9,14 +9,17 @@ from functools import cached_property
 from itertools import product
 
 from heads.statistics import Key
+from heads.statistics.codec import MAX_BYTES
 from heads.statistics.keys import key_text, parse_key
 from pipeline.config.slices import Slice
 from pipeline.slicing.codes import make_codes
 from pipeline.slicing.conditions import key_order, other_key
-from pipeline.slicing.counting import SliceCounts
+from pipeline.slicing.counting import PARTS, SliceCounts
 
 # This many rows is more than any slice has.
 _UNCOUNTED = 1 << 63
+# More slices than these are found in the rows, which may have fewer.
+_MOST_FIXED = 100_000
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ def decide(
             problems.append(_too_many(number, spec, max_distinct))
             decided.append(SpecSlices((), ()))
             continue
+        if any(part.long for part in parts):
+            problems.append(_too_long(number, spec))
+            decided.append(SpecSlices((), ()))
+            continue
         slices, other_rows = _keep(spec, parts, distinct)
         decided.append(slices)
         for key, examples in zip(slices.keys, slices.examples, strict=True):
@@ -143,6 +150,14 @@ def _too_many(number: int, spec: Slice, max_distinct: int) -> str:
     )
 
 
+def _too_long(number: int, spec: Slice) -> str:
+    return (
+        f"slices[{number}]: {spec.name} has too much text to be counted: its values are counted in"
+        f" {PARTS} parts, and one of these has more than {MAX_BYTES:,} bytes; slice by a column of"
+        " shorter values, or by the 'values' that matter"
+    )
+
+
 def _not_the_same(specs: Sequence[Slice], first: int, second: int, key: Key) -> str:
     if key == other_key(specs[second]):
         return (
@@ -160,9 +175,11 @@ def fixed_table(specs: Sequence[Slice], max_largest: int) -> SliceTable | None:
     """Returns the slices if they are known without counting; None if rows must be counted.
 
     The slices are known if every column lists `values` or has `edges`, no spec has more slices than
-    its `max_slices`, and all specs together have at most `max_largest`. Some may have no rows.
+    its `max_slices`, and all specs together have at most `max_largest`, and at most 100,000. Some
+    may have no rows.
     """
     decided: list[SpecSlices] = []
+    left = _MOST_FIXED
     for spec in specs:
         if any(part.values is None and part.edges is None for part in spec.parts):
             return None
@@ -170,9 +187,11 @@ def fixed_table(specs: Sequence[Slice], max_largest: int) -> SliceTable | None:
             [(part.column, *condition) for condition in make_codes(part).conditions()]
             for part in spec.parts
         ]
-        if math.prod(map(len, columns)) > min(spec.max_slices, max_largest):
+        slices = math.prod(map(len, columns))
+        left -= slices
+        if slices > min(spec.max_slices, max_largest) or left < 0:
             return None
         keys = sorted(product(*columns), key=key_order)
         decided.append(SpecSlices(tuple(keys), (None,) * len(keys)))
-    largest = frozenset(key for slices in decided for key in slices.keys)
+    largest = frozenset(key for spec_slices in decided for key in spec_slices.keys)
     return SliceTable(tuple(decided), largest) if len(largest) <= max_largest else None

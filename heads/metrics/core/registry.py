@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from itertools import islice
 from typing import Literal
 
 from heads.metrics.core.context import HeadType, MetricContext
@@ -14,8 +15,16 @@ from heads.metrics.core.metric import Metric
 Offer = Callable[[MetricContext], Iterable[Metric]]
 Kind = Literal["estimator", "report", "pair"]
 
+MAX_METRICS = 100_000
+"""The largest number of metrics that a model of a report may have."""
+
 # The package whose modules offer metrics; by name, since nothing here may import a metric.
 _PACKAGE = "heads.metrics"
+
+
+class TooManyMetrics(ValueError):
+    """A model has more metrics than a report can hold."""
+
 
 _OFFERS: list[tuple[frozenset[HeadType], Kind, Offer]] = []
 
@@ -54,37 +63,50 @@ def _offered() -> list[tuple[frozenset[HeadType], Kind, Offer]]:
 
 def estimator_metrics(context: MetricContext) -> dict[str, Metric]:
     """Returns the metrics that the estimator's head has, by name."""
-    return _metrics(context, "estimator")
+    return _by_name(_metrics(context, "estimator"))
 
 
 def report_metrics(context: MetricContext) -> dict[str, Metric]:
-    """Returns all metrics of a model, by name: the estimator's and those that only reports have."""
-    return _metrics(context, "estimator", "report")
+    """Returns all metrics of a model, by name: the estimator's and those that only reports have.
+
+    Raises:
+        TooManyMetrics: if they are more than `MAX_METRICS`.
+    """
+    return _by_name(_report_metrics(context))
 
 
 def ambiguous_names(context: MetricContext) -> list[str]:
-    """Returns the names that two different metrics of a model would share."""
+    """Returns the names that two different metrics of a model would share.
+
+    Raises:
+        TooManyMetrics: if the model has more than `MAX_METRICS`.
+    """
     first: dict[str, Metric] = {}
-    offered = [
-        metric
-        for types, kind, offer in _offered()
-        if context.head in types and kind != "pair"
-        for metric in offer(context)
-    ]
+    offered = _report_metrics(context)
     return [metric.name for metric in offered if first.setdefault(metric.name, metric) != metric]
 
 
 def pair_metrics(context: MetricContext) -> dict[str, Metric]:
     """Returns the metrics of a model and its baseline, by name; none without a baseline."""
-    return {} if context.baseline is None else _metrics(context, "pair")
+    return {} if context.baseline is None else _by_name(_metrics(context, "pair"))
 
 
-def _metrics(context: MetricContext, *kinds: Kind) -> dict[str, Metric]:
-    """Returns the metrics of some kinds by name, sorted by name, so that no file name counts."""
-    offered = {
-        metric.name: metric
-        for types, kind, offer in _offered()
-        if context.head in types and kind in kinds
-        for metric in offer(context)
-    }
-    return dict(sorted(offered.items()))
+@lru_cache(maxsize=8)
+def _report_metrics(context: MetricContext) -> tuple[Metric, ...]:
+    """Returns all metrics of a model; heads of equal settings share them."""
+    metrics = tuple(islice(_metrics(context, "estimator", "report"), MAX_METRICS + 1))
+    if len(metrics) > MAX_METRICS:
+        raise TooManyMetrics(f"there are more than {MAX_METRICS:,} metrics")
+    return metrics
+
+
+def _metrics(context: MetricContext, *kinds: Kind) -> Iterator[Metric]:
+    """Yields the metrics of some kinds."""
+    for types, kind, offer in _offered():
+        if context.head in types and kind in kinds:
+            yield from offer(context)
+
+
+def _by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    """Returns metrics by name, sorted by name, so that no file name counts."""
+    return dict(sorted({metric.name: metric for metric in metrics}.items()))

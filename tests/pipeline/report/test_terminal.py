@@ -48,7 +48,9 @@ def shown(names: list[str], value: float | None = 0.5, classes: tuple[str, ...] 
 
 
 def width(line: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    marks = [c for c in line if unicodedata.category(c) in ("Mn", "Me")]
+    wide = [c for c in line if unicodedata.east_asian_width(c) in "WF" and c not in marks]
+    return len(line) - len(marks) + len(wide)
 
 
 def test_a_table() -> None:
@@ -270,8 +272,9 @@ def test_very_long_names_are_cut(letter: str) -> None:
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=4))
 def test_columns_are_aligned(names: list[str]) -> None:
     lines = shown(names)
-    table = lines[3:]
-    assert len(table) == 3
+    table = lines[3:6]
+    # What is escaped may be so wide that not all of four slices fit.
+    assert lines[6:] in ([], ["  and 1 more slices"], ["  and 2 more slices"])
     # All columns but the first are flush right, so every line ends where the longest does.
     assert len({width(line) for line in table if line.strip()}) <= 2
     assert width(table[1]) == width(table[2]) or width(table[0]) > width(table[1])
