@@ -26,6 +26,7 @@ Words = npt.NDArray[np.uint64]
 FEWEST_ROWS = 100
 """Files of fewer rows may be equal by chance."""
 
+_TEXTS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 _FACTOR, _LAST_FACTOR = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _LENGTH = np.uint64(0xD6E8FEB86659FD93)
@@ -177,13 +178,15 @@ def _words(array: pa.Array, out: Words) -> Words:
         if indices.null_count:
             indices = indices.cast(pa.int64()).fill_null(len(coded))
         return np.take(words, indices.to_numpy(zero_copy_only=False), out=out, mode="clip")
+    if pa.types.is_temporal(type_) and type_.bit_width in (32, 64):
+        array = array.view(f"int{type_.bit_width}")
     if is_text(type_):
-        out = text_hashes(array, type_)
-    elif is_number(type_):
+        out = text_hashes(array, type_ if type_ in _TEXTS else pa.large_binary())
+    elif is_number(array.type):
         values = _without_nulls(array).to_numpy(zero_copy_only=False)
         out.view(np.float64 if values.dtype.kind == "f" else np.int64)[:] = values
-    elif pa.types.is_temporal(type_) or pa.types.is_decimal(type_):
-        out = text_hashes(array.cast(pa.string()), pa.string())
+    elif pa.types.is_decimal(type_):
+        out = text_hashes(array, pa.string())
     else:
         # Values of other types cannot be read as anything.
         out[:] = 0

@@ -39,6 +39,7 @@ TABLE = pa.table(
         "s": pa.array([["a"], [], ["b", "cc"], None] * 25),
         "n": pa.nulls(100),
         "d": pa.array([datetime.date(2026, 1, 2), None] * 50),
+        "z": pa.array([1, None, 2, 3] * 25, pa.timestamp("us", "Europe/Zurich")),
         "m": pa.array([Decimal("1.50"), None] * 50),
         "u": pa.array([{"x": 1}, None] * 50),
     }
