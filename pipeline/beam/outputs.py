@@ -27,10 +27,11 @@ def check_not_read(stage: Stage, heads: Sequence[str], inputs: Sequence[str], so
     Raises:
         ConfigError: if they would.
     """
-    for option, path in _written(stage, heads):
-        if would_read(inputs, path):
-            message = f"{path} would be read as input; choose another directory, or narrower globs"
-            raise ConfigError([Problem(source, (option,), message)])
+    options = {path: option for option, path in _written(stage, heads)}
+    path = would_read(inputs, list(options))
+    if path is not None:
+        message = f"{path} would be read as input; choose another directory, or narrower globs"
+        raise ConfigError([Problem(source, (options[path],), message)])
 
 
 def _written(stage: Stage, heads: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -395,9 +395,9 @@ def test_what_would_be_read_is_what_is_listed(tmp_path: Path) -> None:
     for pattern in ("*", "**", "d", "*.parquet", "d/../*", "*/"):
         for name in ("a.json", "_a.json", "d/x.parquet", "d/e/f.pb", "x.tmp", "y.parquet"):
             path = tmp_path / name
-            expected = would_read([f"{tmp_path}/{pattern}"], str(path))
+            expected = would_read([f"{tmp_path}/{pattern}"], [str(path)])
             path.parent.mkdir(exist_ok=True)
             path.touch()
             real = {os.path.realpath(shard.path) for shard in listing_of(tmp_path, pattern)}
-            assert (str(path) in real) == expected, (pattern, name)
+            assert (str(path) in real) == (expected is not None), (pattern, name)
             path.unlink()
