@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pipeline.readers.remote_globs import RemoteGlob
 from pipeline.readers.storage import is_local
@@ -21,7 +22,12 @@ def would_read(patterns: Sequence[str], paths: Sequence[str]) -> str | None:
         patterns: the globs of the listing.
         paths: the paths of the files; neither the files nor their directories need exist.
     """
-    globs = [RemoteGlob(pattern) for pattern in patterns if not is_local(pattern)]
+    globs = []
+    for pattern in patterns:
+        if not is_local(pattern):
+            # The listing tells that a glob is malformed.
+            with suppress(ValueError):
+                globs.append(RemoteGlob(pattern))
     tree = _TreeWith([path for path in paths if is_local(path)])
     read = {
         found.real

@@ -161,7 +161,7 @@ def test_outputs_that_a_glob_would_read(
     root = str(tmp_path)
     path = path.replace("{root}", root)
     # Another path, which no glob reads, makes no difference.
-    for paths in ([path], ["elsewhere/x", path], [path, "gs://elsewhere/x"]):
+    for paths in ([path], [".hidden/x", path], [path, "s3://elsewhere/_x"]):
         found = would_read(["x", pattern.replace("{root}", root)], paths)
         assert found == (path if expected else None)
 
