@@ -125,7 +125,7 @@ def _add_file(pattern: str, path: str, real: str, matches: Matches) -> None:
     except OSError as error:
         matches.problems.add(f"{path} cannot be read: {error.strerror or error}")
         return
-    # Two names of an inode are the same file. Some filesystems make up inodes: they count one name.
+    # Names of an inode are the same file. Filesystems that make up inodes count a single name.
     inode = f"inode {status.st_dev}:{status.st_ino}"
     name = inode if status.st_nlink > 1 else real
     matches.files.append(Match(pattern, path, stamp_of(status), real, name))
@@ -153,23 +153,18 @@ def make_listing(
         ValueError: if neither the name nor the first bytes of a file tell its format, or its name
             is not UTF-8. Its arguments are lines about such files.
     """
-    files: dict[str, dict[str, Match]] = {}
-    for match in matches.files:
-        # A path that several globs match counts for the glob that comes first.
-        files.setdefault(match.name, {}).setdefault(match.path, match)
+    by_name: dict[str, dict[str, Match]] = {}
     globs: dict[str, set[str]] = {}
     for match in matches.files:
-        globs.setdefault(match.name, set()).add(match.glob)
-    chosen, several, linked = [], [], []
-    for name, by_path in files.items():
+        by_name.setdefault(match.name, {})[match.path] = match
+        globs.setdefault(match.path, set()).add(match.glob)
+    chosen, linked = [], []
+    for by_path in by_name.values():
         first = min(by_path.values(), key=lambda match: (_is_link(match), match.path))
-        path = first.path
         chosen.append(first)
-        if len(globs[name]) > 1:
-            several.append((path, len(globs[name])))
-        elif len(by_path) > 1:
-            linked += [(alias, path) for alias in by_path if alias != path]
+        linked += [(alias, first.path) for alias in by_path if alias != first.path]
     chosen.sort(key=lambda match: match.path)
+    several = [(path, len(found)) for path, found in globs.items() if len(found) > 1]
     shards, unreadable, wrong = _shards(chosen, open_file, format_)
     unmatched = sorted(set(patterns).difference(*globs.values()))
     problems = [
@@ -180,8 +175,7 @@ def make_listing(
     ]
     if wrong and not problems:
         raise ValueError(*first_lines(_as_text(wrong)))
-    data = {match.path for match in matches.files}
-    passed = sorted({path for _, path in matches.passed} - data)
+    passed = sorted({path for _, path in matches.passed} - globs.keys())
     notes = [
         *_folder_notes(sorted(matches.folders)),
         *_several_notes(sorted(several)),
