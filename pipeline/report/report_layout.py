@@ -123,7 +123,8 @@ _HEAD = record(
 _REPORT = record(
     {
         "headcount_report": count,
-        "config": mapping_of(anything),
+        # `Config` checks the rest, and would add what is missing.
+        "config": record({"confidence": record({"level": number}, more=True)}, more=True),
         "rows": record({"read": count, "evaluated": count}),
         "heads": mapping_of(_HEAD),
     }
@@ -197,6 +198,6 @@ def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
         if (key in entry) != ("worse" in head):
             raise Misfit(f"'{key}' of a slice goes with 'worse' of the head")
     for model in (entry, entry.get("baseline", entry)):
-        matrix = model.get("confusion_matrix", ())
-        if matrix and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
+        matrix = model.get("confusion_matrix")
+        if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
             raise Misfit("it has not a row and a column for each class", ("confusion_matrix",))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.report.report_layout import Report, parse_report
+from pipeline.report.terminal import render
 from tests.faults.mutants import IN_PLACE, execute, fault_of, make_mutant
-from tests.faults.mutations import MUTATIONS
+from tests.faults.mutations import ALL, MUTATIONS, REPORT, Scene
 from tests.pipeline.whole_runs import KEYED, config, finish_run, table
 
 HEAD = "binary, logits: {score}, label: y, weight: w, thresholds: [0.3], metrics: [average_loss,"
@@ -46,6 +49,27 @@ def test_mutants(runs: list[Path], tmp_path: Path) -> None:
     assert outcomes[True, 2] > MUTANTS / 5
     # Numbers that somebody changed together with all checksums cannot be told from others.
     assert outcomes[True, 0]
+
+
+def test_a_report_that_fits_its_layout_is_shown(runs: list[Path]) -> None:
+    files = {name: (runs[0] / name).read_bytes() for name in ALL}
+    kinds = ("what_the_terminal_shows", "data_of_the_report", "configuration_of_the_report")
+    shown = 0
+    for number in range(300):
+        scene = Scene(np.random.default_rng([3, number]), dict(files), files, "elsewhere")
+        MUTATIONS[kinds[number % 3]](scene)
+        report = report_in(scene.files[REPORT])
+        if report is not None:
+            assert render(report.data).encode()
+            shown += 1
+    assert shown > 30
+
+
+def report_in(content: bytes) -> Report | None:
+    try:
+        return parse_report(content)
+    except ValueError:
+        return None
 
 
 def test_there_are_mutations_enough() -> None:

@@ -139,6 +139,8 @@ SLICE: Steps = ("heads", "h", "slices", 0)
         (("rows", "read"), 1 << 63, "rows.read: expected a count"),
         (("rows", "read"), 5.0, "rows.read: expected a count"),
         (("config", "confidence", "level"), 1.0, "config.confidence.level: "),
+        (("config", "confidence"), {}, "config.confidence: key 'level' is missing"),
+        (("config",), {"heads": {}}, "config: key 'confidence' is missing"),
         (("config", "confidence", "level"), "0.95", "config.confidence.level: "),
         (("config", "heads", "h", "metrics"), [], "config.heads.h.binary.metrics: "),
         (("heads",), {}, "heads: they are not those of 'config'"),
@@ -198,7 +200,7 @@ def test_parts_of_a_comparison_go_together(part: str) -> None:
 
 def test_a_confusion_matrix_has_a_row_and_a_column_for_each_class() -> None:
     path = (*SLICE, "confusion_matrix")
-    for matrix in ([[1, 2], [3, 4]], [[1, 2, 3]] * 2, [[1, 2, 3], [1, 2], [1, 2, 3]]):
+    for matrix in ([], [[1, 2], [3, 4]], [[1, 2, 3]] * 2, [[1, 2, 3], [1, 2], [1, 2, 3]]):
         said = refusal(changed(path, matrix, CLASSES))
         assert "slices[0].confusion_matrix: it has not a row and a column" in said
     assert "expected a count" in refusal(changed(path, [[0.5] * 3] * 3, CLASSES))
