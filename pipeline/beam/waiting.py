@@ -6,23 +6,22 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
-    FlinkRunnerOptions,
     GoogleCloudOptions,
     PipelineOptions,
     PortableOptions,
-    StandardOptions,
 )
+from apache_beam.runners.portability import job_server
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from pipeline.beam.flink import cancel_jobs, flink_address
 from pipeline.beam.local_runner import LocalRunner
 from pipeline.errors.interrupted import Interrupted, allow, check, uninterrupted
-
-Outcome = TypeVar("Outcome")
 
 ANSWER_SECONDS = 5.0
 """How long a cluster may take to cancel a job before the command ends without its answer."""
@@ -54,25 +53,12 @@ class Execution:
         """Runs the pipeline to its end with the local runner, and submits it to any other.
 
         Raises:
-            Interrupted: after a signal.
+            Interrupted: after a signal. Its note says what became of the job.
             Exception: whatever the runner raises.
         """
         check()
-        runner = self._pipeline.runner
-        if isinstance(runner, LocalRunner):
-            self._result = _in_thread(self._pipeline.run, runner.stop)
-            return
-        before = signal.getsignal(signal.SIGINT)
-        try:
-            self._result = self._pipeline.run()
-        except Interrupted as interrupted:
-            self._ended = False
-            interrupted.note = "the job was being submitted, and may run"
-            raise
-        finally:
-            # Beam's job servers handle SIGINT: they end, before the job can be cancelled.
-            if signal.getsignal(signal.SIGINT) is not before:
-                signal.signal(signal.SIGINT, before)
+        with _without_handlers():
+            self._interruptible(self._run)
 
     def wait(self) -> None:
         """Waits until a job that was submitted has ended, and cancels it after a signal.
@@ -82,14 +68,7 @@ class Execution:
             Exception: if the job failed.
         """
         assert self._result is not None
-        try:
-            _in_thread(self._result.wait_until_finish)
-        except KeyboardInterrupt as interrupted:
-            with uninterrupted():
-                self._ended, note = _cancel(self._result, self._pipeline.options)
-            if isinstance(interrupted, Interrupted):
-                interrupted.note = note
-            raise
+        self._interruptible(self._result.wait_until_finish)
 
     def ended(self) -> bool:
         """Returns whether nothing of the pipeline is known to read or write files any more."""
@@ -97,69 +76,113 @@ class Execution:
             return self._result is None or _has_ended(self._result)
         return self._ended
 
+    def _run(self) -> None:
+        self._result = self._pipeline.run()
 
-def _in_thread(
-    work: Callable[[], Outcome], stop: Callable[[threading.Thread], None] | None = None
-) -> Outcome:
-    """Returns what a function returns, and raises what it raises, in a thread of its own.
+    def _interruptible(self, work: Callable[[], object]) -> None:
+        """Calls a function in a thread, and ends the execution if this thread is interrupted."""
+        outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
-    Args:
-        work: the function.
-        stop: what stops the function when this thread is interrupted; if None, it is left alone.
-    """
-    outcomes: queue.SimpleQueue[tuple[Outcome | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            outcomes.put((work(), None))
-        except BaseException as error:
-            outcomes.put((None, error))
-
-    thread = threading.Thread(target=run, name="pipeline", daemon=True)
-    thread.start()
-    try:
-        while True:
+        def run() -> None:
             try:
-                outcome, error = outcomes.get(timeout=_LOOK_SECONDS)
-                break
-            except queue.Empty:
-                check()
-        if error is not None:
-            # A signal that ends the workers as well is the reason, and may come a moment later.
-            time.sleep(_LOOK_SECONDS)
-    except KeyboardInterrupt:
-        if stop is not None:
+                work()
+            except BaseException as error:
+                outcomes.put(error)
+            else:
+                outcomes.put(None)
+
+        thread = threading.Thread(target=run, name="pipeline", daemon=True)
+        thread.start()
+        try:
+            error = _wait(outcomes)
+        except KeyboardInterrupt as interrupted:
             with uninterrupted():
-                stop(thread)
-        raise
-    if isinstance(error, Exception) and str(error):
-        raise error
+                note = self._end(thread)
+            if isinstance(interrupted, Interrupted):
+                interrupted.note = note
+            raise
+        if isinstance(error, Exception) and str(error):
+            raise error
+        if error is not None:
+            # It says nothing, or would end the command without a message, as `SystemExit` does.
+            raise RuntimeError(f"a thread ended with {error!r}") from error
+
+    def _end(self, thread: threading.Thread) -> str:
+        """Ends the execution; returns what the user should know of it."""
+        runner = self._pipeline.runner
+        if isinstance(runner, LocalRunner):
+            runner.stop(thread)
+            return ""
+        allow(ANSWER_SECONDS + _AFTER_SECONDS)
+        last = time.monotonic() + ANSWER_SECONDS
+        if self._result is None:
+            # It is being submitted.
+            thread.join(ANSWER_SECONDS)
+        if self._result is not None:
+            seconds = max(ANSWER_SECONDS / 5, last - time.monotonic())
+            self._ended, note = _cancel(self._result, self._pipeline.options, seconds)
+            return note
+        self._ended = not thread.is_alive()
+        return "" if self._ended else "the job was being submitted, and may run"
+
+
+def _wait(outcomes: queue.SimpleQueue[BaseException | None]) -> BaseException | None:
+    """Returns the first outcome."""
+    while True:
+        try:
+            error = outcomes.get(timeout=_LOOK_SECONDS)
+            break
+        except queue.Empty:
+            check()
     if error is not None:
-        # It says nothing, or would end the command without a message, as `SystemExit` does.
-        raise RuntimeError(f"a thread ended with {error!r}") from error
-    return cast(Outcome, outcome)
+        # A signal that ends the workers as well is the reason, and may come a moment later.
+        time.sleep(_LOOK_SECONDS)
+    check()
+    return error
 
 
-def _cancel(result: PipelineResult, options: PipelineOptions) -> tuple[bool, str]:
-    """Cancels a job; returns whether it has ended, and what became of it, after a few seconds."""
-    allow(ANSWER_SECONDS + _AFTER_SECONDS)
-    told = [f"did not answer for {ANSWER_SECONDS:.0f} s"]
+@contextmanager
+def _without_handlers() -> Iterator[None]:
+    """Lets Beam's job servers install no handler for SIGINT.
+
+    It would end the server before the job can be cancelled; and only the main thread may do it.
+    """
+    module = SimpleNamespace(SIGINT=signal.SIGINT, getsignal=signal.getsignal, signal=lambda *_: 0)
+    job_server.signal = module
+    try:
+        yield
+    finally:
+        job_server.signal = signal
+
+
+def _cancel(result: PipelineResult, options: PipelineOptions, seconds: float) -> tuple[bool, str]:
+    """Cancels a job; returns whether it has ended, and what became of it after some seconds."""
+    told = [f"did not answer for {seconds:.0f} s"]
     ended = threading.Event()
+    identifier, how = _job(result, options)
+    flink = flink_address(options)
 
     def cancel() -> None:
         try:
-            result.cancel()
-            told.append(f"was told to end, and had not after {ANSWER_SECONDS:.0f} s")
-            while not _has_ended(result):
-                time.sleep(_LOOK_SECONDS / 2)
+            if flink is None or not identifier:
+                result.cancel()
+                told.append(f"was told to end, and had not after {seconds:.0f} s")
+                while not _has_ended(result):
+                    time.sleep(_LOOK_SECONDS)
+            else:
+                # The job server may have had the same signal.
+                with suppress(Exception):
+                    result.cancel()
+                # Its name there is Beam's without what follows the last underscore.
+                cancel_jobs(flink, identifier.rpartition("_")[0])
             ended.set()
         except Exception as error:
             told.append(f"could not be cancelled: {error}")
 
-    job, how = _job(result, options)
     thread = threading.Thread(target=cancel, name="cancel", daemon=True)
     thread.start()
-    thread.join(ANSWER_SECONDS)
+    thread.join(seconds)
+    job = f"job {identifier}" if identifier else "the job"
     if ended.is_set():
         return True, f"{job} was cancelled"
     reason = " ".join(told[-1].split())
@@ -175,16 +198,13 @@ def _has_ended(result: PipelineResult) -> bool:
         return False
 
 
-def _job(result: PipelineResult, options: PipelineOptions) -> tuple[str, str]:
-    """Returns the name of a job, and how it is cancelled by hand."""
+def _job(result: PipelineResult, options: PipelineOptions) -> tuple[str | None, str]:
+    """Returns the identifier of a job, if it has one, and how it is cancelled by hand."""
     if hasattr(result, "job_id"):
-        name = result.job_id()
+        identifier = result.job_id()
         cloud = options.view_as(GoogleCloudOptions)
         where = f"--region={cloud.region} --project={cloud.project}"
-        return f"job {name}", f"cancel it with `gcloud dataflow jobs cancel {name} {where}`"
-    name = getattr(result, "_job_id", None)
-    # The address of a cluster, or of the server that took the job.
-    address = options.view_as(PortableOptions).job_endpoint
-    if options.view_as(StandardOptions).runner == "FlinkRunner":
-        address = options.view_as(FlinkRunnerOptions).flink_master
-    return f"job {name}" if name else "the job", f"cancel it at {address or 'its cluster'}"
+        return identifier, f"cancel it with `gcloud dataflow jobs cancel {identifier} {where}`"
+    # The address of the cluster, or of the server that took the job.
+    address = flink_address(options) or options.view_as(PortableOptions).job_endpoint
+    return getattr(result, "_job_id", None), f"cancel it at {address or 'its cluster'}"

@@ -90,6 +90,7 @@ class Cluster:
             "--runner=PortableRunner",
             f"--job_endpoint=localhost:{self.job}",
             f"--artifact_endpoint=localhost:{self.artifact}",
+            f"--flink_master=localhost:{self.rest}",
             "--environment_type=PROCESS",
             f"--environment_config={worker}",
             f"--parallelism={self.parallelism}",

@@ -41,6 +41,12 @@ class Job:
                 found += [_task(subtask) for subtask in told]
         return found
 
+    def state(self) -> str:
+        """`RUNNING`, `CANCELED`, ..., as the list tells it; all else is some seconds old."""
+        told = self.cluster.ask("/jobs/overview")["jobs"]
+        (state,) = [entry["state"] for entry in told if entry["jid"] == self.id]
+        return str(state)
+
     def attempts(self) -> int:
         """The most often that any task of the job was started again."""
         vertices = [vertex["id"] for vertex in self._ask()["vertices"]]

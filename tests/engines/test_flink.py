@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import time
 import zipfile
@@ -138,6 +140,29 @@ def test_a_task_manager_dies(many_slices: Expected, cluster: Cluster, tmp_path: 
     assert len(rows) == 20 * 100_000
     named = rows.set_column(0, "file", rows["file"].cast(pa.string()))
     assert len(named.group_by(["file", "row"]).aggregate([])) == len(rows)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_cancels_its_job(
+    few_slices: Expected, cluster: Cluster, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = {job.id for job in jobs(cluster)}
+    command = few_slices.inputs.command(tmp_path / "out", cluster.options())
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        try:
+            job = _wait("the job", run, lambda: _new(cluster, before))
+            _wait("a task that runs", run, lambda: _working(job))
+            run.send_signal(number)
+            told, _ = run.communicate(timeout=300)
+        finally:
+            run.kill()
+    assert run.returncode == 128 + number
+    assert re.fullmatch(rf"interrupted \({number.name}\); job BeamApp\S+ was cancelled\n", told)
+    # On the cluster, and not only for the job server, which lets it run.
+    assert job.state() == "CANCELED"
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 def _new(cluster: Cluster, before: set[str]) -> Job | None:

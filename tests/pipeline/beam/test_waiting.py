@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability import job_server
+from apache_beam.runners.portability.job_server import StopOnExitJobServer
 
 from pipeline.beam import waiting
 from pipeline.beam.local_runner import make_runner
@@ -20,7 +23,6 @@ from pipeline.errors.interrupted import REQUEST, Interrupted
 
 LOCAL = PipelineOptions(["--runner=FnApiRunner"])
 PORTABLE = PipelineOptions(["--runner=PortableRunner", "--job_endpoint=host:8099"])
-FLINK = PipelineOptions(["--runner=FlinkRunner", "--flink_master=http://flink:8081"])
 DATAFLOW = PipelineOptions(["--runner=DataflowRunner", "--region=here", "--project=mine"])
 
 
@@ -109,7 +111,6 @@ def test_a_job_that_takes_a_moment_to_end() -> None:
     ("result", "options", "place"),
     [
         (Result(), PORTABLE, "job click_1 may still run, cancel it at host:8099"),
-        (Result(), FLINK, "job click_1 may still run, cancel it at http://flink:8081"),
         (
             DataflowResult(),
             DATAFLOW,
@@ -152,27 +153,58 @@ def test_a_job_that_is_only_submitted_is_not_cancelled() -> None:
     assert execution.ended()
 
 
-def test_a_signal_while_a_job_is_submitted() -> None:
-    class Submitting(Pipeline):
-        def run(self) -> Result:
-            raise Interrupted(signal.SIGINT)
+@dataclass
+class Submitting(Pipeline):
+    """A pipeline that is being submitted when a signal comes.
 
-    execution = Execution(Submitting(Result()))
+    Attributes:
+        then: what happens next.
+    """
+
+    then: Callable[[], object] = lambda: None
+
+    def run(self) -> Result:
+        come()
+        self.then()
+        return self.result
+
+
+def test_a_signal_while_a_job_is_submitted() -> None:
+    execution = Execution(Submitting(Result(end), then=lambda: time.sleep(0.1)))
+    with pytest.raises(Interrupted) as raised:
+        execution.start()
+    assert raised.value.note == "job click_1 was cancelled"
+    assert execution.ended()
+
+
+def test_a_job_that_is_not_submitted_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.2)
+    execution = Execution(Submitting(Result(), then=threading.Event().wait))
     with pytest.raises(Interrupted) as raised:
         execution.start()
     assert raised.value.note == "the job was being submitted, and may run"
     assert not execution.ended()
 
 
-def test_a_job_server_does_not_keep_the_signal() -> None:
-    class Submitting(Pipeline):
-        def run(self) -> Result:
-            signal.signal(signal.SIGINT, lambda *_: None)
-            return self.result
+def test_a_job_that_cannot_be_submitted() -> None:
+    execution = Execution(Submitting(Result(), then=lambda: [][0]))
+    with pytest.raises(Interrupted) as raised:
+        execution.start()
+    assert raised.value.note == ""
+    assert execution.ended()
 
+
+def test_a_job_server_does_not_take_the_signal() -> None:
+    """The one that Beam starts ends when it comes, before the job can be cancelled."""
+    server = StopOnExitJobServer(SimpleNamespace(start=lambda: "localhost:1", stop=lambda: None))
     before = signal.getsignal(signal.SIGINT)
-    Execution(Submitting(Result())).start()
+    pipeline = Submitting(Result(end), then=server.start)
+    with pytest.raises(Interrupted):
+        Execution(pipeline).start()
+    assert pipeline.result.calls == 1
     assert signal.getsignal(signal.SIGINT) is before
+    server.stop()
+    assert job_server.signal is signal
 
 
 def local(*steps: Callable[[int], object]) -> Execution:
