@@ -249,7 +249,8 @@ heads:
 
 ## Errors
 
-All that is wrong is told at once, a line a problem, with its place; the exit code is 2.
+All that is wrong is told at once, a line a problem, with its place; the exit code is 2. Of more
+than 20 problems, the first are told and the others counted.
 
 ```
 $errors
@@ -257,9 +258,10 @@ $errors
 
 ## The YAML that is read
 
-One document of YAML 1.2, at most 1 MiB of UTF-8 and 32 levels deep. Only `true` and `false` are
-booleans (also `True`, `TRUE`, `False`, `FALSE`): `no` and `on` are text. `1e-3` is a number, `012`
-is twelve, and dates and `1:30` are text. Aliases, anchors, tags, the directives `%YAML` and
+One document of YAML 1.2, of at most 1 MiB of UTF-8, 250,000 keys and values, and 32 levels. Only
+`true` and `false` are booleans (also `True`, `TRUE`, `False`, `FALSE`): `no` and `on` are text, and
+an error where a boolean is expected. `1e-3` is a number, `012` is twelve, and dates and `1:30` are
+text. Aliases, anchors, tags, the directives `%YAML` and
 `%TAG`, keys that are not text and a key given twice are errors. A text that begins with `*`, such
 as the glob `"*.parquet"`, needs quotes.
 """)

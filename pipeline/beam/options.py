@@ -21,6 +21,7 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import did_you_mean, nearest
+from pipeline.errors.wording import MOST
 
 # The least and the greatest sound value of options; of other numbers, those below 0 are not sound.
 # The default is sound for each, as -1 is for the parallelism.
@@ -63,9 +64,9 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
         *command_options,
         *(text for action in parser._actions for text in action.option_strings),
     ]
-    problems = []
+    problems: list[Problem] = []
     for argument in unknown:
-        near = nearest(argument.partition("=")[0], known)
+        near = nearest(argument.partition("=")[0], known) if len(problems) < MOST else None
         hint = f"; did you mean {near}?" if near else ""
         problems.append(Problem("command line", (), f"unknown argument {argument}{hint}"))
     if parsed.view_as(DirectOptions).direct_running_mode == "multi_threading":

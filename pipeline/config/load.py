@@ -80,12 +80,13 @@ def _stated_heads(data: dict[str, Any], source: str, open_file: OpenFile) -> dic
     Raises:
         ConfigError: if the problem statement cannot be read, or contradicts the configuration.
     """
+    from pipeline.config.pbtxt import read_text
     from pipeline.config.problem_statement import heads_from, merge_heads
 
     path, given = data["problem_statement"], data.get("heads")
     try:
         with open_file(path) as file:
-            stated = heads_from(file.read().decode("utf-8"))
+            stated = heads_from(read_text(file))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         problem = Problem(source, ("problem_statement",), f"{path}: {reason}")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
 M = TypeVar("M", bound=Message)
+
+MAX_BYTES = 16 << 20
+
+
+def read_text(file: BinaryIO) -> str:
+    """Returns the content of a file as text.
+
+    Raises:
+        ValueError: if it is not UTF-8, or larger than `MAX_BYTES`.
+    """
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+    return content.decode("utf-8")
 
 
 def parse_text(text: str, message: M) -> M:

@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import problem_statement_pb2
 from pipeline.config.pbtxt import parse_text
 from pipeline.errors.problems import ConfigError, Path, Problem, describe
 from pipeline.errors.suggest import did_you_mean
+from pipeline.errors.wording import MOST, first_names
 
 Settings = dict[str, Any]
 
@@ -98,10 +99,11 @@ def merge_heads(
                     merged[name][key] = value
             continue
         if isinstance(head, Mapping) and "type" not in head:
-            tasks = ", ".join(f"'{task}'" for task in from_statement)
+            tasks = first_names([f"'{task}'" for task in from_statement])
+            hint = did_you_mean(name, from_statement) if len(problems) < MOST else ""
             message = (
-                f"it is no task of the problem statement, which makes the heads {tasks}"
-                f"{did_you_mean(name, from_statement)}; a head of its own needs a 'type'"
+                f"it is no task of the problem statement, which makes the heads {tasks}{hint};"
+                " a head of its own needs a 'type'"
             )
             problems.append(Problem(source, path, message))
         merged[name] = head

@@ -1,10 +1,10 @@
 """Problems of a configuration, and the exception that carries them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors.printable import printable
-from pipeline.errors.wording import first_lines
+from pipeline.errors.wording import MOST, first_lines, first_names
 
 Path = tuple[str | int, ...]
 """The keys and list positions that lead from the root of a document to a value."""
@@ -83,6 +83,12 @@ def show_path(path: Path) -> str:
 def quote(text: str) -> str:
     """Returns a text in quotes for an error: one line, printable, and cut if it is long."""
     return repr(text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}...")
+
+
+def first_values(values: Sequence[str | int | float | bool | None]) -> str:
+    """Returns the first of listed values, in words, and the number of the others."""
+    shown = [quote(v) if isinstance(v, str) else repr(v) for v in values[:MOST]]
+    return first_names(shown, total=len(values))
 
 
 def describe(value: object) -> str:

@@ -12,7 +12,7 @@ from pipeline.errors.faults import BadData, ColumnError, DataFault
 from pipeline.errors.problems import ConfigError, Problem, show_path
 from pipeline.errors.problems import Path as Place
 from pipeline.errors.suggest import nearest
-from pipeline.errors.wording import first_lines, have
+from pipeline.errors.wording import MOST, first_lines, first_names, have
 from pipeline.evaluation.plan import Plan
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import folds_by_key
@@ -249,10 +249,10 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
     Raises:
         ConfigError: if columns are missing or of the wrong type; it names all of them.
     """
+    missing = [name for name in plan.columns if name not in columns]
     problems = [
-        Problem(source, (), _missing(name, columns, place))
-        for name in plan.columns
-        if name not in columns
+        Problem(source, (), _missing(name, columns, place, hint=number < MOST))
+        for number, name in enumerate(missing)
     ]
     if not problems:
         problems = [Problem(source, path, why) for path, why in _wrong_types(plan, columns)]
@@ -276,10 +276,10 @@ def _missing_everywhere(
         columns = read_columns(first, open_file, plan.reading)
     except DataFault:
         columns = dict(groups[0].types)
+    missing = [name for name in plan.columns if name in names and name not in columns]
     return {
-        name: Problem(source, (), _missing(name, columns, first.path))
-        for name in plan.columns
-        if name in names and name not in columns
+        name: Problem(source, (), _missing(name, columns, first.path, hint=number < MOST))
+        for number, name in enumerate(missing)
     }
 
 
@@ -303,10 +303,11 @@ def _missing_somewhere(
     return lines, notes
 
 
-def _missing(name: str, columns: Mapping[str, pa.DataType], place: str) -> str:
-    near = nearest(name, columns)
-    hint = f"did you mean '{near}'? " if near else ""
-    return f"no column '{name}' in {place}; {hint}it has: {', '.join(columns)}"
+def _missing(name: str, columns: Mapping[str, pa.DataType], place: str, *, hint: bool) -> str:
+    near = nearest(name, columns) if hint else None
+    meant = f"did you mean '{near}'? " if near else ""
+    names = first_names(list(columns), 100)
+    return f"no column '{name}' in {place}; {meant}it has: {names}"
 
 
 def _needed(plan: Plan) -> set[str]:

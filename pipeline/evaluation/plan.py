@@ -206,11 +206,12 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
 def _load_schema(
     path: str, environment: str | None, source: str, open_file: OpenFile
 ) -> schema_pb2.Schema:
+    from pipeline.config.pbtxt import read_text
     from pipeline.validation.schema import parse_schema, schema_problems
 
     try:
         with open_file(path) as file:
-            schema = parse_schema(file.read().decode("utf-8"))
+            schema = parse_schema(read_text(file))
         # Refuses an environment that the schema does not have.
         schema_problems(schema, environment, {})
     except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.config.model import Where
 from pipeline.errors.faults import ColumnError
+from pipeline.errors.problems import first_values
 from pipeline.readers.arrow_types import is_text
 from pipeline.readers.rows import Mask, Rows, can_hold, held_value
 
@@ -52,7 +53,7 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
         return taken
     sought = _sought(_SameObject(entry.values), array.type)
     if sought is None:
-        shown = ", ".join(repr(value) for value in entry.values)
+        shown = first_values(entry.values)
         raise ColumnError(
             f"column '{entry.column}' is {array.type}, and 'where' looks for {shown} in it; write"
             " the values as the column has them (quote text, do not quote numbers)"

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors.faults import DataFault
+from pipeline.errors.wording import first_names
 from pipeline.readers import parquet
 from pipeline.readers.batches import cut
 from pipeline.readers.crc32c import Int64
@@ -181,7 +182,7 @@ def read_rows(
             raise DataFault(item.shard.path, "repeated_column", detail)
         missing = sorted(set(columns) - set(names) - set(directory))
         if missing:
-            has = ", ".join(sorted({*read_columns(item.shard, open_file, options)}))
+            has = first_names(sorted({*read_columns(item.shard, open_file, options)}), 100)
             raise DataFault(
                 item.shard.path,
                 "missing_column",

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipeline.config.slices import SliceColumn
 from pipeline.errors.faults import ColumnError
+from pipeline.errors.problems import first_values
 from pipeline.readers.arrow_types import is_list, is_number, is_text
 from pipeline.readers.rows import can_hold, filled, held_value
 from pipeline.slicing.conditions import (
@@ -53,11 +54,6 @@ class Codes:
     def __len__(self) -> int:
         """Returns the number of codes."""
         raise NotImplementedError
-
-    @property
-    def text_bytes(self) -> int:
-        """The number of bytes of the values that were new, as far as they are text."""
-        return 0
 
     def conditions(self) -> list[ColumnCondition]:
         """Returns the condition of every code; the code is the position in the list."""
@@ -119,10 +115,6 @@ class ValueCodes(Codes):
 
     def __len__(self) -> int:
         return self._size
-
-    @property
-    def text_bytes(self) -> int:
-        return self._numberings["text"].bytes
 
     def conditions(self) -> list[ColumnCondition]:
         conditions: list[ColumnCondition] = []
@@ -298,9 +290,8 @@ def check_slice_type(part: SliceColumn, type_: pa.DataType) -> None:
     if part.values is None or all_null:
         return
     # A number too large for the type, as 1e300 for float32, is still a number, and no mistake.
-    kinds = {value is None or can_hold(cell_type, value) for value in part.values}
-    if True not in kinds:
-        sought = ", ".join(map(repr, part.values))
+    if not any(value is None or can_hold(cell_type, value) for value in part.values):
+        sought = first_values(part.values)
         raise ColumnError(
             f"column '{part.column}' is {cell_type}, and 'slices' lists {sought} for it; write the"
             " values as the column has them (quote text, do not quote numbers)"

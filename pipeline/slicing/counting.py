@@ -13,9 +13,9 @@ import pyarrow as pa
 from heads.statistics import Condition, Key
 from heads.statistics.codec import MAX_BYTES
 from heads.statistics.keys import key_text
-from pipeline.config.slices import Slice
+from pipeline.config.slices import Slice, SliceColumn
 from pipeline.readers.rows import Mask, Rows
-from pipeline.slicing.codes import NOWHERE, Codes, make_codes
+from pipeline.slicing.codes import NOWHERE, Codes, ValueCodes, make_codes
 from pipeline.slicing.entries import Entries, cross_entries, part_entries
 from pipeline.slicing.numbering import Ints, Numbering
 
@@ -142,6 +142,15 @@ class SliceCounter:
         return counts
 
 
+class _NewValues(ValueCodes):
+    """An encoder that gives every new value a code, and knows how much text they are."""
+
+    @property
+    def text_bytes(self) -> int:
+        """The number of bytes of the values that are text."""
+        return self._numberings["text"].bytes
+
+
 class _SpecCounter:
     """A counter of the rows in the slices of one spec.
 
@@ -164,7 +173,7 @@ class _SpecCounter:
         # Listed values leave rows out, whose values in other columns must not count as seen.
         codes_by_part = {} if self._listed else shared_codes
         self._column_codes = [
-            codes_by_part.setdefault(repr(part), make_codes(part)) for part in self._parts
+            codes_by_part.setdefault(repr(part), _make_codes(part)) for part in self._parts
         ]
         # For every column but the first, numbers of (number of the codes before it, its code).
         self._pairs = [Numbering(pa.int64()) for _ in self._parts[1:]]
@@ -191,7 +200,10 @@ class _SpecCounter:
         self._rows = total
         most = self._max_distinct
         self.over = bool(len(total) > most and np.count_nonzero(total) > most)
-        self.long = sum(codes.text_bytes for codes in self._column_codes) > PARTS * MAX_BYTES
+        text_bytes = sum(
+            codes.text_bytes for codes in self._column_codes if isinstance(codes, _NewValues)
+        )
+        self.long = text_bytes > PARTS * MAX_BYTES
         if self.over or self.long:
             # Nothing is kept from here on, so that memory stays small however many values come.
             self._column_codes, self._pairs, self._rows = [], [], np.zeros(0, np.int64)
@@ -232,3 +244,9 @@ class _SpecCounter:
         conditions = self._column_codes[column].conditions()
         name = self._parts[column].column
         return [(name, *conditions[code]) for code in codes.tolist()]
+
+
+def _make_codes(part: SliceColumn) -> Codes:
+    if part.values is None and part.edges is None:
+        return _NewValues(part.column)
+    return make_codes(part)

@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.config.pbtxt import parse_text
 from pipeline.errors.suggest import did_you_mean
+from pipeline.errors.wording import first_names
 from pipeline.readers.arrow_types import is_list, is_text, plain_type
 
 # In these stages, data may be wrong or absent; a derived feature is not a column of the files.
@@ -117,7 +118,7 @@ def features_of(schema: schema_pb2.Schema, environment: str | None) -> Iterator[
     for feature in schema.feature:
         known.update(feature.in_environment, feature.not_in_environment)
     if environment is not None and environment not in known:
-        names = ", ".join(sorted(known)) or "none"
+        names = first_names(sorted(known)) or "none"
         hint = did_you_mean(environment, sorted(known))
         raise ValueError(
             f"the schema knows no environment {environment!r}{hint}; its environments are: {names}"
