@@ -141,7 +141,10 @@ def _state_keys(archive: zipfile.ZipFile, size: int) -> dict[str, StateKey]:
                 " read"
             )
         if member.filename != SLICES:
-            keys[member.filename] = parse_state_key(member.filename)
+            try:
+                keys[member.filename] = parse_state_key(member.filename)
+            except ValueError as error:
+                raise ValueError(f"{member.filename!r:.80} is the name of no state") from error
     if sum(member.file_size for member in members) > size:
         raise ValueError("its members take more bytes than the archive has")
     if len(keys) + 1 != len(members) or SLICES not in archive.NameToInfo:
@@ -174,8 +177,8 @@ def _table_text(table: SliceTable) -> str:
     return json.dumps(data, indent=0)
 
 
-def _parse_table(text: bytes) -> SliceTable:
-    data = parse_json(text)
+def _parse_table(content: bytes) -> SliceTable:
+    data = parse_json(content)
     check_version(data, "headcount_states", VERSION)
     _TABLE(data)
     specs = []

@@ -257,15 +257,15 @@ def with_sizes(content: bytes, size: int) -> bytes:
         (lambda content: archive_of([*members_of(content)[1:]]), r"or not slices\.json"),
         (
             lambda content: archive_of([*members_of(content), ("h/0/0123456789abcdef/1/x", b"")]),
-            "too many values to unpack",
+            "'h/0/0123456789abcdef/1/x' is the name of no state",
         ),
         (
             lambda content: archive_of([*members_of(content), ("h/0/0123456789abcdef/01", b"")]),
-            "is not as the key of a state is written",
+            "is the name of no state",
         ),
         (
             lambda content: archive_of([*members_of(content), ("../etc/passwd", b"")]),
-            "not enough values to unpack",
+            "is the name of no state",
         ),
     ],
 )
