@@ -38,11 +38,9 @@ class UnknownType(pa.ExtensionType):  # type: ignore[misc]
     def __str__(self) -> str:
         return f"of a type that Arrow does not read ({self.why})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UnknownType) and other.why == self.why
-
     def __hash__(self) -> int:
-        return hash(self.why)
+        # All unknown types are equal, whatever Arrow says.
+        return hash(self.extension_name)
 
 
 def is_list(type_: pa.DataType) -> bool:
@@ -133,8 +131,9 @@ def plain(array: pa.Array) -> pa.Array:
 
 def plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Returns a batch with the same columns, as `plain` returns them."""
-    columns = [plain(column) for column in batch.columns]
-    if all(new is old for new, old in zip(columns, batch.columns, strict=True)):
+    stored = batch.columns
+    columns = [plain(column) for column in stored]
+    if all(new is old for new, old in zip(columns, stored, strict=True)):
         return batch
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
