@@ -103,7 +103,7 @@ def open_run(directory: str, open_file: OpenFile = open_local) -> VerifiedRun:
             message = f"holds no finished run: there is no {SUCCESS} in it"
             raise ConfigError([Problem(directory, (), message)]) from error
         if not success_content.strip():
-            raise ValueError("it is of an older release, so nothing vouches for the other files")
+            raise ValueError("it is empty, as in older releases: nothing vouches for the files")
         success = parse_json(success_content)
         _SUCCESS(success)
     with explained(directory, MANIFEST):

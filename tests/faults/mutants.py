@@ -239,7 +239,8 @@ def survey(numbers: Sequence[int], seed: int, directory: Path) -> int:
         row[f"sealed, {result}" if mutant.sealed else result] += 1
         if fault or len(numbers) == 1:
             faults += fault is not None
-            print(f"mutant {number}: {mutant.kind}: {mutant.arguments[0]}:", fault or outcome.said)
+            what = f"mutant {number}: {mutant.kind}: {mutant.arguments[0]}:"
+            print(what, fault or outcome.said, flush=True)
         remove(mutant.directory)
     print_counts(counts)
     print(f"{len(numbers):,} mutants of seed {seed}, {faults} wrong;", end=" ")

@@ -129,7 +129,7 @@ def test_a_manifest_may_say_more(run: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\n"])
 def test_a_run_of_an_older_release_is_refused(run: Path, content: bytes) -> None:
     (run / "_SUCCESS").write_bytes(content)
-    assert refusal(run).startswith("_SUCCESS: it is of an older release, so nothing vouches")
+    assert refusal(run).startswith("_SUCCESS: it is empty, as in older releases: nothing")
 
 
 def test_a_size_is_told_before_a_byte_is_read(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
