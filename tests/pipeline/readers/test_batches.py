@@ -26,7 +26,7 @@ def batch_of(lists: list[Any], type_: pa.DataType) -> pa.RecordBatch:
     return pa.record_batch(
         {
             "list": pa.array(lists, pa.list_(pa.int64())).cast(type_),
-            "text": pa.array(words, pa.string() if len(lists) % 2 else pa.large_binary()),
+            "text": pa.array(words, pa.string() if type_ == TYPES[0] else pa.large_binary()),
             "code": pa.array(words, pa.string()).dictionary_encode(),
             "nested": pa.array(nested, pa.list_(pa.list_(pa.string()))),
             "fixed": pa.array([[1, 2]] * len(lists), pa.list_(pa.int8(), 2)),

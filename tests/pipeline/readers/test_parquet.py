@@ -17,12 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors.faults import DataFault
-from pipeline.readers import parquet
+from pipeline.readers import batches, parquet, parquet_rows
+from pipeline.readers.batches import bytes_of
+from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.parquet import _even_parts, read_batches, read_footer
 from pipeline.readers.read import read_columns, read_rows
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard
 from pipeline.readers.storage import open_local
+from tests.faults.parquet_files import ParquetFile
 from tests.pipeline.tables import law, write
 
 
@@ -174,6 +177,112 @@ def test_names_with_dots_and_nested_columns(tmp_path: Path) -> None:
     (batch,) = read_batches(WorkItem(shard), ["a.b", "c"], 9, open_local)
     assert batch.column("a.b").to_pylist() == [2]
     assert batch.column("c").to_pylist() == [4]
+
+
+def mixed(rows: int) -> pa.Table:
+    """Wide lists of several lengths, words that repeat, long texts and numbers."""
+    return pa.table(
+        {
+            "list": [[i + j / 128 for j in range(i * 7 % 90)] for i in range(rows)],
+            "word": [None if i % 5 == 0 else f"w{i % 9}" for i in range(rows)],
+            "text": ["x" * (i * 31 % 200) for i in range(rows)],
+            "n": range(rows),
+        }
+    )
+
+
+class Watched(io.BytesIO):
+    """A file that knows the largest piece that was read of it."""
+
+    largest = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        type(self).largest = max(self.largest, len(data))
+        return data
+
+
+@pytest.mark.parametrize("encoding", [None, "PLAIN", "DELTA_BYTE_ARRAY"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_rows_are_the_same_in_small_pieces(
+    monkeypatch: pytest.MonkeyPatch, encoding: str | None, version: str
+) -> None:
+    stream = io.BytesIO()
+    pq.write_table(
+        mixed(1500),
+        stream,
+        row_group_size=1000,
+        use_dictionary=["word"] if encoding else True,
+        column_encoding={"text": encoding} if encoding else None,
+        dictionary_pagesize_limit=4000,
+        data_page_version=version,
+        data_page_size=2000,
+        write_batch_size=64,
+        compression="none",
+    )
+    content = stream.getvalue()
+    monkeypatch.setattr(parquet_rows, "_READ_BYTES", 20_000)
+    monkeypatch.setattr(parquet_rows, "_LEAST_PIECE_BYTES", 4_000)
+    monkeypatch.setattr(parquet_rows, "_DECODE_BYTES", 30_000)
+    monkeypatch.setattr(parquet_rows, "_UNEVEN_ROWS", 50)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 9_000)
+    shard, footers = make_shard("a.parquet", len(content)), FooterCache()
+    (item,) = read_footer(shard, lambda path: io.BytesIO(content), footers).items
+    Watched.largest = 0
+    columns = mixed(0).column_names
+    found = list(read_batches(item, columns, 1000, lambda path: Watched(content), footers))
+    assert (
+        pa.concat_tables(
+            [pa.Table.from_batches([plain_words(batch)]) for batch in found]
+        ).to_pydict()
+        == mixed(1500).to_pydict()
+    )
+    assert max(bytes_of(batch.columns) for batch in found) <= 9_000
+    # Arrow looks for the header of a page in so many bytes.
+    assert 0 < Watched.largest <= 1 << 14 < len(content) // 4
+
+
+def plain_words(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with its text not coded, for in some row groups it need not be."""
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("stats", [False, True])
+def test_text_whose_footer_tells_no_encodings_or_wrong_ones(
+    monkeypatch: pytest.MonkeyPatch, stats: bool, streamed: bool
+) -> None:
+    words = [f"word {i % 50}" if i < 300 else f"other {i}" for i in range(900)]
+    stream = io.BytesIO()
+    pq.write_table(
+        pa.table({"w": words}),
+        stream,
+        dictionary_pagesize_limit=900,
+        data_page_size=300,
+        write_batch_size=32,
+    )
+    file = ParquetFile(stream.getvalue())
+    meta = file.meta(0, 0)
+    kinds = [stat[2][1] for stat in meta[13][1][1] if stat[1][1] == 0]
+    assert len(set(kinds)) == 2
+    if stats:
+        # The footer tells of the pages of codes alone.
+        meta[13][1][1][:] = [stat for stat in meta[13][1][1] if stat[2][1] == 8]
+    else:
+        del meta[13]
+        meta[2][1][1][:] = [8, 3]
+    content = file.content()
+    if streamed:
+        monkeypatch.setattr(parquet_rows, "_READ_BYTES", 100)
+        monkeypatch.setattr(parquet_rows, "_LEAST_PIECE_BYTES", 100)
+    item = WorkItem(make_shard("a.parquet", 1))
+    for batch_rows in (70, 1000):
+        rows = read_batches(item, ["w"], batch_rows, lambda path: io.BytesIO(content))
+        assert [word for batch in rows for word in batch.column("w").to_pylist()] == words
 
 
 # Damage.
