@@ -231,7 +231,7 @@ def _parse(data: bytes, path: str) -> ParquetFooter:
     columns: list[Column] = []
     leaves: list[Leaf] = []
     groups: list[Group] | None = None
-    rows, writer, number, at = None, b"", 0, 0
+    rows, writer, number, at = -1, b"", 0, 0
     while data[at]:
         number, kind, at = read_field(data, at, number)
         if number == _SCHEMA and kind == LIST:
@@ -244,8 +244,8 @@ def _parse(data: bytes, path: str) -> ParquetFooter:
             writer, at = read_value(data, at, kind, kind)
         else:
             at = skip(data, at, kind)
-    if not leaves or groups is None or rows is None:
-        raise Malformed("it lacks a part")
+    if groups is None:
+        raise Malformed("it lists no row groups")
     counted = sum(group.rows for group in groups)
     if rows != counted:
         what = f"the footer counts {rows:,} rows, and its row groups have {counted:,}"
@@ -294,8 +294,7 @@ def _read_groups(
     groups = []
     for group in range(count):
         chunks: list[Chunk | None] = []
-        rows = -1
-        unpacked = number = 0
+        rows = unpacked = number = 0
         while data[at]:
             number, kind, at = read_field(data, at, number)
             if number == _CHUNKS and kind == LIST:
@@ -307,8 +306,9 @@ def _read_groups(
             else:
                 at = skip(data, at, kind)
         at += 1
-        if rows < 0 or not chunks:
-            raise contradiction(path, "it does not say what it holds", group)
+        if rows < 0 or len(chunks) != len(leaves):
+            what = f"it has {len(chunks):,} columns of {rows:,} rows, and the schema has"
+            raise contradiction(path, f"{what} {len(leaves):,} columns", group)
         for leaf, chunk in zip(leaves, chunks, strict=True):
             if chunk is None or chunk.values == rows or (leaf.nested and chunk.values > rows > 0):
                 continue
@@ -322,10 +322,10 @@ def _read_chunks(
     data: bytes, at: int, leaves: Sequence[Leaf], path: str, group: int
 ) -> tuple[list[Chunk | None], int]:
     count, _, at = read_list_header(data, at)
-    chunks: list[Chunk | None] = []
     if count != len(leaves):
         what = f"it has {count:,} columns, and the schema has {len(leaves):,}"
         raise contradiction(path, what, group)
+    chunks: list[Chunk | None] = []
     for leaf in leaves:
         start = at
         found, at = read_struct(data, at, _CHUNK)

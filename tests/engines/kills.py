@@ -2,8 +2,8 @@
 
     python -m tests.engines.kills --trials 40 --seed 1
 
-prints a line for each trial, a table of all, and ends with 1 if a trial went wrong. A trial is a run
-of the real command, in its process or with two worker processes, and one of these:
+prints a line for each trial, a table of all, and ends with 1 if a trial went wrong. A trial is a
+run of the real command, in its process or with two worker processes, and one of these:
 
 - a worker, or all of them, are killed: exit code 5 and a sentence within 30 s, no process, no run;
 - the command, or its process group as a terminal does it, gets a signal, once or twice: its exit

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pipeline.readers.crc32c import masked_crc32c_many
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
+from tests.faults.parquet_files import ParquetFile
 
 ROWS = 60
 OK, CONFIG, DATA = 0, 2, 4
@@ -289,6 +290,29 @@ fault(
 )(damaged(7, 2))
 
 
+@fault(
+    "a Parquet row group that is listed twice", r"b\.parquet: row group 1: .*'s': .*within those"
+)
+def _(place: Path, rng: np.random.Generator) -> None:
+    parquet(place / "a.parquet", columns(rng))
+    parquet(place / "b.parquet", columns(rng), row_group_size=ROWS // 2)
+    file = ParquetFile((place / "b.parquet").read_bytes())
+    file.groups[1] = file.copy().groups[0]
+    (place / "b.parquet").write_bytes(file.content())
+
+
+@fault("a Parquet page of more rows than its row group has", r"b\.parquet: row group 1: .*'y': its")
+def _(place: Path, rng: np.random.Generator) -> None:
+    parquet(place / "a.parquet", columns(rng))
+    options = {"row_group_size": ROWS // 2, "compression": "none", "use_dictionary": False}
+    parquet(place / "b.parquet", columns(rng), **options)
+    file = ParquetFile((place / "b.parquet").read_bytes())
+    for column, name in enumerate(columns(rng)):
+        if name == "y":
+            file.put_pages(1, column, file.pages(1, column) * 2)
+    (place / "b.parquet").write_bytes(file.content())
+
+
 # --- files that do not fit ----------------------------------------------------------------------
 
 
@@ -361,6 +385,20 @@ for _name, _column, _value, _said, _config in (
     fault(_name, rf"b\.parquet: row 17: head 'h': {_said}", config=_config)(
         spoil(_column, 17, _value)
     )
+
+
+@fault(
+    "rows without scores in lists of a fixed size, within the limits",
+    config=f"max_bad_rows: 2\n{CLASSES}",
+    exit=OK,
+    report={"bad_rows.0.rows": 2, "bad_rows.0.reason": "null:c", "first_bad_rows.1.row": 17},
+)
+def _(place: Path, rng: np.random.Generator) -> None:
+    data = columns(rng)
+    data["c"][3] = data["c"][17] = None
+    parquet(place / "b.parquet", data | {"c": pa.array(data["c"], pa.list_(pa.float64(), 3))})
+
+
 fault(
     "a bad row within the limits",
     config=f"max_bad_rows: 1\n{HEAD}",
@@ -400,6 +438,20 @@ def _(place: Path, rng: np.random.Generator) -> None:
     tfrecord(place / "a.tfrecord", records(rng, 3))
     block = gzip.compress((place / "a.tfrecord").read_bytes() * 100_000, 9)
     (place / "b.tfrecord.gz").write_bytes(block * 4)
+
+
+@fault(
+    "rows of a thousand numbers in a single row group",
+    config="heads: {h: {type: multi_class, n_classes: 1000, logits: c, label: k}}",
+    exit=OK,
+    limit_mb=700,
+)
+def _(place: Path, rng: np.random.Generator) -> None:
+    rows, width = 24_000, 1000
+    scores = pa.array(np.tile(rng.normal(size=1 << 20).astype(np.float32), 23)[: rows * width])
+    lists = pa.ListArray.from_arrays(np.arange(0, rows * width + 1, width, np.int32), scores)
+    data = {"c": lists, "k": np.arange(rows) % width}
+    parquet(place / "b.parquet", data, use_dictionary=False, row_group_size=rows)
 
 
 @fault(

@@ -18,7 +18,7 @@ from heads.metrics.core import context as context_module
 from pipeline.errors.faults import BadData
 from pipeline.evaluate import TABLE, evaluate, evaluate_items
 from pipeline.evaluation import plan as plan_module
-from pipeline.readers import parquet, read
+from pipeline.readers import batches, parquet, parquet_rows, read
 from pipeline.readers.rows import Rows
 from pipeline.readers.storage import open_local
 from pipeline.slicing import grouping
@@ -93,6 +93,7 @@ def test_a_table_in_any_order_and_in_any_batches(seed: int, rows: int, data: st.
     pieces = [shuffled.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, rows], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(read, "BATCH_ROWS", data.draw(st.integers(4, 70)))
+        patch.setattr(batches, "BATCH_BYTES", data.draw(st.sampled_from([1, 900, 1 << 20])))
         patch.setattr(grouping, "MAX_CROSS", data.draw(st.sampled_from([1, 12, 4096])))
         assert_equal(evaluate(pa.concat_tables(pieces), plan), reference)
 
@@ -107,6 +108,8 @@ def test_files_in_any_order_of_any_row_groups(seed: int, rows: int, data: st.Dat
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
         patch.setattr(parquet, "ITEM_ROWS", data.draw(st.integers(1, 40)))
         patch.setattr(read, "BATCH_ROWS", data.draw(st.integers(4, 40)))
+        patch.setattr(batches, "BATCH_BYTES", data.draw(st.sampled_from([1, 900, 1 << 20])))
+        patch.setattr(parquet_rows, "_DECODE_BYTES", data.draw(st.sampled_from([1, 900, 1 << 20])))
         shards = []
         for number, (a, b) in enumerate(zip([0, *cuts], [*cuts, rows], strict=True)):
             path = Path(directory) / f"part-{number}.parquet"

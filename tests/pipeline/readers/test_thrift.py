@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.readers.thrift import (
@@ -30,6 +30,8 @@ from pipeline.readers.thrift import (
 )
 from tests.faults.parquet_files import Struct, write_struct
 from tests.pipeline.tables import law
+
+few = settings(law, max_examples=15)
 
 INTEGERS = st.sampled_from([INT16, INT32, INT64]).flatmap(
     lambda kind: st.tuples(st.just(kind), st.integers(-(2**63), 2**63 - 1))
@@ -81,7 +83,7 @@ def plain(struct: Struct, fields: Fields) -> dict[int, Any]:
     return found
 
 
-@law
+@few
 @given(STRUCTS, STRUCTS, st.binary(max_size=9))
 def test_wanted_fields_are_read_and_others_passed_over(
     struct: Struct, other: Struct, behind: bytes
@@ -98,7 +100,7 @@ def test_wanted_fields_are_read_and_others_passed_over(
         assert (number, kind) == (first, struct[first][0])
 
 
-@law
+@few
 @given(STRUCTS, st.data())
 def test_a_part_of_a_struct_is_told_as_such(struct: Struct, data: st.DataObject) -> None:
     content = write_struct(struct)
@@ -118,7 +120,7 @@ def test_any_bytes_are_a_struct_or_are_not(content: bytes) -> None:
     assert 0 < end <= len(content)
 
 
-@law
+@few
 @given(st.lists(SMALL, max_size=30), st.integers(-(2**63), 2**63 - 1))
 def test_what_is_written_is_read(structs: list[Struct], number: int) -> None:
     fields: dict[int, Any] = {}

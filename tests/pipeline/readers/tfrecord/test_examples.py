@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors.faults import DataFault
+from pipeline.readers.batches import bytes_of
+from pipeline.readers.tfrecord import examples
 from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example, example_columns, read_examples
 from pipeline.readers.tfrecord.message import parse_features
@@ -108,6 +110,24 @@ def test_plain_records_are_read_in_lock_step(
     assert_equal(list(shard(records).batches()), COLUMNS, expected)
     some = ["w", "absent", "country"]
     assert_equal(list(shard(records).batches(some, batch_rows=100)), some, expected)
+
+
+@pytest.mark.parametrize("most", [1, 3000, 1 << 20])
+def test_batches_end_before_they_are_too_large(
+    shard: MakeShard, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    records = [
+        encode_example({"logits": [float(row)] * (row % 90), "label": [row % 7] * 40})
+        for row in range(200)
+    ]
+    monkeypatch.setattr(examples, "BATCH_BYTES", most)
+    monkeypatch.setattr(examples, "_STEP_BYTES", 500)
+    batches = list(shard(records).batches(["logits", "label"]))
+    assert_equal(batches, ["logits", "label"], [by_runtime(content) for content in records])
+    # The step that is one too many is in the batch.
+    sizes = [bytes_of(batch.columns) for batch in batches]
+    assert max(sizes) <= most + 8 * 500 + 3000
+    assert (len(batches) > 9) == (most <= 3000)
 
 
 def test_long_lists(shard: MakeShard, monkeypatch: pytest.MonkeyPatch) -> None:
