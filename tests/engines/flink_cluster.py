@@ -33,7 +33,7 @@ MEMORY = "1600m"
 """The memory of a TaskManager, all told; its Python workers have their own."""
 
 STATE = "state.json"
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 CACHE_MILLIS = 5_000
 """How long a Python worker is kept; less than the delay of a restart, see `docs/engines.md`."""
 LOG_TAIL = 3000

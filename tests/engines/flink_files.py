@@ -41,7 +41,8 @@ restart-strategy:
   fixed-delay: {{attempts: 5, delay: 6 s}}
 # A TaskManager that two heartbeats do not reach is lost; a busy one has 30 s to answer.
 heartbeat: {{interval: 1000, timeout: 30000, rpc-failure-threshold: 2}}
-web: {{submit: {{enable: false}}}}
+# What it tells of jobs, too.
+web: {{submit: {{enable: false}}, refresh-interval: 300}}
 # What the REST API tells of running tasks is at most so many milliseconds old.
 metrics: {{fetcher: {{update-interval: 300}}}}
 io: {{tmp: {{dirs: {temporary}}}}}

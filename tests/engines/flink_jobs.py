@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,21 +36,21 @@ class Job:
     def tasks(self, step: str) -> list[Task]:
         """The tasks of the stages that a step of the pipeline is part of."""
         found = []
-        for vertex in self._ask()["vertices"]:
+        for vertex in self._details()["vertices"]:
             if step in vertex["name"]:
                 told = self._ask(f"/vertices/{vertex['id']}")["subtasks"]
                 found += [_task(subtask) for subtask in told]
         return found
 
     def state(self) -> str:
-        """`RUNNING`, `CANCELED`, ..., as the list tells it; all else is some seconds old."""
+        """`RUNNING`, `CANCELED`, ..., as the list tells it; all else may be older."""
         told = self.cluster.ask("/jobs/overview")["jobs"]
         (state,) = [entry["state"] for entry in told if entry["jid"] == self.id]
         return str(state)
 
     def attempts(self) -> int:
         """The most often that any task of the job was started again."""
-        vertices = [vertex["id"] for vertex in self._ask()["vertices"]]
+        vertices = [vertex["id"] for vertex in self._details()["vertices"]]
         subtasks = [
             subtask for v in vertices for subtask in self._ask(f"/vertices/{v}")["subtasks"]
         ]
@@ -57,8 +58,15 @@ class Job:
 
     def failures(self) -> list[str]:
         """What tasks failed with, the latest first."""
+        self._details()
         history = self._ask("/exceptions")["exceptionHistory"]["entries"]
         return [entry["exceptionName"] for entry in history]
+
+    def _details(self) -> Any:
+        """All that is told of it, once that is no older than the list."""
+        while (details := self._ask())["state"] != self.state():
+            time.sleep(0.1)
+        return details
 
     def _ask(self, path: str = "") -> Any:
         return self.cluster.ask(f"/jobs/{self.id}{path}")

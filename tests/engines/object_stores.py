@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Protocol
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from tests.engines.installing import FAKE_GCS, FAKE_GCS_VERSION, go_program
@@ -22,7 +24,7 @@ from tests.engines.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_SECONDS = 60
+_SECONDS = 300
 _REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/1\.1\\?" (?P<status>\d+)')
 
 
@@ -55,13 +57,25 @@ class Store:
     bucket: Callable[[str], Bucket]
 
     def mark(self) -> int:
-        """How many bytes it has printed so far."""
+        """How many bytes it has printed so far, of all requests that it has answered."""
+        self._settle()
         return self.log.stat().st_size
 
     def requests(self, since: int) -> list[str]:
         """Method, path and status of the requests answered after a mark."""
+        self._settle()
         text = re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_bytes()[since:].decode())
         return [" ".join(found.groups()) for found in _REQUEST.finditer(text)]
+
+    def _settle(self) -> None:
+        """Waits until it has printed a request of ours: it may answer first, and then print."""
+        name = uuid.uuid4().hex
+        with suppress(HTTPError):
+            urlopen(f"{self.url}/{name}").close()
+        last = time.monotonic() + _SECONDS
+        while name.encode() not in self.log.read_bytes():
+            assert time.monotonic() < last, f"{self.log} does not tell of the request for /{name}"
+            time.sleep(0.01)
 
 
 @contextmanager

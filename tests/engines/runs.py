@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ from tests.engines.processes import Process
 SAME = ("report.json", "metrics.parquet", "states.zip", "statistics.pb", "anomalies.pbtxt")
 """The files of a run that hold facts of rows only."""
 
-TIMEOUT = 400.0
+TIMEOUT = 1200.0
+"""Seconds after which a run hangs."""
+
+ENDS = 10.0
+"""Seconds that a server takes to end that was told to when the run had ended."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,9 @@ class Inputs:
             session = Process("headcount", child.pid, 0, mark, "")
             try:
                 told, _ = child.communicate(timeout=TIMEOUT)
-                left = session.members()
+                last = time.monotonic() + ENDS
+                while (left := session.members()) and time.monotonic() < last:
+                    time.sleep(0.1)
             finally:
                 processes.stop([session])
         assert child.returncode == code, told

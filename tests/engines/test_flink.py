@@ -177,9 +177,9 @@ def _working(job: Job) -> str | None:
 
 def _wait(what: str, run: subprocess.Popen[str], look: Callable[[], Seen | None]) -> Seen:
     """What is seen at last; fails if the run ends before, or takes too long."""
-    last = time.monotonic() + 120
+    last = time.monotonic() + 600
     while not (seen := look()):
         assert run.poll() is None, f"the run ended before there was {what}: {run.communicate()[0]}"
-        assert time.monotonic() < last, f"there was no {what} in 120 s"
+        assert time.monotonic() < last, f"there was no {what} in 600 s"
         time.sleep(0.1)
     return seen

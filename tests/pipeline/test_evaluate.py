@@ -295,12 +295,13 @@ def test_states_may_be_asked_for_again_while_rows_are_added() -> None:
 def test_nothing_keeps_states_when_an_evaluation_is_gone() -> None:
     """Metrics of all kinds keep what they compute of a state with the state."""
 
-    def states_alive() -> int:
+    def states_alive() -> set[int]:
         gc.collect()
-        return sum(isinstance(kept, State) for kept in gc.get_objects())
+        return {id(kept) for kept in gc.get_objects() if isinstance(kept, State)}
 
+    # Caches that are full may let go of others.
     before = states_alive()
     found = evaluate(binary_table(40, 0), plan_of(BINARY))
-    assert states_alive() > before + 3
+    assert len(states_alive() - before) > 3
     del found
-    assert states_alive() == before
+    assert states_alive() <= before
