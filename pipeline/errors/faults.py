@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.errors.printable import printable
+
 
 class DataFault(Exception):
     """An exception for a fault in the data of one file; it can be pickled.
@@ -50,15 +52,15 @@ class ColumnError(TypeError):
 
 
 class BadData(Exception):
-    """An exception for data that must not be reported on.
+    """An exception for data that must not be reported on; `str()` has a line per reason.
 
     Attributes:
-        problems: the reasons, one line per reason.
+        problems: the reasons.
         data_report: the path of the data report, if one was written.
     """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
+        super().__init__("\n".join(map(printable, problems)))
         self.problems = problems
         self.data_report: str | None = None
 

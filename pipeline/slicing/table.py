@@ -19,7 +19,7 @@ from pipeline.slicing.counting import PARTS, SliceCounts
 # This many rows is more than any slice has.
 _UNCOUNTED = 1 << 63
 # More slices than these are found in the rows, which may have fewer.
-_MOST_FIXED = 100_000
+_MOST_FIXED = 50_000
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def fixed_table(specs: Sequence[Slice], max_largest: int) -> SliceTable | None:
     """Returns the slices if they are known without counting; None if rows must be counted.
 
     The slices are known if every column lists `values` or has `edges`, no spec has more slices than
-    its `max_slices`, and all specs together have at most `max_largest`, and at most 100,000. Some
+    its `max_slices`, and all specs together have at most `max_largest`, and at most 50,000. Some
     may have no rows.
     """
     decided: list[SpecSlices] = []
