@@ -25,6 +25,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECONDS = 4.5
 """How long the command may take to end after a signal, unless it waits for a cluster."""
 
+_RESULT: list[int] = []
+"""The exit code of the command, once it has one."""
+
 _TOLD = threading.Lock()
 """Held by the thread that prints the line: there is one line, whoever comes first."""
 
@@ -42,6 +45,7 @@ def end_on_signals(command: Callable[[], int]) -> int:
         code = command()
         check()
         # The result stands, and what is left to do is to end.
+        _RESULT.append(code)
         _handle_by(lambda *_: _end(code))
     except BaseException as error:
         # The exception of the signal may have become another on its way.
@@ -107,6 +111,9 @@ def _watch(reader: int) -> None:
     """Ends the process if it has not ended some time after a signal."""
     while (number := os.read(reader, 1)[0]) not in SIGNALS:
         pass
+    if _RESULT:
+        # The main thread may be in a function of C, and not come to run its handler.
+        _end(_RESULT[0])
     allow(SECONDS)
     while (left := REQUEST.until - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))

@@ -62,7 +62,7 @@ _BIN = record(
         "low": number,
         "high": number,
         "rows": count,
-        "weight": number,
+        "weight": or_null(number),
         "mean_probability": or_null(number),
         "mean_label": or_null(number),
     }

@@ -182,11 +182,11 @@ def _words(array: pa.Array, out: Words) -> Words:
         array = array.view(f"int{type_.bit_width}")
     if is_text(type_):
         out = text_hashes(array, type_ if type_ in _TEXTS else pa.large_binary())
+    elif pa.types.is_decimal(type_):
+        out = text_hashes(array, pa.string())
     elif is_number(array.type):
         values = _without_nulls(array).to_numpy(zero_copy_only=False)
         out.view(np.float64 if values.dtype.kind == "f" else np.int64)[:] = values
-    elif pa.types.is_decimal(type_):
-        out = text_hashes(array, pa.string())
     else:
         # Values of other types cannot be read as anything.
         out[:] = 0

@@ -88,6 +88,7 @@ def test_a_runner_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_options_that_a_runner_lacks_are_told() -> None:
+    pytest.importorskip("google.cloud.dataflow")
     problems = problems_of("--runner=DataflowRunner")
     assert "Missing required option: project." in problems
     assert "Missing required option: region." in problems

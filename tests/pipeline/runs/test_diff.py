@@ -17,8 +17,9 @@ from scipy import stats
 
 from heads.statistics import RowSums
 from heads.statistics.codec import decode, encode
-from heads.statistics.exact import ExactColumn, Summand
+from heads.statistics.exact import ExactColumn
 from heads.statistics.state import zero_state
+from heads.statistics.summands import Summand
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.head_plan import identity_statistic
