@@ -158,11 +158,8 @@ def measure(directory: Path, rounds: int, beside: Path | None) -> None:
     for what, given in inputs().items():
         if not (directory / given.file).exists():
             # The memory of a process counts for the programs that it starts.
-            writer = get_context("spawn").Process(
-                target=given.write, args=(directory / given.file,)
-            )
-            writer.start()
-            writer.join()
+            with get_context("spawn").Pool(1) as pool:
+                pool.apply(given.write, [directory / given.file])
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
         for _ in range(rounds):
             for name, program in programs.items():
