@@ -44,7 +44,6 @@ FACTS_OF_ROWS = (
     "states.zip",
     "statistics.pb",
     "anomalies.pbtxt",
-    "_SUCCESS",
 )
 
 
