@@ -235,6 +235,8 @@ def survey(numbers: Sequence[int], seed: int, directory: Path) -> int:
         most_mb, most_seconds = max(most_mb, outcome.mb), max(most_seconds, outcome.seconds)
         fault = fault_of(mutant, outcome)
         result = "wrong" if fault else "refused" if outcome.code == 2 else "shown"
+        if result == "shown" and not mutant.changed:
+            result = "equal"
         row = counts.setdefault(mutant.kind, Counter())
         row[f"sealed, {result}" if mutant.sealed else result] += 1
         if fault or len(numbers) == 1:
@@ -255,13 +257,14 @@ def remove(directory: Path) -> None:
 
 
 def print_counts(counts: dict[str, Counter[str]]) -> None:
-    columns = ("refused", "shown", "wrong", "sealed, refused", "sealed, shown", "sealed, wrong")
-    print(f"{'':28}" + "".join(f"{column:>17}" for column in columns))
+    columns = ("refused", "equal", "shown", "wrong")
+    columns += tuple(f"sealed, {column}" for column in columns)
+    print(f"{'':28}" + "".join(f"{column:>16}" for column in columns))
     total = Counter[str]()
     for row in counts.values():
         total.update(row)
     for kind, row in [*sorted(counts.items()), ("all", total)]:
-        print(f"{kind:28}" + "".join(f"{row[column] or '.':>17}" for column in columns))
+        print(f"{kind:28}" + "".join(f"{row[column] or '.':>16}" for column in columns))
 
 
 def main() -> int:
