@@ -109,12 +109,6 @@ class Coefficient(ConfusionRatio):
     low, high = -1.0, 1.0
 
 
-class Correlation(Coefficient):
-    """A measure of agreement from -1 to 1 that is computed from products of counts."""
-
-    multiplies = True
-
-
 class GoodCount(ConfusionRatio):
     """A sum of weights, of which a higher value is better."""
 
@@ -339,9 +333,9 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             (*LABELS, FALSE_POSITIVE, FALSE_NEGATIVE),
         ),
     ),
-    "matthews_correlation": (Correlation, MATTHEWS),
+    "matthews_correlation": (Coefficient, MATTHEWS),
     "cohen_kappa": (
-        Correlation,
+        Coefficient,
         Ratio(
             "The agreement of labels and predictions beyond chance, `2 * (TP * TN - FP * FN) /"
             " ((TP + FN) * (FN + TN) + (FP + TN) * (TP + FP))`; scikit-learn's"

@@ -10,6 +10,7 @@ from heads.metrics.core.class_counts import class_counts
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Floats, Metric, Values, divide
 from heads.metrics.core.registry import offers
+from heads.metrics.core.wide import Ints, Wide
 from heads.statistics import State
 
 
@@ -19,17 +20,18 @@ class Agreement(Metric):
     higher_is_better = True
     low, high = -1.0, 1.0
 
-    def shares(self, state: State) -> tuple[Floats, Floats, Floats]:
-        """Returns shares of rows by class, each `[s, k]`.
+    def shares(self, state: State) -> tuple[Floats, Floats, Floats, Ints]:
+        """Returns shares of rows by class, each `[s, k]`, times a power of two.
 
         Returns:
             The shares of rows that have the class wrongly as prediction, that have it as
-            prediction, and that have it as label.
+            prediction, and that have it as label; and the exponent of the power, `[s]`.
         """
         counts = class_counts(state)
-        total = counts.labelled.sum(axis=1)[:, np.newaxis]
+        # Shares themselves may be too small for float64 where counts are not.
+        total, exponent = np.frexp(counts.labelled.sum(axis=1)[:, np.newaxis])
         wrong, right = divide(counts.false_positive, total), divide(counts.true_positive, total)
-        return wrong, right + wrong, divide(counts.labelled, total)
+        return wrong, right + wrong, divide(counts.labelled, total), exponent[:, 0]
 
 
 class BalancedAccuracy(Agreement):
@@ -55,16 +57,15 @@ class CohenKappa(Agreement):
     `cohen_kappa_score`.
     """
 
-    multiplies = True
-
     def compute(self, state: State) -> Values:
-        wrong, predicted, labelled = self.shares(state)
-        chance = (labelled * _others(predicted)).sum(axis=1)
+        wrong, predicted, labelled, power = self.shares(state)
+        chance = _product(labelled, _others(predicted))
+        ratio = Wide.of(wrong.sum(axis=1)).over(chance).scaled(power)
         return Values(
-            np.where(chance > 0, 1 - divide(wrong.sum(axis=1), chance), 0.0),
+            np.where(chance.factor > 0, 1 - ratio.to_float(), 0.0),
             {
                 "the weights sum to zero": labelled.sum(axis=1) == 0,
-                "all labels and predictions are of one class": chance == 0,
+                "all labels and predictions are of one class": chance.factor == 0,
             },
         )
 
@@ -77,25 +78,28 @@ class MatthewsCorrelation(Agreement):
     coefficient", 2004; scikit-learn's `matthews_corrcoef`, which gives 0 where it is undefined.
     """
 
-    multiplies = True
-
     def compute(self, state: State) -> Values:
-        wrong, predicted, labelled = self.shares(state)
-        chance = (labelled * _others(predicted)).sum(axis=1)
-        covariance = chance - wrong.sum(axis=1)
-        label_variance = (labelled * _others(labelled)).sum(axis=1)
-        prediction_variance = (predicted * _others(predicted)).sum(axis=1)
+        wrong, predicted, labelled, power = self.shares(state)
+        chance = _product(labelled, _others(predicted))
+        covariance = chance.minus(Wide.of(wrong.sum(axis=1)).scaled(power))
+        label_variance = _product(labelled, _others(labelled))
+        prediction_variance = _product(predicted, _others(predicted))
         # This equals covariance / sqrt(label_variance * prediction_variance), but it is exactly 1
         # where every prediction is right.
+        spread = label_variance.over(prediction_variance).root()
         return Values(
-            divide(covariance, label_variance)
-            * np.sqrt(divide(label_variance, prediction_variance)),
+            covariance.over(label_variance).times(spread).to_float(),
             {
                 "the weights sum to zero": labelled.sum(axis=1) == 0,
-                "all labels are of one class": label_variance == 0,
-                "all predictions are of one class": prediction_variance == 0,
+                "all labels are of one class": label_variance.factor == 0,
+                "all predictions are of one class": prediction_variance.factor == 0,
             },
         )
+
+
+def _product(first: Floats, second: Floats) -> Wide:
+    """Returns the sums `[s]` over classes of the products of two numbers `[s, k]`."""
+    return Wide.of(first).times(Wide.of(second)).summed()
 
 
 def _others(share: Floats) -> Floats:

@@ -14,10 +14,10 @@ from heads.metrics.core.metric import (
     Metric,
     Values,
     divide,
-    quotient,
     weight_column,
 )
 from heads.metrics.core.registry import offers
+from heads.metrics.core.wide import Wide
 from heads.statistics import State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
@@ -48,8 +48,9 @@ class WeightedMean(Metric):
         if self.column == "label":
             return divide(label_sum(state, self.group), weight), weight
         rows = _of_class(state, self.group)
-        total = state.wide_by_segment(self.column, rows)
-        return quotient(total, state.wide_by_segment(weight_column(state), rows)), weight
+        columns = (self.column, weight_column(state))
+        total, divisor = (Wide(*state.wide_by_segment(column, rows)) for column in columns)
+        return total.over(divisor).to_float(), weight
 
     def compute(self, state: State) -> Values:
         mean, weight = self.mean(state)

@@ -11,19 +11,16 @@ from heads.statistics.exact import RADIX, Ints
 from heads.statistics.kept import kept_with_state
 from heads.statistics.state import State
 
-APART = 972
-"""Where the sums of weights of a slice are up to 2**972 apart, products of two of them, and sums of
-squares, neither overflow nor vanish."""
 FAR_APART = 2020
-"""Where they are up to 2**2020 apart, neither they nor their sum overflow or vanish."""
+"""Where the weights of a segment are up to 2**2020 apart, neither they nor their sum overflow or
+vanish in its unit."""
 
-# If the sums of weights have no bits outside of these limbs, they are less than `APART` apart, and
-# need no unit.
+# If the sums of weights have no bits outside of these limbs, they need no unit: neither they nor
+# their squares are near to the ends of float64.
 _SAFE_LIMBS = range(-13, 14)
-# In its unit, the weight of a table row is below 2**999, so that millions of them do not overflow.
-_MOST = 999
-# Units are a little above the middle of the weights, for the same reason.
-_ABOVE_MIDDLE = 11
+# In its unit, the smallest weight of a table row is a normal float64, and the largest so far from
+# the largest float64 that millions of them do not overflow.
+_LEAST, _MOST = -1021, 999
 # In every unit, 1 is a normal float64.
 _MOST_EXPONENT = 1000
 
@@ -31,8 +28,8 @@ _MOST_EXPONENT = 1000
 def in_units(state: State) -> State:
     """Returns the state with a unit for each segment, in which float64 can hold its weights.
 
-    The unit lies between the smallest and the largest weight of any table row. Weights need no unit
-    if they are as they mostly are.
+    The unit is the power of two above the largest weight of any table row, or less where the
+    smallest would vanish beside it. Weights need no unit if they are as they mostly are.
     """
     if "weight" not in state.sums:
         return state
@@ -41,21 +38,16 @@ def in_units(state: State) -> State:
     if not width or (weight.low in _SAFE_LIMBS and weight.low + width - 1 in _SAFE_LIMBS):
         return state
     lowest, highest = _range(state)
-    between = np.maximum(((lowest + highest) >> 1) + _ABOVE_MIDDLE, highest - _MOST)
-    return replace(state, exponents=between.clip(-_MOST_EXPONENT, _MOST_EXPONENT))
+    unit = np.maximum(np.minimum(highest, lowest - _LEAST), highest - _MOST)
+    return replace(state, exponents=unit.clip(-_MOST_EXPONENT, _MOST_EXPONENT))
 
 
-def apart(state: State, most: int) -> npt.NDArray[np.bool_]:
-    """Returns in which segments weights of table rows are more than `2**most` apart, bool `[s]`.
-
-    Args:
-        state: a state as `in_units` returns it.
-        most: `APART` or `FAR_APART`.
-    """
+def too_far_apart(state: State) -> npt.NDArray[np.bool_]:
+    """Returns in which segments of a state in units weights are further apart than `FAR_APART`."""
     if state.exponents is None:
         return np.zeros(len(state.keys), bool)
     lowest, highest = _range(state)
-    return highest - lowest > most
+    return highest - lowest > FAR_APART
 
 
 @kept_with_state(last=1)

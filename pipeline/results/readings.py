@@ -12,7 +12,7 @@ import numpy.typing as npt
 from heads.metrics.core.metric import BinomialCounts, Metric, Values
 from heads.statistics import Key, State
 from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
-from heads.statistics.units import APART, FAR_APART, apart, in_units
+from heads.statistics.units import in_units, too_far_apart
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -243,8 +243,7 @@ def read_metric(
 def _compute(metric: Metric, state: State) -> Values:
     """Returns the values of a metric, undefined where float64 cannot hold what they depend on."""
     values = metric.compute(state)
-    too_far = apart(state, APART if metric.multiplies else FAR_APART)
-    return replace(values, reasons={TOO_FAR_APART: too_far, **values.reasons})
+    return replace(values, reasons={TOO_FAR_APART: too_far_apart(state), **values.reasons})
 
 
 def _units(state: State) -> Ints:

@@ -199,11 +199,9 @@ def test_a_sum_that_float64_holds_but_not_its_interval() -> None:
 def test_weights_that_are_too_far_apart_say_so() -> None:
     for low, high, far in ((1e-300, 1e300, False), (5e-324, 1.7e308, True)):
         metrics = metrics_of(np.where(columns()["y"] > 0, low, high))
-        reasons = {name: metric.get("reason") for name, metric in metrics.items()}
-        for name in ("matthews_correlation", "cohen_kappa"):
-            assert reasons[name] == TOO_FAR_APART
-        for name in ("accuracy", "average_loss", "recall", "roc_auc"):
-            assert reasons[name] == (TOO_FAR_APART if far else None)
+        for name in ("accuracy", "average_loss", "recall", "roc_auc", "matthews_correlation"):
+            assert metrics[name].get("reason") == (TOO_FAR_APART if far else None)
+            assert (metrics[name]["value"] is None) == far
 
 
 def test_rows_that_weigh_next_to_nothing_count_for_nothing() -> None:
@@ -213,11 +211,49 @@ def test_rows_that_weigh_next_to_nothing_count_for_nothing() -> None:
     expected = slices_of(evaluate(alone, BINARY), "binary")[None]["metrics"]
     compared = 0
     for name, metric in expected.items():
-        if name not in SUMS and None not in (metric["value"], metrics[name]["value"]):
+        if name not in SUMS and metric["value"] is not None:
             value = pytest.approx(metric["value"], rel=1e-12, abs=1e-12)
             assert metrics[name]["value"] == value, name
             compared += 1
     assert compared > 50
+
+
+def test_products_of_weights_that_are_far_apart() -> None:
+    # Labels and predictions agree, so that both coefficients are 1 whatever each class weighs.
+    scores = np.repeat([1.0, -1.0], 20)
+    rows = {"s": scores, "y": (scores > 0).astype(int), "k": np.arange(40) % 3, "id": np.arange(40)}
+    rows["c"] = list(np.eye(3)[np.arange(40) % 3])
+    plan = plan_of("""
+confidence: {folds: 0}
+heads:
+  binary: {type: binary, logits: s, label: y, weight: w}
+  classes: {type: multi_class, n_classes: 3, logits: c, label: k, weight: w}
+""")
+    names = ("matthews_correlation", "cohen_kappa")
+    for low, high in ((1e-300, 1e300), (1e-300, 1.0), (5e-324, 1.0)):
+        weight = np.where(np.arange(40) % 3 * (scores > 0) == 1, low, high)
+        weight[scores < 0] = low
+        found = evaluate(pa.table({**rows, "w": weight}), plan)
+        for head in ("binary", "classes"):
+            metrics = slices_of(found, head)[None]["metrics"]
+            values = [metrics[name]["value"] for name in names]
+            assert values == pytest.approx([1, 1], rel=1e-15), (head, low)
+
+
+def test_a_single_row_that_weighs_next_to_nothing_costs_no_metric() -> None:
+    # It is alone in its cells, as the only false positive.
+    rows = {**columns(), "y": (columns()["s"] > 0).astype(int)}
+    alone = int(np.flatnonzero(columns()["s"] > 0)[0])
+    rows["y"][alone] = 0
+    weights = (np.where(np.arange(ROWS) == alone, light, 1.0) for light in (1e-30, 1e-290))
+    expected, found = (
+        slices_of(evaluate(pa.table({**rows, "w": weight}), BINARY), "binary")[None]
+        for weight in weights
+    )
+    for name, metric in expected["metrics"].items():
+        other = found["metrics"][name]
+        assert (other["value"] is None) == (metric["value"] is None), name
+        assert ("lower" in other) == ("lower" in metric), name
 
 
 def test_ratios_of_shares_that_float64_cannot_hold() -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.cut_counts import CutCounts
-from heads.metrics.core.metric import Floats, Wide, divide, quotient
+from heads.metrics.core.metric import Floats, divide
+from heads.metrics.core.wide import Wide
 
 Formula = Callable[[CutCounts], Floats]
 
@@ -84,19 +85,13 @@ def specificity(counts: CutCounts) -> Floats:
 
 def _share(part: Floats, whole: Floats) -> Wide:
     """Returns a share `[s]`, which may be too small for float64."""
-    (part, part_exponent), (whole, whole_exponent) = np.frexp(part), np.frexp(whole)
-    return divide(part, whole), part_exponent - whole_exponent
+    return Wide.of(part).over(Wide.of(whole))
 
 
 def prevalence_threshold(counts: CutCounts) -> Floats:
-    shares = [
-        _share(counts.false_positive, negative(counts)),
-        _share(counts.true_positive, positive(counts)),
-    ]
-    # Both are divided by the same power of 4, so that neither is too small where both are small.
-    power = np.maximum(*(np.where(factor > 0, exponent, -4096) for factor, exponent in shares)) // 2
-    fall_out, hits = (np.sqrt(np.ldexp(factor, e - 2 * power)) for factor, e in shares)
-    return divide(fall_out, hits + fall_out)
+    fall_out = _share(counts.false_positive, negative(counts)).root()
+    hits = _share(counts.true_positive, positive(counts)).root()
+    return fall_out.over(hits.plus(fall_out)).to_float()
 
 
 def balanced_accuracy(counts: CutCounts) -> Floats:
@@ -136,53 +131,52 @@ def markedness(counts: CutCounts) -> Floats:
 
 def positive_likelihood(counts: CutCounts) -> Floats:
     hits = _share(counts.true_positive, positive(counts))
-    return quotient(hits, _share(counts.false_positive, negative(counts)))
+    return hits.over(_share(counts.false_positive, negative(counts))).to_float()
 
 
 def negative_likelihood(counts: CutCounts) -> Floats:
     missed = _share(counts.false_negative, positive(counts))
-    return quotient(missed, _share(counts.true_negative, negative(counts)))
+    return missed.over(_share(counts.true_negative, negative(counts))).to_float()
 
 
 def odds_ratio(counts: CutCounts) -> Floats:
-    odds, odds_exponent = _share(counts.true_positive, counts.false_negative)
-    others, others_exponent = _share(counts.true_negative, counts.false_positive)
-    ratio: Floats = np.ldexp(odds * others, odds_exponent + others_exponent)
-    return ratio
+    odds = _share(counts.true_positive, counts.false_negative)
+    return odds.times(_share(counts.true_negative, counts.false_positive)).to_float()
 
 
-def scaled(counts: CutCounts) -> CutCounts:
-    """Returns the counts divided by a power of two, so that no product of two sums overflows.
-
-    The counts that are returned sum to less than 1.
-    """
-    _, exponent = np.frexp(total(counts))
-    above, below = (np.ldexp(part, -exponent[:, None]) for part in (counts.above, counts.below))
-    return CutCounts(above, below)
-
-
-def covariance(counts: CutCounts) -> Floats:
+def covariance(counts: CutCounts) -> Wide:
     """Returns the covariance of labels and predictions `[s]`, up to a factor."""
-    right = counts.true_positive * counts.true_negative
-    return right - counts.false_positive * counts.false_negative
+    right = Wide.of(counts.true_positive).times(Wide.of(counts.true_negative))
+    return right.minus(Wide.of(counts.false_positive).times(Wide.of(counts.false_negative)))
 
 
 def matthews(counts: CutCounts) -> Floats:
-    small = scaled(counts)
-    labels = np.sqrt(positive(small)) * np.sqrt(negative(small))
-    predictions = np.sqrt(predicted_positive(small)) * np.sqrt(predicted_negative(small))
-    return divide(covariance(small), labels * predictions)
+    # Divided by a power of two, so that the digits of the roots do not depend on the unit.
+    unit = np.frexp(total(counts))[1]
+
+    def root(part: Floats) -> Wide:
+        return Wide.of(part).scaled(-unit).root()
+
+    labels = root(positive(counts)).times(root(negative(counts)))
+    predictions = root(predicted_positive(counts)).times(root(predicted_negative(counts)))
+    both = covariance(counts).scaled(-2 * unit)
+    return both.over(labels.times(predictions)).to_float()
+
+
+def disagreement(counts: CutCounts) -> Wide:
+    """Returns how often labels and independent predictions would differ, up to a factor."""
+    parts = (positive, predicted_negative, negative, predicted_positive)
+    labels, missed, others, called = (Wide.of(part(counts)) for part in parts)
+    return labels.times(missed).plus(others.times(called))
 
 
 def chance_disagreement(counts: CutCounts) -> Floats:
-    """Returns how often labels and independent predictions would differ, up to a factor."""
-    small = scaled(counts)
-    missed = positive(small) * predicted_negative(small)
-    return missed + negative(small) * predicted_positive(small)
+    """Returns a number `[s]` that is 0 where labels and predictions could not differ."""
+    return disagreement(counts).factor
 
 
 def kappa(counts: CutCounts) -> Floats:
-    return divide(2 * covariance(scaled(counts)), chance_disagreement(counts))
+    return covariance(counts).scaled(1).over(disagreement(counts)).to_float()
 
 
 POSITIVE = Denominator(positive, "no label is positive")

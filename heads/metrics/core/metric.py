@@ -69,8 +69,6 @@ class Metric(ABC):
         total: whether the metric is a sum over rows, which grows with their number and weights. Its
             values are in the unit of the segment (`State.exponents`), on which other metrics do not
             depend.
-        multiplies: whether the metric multiplies sums of weights with one another, so that it is
-            undefined where these are too far apart.
         headline: whether users should look at the metric first. The estimator's metrics are
             headlines, whatever this says.
     """
@@ -82,7 +80,6 @@ class Metric(ABC):
     low: ClassVar[float] = -math.inf
     high: ClassVar[float] = math.inf
     total: ClassVar[bool] = False
-    multiplies: ClassVar[bool] = False
     headline: ClassVar[bool] = False
 
     @property
@@ -140,21 +137,6 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
     """Returns the quotient, and 0 where the denominator is 0, as TensorFlow's `div_no_nan`."""
     out = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
     np.divide(numerator, denominator, out=out, where=denominator != 0)
-    return out
-
-
-Wide = tuple[Floats, npt.NDArray[np.int64]]
-"""Numbers of any magnitude, `factor * 2**exponent`, as two arrays of one shape."""
-
-
-def wide_quotient(numerator: Wide, denominator: Wide) -> Wide:
-    """Returns the quotient of numbers of any magnitude, and 0 where the denominator is 0."""
-    return divide(numerator[0], denominator[0]), numerator[1] - denominator[1]
-
-
-def quotient(numerator: Wide, denominator: Wide) -> Floats:
-    """Returns the quotient of numbers of any magnitude as float64, and 0 where it divides by 0."""
-    out: Floats = np.ldexp(*wide_quotient(numerator, denominator))
     return out
 
 
