@@ -85,8 +85,6 @@ def explain(
             absent.append((path[:-1], (key,), message))
         elif kind == REFUSED and ctx["missing"]:
             absent.append((path[:-1], ctx["missing"], ctx["message"]))
-        elif kind == "too_short" and item["input"]:
-            continue  # it is empty only because all its items were refused, which has problems
         elif kind == "union_tag_not_found":
             problems.append(_untyped(document, path, list(_members(_at(root, loc))), hint))
         elif kind == "union_tag_invalid":

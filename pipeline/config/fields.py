@@ -91,10 +91,17 @@ def together(
 
 
 def errors_of(error: ValidationError) -> tuple[list[Any], int]:
-    """Returns the errors as pydantic reports them, and the number of those that were left out."""
-    errors: list[Any] = error.errors(include_url=False)
-    more = sum(item["ctx"]["more"] for item in errors if item["type"] == MORE_REFUSED)
-    return [item for item in errors if item["type"] != MORE_REFUSED], more
+    """Returns the errors as pydantic reports them, and the number of those that were left out.
+
+    That a list is empty is no error if that is so because all its items were refused.
+    """
+    errors, more = [], 0
+    for item in error.errors(include_url=False):
+        if item["type"] == MORE_REFUSED:
+            more += item["ctx"]["more"]
+        elif not (item["type"] == "too_short" and item["input"]):
+            errors.append(item)
+    return errors, more
 
 
 def _again(error: Any) -> InitErrorDetails:

@@ -146,6 +146,9 @@ def test_a_broken_file_is_named(
         (CONFIG, ["extra"], "unknown argument extra"),
         (CONFIG, ["--direct_num_workers=many"], "invalid int value: 'many'"),
         (CONFIG, ["--direct_running_mode=multi_threading"], "multi_processing"),
+        (CONFIG, ["--runner=Nope"], "--runner: there is no runner 'Nope'; there are"),
+        (CONFIG, ["--direct_num_workers=-1"], "--direct_num_workers: must be from 0 to 1000"),
+        ("allow_missing_shards: yes\n" + CONFIG, [], "not the text 'yes'; write true"),
         ("where: [{column: split, values: [1]}]\n" + CONFIG, [], "write the values as the column"),
     ],
 )

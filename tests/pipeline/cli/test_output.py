@@ -115,7 +115,10 @@ def command(*arguments: str, shell: str = "", **streams: Any) -> subprocess.Comp
     program = [sys.executable, "-m", "pipeline.cli", *arguments]
     if shell:
         program = ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *program]
-    return subprocess.run(program, cwd=ROOT, check=False, stderr=subprocess.PIPE, **streams)
+    # With a buffer, Python writes what is left in it once more when it ends.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    streams |= {"stderr": subprocess.PIPE, "env": env}
+    return subprocess.run(program, cwd=ROOT, check=False, **streams)
 
 
 @no_descriptors

@@ -6,14 +6,17 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from heads.metrics.core.registry import MAX_METRICS
 from heads.statistics import OVERALL, ConfusionMatrix, Key
 from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.head_plan import ModelStatistic, identity_statistic
 from pipeline.evaluation.plan import PARTITION_BYTES, Plan, make_plan
 from pipeline.slicing.table import SliceTable, SpecSlices
-from tests.pipeline.tables import plan_of
+from tests.pipeline.tables import law, plan_of
 
 ALL = """
 where: [{column: split, values: [test]}]
@@ -218,3 +221,49 @@ def test_states_that_may_be_too_large_are_told(classes: int, told: int) -> None:
     notes = plan_of(f"heads: {{tags: {head}}}").too_large()
     assert len(notes) == told
     assert all("head tags: one state of a slice may take" in note for note in notes)
+
+
+@law
+@given(st.lists(st.none() | st.integers(0, 10**7), max_size=30), st.integers(0, 30))
+def test_bytes_of_states_are_those_of_each_slice(examples: list[int | None], largest: int) -> None:
+    plan = plan_of(ALL)
+    keys: list[Key] = [(("b", "int", i),) for i in range(len(examples))]
+    table = SliceTable((SpecSlices(tuple(keys), tuple(examples)),), frozenset(keys[:largest]))
+    expected = 0
+    for head in plan.heads.values():
+        expected += sum(head.slice_bytes(top_slice=True))
+        for key, rows in zip(keys, examples, strict=True):
+            expected += sum(head.slice_bytes(top_slice=key in table.largest, rows=rows))
+    assert plan.state_bytes(table) == expected
+
+
+def test_metrics_are_bounded_in_all_heads_together() -> None:
+    head = "type: binary, logits: s, label: y"
+    each = len(plan_of(f"heads: {{a: {{{head}}}}}").heads["a"].models[0].metrics)
+    fitting = MAX_METRICS // each
+    heads = [f"h{i}: {{{head}}}" for i in range(fitting + 1)]
+    assert len(plan_of(f"heads: {{{', '.join(heads[:-1])}}}").heads) == fitting
+    with pytest.raises(ConfigError, match=rf"heads\.h{fitting}: with this one, the heads have"):
+        plan_of(f"heads: {{{', '.join(heads)}}}")
+    thresholds = ", ".join(f"{i / 10_000}" for i in range(1, 10_000))
+    # All that the head has is counted, for a name is looked up among all.
+    many = f"heads: {{a: {{{head}, thresholds: [{thresholds}], metrics: [auc]}}}}"
+    with pytest.raises(ConfigError, match=r"heads\.a: with this one, .* more than 100,000 metrics"):
+        plan_of(many)
+
+
+def test_heads_of_equal_settings_share_their_metrics() -> None:
+    heads = [f"{n}: {{type: binary, logits: {n}, label: y, thresholds: [0.5]}}" for n in "st"]
+    plan = plan_of(f"heads: {{{', '.join(heads)}}}")
+    first, second = (head.models[0].metrics for head in plan.heads.values())
+    assert first.keys() == second.keys()
+    assert all(second[name] is metric for name, metric in first.items())
+
+
+def test_of_many_metrics_that_there_are_not_the_first_have_hints() -> None:
+    names = ", ".join(f"rocauc{i}" for i in range(100))
+    with pytest.raises(ConfigError) as caught:
+        plan_of(f"heads: {{a: {{type: binary, logits: s, label: y, metrics: [{names}]}}}}")
+    hints = ["did you mean" in problem.message for problem in caught.value.problems]
+    assert sum(hints) == 20
+    assert len(hints) == 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,27 @@ from hypothesis import strategies as st
 
 from heads.statistics import OVERALL
 from heads.statistics.keys import key_text
-from pipeline.errors.faults import BadData
+from pipeline.errors.faults import BadData, DataFault
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers import read
+from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
+from pipeline.slicing.resolving import NotCounted
 from pipeline.slicing.table import SliceTable
-from tests.pipeline.tables import PLAIN, add_counts, law, plan_of, rows_of, slices_of, write
+from tests.pipeline.tables import (
+    PLAIN,
+    add_counts,
+    evaluator_of,
+    law,
+    plan_of,
+    rows_of,
+    slices_of,
+    write,
+)
 
 SLICES = """
 where: [{column: keep, values: [true]}]
@@ -253,3 +265,49 @@ def test_only_the_columns_of_slices_are_counted_and_faults_are_passed_over(
     counted.add_item(WorkItem(lacking))
     counted.add(rows_of(columns | {"g": pa.array([{"a": 1}] * 40)}))
     assert counted.counts() == before
+
+
+FEW_TAGS, MANY_TAGS = ["a", "b"], [f"tag {i}" for i in range(1001)]
+TOO_MANY = "row 4 has 1,001 combinations of values of 't', and a row may be in at most 1,000 slices"
+
+
+@pytest.mark.parametrize("entries", ["[t]", "[g, t]", "[t, g]", "[t, {columns: [g, t]}]"])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_what_keeps_rows_from_being_counted_is_told(
+    tmp_path: Path, entries: str, in_memory: bool
+) -> None:
+    tags = pa.array([MANY_TAGS if row == 4 else FEW_TAGS for row in range(6)])
+    table = pa.table({"s": np.arange(6.0), "y": [0, 1] * 3, "g": list("abcabc"), "t": tags})
+    shard = write(tmp_path / "a.parquet", table, row_group_size=2)
+    with pytest.raises(BadData) as caught:
+        evaluate(table if in_memory else shard.path, plan_of(f"{PLAIN}\nslices: {entries}"))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{'table' if in_memory else shard.path}: wrong_type: {TOO_MANY}")
+
+
+def test_rows_that_were_not_there_are_told_as_a_change() -> None:
+    plan = plan_of(f"{PLAIN}\nslices: [g]")
+    rows = rows_of({"s": [1.0, 2.0], "y": [0, 1], "g": ["a", "b"]})
+    evaluator = evaluator_of(plan, rows.where(np.array([True, False])))
+    with pytest.raises(DataFault) as caught:
+        evaluator.add(rows)
+    assert caught.value.reason == "changed_file"
+    fault = CountingPass(plan, open_local).true_fault(caught.value, [rows])
+    assert fault is caught.value
+    assert "that was not there when the slices were counted" in str(fault)
+
+
+def test_a_fault_of_reading_is_told_before_a_change() -> None:
+    plan = plan_of(f"{PLAIN}\nslices: [g]")
+
+    def batches() -> Iterator[Rows]:
+        yield rows_of({"s": [1.0], "y": [0], "g": ["a"]})
+        raise DataFault("a.parquet", "corrupt", "copy it again")
+
+    changed = DataFault("a.parquet", "changed_file", "row 0 was not there")
+    changed.__cause__ = NotCounted("row 0 was not there")
+    fault = CountingPass(plan, open_local).true_fault(changed, batches())
+    assert str(fault) == "a.parquet: corrupt: copy it again"
+    # Other faults are what they are, and nothing is read again.
+    other = DataFault("a.parquet", "wrong_type", "why")
+    assert CountingPass(plan, open_local).true_fault(other, batches()) is other

@@ -284,3 +284,40 @@ def test_a_name_of_the_greatest_width_is_whole() -> None:
     fits = "y" * (WIDEST_NAME - len("b="))
     assert f"b={fits}" in shown([fits])[3]
     assert "…" in shown([fits + "y"])[3]
+
+
+def test_texts_outside_of_tables_are_lines_too() -> None:
+    metric = {"value": None, "reason": "why\nERROR \x1b[2J\u202e"}
+    entry = {"slice": [], "examples": 2, "small": False, "metrics": {"auc": metric}}
+    lines = report_of({"headline": ["auc"], "slices": [entry]}).split("\n")
+    assert lines[-2] == r"  - is undefined: why\nERROR \x1b[2J\u202e"
+    assert all(line.isprintable() for line in lines)
+
+
+def test_combining_marks_take_no_column() -> None:
+    lines = shown(["e\u0301" * 4, "é" * 4])
+    assert len({width(line) for line in lines[3:6]}) == 1
+    assert "…" in shown(["e" + "\u0301" * 10_000])[3]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_columns_are_aligned_in_what_the_encoding_has(encoding: str) -> None:
+    metrics = {"accuracy": {"value": 0.5, "lower": 0.25, "upper": 0.75}}
+    values = ["界界", "größe", "x" * 99]
+    entries = [
+        {
+            "slice": [{"column": "b", "kind": "string", "value": value}],
+            "examples": 2,
+            "small": False,
+            "metrics": metrics,
+        }
+        for value in values
+    ]
+    head = {"type": "binary", "weighted": False, "classes": ["0", "1"], "slices_left_out": 0}
+    head |= {"headline": ["accuracy"], "slices": entries}
+    report = {"config": CONFIG, "rows": {"read": 2, "evaluated": 2}, "heads": {"h": head}}
+    lines = render(report, encoding).encode(encoding).decode(encoding).splitlines()
+    assert len({len(line) for line in lines[3:6]}) == 1
+    assert r"b=\u754c\u754c" in lines[3]
+    assert ("größe" if encoding == "latin-1" else r"gr\xf6\xdfe") in lines[3]
+    assert lines[3].endswith("x" * 43 + "...")
