@@ -90,10 +90,10 @@ class _ProvisionInfo(ExtendedProvisionInfo):
 def make_runner(options: PipelineOptions) -> LocalRunner | None:
     """Returns the local runner, if the options name it, and None if they name another.
 
-    Beam's `DirectRunner` would download and start Prism, and run the pipeline a second time with
-    the runner of which this is one if that failed.
+    `check_runner` has them name it for Beam's `DirectRunner`, which would download and start Prism,
+    and run the pipeline a second time with the runner of which this is one if that failed.
     """
-    if options.view_as(StandardOptions).runner in ("FnApiRunner", "DirectRunner"):
+    if options.view_as(StandardOptions).runner == "FnApiRunner":
         return LocalRunner(options)
     return None
 

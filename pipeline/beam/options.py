@@ -86,18 +86,24 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
 def check_runner(options: PipelineOptions) -> None:
     """Checks that there is the runner that options name, and that it can take their values.
 
-    Beam itself finds out after files were read and written, or not at all.
+    Beam itself finds out after files were read and written, or not at all. It takes a name in any
+    case, without "Runner", and with its module; here the options get the name of the class, and
+    `FnApiRunner` for Beam's DirectRunner, which `LocalRunner` is used for as well.
 
     Raises:
         ConfigError: if there is no such runner, it is not installed, or a value makes no sense.
     """
     problems = [Problem("command line", (), message) for message in _wrong_numbers(options)]
-    name = options.view_as(StandardOptions).runner
+    standard = options.view_as(StandardOptions)
     try:
-        runner = _find_runner(name)
+        runner = _find_runner(standard.runner)
     except ValueError as error:
         problems.append(Problem("command line", (), f"--runner: {error}"))
     else:
+        kind = type(runner)
+        if kind.__module__.startswith("apache_beam."):
+            direct = kind.__name__ == "SwitchingDirectRunner"
+            standard.runner = "FnApiRunner" if direct else kind.__name__
         # A pipeline refuses the same, but later.
         wrong = PipelineOptionsValidator(options, runner).validate()
         problems += (Problem("command line", (), message) for message in wrong)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import sys
 
 import pytest
+from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.runners.runner import PipelineRunner
 
+from pipeline.beam.local_runner import LocalRunner, make_runner
 from pipeline.beam.options import beam_options, check_runner
 from pipeline.errors.problems import ConfigError
+
+
+class DirectRunner(PipelineRunner):
+    """A user's runner, which happens to have a name of Beam's."""
 
 
 def problems_of(*arguments: str) -> list[str]:
@@ -43,6 +50,27 @@ GCP = ["--project=p1-2-3", "--region=r", "--temp_location=gs://bucket/t"]
 )
 def test_what_makes_sense_is_taken(arguments: list[str]) -> None:
     assert problems_of(*arguments) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "runner"),
+    [
+        ("directrunner", "FnApiRunner"),
+        ("direct", "FnApiRunner"),
+        ("SwitchingDirectRunner", "FnApiRunner"),
+        ("apache_beam.runners.direct.direct_runner.DirectRunner", "FnApiRunner"),
+        ("fnapi", "FnApiRunner"),
+        ("apache_beam.runners.portability.fn_api_runner.FnApiRunner", "FnApiRunner"),
+        ("bundlebaseddirect", "BundleBasedDirectRunner"),
+        ("flink", "FlinkRunner"),
+        (f"{__name__}.DirectRunner", f"{__name__}.DirectRunner"),
+    ],
+)
+def test_a_runner_of_beam_has_one_name(name: str, runner: str) -> None:
+    options = beam_options([f"--runner={name}"])
+    check_runner(options)
+    assert options.view_as(StandardOptions).runner == runner
+    assert isinstance(make_runner(options), LocalRunner) == (runner == "FnApiRunner")
 
 
 @pytest.mark.parametrize(
