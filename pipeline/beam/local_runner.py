@@ -25,8 +25,11 @@ from pipeline.beam.worker_process import WorkerEnded, Workers
 _CONNECTIONS = ("beam_control_read", "read_grpc_client_inputs")
 
 
-class _Stopped(BaseException):
-    """An exception that is raised in the threads of a run to end them."""
+class _Stopped(SystemExit):
+    """An exception that is raised in the threads of a run to end them.
+
+    Python prints nothing where a `SystemExit` ends a thread.
+    """
 
 
 class LocalRunner(FnApiRunner):
@@ -64,11 +67,18 @@ class LocalRunner(FnApiRunner):
             thread: the thread in which `run_pipeline` was called.
         """
         self._workers.end(RuntimeError("stopped"))
+        if self._processes:
+            return
         # Without worker processes, the thread itself does the work.
-        while not self._processes and thread.is_alive():
+        while thread.is_alive():
             for working in (thread, *_threads_of_beam()):
                 _raise_in(working, _Stopped)
             thread.join(0.1)
+        # The exception may have ended threads that Beam's pool believes to be idle, and what is
+        # given to them is never done. The next run in this process needs a pool of its own.
+        thread_pool_executor._SHARED_UNBOUNDED_THREAD_POOL_EXECUTOR = (
+            thread_pool_executor._SharedUnboundedThreadPoolExecutor()
+        )
 
 
 class _ProvisionInfo(ExtendedProvisionInfo):

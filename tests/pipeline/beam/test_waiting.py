@@ -15,6 +15,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability import job_server
 from apache_beam.runners.portability.job_server import StopOnExitJobServer
+from apache_beam.utils import thread_pool_executor
 
 from pipeline.beam import waiting
 from pipeline.beam.local_runner import make_runner
@@ -250,6 +251,33 @@ def test_work_in_this_process_is_stopped(
     # It had ended before the exception was raised here.
     assert (tmp_path / "ended").exists()
     assert not any(thread.name == "pipeline" for thread in {*threading.enumerate()} - before)
+
+
+def meet(threads: int) -> None:
+    """Does work in so many threads of Beam's pool at once, which are idle afterwards."""
+    pool = thread_pool_executor.shared_unbounded_instance()
+    barrier = threading.Barrier(threads)
+    for future in [pool.submit(barrier.wait, 60) for _ in range(threads)]:
+        future.result(60)
+
+
+def test_what_was_stopped_does_not_hang_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As in a notebook: the threads of Beam's pool stay for later runs in the process."""
+    meet(8)
+
+    def interrupt() -> None:
+        if (tmp_path / "begun").exists():
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(waiting, "check", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            local(Work(tmp_path)).start()
+    meet(8)
+    local(int).start()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_signal_before_the_start_starts_nothing() -> None:
