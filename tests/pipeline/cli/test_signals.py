@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,14 @@ def started(body: str, ready: str = "ready") -> Iterator[subprocess.Popen[str]]:
             yield child
         finally:
             child.kill()
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends, which takes a moment from when its files are closed."""
+    last = time.monotonic() + 60
+    while not has_ended(pid) and time.monotonic() < last:
+        time.sleep(0.01)
+    return has_ended(pid)
 
 
 def has_ended(pid: int) -> bool:
@@ -151,7 +160,7 @@ ctypes.CDLL(None).system(b"echo $$ > {tmp_path}/child; kill -TERM $PPID; exec sl
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 143
     assert errors == "interrupted (SIGTERM); what it had begun to clean up may be left\n"
-    assert has_ended(int((tmp_path / "child").read_text()))
+    assert ends(int((tmp_path / "child").read_text()))
 
 
 def test_a_command_that_cleans_up_for_too_long_is_ended() -> None:
