@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -65,7 +65,7 @@ def read_footer(
 
     Raises:
         DataFault: if the footer cannot be read or contradicts itself, or if one of the named
-            columns is encrypted.
+            columns is there twice or encrypted.
     """
     with open_file(shard.path) as stream:
         footer = read_parquet_footer(stream, shard.path)
@@ -148,16 +148,14 @@ def read_batches(
         footers: the footers that are known, which gets that of the shard.
 
     Raises:
-        DataFault: if the file is damaged, or contradicts itself, or is not the one that was listed.
-            Page checksums are verified if the file has them. Rows before the fault are yielded
-            first.
+        DataFault: if the file is damaged or contradicts itself, or has one of the columns twice or
+            encrypted. Page checksums are verified if the file has them. Rows before the fault are
+            yielded first.
     """
     with open_file(item.shard.path) as stream:
         footer = None if footers is None else footers.get(item.shard)
         if footer is None:
             footer = read_parquet_footer(stream, item.shard.path)
-        else:
-            _check_size(stream, item.shard)
         if footers is not None:
             footers.put(item.shard, footer)
         wanted = _named(footer, columns, item.shard)
@@ -172,8 +170,19 @@ def read_batches(
 
 
 def _named(footer: ParquetFooter, names: Collection[str], shard: Shard) -> list[Column]:
-    """Returns the columns of some names that there are, and raises a fault if any is encrypted."""
-    columns = [column for column in footer.columns if column.name in names]
+    """Returns the columns of some names that there are.
+
+    Raises:
+        DataFault: if two columns have the same of these names, or if one of them is encrypted.
+    """
+    wanted = frozenset(names)
+    columns = [column for column in footer.columns if column.name in wanted]
+    name, count = max(
+        Counter(column.name for column in columns).items(), key=itemgetter(1), default=("", 0)
+    )
+    if count > 1:
+        detail = f"the file has {count:,} columns '{name}': write it again with a single one"
+        raise DataFault(shard.path, "repeated_column", detail)
     for group in footer.groups:
         for column in columns:
             if any(group.chunks[leaf] is None for leaf in column.leaves):
@@ -192,14 +201,3 @@ def _without_columns(groups: Iterable[int], batch_rows: int) -> Iterator[pa.Reco
     for rows in groups:
         for first in range(0, rows, batch_rows):
             yield batch_without_columns(min(batch_rows, rows - first))
-
-
-def _check_size(stream: BinaryIO, shard: Shard) -> None:
-    """Raises a fault if a file has another size than when its footer was read."""
-    size = stream.seek(0, io.SEEK_END)
-    if size != shard.bytes:
-        detail = (
-            f"the file had {shard.bytes:,} bytes when files were listed, and has {size:,} now; run"
-            " again when no one writes to it"
-        )
-        raise DataFault(shard.path, "changed_file", detail)

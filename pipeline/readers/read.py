@@ -72,7 +72,7 @@ def inspect(
 
     Raises:
         DataFault: if the footer of a Parquet file cannot be read, or contradicts itself, or if one
-            of the named columns is encrypted.
+            of the named columns is there twice or encrypted.
         ReadError: if the file cannot be read now.
     """
     directory = {name: pa.string() for name in shard.directory_columns()}
@@ -175,12 +175,7 @@ def read_rows(
                 lost(part)
             continue
         batch, numbers = part
-        names = batch.schema.names
-        repeated = [name for name in columns if names.count(name) > 1]
-        if repeated:
-            detail = f"the file has the column '{repeated[0]}' more than once"
-            raise DataFault(item.shard.path, "repeated_column", detail)
-        missing = sorted(set(columns) - set(names) - set(directory))
+        missing = sorted(set(columns) - set(batch.schema.names) - set(directory))
         if missing:
             has = first_names(sorted({*read_columns(item.shard, open_file, options)}), 100)
             raise DataFault(

@@ -13,6 +13,7 @@ import pytest
 from pipeline.errors.faults import DataFault
 from pipeline.evaluate import evaluate
 from pipeline.readers import footer_cache, parquet
+from pipeline.readers.file_list import list_local
 from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.parquet_footer import ParquetFooter, read_parquet_footer
 from pipeline.readers.read import inspect, read_rows
@@ -75,7 +76,8 @@ def test_a_file_that_changes_its_size_while_it_is_read_is_a_fault(tmp_path: Path
     path = tmp_path / "a.parquet"
     write(path)
     cache = FooterCache()
-    (item,) = inspect(make_shard(str(path), path.stat().st_size), open_local, footers=cache).items
+    (shard,) = list_local([str(path)])
+    (item,) = inspect(shard, open_local, footers=cache).items
     write(path, 600)
-    with pytest.raises(DataFault, match=r"changed_file: the file had .* run again"):
+    with pytest.raises(DataFault, match=r"changed_file: .* it had .* run again"):
         list(read_rows(item, ["s"], 50, open_local, footers=cache))

@@ -21,7 +21,7 @@ from pipeline.readers import batches, parquet, parquet_rows
 from pipeline.readers.batches import bytes_of
 from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.parquet import _even_parts, read_batches, read_footer
-from pipeline.readers.read import read_columns, read_rows
+from pipeline.readers.read import inspect, read_columns, read_rows
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import Shard, WorkItem, make_shard
 from pipeline.readers.storage import open_local
@@ -393,8 +393,12 @@ def test_a_column_name_that_is_no_longer_text_is_a_fault() -> None:
 def test_a_column_given_twice_is_a_fault_of_the_data(tmp_path: Path) -> None:
     rows = pa.table([pa.array([1]), pa.array([2]), pa.array([3])], names=["n", "n", "m"])
     shard = write(tmp_path / "a.parquet", rows)
-    with pytest.raises(DataFault, match="'n'"):
+    with pytest.raises(DataFault, match=r"repeated_column: .* 2 columns 'n': write"):
         list(read_rows(WorkItem(shard), ["n"], 9, open_local))
+    # `headcount validate` reads the footer alone.
+    with pytest.raises(DataFault, match="repeated_column"):
+        inspect(shard, open_local, names=["m", "n"])
+    assert inspect(shard, open_local, names=["m"]).rows == 1
     (rows_read,) = read_rows(WorkItem(shard), ["m"], 9, open_local)
     assert rows_read.column("m").to_pylist() == [3]
 
