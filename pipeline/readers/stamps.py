@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from pipeline.errors.faults import DataFault, StorageError
-from pipeline.readers.storage import OpenFile, is_local, open_listed
+from pipeline.readers.storage import OpenFile, is_local, missing_file, open_listed
 
 # Errors that say that a file cannot be had. Others, such as that a server of files does not answer,
 # are of the storage and may pass.
@@ -176,8 +176,7 @@ def changed_file(path: str, how: str) -> DataFault:
 def _fault(path: str, error: OSError) -> Exception:
     """Returns the fault that an error at opening stands for, or the error if it may pass."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        detail = "the file was there when files were listed; restore it, or run again"
-        return DataFault(path, "missing_file", detail)
+        return missing_file(path)
     if error.errno in _UNREADABLE:
         return DataFault(path, "unreadable_file", f"the file cannot be opened: {error.strerror}")
     return error

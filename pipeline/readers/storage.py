@@ -30,33 +30,34 @@ def open_listed(open_file: OpenFile) -> OpenFile:
     """Returns a function that opens files that were listed, and whose errors name the file.
 
     What storage cannot read now says nothing about the data, and may be read at another time: an
-    `OSError`, as of a network that is gone, becomes a `ReadError`.
+    `OSError`, as of a network that is gone, becomes a `ReadError`. A file that is no longer there,
+    which a store may tell only when it is read, is a fault.
+
+    The function raises a `DataFault`, "missing_file", or a `ReadError`; so does the stream.
 
     Args:
         open_file: opens a file.
-
-    Raises:
-        DataFault: "missing_file", if the file is no longer there.
-        ReadError: if the file cannot be opened; reading the stream may raise it, too.
     """
 
     def open_(path: str) -> BinaryIO:
-        try:
-            with _named(path):
-                return cast(BinaryIO, _Stream(open_file(path), path))
-        except FileNotFoundError as error:
-            detail = "the file was there when files were listed; restore it, or run again"
-            raise DataFault(path, "missing_file", detail) from error
+        with _named(path):
+            return cast(BinaryIO, _Stream(open_file(path), path))
 
     return open_
+
+
+def missing_file(path: str) -> DataFault:
+    """Returns the fault of a file that is no longer there."""
+    detail = "the file was there when files were listed; restore it, or run again"
+    return DataFault(path, "missing_file", detail)
 
 
 @contextmanager
 def _named(path: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise missing_file(path) from error
     except OSError as error:
         why = error.strerror or str(error)
         raise ReadError(f"{path}: cannot be read: {why}; run again when it can") from error

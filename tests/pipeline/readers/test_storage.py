@@ -133,6 +133,24 @@ def test_errors_of_stores_and_files_that_are_gone() -> None:
         open_listed(open_local)("gone.pq")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_is_gone_while_it_is_read_is_a_fault(tmp_path: Path, name: str) -> None:
+    # An object store tells it at the next read, and as FileNotFoundError.
+    shard = shard_of(tmp_path / name)
+    content = Path(shard.path).read_bytes()
+    shard = replace(shard, stamp=None)
+    left = [1000]
+
+    def open_failing(path: str) -> BinaryIO:
+        return Failing(content, left, errno.ENOENT)
+
+    read_all(shard, open_failing)
+    for reads in range(1000 - left[0]):
+        left[0] = reads
+        with pytest.raises(DataFault, match=f"^{shard.path}: missing_file: "):
+            read_all(shard, open_failing)
+
+
 def test_a_stream_is_closed_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"text")
     with open_listed(open_local)(str(tmp_path / "a")) as stream:
