@@ -52,7 +52,9 @@ class ColumnError(TypeError):
 
 
 class BadData(Exception):
-    """An exception for data that must not be reported on; `str()` has a line per reason.
+    """An exception for data that must not be reported on; it can be pickled.
+
+    `str()` has a line per reason.
 
     Attributes:
         problems: the reasons.
@@ -60,9 +62,12 @@ class BadData(Exception):
     """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(map(printable, problems)))
+        super().__init__(problems)
         self.problems = problems
         self.data_report: str | None = None
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.problems))
 
 
 class StorageError(Exception):
