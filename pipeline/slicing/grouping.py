@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from heads.statistics import Key
 from pipeline.slicing.conditions import OTHER, ColumnCondition
@@ -54,74 +55,190 @@ class ChangedError(Exception):
 def group_specs(resolvers: Sequence[SpecResolver], numbers: Sequence[int]) -> list[Group]:
     """Returns groups of specs, those of the most columns first.
 
-    The groups depend on the table of slices alone, so that they are the same for all batches.
+    The groups depend on the table of slices alone, so that they are the same for all batches. Every
+    spec goes to the first group that can take it.
 
     Args:
         resolvers: the resolvers of all specs.
         numbers: the positions of the specs to group.
     """
-    groups: list[Group] = []
+    groups: list[_GrowingGroup] = []
+    # The positions of the groups that have a column.
+    having: dict[int, set[int]] = {}
+    # All groups before this position have refused a spec of such sizes, of whose columns they have
+    # none. They only grow, and so refuse all such specs.
+    first_open: dict[tuple[int, ...], int] = {}
     for number in sorted(numbers, key=lambda n: (-len(resolvers[n].column_codes), n)):
-        for position, group in enumerate(groups):
-            specs = (*group.specs, number)
-            wider = _joint_group(resolvers, specs)
-            if wider is not None or _finer_spec(resolvers, group.crossed_specs, number) is not None:
-                groups[position] = wider or Group(specs, (), group.crossed_specs)
-                break
-        else:
-            groups.append(_joint_group(resolvers, (number,)) or Group((number,), (), (number,)))
-    return groups
+        shape = _Shape.of(number, resolvers[number])
+        related = set().union(*(having.get(column, ()) for column in shape.columns))
+        start = first_open.get(shape.sizes, 0)
+        candidates = [*sorted(n for n in related if n < start), *range(start, len(groups))]
+        taken = next((n for n in candidates if groups[n].take(shape)), len(groups))
+        if taken == len(groups):
+            groups.append(_GrowingGroup(shape))
+        while start < taken and start not in related:
+            start += 1
+        first_open[shape.sizes] = start
+        for column in shape.columns:
+            having.setdefault(column, set()).add(taken)
+    return [group.group() for group in groups]
 
 
-def _joint_group(resolvers: Sequence[SpecResolver], numbers: tuple[int, ...]) -> Group | None:
-    """Returns one group of all these specs; None if it would have too many combinations."""
-    columns: dict[int, tuple[int, int]] = {}
-    conditions_by_column: dict[int, set[ColumnCondition]] = {}
-    # Columns that may have values which are in no slice, or in `other`.
-    open_columns: set[int] = set()
-    for number in numbers:
-        resolver = resolvers[number]
-        for position, codes in enumerate(resolver.column_codes):
-            columns.setdefault(id(codes), (number, position))
-            conditions = conditions_by_column.setdefault(id(codes), set())
-            conditions.update(
-                key[position][1:] for key in resolver.keys if key[position][1] != OTHER
-            )
-            if resolver.has_other or resolver.spec.parts[position].values is not None:
-                open_columns.add(id(codes))
-    estimate = math.prod(
-        max(1, len(conditions) + (column in open_columns))
-        for column, conditions in conditions_by_column.items()
-    )
-    grid = math.prod(len(resolvers[n].column_codes[i]) + 1 for n, i in columns.values())
-    if estimate <= MAX_CROSS and grid <= MAX_GRID:
-        return Group(numbers, tuple(columns.values()))
-    crossed_specs: list[int] = []
-    for number in numbers:
-        if _finer_spec(resolvers, crossed_specs, number) is None:
-            crossed_specs.append(number)
-    sizes = [len(resolvers[n].keys) + resolvers[n].listed for n in crossed_specs]
-    grid = math.prod(len(resolvers[n].keys) + 1 for n in crossed_specs)
-    if math.prod(sizes) <= MAX_CROSS and grid <= MAX_GRID:
-        return Group(numbers, (), tuple(crossed_specs))
-    return None
+class _Column(NamedTuple):
+    """What a spec has of a column.
 
-
-def _finer_spec(
-    resolvers: Sequence[SpecResolver], crossed_specs: Sequence[int], number: int
-) -> int | None:
-    """Returns the crossed spec whose slices determine the slice of a spec; None if there is none.
-
-    The slices of a finer spec do so if its columns include those of the spec, and if every row is
-    in a slice of its values, that is, neither in `other` nor in no slice.
+    Attributes:
+        position: the position of the column in the spec.
+        codes: how many codes the column has.
+        conditions: the conditions of the slices.
+        is_open: whether there may be values which are in no slice, or in `other`.
     """
-    columns = {id(codes) for codes in resolvers[number].column_codes}
-    for crossed_spec in crossed_specs:
-        finer = resolvers[crossed_spec]
-        finer_columns = {id(codes) for codes in finer.column_codes}
-        if not finer.has_other and not finer.listed and columns <= finer_columns:
-            return crossed_spec
-    return None
+
+    position: int
+    codes: int
+    conditions: frozenset[ColumnCondition]
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What tells with which other specs a spec can be measured.
+
+    Attributes:
+        number: the position of the spec.
+        columns: the columns of the spec, by the `id` of their encoder.
+        slices: how many slices there are.
+        outcomes: the same, and that a row is in none of them; at least 1.
+        estimate: how many combinations of conditions of its columns there are.
+        grid: how many combinations of codes there are.
+        is_whole: whether every row is in a slice of its values, neither in `other` nor in no slice.
+    """
+
+    number: int
+    columns: Mapping[int, _Column]
+    slices: int
+    outcomes: int
+    estimate: int
+    grid: int
+    is_whole: bool
+
+    @classmethod
+    def of(cls, number: int, resolver: SpecResolver) -> _Shape:
+        """Returns the shape of the spec at a position."""
+        columns = {
+            id(codes): _Column(
+                position,
+                len(codes),
+                frozenset(key[position][1:] for key in resolver.keys if key[position][1] != OTHER),
+                resolver.has_other or resolver.spec.parts[position].values is not None,
+            )
+            for position, codes in enumerate(resolver.column_codes)
+        }
+        return cls(
+            number,
+            columns,
+            len(resolver.keys),
+            max(1, len(resolver.keys) + resolver.listed),
+            math.prod(
+                _estimate(len(column.conditions), column.is_open) for column in columns.values()
+            ),
+            math.prod(column.codes + 1 for column in columns.values()),
+            not resolver.has_other and not resolver.listed,
+        )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """What decides whether a group takes the spec that has none of its columns."""
+        return self.slices, self.outcomes, self.estimate, self.grid
+
+    def determines(self, other: _Shape) -> bool:
+        """Returns whether the slices of this spec determine the slice of another.
+
+        They do so if its columns include those of the other, and if every row is in a slice.
+        """
+        return self.is_whole and other.columns.keys() <= self.columns.keys()
+
+
+def _estimate(conditions: int, is_open: bool) -> int:
+    return max(1, conditions + is_open)
+
+
+class _GrowingGroup:
+    """A group that takes specs; it knows the numbers of combinations, and does not count anew.
+
+    Args:
+        shape: the first spec, which may have too many combinations to be joined by others.
+    """
+
+    def __init__(self, shape: _Shape) -> None:
+        self._specs: list[int] = []
+        # What the columns of all specs have together, and the spec and the position of the first.
+        self._columns: dict[int, tuple[tuple[int, int], set[ColumnCondition], bool]] = {}
+        self._estimate = self._grid = 1
+        self._crossed: list[_Shape] = []
+        self._outcomes = self._crossed_grid = 1
+        self._by_columns = True
+        self._add(shape, shape.estimate, shape.grid, is_determined=False)
+
+    def group(self) -> Group:
+        """Returns the group of the specs that were taken."""
+        specs = tuple(self._specs)
+        if self._by_columns:
+            return Group(specs, tuple(first for first, _, _ in self._columns.values()))
+        return Group(specs, (), tuple(shape.number for shape in self._crossed))
+
+    def take(self, shape: _Shape) -> bool:
+        """Takes a spec if it can be measured with the others, and returns whether it can."""
+        estimate, grid = self._together(shape)
+        by_columns = self._by_columns and estimate <= MAX_CROSS and grid <= MAX_GRID
+        is_determined = any(finer.determines(shape) for finer in self._crossed)
+        if not by_columns:
+            outcomes, crossed_grid = self._crossed_together(shape, is_determined)
+            fits = outcomes <= MAX_CROSS and crossed_grid <= MAX_GRID
+            if not fits and (self._by_columns or not is_determined):
+                return False
+        self._add(shape, estimate, grid, is_determined=is_determined)
+        return True
+
+    def _together(self, shape: _Shape) -> tuple[int, int]:
+        """Returns how many combinations there are with a spec: of conditions, and of codes."""
+        estimate, grid = self._estimate * shape.estimate, self._grid * shape.grid
+        for column in shape.columns.keys() & self._columns.keys():
+            _, conditions, is_open = self._columns[column]
+            more = shape.columns[column]
+            before = _estimate(len(conditions), is_open)
+            added = _estimate(len(more.conditions), more.is_open)
+            together = _estimate(len(conditions | more.conditions), is_open or more.is_open)
+            estimate = estimate // (before * added) * together
+            grid //= more.codes + 1
+        return estimate, grid
+
+    def _crossed_together(self, shape: _Shape, is_determined: bool) -> tuple[int, int]:
+        """Returns how many combinations there are with the slices of a spec, and of digits."""
+        if is_determined:
+            return self._outcomes, self._crossed_grid
+        return self._outcomes * shape.outcomes, self._crossed_grid * (shape.slices + 1)
+
+    def _add(self, shape: _Shape, estimate: int, grid: int, *, is_determined: bool) -> None:
+        """Adds a spec, with which there are so many combinations.
+
+        Args:
+            shape: the spec.
+            estimate: how many combinations of conditions there are then.
+            grid: how many combinations of codes there are then.
+            is_determined: whether the slices of a crossed spec determine that of the spec.
+        """
+        self._specs.append(shape.number)
+        for column, part in shape.columns.items():
+            first, conditions, is_open = self._columns.get(
+                column, ((shape.number, part.position), set(), False)
+            )
+            self._columns[column] = first, conditions | part.conditions, is_open or part.is_open
+        self._estimate, self._grid = estimate, grid
+        self._by_columns &= estimate <= MAX_CROSS and grid <= MAX_GRID
+        self._outcomes, self._crossed_grid = self._crossed_together(shape, is_determined)
+        if not is_determined:
+            self._crossed.append(shape)
 
 
 class CrossResolver:
@@ -156,11 +273,14 @@ class CrossResolver:
         else:
             self.sizes = [len(resolvers[n].keys) + 1 for n in group.crossed_specs]
             # For every spec the digit that determines its slice, which may be of a finer spec.
+            shapes = {n: _Shape.of(n, resolvers[n]) for n in group.specs}
             self._spec_digits = [
-                group.crossed_specs.index(
-                    n
-                    if n in group.crossed_specs
-                    else _finer_spec(resolvers, group.crossed_specs, n)
+                group.crossed_specs.index(n)
+                if n in group.crossed_specs
+                else next(
+                    digit
+                    for digit, finer in enumerate(group.crossed_specs)
+                    if shapes[finer].determines(shapes[n])
                 )
                 for n in group.specs
             ]
