@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from operator import itemgetter
 
 from heads.statistics import Key
 from heads.statistics.codec import MAX_BYTES
@@ -95,8 +96,10 @@ def decide(
     problems = []
     rows: dict[Key, int] = {}
     first_spec: dict[Key, int] = {}
-    for number, spec in enumerate(specs):
-        parts = [part for (spec_number, _), part in sorted(counts.items()) if spec_number == number]
+    parts_of: list[list[SliceCounts]] = [[] for _ in specs]
+    for (number, _), part in sorted(counts.items(), key=itemgetter(0)):
+        parts_of[number].append(part)
+    for number, (spec, parts) in enumerate(zip(specs, parts_of, strict=True)):
         distinct = sum(len(part.counts) + part.more for part in parts)
         if any(part.over for part in parts) or distinct > max_distinct:
             problems.append(_too_many(number, spec, max_distinct))

@@ -68,6 +68,25 @@ def test_more_distinct_values_than_may_be_counted() -> None:
     )
 
 
+class CountedLooks(dict[tuple[int, int], SliceCounts]):
+    """Counts that count how often all of them are looked at."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        self.looks += 1
+        return super().items()
+
+
+def test_counts_are_gone_through_once_however_many_entries_there_are() -> None:
+    specs = specs_of(f"[{', '.join(f'c{number}' for number in range(100))}]")
+    rows = rows_of({f"c{number}": [number, number] for number in range(100)})
+    counts = CountedLooks(count(specs, [rows]).counts())
+    table = decide(specs, counts, 9, 9)
+    assert [slices.examples for slices in table.specs] == [(2,)] * 100
+    assert counts.looks == 1
+
+
 def test_too_many_values_are_found_though_no_counter_saw_them_all() -> None:
     specs = specs_of("[c]")
     counters = [count(specs, [rows_of({"c": pa.array(range(i, i + 5))})], 8) for i in (0, 4)]
