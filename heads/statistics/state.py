@@ -206,6 +206,11 @@ class State:
         return self._renamed({self.keys[position]: position for position in segments})
 
     @cached_property
+    def places(self) -> Mapping[Key, int]:
+        """The position of each segment, by its key."""
+        return {key: position for position, key in enumerate(self.keys)}
+
+    @cached_property
     def _bounds(self) -> npt.NDArray[np.intp]:
         """The first table row of each segment, and at the end the number of rows, `[s + 1]`."""
         return np.searchsorted(self.segment, np.arange(len(self.keys) + 1))

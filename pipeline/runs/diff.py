@@ -192,7 +192,7 @@ def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Itera
         )
         with np.errstate(all="ignore"):
             differences = difference(new, old, level, matching)
-        counted = new_rows.take([new_rows.keys.index(key) for key in chosen])
+        counted = new_rows.take([new_rows.places[key] for key in chosen])
         rows = dict(zip(counted.keys, counted.by_segment("rows").tolist(), strict=True))
         examples = tuple(int(rows[key]) for key in chosen)
         yield Results(name, chosen, examples, (), (), differences)
@@ -206,7 +206,7 @@ def _row_counts(run: Run, name: str) -> State:
 def _read(run: Run, name: str, keys: tuple[Key, ...]) -> dict[str, Readings]:
     """Reads the metrics of a run in some slices; leaves out those whose states are missing."""
     taken = {
-        measured: state.take([place for place, key in enumerate(state.keys) if key in keys])
+        measured: state.take([state.places[key] for key in keys if key in state.places])
         for measured, state in run.states[name].items()
     }
     views = slice_views(run.table, keys, {key: state for key, state in taken.items() if state.keys})
@@ -245,7 +245,7 @@ def _same_rows(first: State, second: State, key: Key) -> bool:
 
 def _rows_by_fold(state: State, key: Key) -> npt.NDArray[np.int64]:
     """Returns the number of rows of a slice in each fold, int64 `[f]`."""
-    slice_state = state.take([state.keys.index(key)])
+    slice_state = state.take([state.places[key]])
     fold = slice_state.group // slice_state.statistic.groups
     rows: npt.NDArray[np.int64] = np.zeros(slice_state.statistic.folds, np.int64)
     np.add.at(rows, fold, slice_state.counts["rows"])

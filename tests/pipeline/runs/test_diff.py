@@ -113,6 +113,38 @@ def test_a_run_does_not_differ_from_itself(finish: Finish) -> None:
             assert "lower" not in metric
 
 
+class CountedLooks(tuple[Any, ...]):
+    """Keys of a state that count how often all of them are gone through."""
+
+    looks = 0
+
+    def __iter__(self) -> Any:
+        CountedLooks.looks += 1
+        return super().__iter__()
+
+    def index(self, *arguments: Any) -> int:
+        CountedLooks.looks += 1
+        return super().index(*arguments)
+
+
+def test_the_slices_of_states_are_not_gone_through_for_every_slice(
+    finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    for together in (99, 1):
+        run = finish(config())
+        states = {
+            measured: replace(state, keys=CountedLooks(state.keys))
+            for measured, state in run.states["h"].items()
+        }
+        run = replace(run, states={"h": states})
+        monkeypatch.setattr("pipeline.runs.diff._TOGETHER", together)
+        CountedLooks.looks = 0
+        assert len(entries(diff(run, run))) > 3
+        looks.append(CountedLooks.looks)
+    assert looks[0] == looks[1]
+
+
 def test_what_is_worse_is_what_the_report_of_both_models_says(finish: Finish) -> None:
     runs = [finish(config(score, more="min_slice_size: 120")) for score in ("s", "t")]
     found = diff(*runs)["heads"]["h"]
