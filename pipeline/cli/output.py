@@ -50,7 +50,7 @@ class Output:
     """The output of a command: while it is open, it stands before `sys.stdout` and `sys.stderr`.
 
     What libraries print, and tracebacks, are escaped line by line as well. A text that cannot be
-    written is dropped without an exception; `unwritten` says why.
+    written is dropped without an exception; `unwritten` says why, unless its reader has gone.
     """
 
     def __enter__(self) -> Output:
@@ -72,13 +72,14 @@ class _Escaping:
         stream: where the text goes; None, as Python has it, if the command started without it.
 
     Attributes:
-        failure: why a text could not be written; None if all could.
+        failure: why a text could not be written; None if all could, or if nobody reads on.
     """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.encoding: str = getattr(stream, "encoding", None) or "utf-8"
         self.failure: str | None = None
+        self._is_dropping = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -94,13 +95,16 @@ class _Escaping:
         self._try("flush")
 
     def _try(self, action: str, *arguments: str) -> None:
-        if self._stream is None or self.failure is not None:
+        if self._stream is None or self._is_dropping:
             return
         try:
             getattr(self._stream, action)(*arguments)
         except (OSError, ValueError) as error:
-            self.failure = getattr(error, "strerror", None) or str(error)
+            self._is_dropping = True
             _let_go(self._stream)
+            # A reader that has gone, such as `head`, has what it wanted.
+            if not isinstance(error, BrokenPipeError):
+                self.failure = getattr(error, "strerror", None) or str(error)
 
 
 def _let_go(stream: Any) -> None:

@@ -133,13 +133,12 @@ def test_a_command_that_only_prints_is_exit_2_if_it_cannot(
     assert line.startswith("stdout cannot be written: ")
 
 
-def test_a_reader_that_has_gone_is_no_traceback() -> None:
+def test_a_reader_that_has_gone_has_what_it_wanted() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "wb") as stdout:
         done = command("schema", stdout=stdout)
-    assert done.returncode == 2
-    assert done.stderr.decode().splitlines() == ["stdout cannot be written: Broken pipe"]
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @no_descriptors
