@@ -74,8 +74,9 @@ def describe_head(head: bytes) -> str:
     if head.startswith(GZIP_MAGIC):
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         content = member.decompress(head, _RECORD_HEADER_BYTES)
-        what = "a Parquet file" if content.startswith(_PARQUET) else f"what begins {content[:8]!r}"
-        return f"it is a gzip file of {what}"
+        if content.startswith(_PARQUET):
+            return "it is a gzip file of a Parquet file, which is to be decompressed"
+        return f"it is a gzip file of what begins {content[:8]!r}"
     return f"it begins {head[:8]!r}"
 
 

@@ -33,6 +33,16 @@ _LENGTH_BYTES = 8
 _CRC_BYTES = 4
 _HEADER_BYTES = _LENGTH_BYTES + _CRC_BYTES
 _FRAME_BYTES = _HEADER_BYTES + _CRC_BYTES
+# What files begin with in which people expect records, and what to do about it.
+_UNPACK = "decompress the file once"
+_OTHER_CONTENT = {
+    GZIP_MAGIC: f"gzip files do: {_UNPACK}",
+    b"PAR1": f"Parquet files do: {_UNPACK}, and name it .parquet",
+    **dict.fromkeys(
+        (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"),
+        f"zlib's do: {_UNPACK}, or write it with gzip",
+    ),
+}
 _LIMIT_BYTES = 1 << 29  # blocks stay below 2^31 bytes, so that Arrow's 32-bit offsets suffice
 _WRITE_RECORDS = 4096
 
@@ -292,9 +302,12 @@ def _differs(buffer: UInt8, starts: Int64, lengths: Int64) -> npt.NDArray[np.boo
 
 
 def _corrupt_length(path: str, row: int, offset: int, content: UInt8) -> DataFault:
-    if not offset and content[: len(GZIP_MAGIC)].tobytes() == GZIP_MAGIC:
-        detail = "the file is compressed: read it with compression='gzip'"
-        return Misread(path, "corrupt_record", detail, row=row, offset=offset)
+    first = content[:_HEADER_BYTES].tobytes()
+    if not offset:
+        for start, what in _OTHER_CONTENT.items():
+            if first.startswith(start):
+                detail = f"the content begins as {what}"
+                return Misread(path, "corrupt_record", detail, row=row, offset=offset)
     detail = "the checksum of the record's length does not match: restore the file from its source"
     return DataFault(path, "corrupt_record", detail, row=row, offset=offset)
 

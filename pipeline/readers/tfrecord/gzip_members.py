@@ -91,11 +91,8 @@ def _step(member: zlib._Decompress, stored: bytes) -> tuple[bytes, zlib.error | 
 
 def _corrupt_fault(path: str, error: zlib.error, offset: int, not_gzip: bool) -> DataFault:
     kind = Misread if not_gzip else DataFault
-    hint = (
-        "it is not gzip: read it with compression=None"
-        if not_gzip
-        else "restore the file from its source"
-    )
+    restore = "restore the file from its source"
+    hint = f"it is no gzip file, whatever its name is: {restore}" if not_gzip else restore
     return kind(path, "corrupt_gzip", f"{error}: {hint}", offset=offset)
 
 

@@ -6,11 +6,13 @@ import base64
 import gzip
 import io
 import pickle
+import re
 import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -261,11 +263,32 @@ def test_bytes_behind_the_last_gzip_member_are_a_fault(garbage: bytes) -> None:
     assert fault.offset == len(FILE)
 
 
-def test_the_wrong_compression_is_named() -> None:
-    _, fault = read_until_fault(gzip.compress(FILE))
-    assert "compression='gzip'" in str(fault)
-    _, fault = read_until_fault(FILE, compression="gzip")
-    assert "compression=None" in str(fault)
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (gzip.compress(gzip.compress(FILE)), "as gzip files do: decompress the file once"),
+        (gzip.compress(b"PAR1 and so on"), r"as Parquet files do: .*, and name it \.parquet"),
+        (gzip.compress(zlib.compress(FILE)), "as zlib's do: .*, or write it with gzip"),
+        (FILE, "no gzip file, whatever its name is: restore the file from its source"),
+    ],
+    ids=["gzip", "parquet", "zlib", "plain"],
+)
+@pytest.mark.parametrize("on_corrupt", ["fail", "skip_rest"])
+def test_content_of_another_kind_is_named(
+    content: bytes, advice: str, on_corrupt: Literal["fail", "skip_rest"]
+) -> None:
+    options = ReadOptions(on_corrupt)
+    records, fault = read_until_fault(content, compression="gzip", options=options)
+    assert records == []
+    assert re.search(advice, str(fault))
+    # Nobody can say so on the command line.
+    assert "compression=" not in str(fault)
+
+
+def test_content_of_another_kind_is_named_in_plain_files() -> None:
+    for content, what in ((gzip.compress(FILE), "gzip files do"), (zlib.compress(FILE), "zlib's")):
+        _, fault = read_until_fault(content)
+        assert what in str(fault)
     _, fault = read_until_fault(zlib.compress(FILE), compression="gzip")
     assert fault.reason == "corrupt_gzip"
 
