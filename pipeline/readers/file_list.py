@@ -170,7 +170,7 @@ def make_listing(
     problems = [
         *sorted(matches.problems),
         *unreadable,
-        *(_nothing(pattern, matches) for pattern in unmatched),
+        *_nothing(unmatched, matches),
         *_repeated_columns(shards),
     ]
     if wrong and not problems:
@@ -243,16 +243,21 @@ def _as_text(lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _nothing(pattern: str, matches: Matches) -> str:
-    """Returns the line about a glob that matches no data."""
-    line = f"no file matches {pattern or repr(pattern)}"
-    if passed := sorted({path for glob, path in matches.passed if glob == pattern}):
-        line += f": all are passed over ({first_names(passed, _MAX_SHOWN)})"
-    elif _normal_path(pattern) in matches.folders:
-        line += ": the folder is empty"
-    if "{" in pattern:
-        line += "; braces are not expanded: give --input twice"
-    return line
+def _nothing(patterns: Sequence[str], matches: Matches) -> Iterator[str]:
+    """Yields the line about each glob that matches no data."""
+    passed: dict[str, set[str]] = {}
+    for glob, path in matches.passed:
+        passed.setdefault(glob, set()).add(path)
+    for pattern in patterns:
+        line = f"no file matches {pattern or repr(pattern)}"
+        if pattern in passed:
+            names = first_names(sorted(passed[pattern]), _MAX_SHOWN)
+            line += f": all are passed over ({names})"
+        elif _normal_path(pattern) in matches.folders:
+            line += ": the folder is empty"
+        if "{" in pattern:
+            line += "; braces are not expanded: give --input twice"
+        yield line
 
 
 def _repeated_columns(shards: Sequence[Shard]) -> Iterator[str]:
@@ -271,12 +276,13 @@ def _linked_folders(matches: Matches) -> list[tuple[str, str]]:
     """Returns the links to folders that files were found in, and the other names of these."""
     if not matches.again:
         return []
-    found = {os.path.dirname(match.real) for match in matches.files}
-    return [
-        (path, other)
-        for path, other, real in matches.again
-        if any(f"{folder}/".startswith(f"{real.rstrip('/')}/") for folder in found)
-    ]
+    found: set[str] = set()
+    for match in matches.files:
+        folder = os.path.dirname(match.real)
+        while folder not in found:
+            found.add(folder)
+            folder = os.path.dirname(folder)
+    return [(path, other) for path, other, real in matches.again if real in found]
 
 
 class CanonicalNames:
