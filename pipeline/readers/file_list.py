@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 
 from pipeline.errors.faults import DataFault, StorageError
 from pipeline.errors.wording import first_lines, first_names
@@ -255,6 +256,8 @@ def _nothing(patterns: Sequence[str], matches: Matches) -> Iterator[str]:
             line += f": all are passed over ({names})"
         elif _normal_path(pattern) in matches.folders:
             line += ": the folder is empty"
+        if is_local(pattern) and WILDCARD.search(pattern) and os.path.lexists(pattern):
+            line += f"; '[', '*' and '?' are of globs: give what has this name as {escape(pattern)}"
         if "{" in pattern:
             line += "; braces are not expanded: give --input twice"
         yield line

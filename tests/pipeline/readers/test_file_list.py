@@ -105,6 +105,14 @@ def test_every_glob_must_match_data(tmp_path: Path) -> None:
     assert problems(tmp_path, "{a,b}.parquet") == []
 
 
+def test_a_name_that_is_a_glob_is_told_how_to_be_written(tmp_path: Path) -> None:
+    touch(tmp_path, "run[1]/a.parquet")
+    how = "'[', '*' and '?' are of globs: give what has this name as"
+    (line,) = list_local([f"{tmp_path}/run[1]"]).problems
+    assert line == f"no file matches {tmp_path}/run[1]; {how} {tmp_path}/run[[]1]"
+    assert listed(tmp_path, "run[[]1]") == ["run[1]/a.parquet"]
+
+
 def test_a_file_under_several_names_is_listed_once(tmp_path: Path) -> None:
     touch(tmp_path, "real/z.parquet", "real/other.parquet")
     (tmp_path / "a.parquet").symlink_to(tmp_path / "real/z.parquet")
