@@ -5,6 +5,7 @@ The Beam pipeline runs the same code, and must give the same states and the same
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from heads.statistics import State
 from pipeline.errors.faults import BadData, DataFault
+from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import check_inputs, check_types, list_files, names_looked_for
 from pipeline.evaluation.plan import Plan
@@ -73,11 +75,18 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
 
     Raises:
         BadData: if rows or files are bad, or if there are none.
-        ConfigError: if the table or the files do not have the columns that the plan reads.
+        ConfigError: if the table or the files do not have the columns that the plan reads, or if
+            the table has one of them twice.
     """
     if isinstance(source, pa.Table):
         types = {field.name: field.type for field in source.schema}
         check_types(plan, types, "the table", "plan")
+        counts = Counter(source.schema.names)
+        if repeated := [name for name in plan.columns if counts[name] > 1]:
+            what = (
+                f"the table has {counts[repeated[0]]} columns '{repeated[0]}'; rename all but one"
+            )
+            raise ConfigError([Problem("plan", (), what)])
         batches = list(_batches(source.select(list(plan.columns))))
         counting = CountingPass(plan, open_local)
         evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)

@@ -51,9 +51,14 @@ class Rows:
             self.batch.filter(pa.array(keep)), self.numbers[keep], self.path, self.directory
         )
 
+    def has(self, name: str) -> bool:
+        """Returns whether a column is in the file, and not in its directories alone."""
+        # `schema.names` makes a list of all columns, of which there may be thousands, every time.
+        return bool(self.batch.schema.get_field_index(name) >= 0)
+
     def column(self, name: str) -> pa.Array:
         """Returns a column `[n]`; a column of the file has priority over one of its directories."""
-        if name in self.batch.schema.names:
+        if self.has(name):
             return self.batch.column(name)
         value = self.directory[name]
         # The name of a directory need not be UTF-8.

@@ -104,7 +104,7 @@ class RowHasher:
         hashes, shifted, words = (memory[: len(rows)] for memory in self._memory)
         hashes[:] = 0
         for name in columns:
-            if name in rows.batch.schema.names:
+            if rows.has(name):
                 hashes += _words(rows.batch.column(name), words)
                 hashes ^= np.right_shift(hashes, _HALF, out=shifted)
                 hashes *= _FACTOR

@@ -222,6 +222,13 @@ def test_a_table_that_lacks_a_column() -> None:
         evaluate(pa.table({"s": [1.0]}), plan_of(PLAIN))
 
 
+def test_a_table_that_has_a_column_twice() -> None:
+    columns = [pa.array([1.0]), pa.array([1]), pa.array([2.0])]
+    with pytest.raises(ConfigError, match="the table has 2 columns 's'; rename all but one"):
+        evaluate(pa.table(columns, names=["s", "y", "s"]), plan_of(PLAIN))
+    assert evaluate(pa.table(columns, names=["s", "y", "z"]), plan_of(PLAIN)).report
+
+
 def test_a_work_item_that_fails_half_way_says_what_it_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from pipeline.readers.rows import (
     numbers,
     words,
 )
+from pipeline.validation.contents import RowHasher
 from tests.pipeline.tables import rows_of
 
 INTEGERS = [getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -33,6 +34,28 @@ def test_a_column_of_the_file_goes_before_one_of_its_directories() -> None:
     assert rows.column("site").to_pylist() == [b"A/B", b"A/B"]
     with pytest.raises(KeyError):
         rows.column("y")
+
+
+class NoNames:
+    """A batch or a schema whose columns may be looked up, and not listed."""
+
+    def __init__(self, content: pa.RecordBatch | pa.Schema) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> object:
+        assert name != "names"
+        value = getattr(self._content, name)
+        return NoNames(value) if name == "schema" else value
+
+
+def test_a_column_is_found_without_a_list_of_all() -> None:
+    # With thousands of columns, a list of them for each would take minutes a batch.
+    rows = rows_of({"x": [1, 2], "d": [3, 4]}, d="A", e="B")
+    object.__setattr__(rows, "batch", NoNames(rows.batch))
+    assert [rows.has(name) for name in "xdey"] == [True, True, False, False]
+    assert rows.column("d").to_pylist() == [3, 4]
+    assert rows.column("e").to_pylist() == [b"B", b"B"]
+    assert RowHasher().contents(rows, ["x", "e"]) == RowHasher().contents(rows, ["x"])
 
 
 def test_what_a_directory_states_is_text_bytes_or_null() -> None:
