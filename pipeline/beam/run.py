@@ -54,7 +54,6 @@ from pipeline.runs.stage import Stage, join, new_stage
 
 _LOGGER = logging.getLogger(__name__)
 
-_JOB_SERVERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 _IN_PROCESS = ("FnApiRunner", "BundleBasedDirectRunner")
 # The number of bundles to expect of a cluster whose size is not known.
 _MANY = 1000
