@@ -23,7 +23,7 @@ from pipeline.readers.rows import (
     flat_values,
     list_lengths,
 )
-from pipeline.validation.schema import domain_of, features_of
+from pipeline.validation.schema import Domains, domain_of, features_of, named_domains
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -270,15 +270,16 @@ def row_checks(
     Raises:
         ValueError: if the schema does not know the environment.
     """
+    domains, names = named_domains(schema), frozenset(columns)
     return [
         check
         for feature in features_of(schema, environment)
-        if feature.name in columns
-        for check in _checks(schema, feature)
+        if feature.name in names
+        for check in _checks(domains, feature)
     ]
 
 
-def _checks(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> Iterator[RowCheck]:
+def _checks(domains: Domains, feature: schema_pb2.Feature) -> Iterator[RowCheck]:
     """Yields the checks of a feature."""
     column = feature.name
     if feature.presence.min_fraction >= 1:
@@ -286,7 +287,7 @@ def _checks(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> Iterator[
     low, high = _lengths(feature)
     if low or high is not None:
         yield LengthCheck(column, low, high)
-    domain = domain_of(schema, feature)
+    domain = domain_of(domains, feature)
     if isinstance(domain, schema_pb2.StringDomain):
         if domain.value and feature.distribution_constraints.min_domain_mass >= 1:
             yield ValuesCheck(column, frozenset(domain.value))

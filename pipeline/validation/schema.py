@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -11,6 +12,12 @@ from pipeline.config.pbtxt import parse_text
 from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import first_names
 from pipeline.readers.arrow_types import is_list, is_text, plain_type
+
+Domain: TypeAlias = (
+    schema_pb2.IntDomain | schema_pb2.FloatDomain | schema_pb2.StringDomain | schema_pb2.BoolDomain
+)
+Domains = Mapping[str, Domain]
+"""The domains of a schema that features may name, by name."""
 
 # In these stages, data may be wrong or absent; a derived feature is not a column of the files.
 _PASSED_OVER = frozenset(
@@ -32,22 +39,25 @@ def parse_schema(text: str) -> schema_pb2.Schema:
         text: a `Schema` in text format (`schema.pbtxt`).
 
     Raises:
-        ValueError: if the text is not a schema (the error names the line); or if a feature has no
-            name or the same name as another feature, refers to a domain that does not exist, or is
-            text with a `bool_domain` that has no words.
+        ValueError: if the text is not a schema (the error names the line), or has no features; or
+            if a feature has no name or the same name as another feature, refers to a domain that
+            does not exist, or is text with a `bool_domain` that has no words.
 
     >>> parse_schema("feature { name: 'age' type: INT }").feature[0].name
     'age'
     """
     schema = parse_text(text, schema_pb2.Schema())
+    if not schema.feature:
+        raise ValueError("the schema has no features, and would check nothing; restore it")
     seen: set[str] = set()
+    domains = named_domains(schema)
     for number, feature in enumerate(schema.feature, 1):
         if not feature.name:
             raise ValueError(f"feature number {number} has no name; give it that of its column")
         if feature.name in seen:
             raise ValueError(f"feature '{feature.name}' is there twice; keep one")
         seen.add(feature.name)
-        domain = domain_of(schema, feature)
+        domain = domain_of(domains, feature)
         wordless = isinstance(domain, schema_pb2.BoolDomain) and not (
             domain.true_value or domain.false_value
         )
@@ -86,6 +96,7 @@ def schema_problems(
     ["column 'age' is float, and the schema says INT"]
     """
     problems = []
+    domains = named_domains(schema)
     where = "" if environment is None else f" in the environment '{environment}'"
     for feature in features_of(schema, environment):
         if feature.name not in columns:
@@ -97,7 +108,7 @@ def schema_problems(
                 )
             continue
         type_ = columns[feature.name]
-        wanted = _wanted_type(schema, feature)
+        wanted = _wanted_type(domains, feature)
         if not _has_type(_value_type(type_), wanted, feature.HasField("bool_domain")):
             name = schema_pb2.FeatureType.Name(wanted)
             problems.append(f"column '{feature.name}' is {type_}, and the schema says {name}")
@@ -128,32 +139,33 @@ def features_of(schema: schema_pb2.Schema, environment: str | None) -> Iterator[
             yield feature
 
 
-def domain_of(
-    schema: schema_pb2.Schema, feature: schema_pb2.Feature
-) -> (
-    schema_pb2.IntDomain
-    | schema_pb2.FloatDomain
-    | schema_pb2.StringDomain
-    | schema_pb2.BoolDomain
-    | None
-):
+def named_domains(schema: schema_pb2.Schema) -> Domains:
+    """Returns the domains that features may name; the first counts of those of the same name."""
+    domains = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
+    return {domain.name: domain for domain in reversed(domains)}
+
+
+def domain_of(domains: Domains, feature: schema_pb2.Feature) -> Domain | None:
     """Returns the domain of the values of a feature; None if it has none.
 
     The domain is in the feature, or the feature names a domain of the schema.
+
+    Args:
+        domains: the domains that features may name.
+        feature: the feature.
 
     Raises:
         ValueError: if the feature names a domain that does not exist.
     """
     kind = feature.WhichOneof("domain_info")
     if kind in ("int_domain", "float_domain", "string_domain", "bool_domain"):
-        return getattr(feature, kind)
+        in_feature: Domain = getattr(feature, kind)
+        return in_feature
     if kind != "domain":
         return None
-    domains = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
-    for domain in domains:
-        if domain.name == feature.domain:
-            return domain
-    hint = did_you_mean(feature.domain, [domain.name for domain in domains])
+    if feature.domain in domains:
+        return domains[feature.domain]
+    hint = did_you_mean(feature.domain, domains)
     raise ValueError(
         f"feature '{feature.name}' is of the domain {feature.domain!r}, which the schema does not"
         f" have{hint}"
@@ -177,10 +189,10 @@ def _is_in(schema: schema_pb2.Schema, feature: schema_pb2.Feature, environment: 
     return environment in feature.in_environment or environment in schema.default_environment
 
 
-def _wanted_type(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> int:
+def _wanted_type(domains: Domains, feature: schema_pb2.Feature) -> int:
     """Returns the type of a feature; without a type, a feature with a string domain is BYTES."""
     if feature.type == schema_pb2.TYPE_UNKNOWN and isinstance(
-        domain_of(schema, feature), schema_pb2.StringDomain
+        domain_of(domains, feature), schema_pb2.StringDomain
     ):
         return int(schema_pb2.BYTES)
     return int(feature.type)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
 
+from pipeline.validation import row_checks as row_checks_module
+from pipeline.validation import schema as schema_module
+from pipeline.validation.row_checks import ValuesCheck
 from pipeline.validation.schema import parse_schema, schema_problems
 
 TRAINING = """
@@ -49,7 +53,37 @@ def test_an_unknown_environment_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(ValueError, match=r"'SERVIN'; did you mean 'SERVING'.*DEBUG, SERVING"):
         problems_of(TRAINING, "SERVIN")
     with pytest.raises(ValueError, match="its environments are: none"):
-        problems_of("", "SERVING")
+        problems_of("feature { name: 'age' }", "SERVING")
+
+
+def test_a_schema_without_features_is_an_error() -> None:
+    for text in ("", "# nothing", "default_environment: 'SERVING'"):
+        with pytest.raises(ValueError, match="no features, and would check nothing"):
+            parse_schema(text)
+
+
+def test_domains_are_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = [0]
+    named = schema_module.named_domains
+
+    def counting(schema: schema_pb2.Schema) -> schema_module.Domains:
+        calls[0] += 1
+        return named(schema)
+
+    for module in (schema_module, row_checks_module):
+        monkeypatch.setattr(module, "named_domains", counting)
+    text = "".join(
+        f"feature {{ name: 'f{i}' domain: 'd{i}' }} string_domain {{ name: 'd{i}' value: '{i}' }}"
+        for i in range(50)
+    )
+    schema = parse_schema(text)
+    names = [f"f{i}" for i in range(50)]
+    assert schema_problems(schema, None, dict.fromkeys(names, pa.string())) == []
+    checks = row_checks_module.row_checks(schema, None, names)
+    assert [check.words for check in checks if isinstance(check, ValuesCheck)] == [
+        frozenset([str(i)]) for i in range(50)
+    ]
+    assert calls == [3]
 
 
 @pytest.mark.parametrize(
