@@ -30,6 +30,7 @@ from pipeline.results.views import can_read, read_for_model, slice_views
 from pipeline.runs.fitting import ReportedRows, check_states, check_table, merge_parts
 from pipeline.runs.states_zip import unzip_states
 from pipeline.runs.verify import explained, open_run
+from pipeline.slicing.conditions import OTHER
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 
@@ -182,7 +183,12 @@ def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Itera
     """Yields the differences of two runs, for a few slices at a time."""
     new_rows, old_rows = (_row_counts(run, name) for run in (candidate, baseline))
     common = set(new_rows.keys) & set(old_rows.keys)
-    keys = [key for key in report_order(candidate.table) if key in common]
+    rest, old_rest = _beside_other(candidate.table), _beside_other(baseline.table)
+    keys = [
+        key
+        for key in report_order(candidate.table)
+        if key in common and rest.get(key) == old_rest.get(key)
+    ]
     level = candidate.plan.config.confidence.level
     for first in range(0, len(keys), _TOGETHER):
         chosen = tuple(keys[first : first + _TOGETHER])
@@ -196,6 +202,16 @@ def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Itera
         rows = dict(zip(counted.keys, counted.by_segment("rows").tolist(), strict=True))
         examples = tuple(int(rows[key]) for key in chosen)
         yield Results(name, chosen, examples, (), (), differences)
+
+
+def _beside_other(table: SliceTable) -> dict[Key, frozenset[Key]]:
+    """Returns the slices that a run keeps beside each slice `other`, by the key of `other`.
+
+    Where two runs keep different slices, their slices `other` are of different rows.
+    """
+    return {
+        key: frozenset(spec.keys) for spec in table.specs for key in spec.keys if key[0][1] == OTHER
+    }
 
 
 def _row_counts(run: Run, name: str) -> State:

@@ -145,6 +145,20 @@ def test_the_slices_of_states_are_not_gone_through_for_every_slice(
     assert looks[0] == looks[1]
 
 
+def test_other_is_compared_where_it_is_of_the_same_rows(finish: Finish) -> None:
+    # Of the values a and b, and null, one or two are kept.
+    first, same, more = (
+        finish(config(slices=f"[{{column: g, max_slices: {most}}}]")) for most in (1, 1, 2)
+    )
+    kinds = {}
+    for name, candidate in (("same", same), ("more", more)):
+        found = diff(first, candidate)["heads"]["h"]
+        assert found["paired"]
+        assert found["worse"] == []
+        kinds[name] = [entry["slice"][0]["kind"] for entry in found["slices"][1:]]
+    assert kinds == {"same": ["string", "other"], "more": ["string"]}
+
+
 def test_what_is_worse_is_what_the_report_of_both_models_says(finish: Finish) -> None:
     runs = [finish(config(score, more="min_slice_size: 120")) for score in ("s", "t")]
     found = diff(*runs)["heads"]["h"]
