@@ -163,7 +163,10 @@ class Evaluator:
         values, several = rows.scalars(key)
         if several is not None:
             row = rows.numbers[np.flatnonzero(several)[0]]
-            raise ColumnError(f"column '{key}' has a list of several values in row {row}")
+            raise ColumnError(
+                f"column '{key}' has a list of several values in row {row}; 'confidence.key' is a"
+                " column of single values"
+            )
         try:
             return folds_by_key(values, folds)
         except ColumnError as error:

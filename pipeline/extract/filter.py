@@ -36,7 +36,11 @@ def keep_mask(entries: Sequence[Where], rows: Rows) -> Mask:
     for entry in entries:
         array, several = rows.scalars(entry.column)
         if several is not None:
-            raise ColumnError(f"column '{entry.column}' of 'where' has lists of several values")
+            row = rows.numbers[np.flatnonzero(several)[0]]
+            raise ColumnError(
+                f"column '{entry.column}' of 'where' has a list of several values in row {row};"
+                " keep rows by a column of single values"
+            )
         keep &= _matches(entry, array)
     return keep
 
