@@ -180,7 +180,7 @@ def _words(array: pa.Array, out: Words) -> Words:
         return np.take(words, indices.to_numpy(zero_copy_only=False), out=out, mode="clip")
     if pa.types.is_temporal(type_) and type_.bit_width in (32, 64):
         array = array.view(f"int{type_.bit_width}")
-    if is_text(type_):
+    if is_text(type_) or pa.types.is_fixed_size_binary(type_):
         out = text_hashes(array, type_ if type_ in _TEXTS else pa.large_binary())
     elif pa.types.is_decimal(type_):
         out = text_hashes(array, pa.string())

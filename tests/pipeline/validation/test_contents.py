@@ -41,6 +41,8 @@ TABLE = pa.table(
         "d": pa.array([datetime.date(2026, 1, 2), None] * 50),
         "z": pa.array([1, None, 2, 3] * 25, pa.timestamp("us", "Europe/Zurich")),
         "m": pa.array([Decimal("1.50"), None] * 50),
+        # A key of rows may be a UUID.
+        "k": pa.array([bytes(16), None, b"0" * 16, b"1" * 16] * 25, pa.binary(16)),
         "u": pa.array([{"x": 1}, None] * 50),
     }
 )
