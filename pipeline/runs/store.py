@@ -120,7 +120,7 @@ class LocalStore:
 
     def move(self, prepared: str, path: str) -> None:
         with _explained(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _make_directories(os.path.dirname(path))
             os.replace(prepared, path)
         # Nothing is moved where both were links to the same file already.
         self.delete([prepared])
@@ -137,7 +137,7 @@ class LocalStore:
 
     def make_directory(self, path: str) -> None:
         with _explained(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _make_directories(os.path.dirname(path))
             os.mkdir(path)
 
     def delete(self, paths: Sequence[str]) -> None:
@@ -181,7 +181,7 @@ def _try_to_lock(directory: str) -> tuple[int, bool] | None:
     It returns None if another process holds the lock.
     """
     with _explained(directory):
-        os.makedirs(directory, exist_ok=True)
+        _make_directories(directory)
         try:
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
@@ -203,6 +203,16 @@ def _try_to_lock(directory: str) -> tuple[int, bool] | None:
         os.close(descriptor)
         return None
     return descriptor, True
+
+
+def _make_directories(path: str) -> None:
+    """Makes a directory where it is missing, and those above it."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except FileNotFoundError as error:
+        # It was to be made: that it is missing says nothing.
+        message = f"{path}: it cannot be made; a link above it leads to nothing"
+        raise StorageError(message) from error
 
 
 @contextmanager

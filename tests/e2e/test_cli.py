@@ -30,6 +30,19 @@ def files(tmp_path: Path) -> str:
     return str(tmp_path / "data" / "*.parquet")
 
 
+def test_an_output_below_a_link_to_nothing_is_exit_2(
+    files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As a disk that is not mounted leaves it.
+    (tmp_path / "disk").symlink_to(tmp_path / "gone")
+    beside = f"{tmp_path}/disk/out"
+    assert run(files, Path(beside), config=CONFIG) == 2
+    assert run(files, tmp_path / "out", "--write_predictions", beside, config=CONFIG) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all("it cannot be made; a link above it leads to nothing" in line for line in lines)
+
+
 def test_run_prints_and_writes_the_report(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
