@@ -11,7 +11,7 @@ from pipeline.cli.output import say, warn
 from pipeline.cli.run import add_job_arguments
 from pipeline.config.load import load_config
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.errors.wording import first_lines, first_names
+from pipeline.errors.wording import counted, first_lines, first_names
 from pipeline.readers.storage import is_local, open_local
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
             warn(*error.problems)
             return exit_codes.DATA
         say(*listing.notes)
-        say(f"{len(listing):,} files, {sum(shard.bytes for shard in listing):,} bytes")
+        size = sum(shard.bytes for shard in listing)
+        say(f"{counted(len(listing), 'file')}, {counted(size, 'byte')}")
     say(f"columns: {first_names(plan.columns, 100)}")
     say(*first_lines([_summary(head) for head in plan.heads.values()]))
     say(*first_lines(plan.too_large()))

@@ -42,3 +42,12 @@ def have(count: int) -> str:
     ('1 file has', '1,200 files have')
     """
     return "1 file has" if count == 1 else f"{count:,} files have"
+
+
+def counted(count: int, thing: str) -> str:
+    """Returns a number of things in words.
+
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.errors.faults import DataFault
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import did_you_mean
-from pipeline.errors.wording import first_names
+from pipeline.errors.wording import counted, first_names
 from pipeline.readers.crc32c import crc32c_many
 from pipeline.readers.file_list import CanonicalNames
 from pipeline.readers.shards import Shard
@@ -118,7 +118,7 @@ def check_manifest(
             continue
         if entry.bytes is not None and entry.bytes != shard.bytes:
             problems.append(
-                f"{shard.path}: has {_count(shard.bytes, 'byte')}, and the manifest lists"
+                f"{shard.path}: has {counted(shard.bytes, 'byte')}, and the manifest lists"
                 f" {entry.bytes:,}"
             )
         shard = replace(shard, rows=entry.rows, crc32c=entry.crc32c)
@@ -164,7 +164,7 @@ def _listed_differences(shard: Shard, rows: int | None, crc: int | None) -> list
 
 def wrong_rows(shard: Shard, rows: int) -> str:
     """Returns the line for a shard whose number of rows is not the one that the manifest lists."""
-    return f"{shard.path}: has {_count(rows, 'row')}, and the manifest lists {shard.rows:,}"
+    return f"{shard.path}: has {counted(rows, 'row')}, and the manifest lists {shard.rows:,}"
 
 
 def crc32c_of(stream: BinaryIO, block_bytes: int = _BLOCK) -> int:
@@ -295,7 +295,3 @@ def _error_at(source: str, line: int, message: str) -> ConfigError:
 
 def _files_are(count: int) -> str:
     return "1 file is" if count == 1 else f"{count:,} files are"
-
-
-def _count(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -196,7 +196,10 @@ def test_validate(files: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
     assert cli.main(["validate", "--config", str(path), "--input", files]) == 0
-    assert "3 files" in capsys.readouterr().out
+    assert "3 files, " in capsys.readouterr().out
+    first = files.replace("*", "part-0")
+    assert cli.main(["validate", "--config", str(path), "--input", first]) == 0
+    assert "1 file, " in capsys.readouterr().out
     assert cli.main(["validate", "--config", str(path), "--inputs", files]) == 2
     assert "did you mean --input?" in capsys.readouterr().err
     path.write_text(CONFIG.replace("label: label", "label: lable"))
