@@ -111,7 +111,7 @@ class _Shape:
         outcomes: the same, and that a row is in none of them; at least 1.
         estimate: how many combinations of conditions of its columns there are.
         grid: how many combinations of codes there are.
-        is_whole: whether every row is in a slice of its values, neither in `other` nor in no slice.
+        resolver: the resolver of the spec.
     """
 
     number: int
@@ -120,7 +120,7 @@ class _Shape:
     outcomes: int
     estimate: int
     grid: int
-    is_whole: bool
+    resolver: SpecResolver
 
     @classmethod
     def of(cls, number: int, resolver: SpecResolver) -> _Shape:
@@ -143,20 +143,13 @@ class _Shape:
                 _estimate(len(column.conditions), column.is_open) for column in columns.values()
             ),
             math.prod(column.codes + 1 for column in columns.values()),
-            not resolver.has_other and not resolver.listed,
+            resolver,
         )
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """What decides whether a group takes the spec that has none of its columns."""
         return self.slices, self.outcomes, self.estimate, self.grid
-
-    def determines(self, other: _Shape) -> bool:
-        """Returns whether the slices of this spec determine the slice of another.
-
-        They do so if its columns include those of the other, and if every row is in a slice.
-        """
-        return self.is_whole and other.columns.keys() <= self.columns.keys()
 
 
 def _estimate(conditions: int, is_open: bool) -> int:
@@ -191,7 +184,7 @@ class _GrowingGroup:
         """Takes a spec if it can be measured with the others, and returns whether it can."""
         estimate, grid = self._together(shape)
         by_columns = self._by_columns and estimate <= MAX_CROSS and grid <= MAX_GRID
-        is_determined = any(finer.determines(shape) for finer in self._crossed)
+        is_determined = any(finer.resolver.determines(shape.resolver) for finer in self._crossed)
         if not by_columns:
             outcomes, crossed_grid = self._crossed_together(shape, is_determined)
             fits = outcomes <= MAX_CROSS and crossed_grid <= MAX_GRID
@@ -273,14 +266,13 @@ class CrossResolver:
         else:
             self.sizes = [len(resolvers[n].keys) + 1 for n in group.crossed_specs]
             # For every spec the digit that determines its slice, which may be of a finer spec.
-            shapes = {n: _Shape.of(n, resolvers[n]) for n in group.specs}
             self._spec_digits = [
                 group.crossed_specs.index(n)
                 if n in group.crossed_specs
                 else next(
                     digit
                     for digit, finer in enumerate(group.crossed_specs)
-                    if shapes[finer].determines(shapes[n])
+                    if resolvers[finer].determines(resolvers[n])
                 )
                 for n in group.specs
             ]

@@ -101,6 +101,17 @@ class SpecResolver:
             return self._other
         raise KeyError
 
+    def determines(self, other: SpecResolver) -> bool:
+        """Returns whether the slices of this spec determine the slice of another.
+
+        They do so if its columns include those of the other, and if every row is in a slice of its
+        values, that is, neither in `other` nor in no slice.
+        """
+        if self.has_other or self.listed:
+            return False
+        columns = set(map(id, self.column_codes))
+        return columns.issuperset(map(id, other.column_codes))
+
     def changed(self, row: int) -> NotCounted:
         """Returns the error of a row whose slice was not there when slices were counted."""
         return NotCounted(
