@@ -84,7 +84,7 @@ def find_shards(
     listing = list_files(plan, inputs, source, list_shards, open_file)
     names = names_looked_for(plan)
     summary = summarize_inputs(listing.shards, names, open_file, plan.reading, thorough=True)
-    unreadable = _with_more(summary.unreadable, summary.unread)
+    unreadable = first_lines(summary.unreadable, summary.unread - len(summary.unreadable))
     try:
         notes = check_inputs(plan, summary, source, open_file)
     except BadData as error:
@@ -207,19 +207,14 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
             lines.append(f"{head}: {named_in(wrong_groups)}")
     for name in plan.columns:
         lines += type_differences(name, right)
-    lines = [*_with_more(summary.differing, summary.differences), *first_lines(lines)]
+    differences = summary.differences - len(summary.differing)
+    lines = [*first_lines(summary.differing, differences), *first_lines(lines)]
     if everywhere:
         raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
     lines += first_lines(_against_schema(plan, groups))
     if lines:
         raise BadData(lines)
     return notes
-
-
-def _with_more(lines: Sequence[str], count: int) -> list[str]:
-    """Returns the first lines of so many, and how many more there are."""
-    more = count - len(lines)
-    return [*lines, *([f"... and {more:,} more"] if more else [])]
 
 
 def _against_schema(plan: Plan, groups: Sequence[SchemaGroup]) -> list[str]:

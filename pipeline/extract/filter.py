@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline.config.model import Where
 from pipeline.errors.faults import ColumnError
 from pipeline.errors.problems import first_values
-from pipeline.readers.arrow_types import is_text
+from pipeline.readers.arrow_types import bytes_type, is_text
 from pipeline.readers.rows import Mask, Rows, can_hold, held_value
 
 Values = tuple[str | int | float | bool | None, ...]
@@ -74,15 +74,13 @@ def _matches(entry: Where, array: pa.Array) -> Mask:
 def _as_sought(array: pa.Array) -> pa.Array:
     """Returns an array in a type that Arrow can look values up in."""
     if is_text(array.type):
-        # The text of a Parquet file is not checked, so that it is compared as bytes.
         return array.view(_sought_type(array.type))
     return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
 
 
 def _sought_type(type_: pa.DataType) -> pa.DataType:
     if is_text(type_):
-        large = pa.types.is_large_string(type_) or pa.types.is_large_binary(type_)
-        return pa.large_binary() if large else pa.binary()
+        return bytes_type(type_)
     return pa.float32() if pa.types.is_float16(type_) else type_
 
 

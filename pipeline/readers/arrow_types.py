@@ -76,6 +76,15 @@ def is_text(type_: pa.DataType) -> bool:
     )
 
 
+def bytes_type(text: pa.DataType) -> pa.DataType:
+    """Returns the type of bytes that text with offsets can be viewed as.
+
+    Nobody checks that the text of a Parquet file is UTF-8; bytes need not be.
+    """
+    large = pa.types.is_large_string(text) or pa.types.is_large_binary(text)
+    return pa.large_binary() if large else pa.binary()
+
+
 def plain_type(type_: pa.DataType) -> pa.DataType:
     """Returns the type that `plain` gives a column of a type.
 

@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.arrow_types import is_list, is_number, is_text, is_whole, plain_batch
+from pipeline.readers.arrow_types import (
+    bytes_type,
+    is_list,
+    is_number,
+    is_text,
+    is_whole,
+    plain_batch,
+)
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -235,13 +242,12 @@ def python_values(array: pa.Array) -> list[Any]:
     if not is_text(array.type):
         values: list[Any] = array.to_pylist()
         return values
-    # The text of a Parquet file is not checked, so that it is read as bytes first.
-    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    raw = array.view(pa.large_binary() if large else pa.binary()).to_pylist()
-    return [None if word is None else _decoded(word) for word in raw]
+    raw = array.view(bytes_type(array.type)).to_pylist()
+    return [None if word is None else decoded(word) for word in raw]
 
 
-def _decoded(word: bytes) -> str | bytes:
+def decoded(word: bytes) -> str | bytes:
+    """Returns a word as text; as it is, if it is not UTF-8."""
     try:
         return word.decode()
     except UnicodeDecodeError:

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.arrow_types import is_text, is_whole
-from pipeline.readers.rows import filled
+from pipeline.readers.arrow_types import bytes_type, is_text, is_whole
+from pipeline.readers.rows import decoded, filled
 from pipeline.slicing.conditions import ColumnCondition, value_condition
 from pipeline.slicing.numbering import Ints
 
@@ -47,10 +47,7 @@ def families(column: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
         coded = array.dictionary_encode()
         yield "date", coded.dictionary.cast(pa.string()).cast(pa.large_binary()).take(coded.indices)
     elif is_text(type_):
-        large = pa.types.is_large_string(type_) or pa.types.is_large_binary(type_)
-        # Nobody checks that the text of a Parquet file is valid UTF-8; bytes need not be.
-        raw = array.view(pa.large_binary() if large else pa.binary())
-        yield "text", raw.cast(pa.large_binary())
+        yield "text", array.view(bytes_type(type_)).cast(pa.large_binary())
     elif pa.types.is_boolean(type_):
         yield "bool", array.cast(pa.int64())
     elif pa.types.is_floating(type_):
@@ -131,16 +128,9 @@ def conditions_of(family: str, cells: pa.Array) -> list[ColumnCondition]:
     if family == "date":
         return [("date", value.decode()) for value in values]
     if family == "text":
-        return [value_condition(_decoded(value)) for value in values]
+        return [value_condition(decoded(value)) for value in values]
     if family == "bool":
         return [("bool", bool(value)) for value in values]
     if family == "huge":
         return [("int", int(value)) for value in values]
     return [("int", value if family == "int" else value + 2 * _HALF) for value in values]
-
-
-def _decoded(word: bytes) -> str | bytes:
-    try:
-        return word.decode()
-    except UnicodeDecodeError:
-        return word
