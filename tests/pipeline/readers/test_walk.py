@@ -7,6 +7,8 @@ import glob
 import json
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from pipeline.readers.walk import Found, is_data_file, is_data_name, walk
 from pipeline.readers.would_read import would_read
 from tests.pipeline.tables import law
 
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["a.pq", "b.pq", "x", "k=1", ".h", "_s", "c.tmp", "[a]"]
 PARTS = ["*", "**", "*.pq", "x", "k=*", "?", "[ab]*", ".*", "_*", "..", ".", "a.pq", "x*", "**.pq"]
 
@@ -242,20 +245,23 @@ def test_permissions_that_bind() -> None:
         root.chmod(0o755)
         (root / "no_list").chmod(0o111)
         (root / "no_way").chmod(0)
-        read, write = os.pipe()
-        child = os.fork()
-        if not child:
-            try:
-                if not os.getuid():
-                    os.setuid(65534)
-                found = [unreadable(f"{root}/{end}") for end in ("**", "no_way/c.pq", "*/b.pq")]
-                os.write(write, json.dumps(found).encode())
-            finally:
-                os._exit(0)
-        os.close(write)
-        with os.fdopen(read) as stream:
-            told = json.load(stream)
-        os.waitpid(child, 0)
+        # It imports all before it becomes another user, who may not read modules.
+        program = (
+            "import json, os, sys\n"
+            "from tests.pipeline.readers.test_walk import unreadable\n"
+            "if not os.getuid():\n"
+            "    os.setuid(65534)\n"
+            "print(json.dumps([unreadable(path) for path in sys.argv[1:]]))\n"
+        )
+        paths = [f"{root}/{end}" for end in ("**", "no_way/c.pq", "*/b.pq")]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *paths],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = json.loads(done.stdout)
         (root / "no_way").chmod(0o755)
     denied = "cannot be read: Permission denied"
     # A name in `no_list` may be used by who knows it.
