@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.curve_rates import best, probability, rates, where_defined
-from heads.metrics.core.metric import Floats, Metric
+from heads.metrics.core.curve_rates import (
+    Best,
+    HiddenBest,
+    best,
+    hidden_best,
+    highest_rates,
+    probability,
+    rates,
+    threshold_bounds,
+    where_defined,
+)
+from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
@@ -28,6 +38,10 @@ class BestF1(CurveMetric):
         curve_rates = rates(curve)
         value = best(curve_rates.f1, curve_rates.occurs).value
         return where_defined(value, {"no label is positive": curve.positives == 0})
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        known, hidden = _best(curve)
+        return known.value, hidden.highest
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,17 @@ class ThresholdAtBestF1(CurveMetric):
         highest = best(curve_rates.f1, curve_rates.occurs)
         value = probability(curve, highest, self.space)
         return where_defined(value, {"no label is positive": curve.positives == 0})
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        return threshold_bounds(_best(curve)[1], self.space)
+
+
+def _best(curve: ScoreCurve) -> tuple[Best, HiddenBest]:
+    """Returns the best F1 at the lowest scores of the cells, and what may be hidden in cells."""
+    curve_rates = rates(curve)
+    known = best(curve_rates.f1, curve_rates.occurs)
+    highest = highest_rates(curve_rates, curve).f1
+    return known, hidden_best(known, highest, curve_rates.occurs, curve)
 
 
 @offers("binary", "contrib_binary", kind="report")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.curve_rates import rates, where_defined
-from heads.metrics.core.metric import Floats, Metric
+from heads.metrics.core.curve_rates import highest_rates, rates, where_defined
+from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 
@@ -30,6 +31,18 @@ class KolmogorovSmirnov(CurveMetric):
         largest = distance.max(axis=1, initial=0.0)
         reasons = {"no label is positive": positive == 0, "no label is zero": negative == 0}
         return where_defined(largest, reasons)
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        known = rates(curve)
+        # Within a cell, the distance is largest where the labels of either kind all come first.
+        hits_first = highest_rates(known, curve)
+        missed = known.true_positive - np.where(curve.rounded, curve.positive, 0.0)[:, ::-1]
+        hits_last = replace(known, true_positive=missed)
+        lowest, *hidden = (
+            np.abs(curve_rates.recall - curve_rates.false_positive_rate).max(axis=1, initial=0.0)
+            for curve_rates in (known, hits_first, hits_last)
+        )
+        return lowest, np.maximum(lowest, np.maximum(*hidden))
 
 
 @offers("binary", "contrib_binary", kind="report")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Metric, Values
+from heads.metrics.core.metric import Bounds, Floats, Metric, Values
 from heads.metrics.core.registry import offers
 from heads.metrics.roc_auc import AveragePrecision, RankMetric, RocAuc
 from heads.statistics import State, Statistic
@@ -41,13 +41,23 @@ class MacroArea(Metric):
 
     def compute(self, state: State) -> Values:
         parts = [area.compute(state) for area in self.by_class]
-        # Contiguous by segment, so that no digit depends on how many segments there are.
-        values = np.ascontiguousarray(np.stack([part.value for part in parts], axis=1))
         reasons = {
             f"of some class {text}": np.logical_or.reduce([part.reasons[text] for part in parts])
             for text in parts[0].reasons
         }
-        return Values(values.sum(axis=1) / len(parts), reasons)
+        return Values(_mean([part.value for part in parts]), reasons)
+
+    def bounds(self, state: State) -> Bounds:
+        lowest, highest = zip(*(area.bounds(state) for area in self.by_class), strict=True)
+        return _mean(lowest), _mean(highest)
+
+
+def _mean(values: Sequence[Floats]) -> Floats:
+    """Returns the mean `[s]` of the values of all classes."""
+    # Contiguous by segment, so that no digit depends on how many segments there are.
+    by_segment = np.ascontiguousarray(np.stack(values, axis=1))
+    mean: Floats = by_segment.sum(axis=1) / len(values)
+    return mean
 
 
 @offers("multi_class", kind="report")

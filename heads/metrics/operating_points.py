@@ -22,19 +22,25 @@ from heads.metrics.core.context import MetricContext
 from heads.metrics.core.curve_rates import (
     SLACK,
     Best,
+    HiddenBest,
     Rates,
     best,
+    hidden_best,
+    highest_rates,
     probability,
     rates,
+    threshold_bounds,
     where_defined,
 )
-from heads.metrics.core.metric import Floats, Metric
+from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
 # A rate and its threshold are read from the same point.
 _KEPT: WeakKeyDictionary[ScoreCurve, dict[OperatingPoint, Best]] = WeakKeyDictionary()
+
+UNKNOWN = "scores are rounded too far to tell whether a threshold is as demanded"
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,20 @@ class OperatingPoint(CurveMetric):
         none = {"no label is positive": curve.positives == 0}
         if self.nothing_will_do:
             return {**none, "no label is zero": curve.negatives == 0}
-        return {**none, "no threshold is as demanded": ~point.exists}
+        return {**none, **self.without_threshold(curve, point, "no threshold is as demanded")}
+
+    def without_threshold(self, curve: ScoreCurve, point: Best, reason: str) -> Reasons:
+        """Returns where there is no threshold for a reason, or where that cannot be told."""
+        hidden = np.zeros(len(point.exists), np.bool_)
+        if not point.exists.all() and curve.rounded.any():
+            hidden = ~point.exists & (self.hidden(curve).highest > -np.inf)
+        return {reason: ~point.exists & ~hidden, UNKNOWN: hidden}
+
+    def hidden(self, curve: ScoreCurve) -> HiddenBest:
+        """Returns what may be hidden within the cells of a curve."""
+        curve_rates = highest_rates(rates(curve), curve)
+        value, meets = self.choose(curve_rates)
+        return hidden_best(self.best(curve), value, meets & curve_rates.occurs, curve)
 
     def best(self, curve: ScoreCurve) -> Best:
         """The highest value at the thresholds that meet the demand, kept as long as the curve."""
@@ -78,6 +97,11 @@ class OperatingPoint(CurveMetric):
         # Where only predicting nothing positive meets the demand, the recall is 0.
         value = np.where(point.exists, point.value, 0.0)
         return where_defined(value, self.reasons(curve, point))
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        point = self.best(curve)
+        lowest = np.where(point.exists, point.value, 0.0)
+        return lowest, np.maximum(lowest, self.hidden(curve).highest)
 
 
 class PrecisionAtRecall(OperatingPoint):
@@ -153,9 +177,12 @@ class ThresholdAt(CurveMetric):
         point = self.point.best(curve)
         reasons = {
             **self.point.reasons(curve, point),
-            "only predicting nothing is as demanded": ~point.exists,
+            **self.point.without_threshold(curve, point, "only predicting nothing is as demanded"),
         }
         return where_defined(probability(curve, point, self.space), reasons)
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        return threshold_bounds(self.point.hidden(curve), self.space)
 
 
 @offers("binary", "contrib_binary", kind="report")

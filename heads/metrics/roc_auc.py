@@ -2,52 +2,28 @@
 
 They are computed from the adaptive score histogram. The order of the scores within a cell is not
 known, so the value treats the scores of a cell as ties, and the bounds assume the worst and the
-best order. With shift 0 a cell of the histogram has a single score: value and bounds are then equal
-and exact, with ties too, and equal scikit-learn's `roc_auc_score` and `average_precision_score`.
+best order. Where every cell has a single score, value and bounds are equal and exact, with ties
+too, and equal scikit-learn's `roc_auc_score` and `average_precision_score`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.metric import Floats, Metric, divide
+from heads.metrics.core.metric import Bounds, Floats, Metric, divide
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve, ordered_sum
 
-Bound = Literal["value", "lower", "upper"]
-ROUNDING = 1e-12
-"""The rounding of sums over the cells of a histogram is smaller than this."""
-TIES: dict[Bound, float] = {"value": 0.5, "lower": 0.0, "upper": 1.0}
-"""How much a pair of scores within a cell counts, as a share of a pair in the right order."""
 
-
-@dataclass(frozen=True)
 class RankMetric(CurveMetric):
-    """An area under a curve, or a bound of it that is certain.
-
-    Attributes:
-        bound: whether this is the value of the area, its lower or its upper bound.
-    """
-
-    bound: Bound = "value"
+    """An area under a curve."""
 
     higher_is_better = True
     low, high = 0.0, 1.0
     headline = True
-
-    @property
-    def definition(self) -> str:
-        whole = super().definition
-        return whole if self.bound == "value" else f"A certain {self.bound} bound. {whole}"
-
-    @property
-    def comparable(self) -> bool:
-        return self.bound == "value"
 
 
 class RocAuc(RankMetric):
@@ -59,13 +35,28 @@ class RocAuc(RankMetric):
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         positive, negative = curve.positives, curve.negatives
-        reached = np.cumsum(curve.negative, axis=1)
-        ties = 0.5 if curve.exact else TIES[self.bound]
-        # The denominator is a sum that is computed here, so that rounding takes no share beyond 1.
-        share = divide(reached - (1 - ties) * curve.negative, reached[:, -1:])
-        value = divide(ordered_sum(curve.positive * share), positive)
-        value = _outwards(value, self.bound, curve)
-        return value, {"no label is positive": positive == 0, "no label is zero": negative == 0}
+        reasons = {"no label is positive": positive == 0, "no label is zero": negative == 0}
+        return _area(curve, np.float64(0.5)), reasons
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        return (
+            _area(curve, np.where(curve.rounded, 0.0, 0.5)),
+            _area(curve, np.where(curve.rounded, 1.0, 0.5)),
+        )
+
+
+def _area(curve: ScoreCurve, within: Floats | np.float64) -> Floats:
+    """Returns the area `[r]` under the ROC curve.
+
+    Args:
+        curve: the curve.
+        within: how much a pair of scores within a cell counts, as a share of a pair in the right
+            order; for all cells, or by cell `[c]`.
+    """
+    reached = np.cumsum(curve.negative, axis=1)
+    # The denominator is a sum that is computed here, so that rounding takes no share beyond 1.
+    share = divide(reached - (1 - within) * curve.negative, reached[:, -1:])
+    return divide(ordered_sum(curve.positive * share), curve.positives)
 
 
 class AveragePrecision(RankMetric):
@@ -81,43 +72,46 @@ class AveragePrecision(RankMetric):
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         positives = curve.positive[:, ::-1]
+        return _mean_over(positives, _tied(curve)), {"no label is positive": curve.positives == 0}
+
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        positives, rounded = curve.positive[:, ::-1], curve.rounded[::-1]
         reached, others = curve.from_above
-        if self.bound == "value" or curve.exact:
-            gained = positives * divide(reached, reached + others)
-        elif self.bound == "upper":
-            above = others - curve.negative[:, ::-1]
-            gained = positives * divide(reached, reached + above)
-        else:
-            start = reached - positives + others
-            growth = np.where(others > 0, divide(positives, start), 0.0)
-            gained = positives - others * np.log1p(growth)
-        positive = ordered_sum(positives)
-        value = _outwards(divide(ordered_sum(gained), positive), self.bound, curve)
-        return value, {"no label is positive": positive == 0}
+        tied = _tied(curve)
+        above = others - curve.negative[:, ::-1]
+        most = positives * divide(reached, reached + above)
+        start = reached - positives + others
+        growth = np.where(others > 0, divide(positives, start), 0.0)
+        least = positives - others * np.log1p(growth)
+        return (
+            _mean_over(positives, np.where(rounded, least, tied)),
+            _mean_over(positives, np.where(rounded, most, tied)),
+        )
 
 
-def _outwards(value: Floats, bound: Bound, curve: ScoreCurve) -> Floats:
-    """Returns a bound moved outwards by the largest rounding of its sums, but within [0, 1]."""
-    if bound == "value" or curve.exact:
-        return value
-    slack = -ROUNDING if bound == "lower" else ROUNDING
-    return np.clip(value + slack, 0.0, 1.0)
+def _tied(curve: ScoreCurve) -> Floats:
+    """Returns the precision of every cell times its positive weight, `[r, c]`, from above."""
+    reached, others = curve.from_above
+    return curve.positive[:, ::-1] * divide(reached, reached + others)
+
+
+def _mean_over(positives: Floats, gained: Floats) -> Floats:
+    """Returns the mean `[r]` of what cells have gained, over their positive weight `[r, c]`."""
+    return divide(ordered_sum(gained), ordered_sum(positives))
 
 
 @offers("binary", "contrib_binary", "multi_label", kind="report")
 def rank_areas(context: MetricContext) -> Iterator[Metric]:
-    yield from _with_bounds(context, "", None)
+    yield from _areas(context, "", None)
 
 
 @offers("multi_class", "multi_label", kind="report")
 def rank_areas_by_class(context: MetricContext) -> Iterator[Metric]:
     for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
-        yield from _with_bounds(context, f"/{suffix}", group)
+        yield from _areas(context, f"/{suffix}", group)
 
 
-def _with_bounds(context: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
+def _areas(context: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
     fine, coarse = context.score_histogram, context.coarse_histogram
-    for bound in TIES:
-        ending = suffix if bound == "value" else f"_{bound}{suffix}"
-        yield RocAuc(f"roc_auc{ending}", fine, coarse, group, bound)
-        yield AveragePrecision(f"average_precision{ending}", fine, coarse, group, bound)
+    yield RocAuc(f"roc_auc{suffix}", fine, coarse, group)
+    yield AveragePrecision(f"average_precision{suffix}", fine, coarse, group)

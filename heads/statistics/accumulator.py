@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics.cell_index import (
-    CellIndex,
-    ordered_cells,
-)
+from heads.statistics.cell_index import CellIndex
 from heads.statistics.exact import (
     MAX_ROWS,
     Ints,
 )
 from heads.statistics.keys import Key
+from heads.statistics.score_cells import ordered
 from heads.statistics.score_histogram import ScoreHistogram
 from heads.statistics.scored import Scored
 from heads.statistics.segments import Segments
@@ -214,6 +212,6 @@ class HistogramAccumulator(Accumulator):
         self, keys: list[Key], segment: Ints, group: Ints, cell: Ints, table: Table
     ) -> State:
         shift = self._index.shift
-        words = ordered_cells(self._index.cells[cell], shift)
+        words = ordered(self._index.cells[cell], shift)
         counts = {"rows": table.rows}
         return build_state(self._histogram, keys, segment, group, words, counts, table.sums, shift)

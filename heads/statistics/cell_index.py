@@ -13,13 +13,6 @@ from heads.statistics.exact import Ints
 Words = npt.NDArray[np.uint64]
 
 
-def ordered_cells(raw: Words, shift: int) -> Words:
-    """Converts cells of plain float bits to cells of order-preserving bits."""
-    sign = np.uint64(1 << (63 - shift))
-    mask = np.uint64((1 << (64 - shift)) - 1)
-    return np.where(raw & sign, ~raw & mask, raw | sign)
-
-
 def distinct_cells(cells: Words) -> Words:
     """Returns the distinct cells, sorted; sorting is several times as fast as np.unique."""
     cells = np.sort(cells)

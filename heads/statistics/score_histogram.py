@@ -12,7 +12,6 @@ from heads.statistics.cell_index import (
     distinct_cells,
     fitting_shift,
 )
-from heads.statistics.exact import Floats
 from heads.statistics.scored import Scored
 from heads.statistics.statistic import Elements, Statistic
 
@@ -24,17 +23,19 @@ MAX_CELLS = 1 << 14
 class ScoreHistogram(Statistic):
     """A histogram of scores: rows and weights by class, label and cell of the score.
 
-    A cell is the order-preserving bits of the float64 score without the `shift` lowest bits. The
-    shift is the smallest that leaves at most `max_cells` cells occupied, over all segments and
-    classes. Occupied cells are never freed, so the shift does not depend on the order of rows. The
-    group is `class * 2 + (label != 0)`. With shift 0 a cell holds a single score: nothing is lost.
+    A cell is the word of the score (`heads.statistics.score_cells`) without the `shift` lowest
+    bits. The shift is the smallest that leaves at most `max_cells` cells occupied, over all
+    segments and classes. Occupied cells are never freed, so the shift does not depend on the order
+    of rows. The group is `class * 2 + (label != 0)`. With shift 0 a cell holds a single score:
+    nothing is lost.
 
     Attributes:
         classes: the number of columns of the score, 1 for a binary head.
         max_cells: how many cells may be occupied.
         by_class: whether classes are counted separately; otherwise all count as class 0.
-        of: what is divided into cells: `score`, the score as stored; or `class_probability`, the
-            probabilities of exclusive classes, whose labels are class ids.
+        of: what is divided into cells: `logit`, scores that are logits; `probability`, scores that
+            are probabilities; or `class_probability`, the probabilities of exclusive classes, whose
+            labels are class ids.
     """
 
     stable_name = "score_histogram"
@@ -42,11 +43,16 @@ class ScoreHistogram(Statistic):
     classes: int = 1
     max_cells: int = MAX_CELLS
     by_class: bool = True
-    of: Literal["score", "class_probability"] = "score"
+    of: Literal["logit", "probability", "class_probability"] = "logit"
 
     def __post_init__(self) -> None:
         if self.max_cells < 2:
             raise ValueError(f"max_cells must be at least 2, got {self.max_cells}.")
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether probabilities are divided into cells."""
+        return self.of != "logit"
 
     @property
     def groups(self) -> int:
@@ -75,8 +81,8 @@ class ScoreHistogram(Statistic):
         return Elements(group * self.cells, self.classes)
 
     def divided(self, scored: Scored) -> Words:
-        """Returns the bits of the values to divide into cells, uint64 `[n * classes]`."""
-        return scored.score_bits if self.of == "score" else scored.probability_bits
+        """Returns the plain bits of the values to divide into cells, uint64 `[n * classes]`."""
+        return scored.probability_bits if self.probabilities else scored.logit_bits
 
     def cell_limit(self, shift: int) -> int:
         return 1 << (64 - shift)
@@ -86,14 +92,3 @@ class ScoreHistogram(Statistic):
         if len(occupied) <= self.max_cells:
             return shift
         return fitting_shift(occupied, shift, self.max_cells)
-
-
-def cell_floors(cells: Words, shift: int) -> Floats:
-    """Returns the lowest score of each cell, which represents all scores in the cell.
-
-    A wide cell that begins below all numbers is represented by the lowest finite score.
-    """
-    bits = cells << np.uint64(shift)
-    sign = np.uint64(1 << 63)
-    floors: Floats = np.where(bits & sign, bits ^ sign, ~bits).view(np.float64)
-    return np.where(np.isnan(floors), np.finfo(np.float64).min, floors)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from heads.statistics.cuts import ScoreKind
 from heads.statistics.exact import Floats
 from heads.statistics.products import product, short_square
+from heads.statistics.score_cells import logit_bits, probability_bits
 from heads.statistics.summands import Columns, Summand
 
 Made = TypeVar("Made")
@@ -148,14 +149,14 @@ class Scored:
         return 0.0 if self.kind == "logits" else 0.5
 
     @cached_property
-    def score_bits(self) -> npt.NDArray[np.uint64]:
-        """The bits of the scores, uint64 `[n * k]`; those of -0.0 are those of 0.0."""
-        return (self.score.ravel() + 0.0).view(np.uint64)
+    def logit_bits(self) -> npt.NDArray[np.uint64]:
+        """The plain bits of the scores, which are logits, uint64 `[n * k]`."""
+        return logit_bits(self.score.ravel())
 
     @cached_property
     def probability_bits(self) -> npt.NDArray[np.uint64]:
-        """The bits of the probabilities, uint64 `[n * k]`; those of -0.0 are those of 0.0."""
-        return (self.probability.ravel() + 0.0).view(np.uint64)
+        """The plain bits of the probabilities, uint64 `[n * k]`."""
+        return probability_bits(self.probability.ravel())
 
     @cached_property
     def label_set(self) -> npt.NDArray[np.int64]:

@@ -28,6 +28,8 @@ SCHEMA = pa.schema(
         "lower": pa.float64(),
         "upper": pa.float64(),
         "p_worse": pa.float64(),
+        "lowest": pa.float64(),
+        "highest": pa.float64(),
         "reason": pa.dictionary(pa.int32(), pa.string()),
         "no_interval": pa.dictionary(pa.int32(), pa.string()),
     }
@@ -36,7 +38,9 @@ SCHEMA = pa.schema(
 
 `of` is `model` for a head with one model; for a head with two it is `candidate`, `baseline`,
 `difference` or `both`. `slice` is the key as JSON, `[]` for overall. An undefined value is null,
-and `reason` says why; `no_interval` says why a defined value has no interval.
+and `reason` says why; `no_interval` says why a defined value has no interval. `lowest` and
+`highest` are certain bounds of a value that is read from rounded scores, and null where the value
+is exact.
 """
 
 
@@ -128,7 +132,7 @@ def _rows(
         "metric": pa.DictionaryArray.from_arrays(
             np.repeat(np.arange(metrics, dtype=np.int32), slices), pa.array(list(estimates))
         ),
-        **{name: floats(name) for name in SCHEMA.names[6:11]},
+        **{name: floats(name) for name in SCHEMA.names[6:13]},
         "reason": coded(texts("reasons")),
         "no_interval": coded(_where_defined(texts("no_interval_reason"), texts("reasons"))),
     }

@@ -204,6 +204,8 @@ def _value_data(metric: Estimates, at: int) -> dict[str, Any]:
     if reason is not None:
         return {"value": None, "reason": reason}
     entry: dict[str, Any] = {"value": float(metric.value[at])}
+    if not math.isnan(metric.lowest[at]):
+        entry["rounded"] = [float(metric.lowest[at]), float(metric.highest[at])]
     if metric.no_interval_reason[at] is not None:
         entry["no_interval"] = metric.no_interval_reason[at]
     else:

@@ -51,7 +51,20 @@ def _metric(value: Any) -> None:
         _WITH_INTERVAL(value)
 
 
-_ERRORS = {"standard_error": at_least_0, "p_worse": share, "unweighted": _metric}
+def _bounds(value: Any) -> None:
+    """The type of the bounds of a value."""
+    _NUMBERS(value)
+    if len(value) != 2:
+        raise Misfit("expected two numbers")
+
+
+_NUMBERS = list_of(number)
+_ERRORS = {
+    "standard_error": at_least_0,
+    "p_worse": share,
+    "rounded": _bounds,
+    "unweighted": _metric,
+}
 _UNDEFINED = record({"value": anything, "reason": text}, {"unweighted": _metric})
 _WITHOUT_INTERVAL = record({"value": number, "no_interval": text}, _ERRORS)
 _WITH_INTERVAL = record({"value": number, "lower": number, "upper": number}, _ERRORS)

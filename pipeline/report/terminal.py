@@ -20,6 +20,8 @@ WIDEST_TABLE = 120
 MOST_WORSE = 20
 """How many slices that got worse are listed, and how many classes a shown matrix may have."""
 
+_ABOUT = "~"
+
 
 def render(report: dict[str, Any], encoding: str = "utf-8") -> str:
     """Returns the main metrics of every head, as text.
@@ -80,11 +82,7 @@ def _metrics(head: dict[str, Any], level: float, encoding: str) -> list[str]:
     """Returns the lines of a head's table: a line for each metric, a column for each slice."""
     slices = head["slices"]
     shown = slices[:MOST_COLUMNS]
-    names = [
-        name
-        for name in head["headline"]
-        if not all(_is_tight_bound(name, entry["metrics"]) for entry in shown)
-    ]
+    names = head["headline"]
     titles = [slice_name(entry["slice"]) + ("*" if entry["small"] else "") for entry in shown]
     table = [["", titles[0], f"{level:.4g} interval", *titles[1:]]]
     counts = [f"{entry['examples']:,}" for entry in shown]
@@ -101,6 +99,8 @@ def _metrics(head: dict[str, Any], level: float, encoding: str) -> list[str]:
         if "reason" in metric
     }
     lines = _aligned([row[:fitting] for row in table], encoding)
+    if any(cell.startswith(_ABOUT) for row in table for cell in row[1:fitting]):
+        lines.append(f"  {_ABOUT} is a value of rounded scores; report.json has its bounds")
     if reasons:
         lines.append(f"  - is undefined: {'; '.join(sorted(reasons))}")
     if any(entry["small"] for entry in shown):
@@ -117,8 +117,6 @@ def _comparison(head: dict[str, Any], level: float, encoding: str) -> list[str]:
     table = [["", "candidate", "baseline", "difference", f"{level:.4g} interval"]]
     models = (overall["metrics"], overall["baseline"]["metrics"])
     for name in head["headline"]:
-        if all(_is_tight_bound(name, metrics) for metrics in models):
-            continue
         sides = (*models, overall["difference"])
         values = [side.get(name) for side in sides]
         table.append([name, *map(_number, values), _interval(values[2])])
@@ -157,21 +155,6 @@ def _interval(metric: dict[str, Any] | None) -> str:
     return f"{_text(metric['lower'])} to {_text(metric['upper'])}"
 
 
-def _is_tight_bound(name: str, metrics: dict[str, Any]) -> bool:
-    """Tells whether a metric is a bound that equals the value it bounds, and so says nothing new.
-
-    Args:
-        name: the name of the metric; that of a bound has `_lower` or `_upper` in it.
-        metrics: all metrics of the slice, by name.
-    """
-    for suffix in ("_lower", "_upper"):
-        before, separator, after = name.partition(suffix)
-        if separator and (not after or after.startswith("/")):
-            bounded = metrics.get(before + after, {})
-            return bool(metrics.get(name, {}).get("value") == bounded.get("value"))
-    return False
-
-
 def _matrix(head: dict[str, Any], encoding: str) -> list[str]:
     """Returns the lines of the confusion matrix of the first slice that has one."""
     matrices = [
@@ -189,10 +172,15 @@ def _matrix(head: dict[str, Any], encoding: str) -> list[str]:
 
 
 def _number(metric: dict[str, Any] | None) -> str:
-    """Returns the value of a metric as text, `-` where it is undefined or was not measured."""
+    """Returns the value of a metric as text, `-` where it is undefined or was not measured.
+
+    A value whose bounds differ in the digits shown is marked.
+    """
     if metric is None or metric["value"] is None:
         return "-"
-    return _text(metric["value"])
+    lowest, highest = metric.get("rounded", (0.0, 0.0))
+    about = _ABOUT if _text(lowest) != _text(highest) else ""
+    return about + _text(metric["value"])
 
 
 def _text(value: float) -> str:

@@ -120,7 +120,7 @@ class _SliceColumns:
         if probabilities:
             mean, weighted_mean = self._mean_probability(number)
             plain = replace(plain, mean=mean, weighted_mean=weighted_mean)
-        if context.score_histogram.of != "score" and not probabilities:
+        if context.score_histogram.probabilities and not probabilities:
             # The histogram is of probabilities, but the scores of the column are logits.
             return plain
         histogram = self._find(number, context.score_histogram) or self._find(
@@ -129,7 +129,7 @@ class _SliceColumns:
         if histogram is None:
             return plain
         state = in_units(histogram.taken(self._key))
-        summary = summarise_scores(state, probabilities=probabilities)
+        summary = summarise_scores(state)
         return replace(
             plain,
             mean=summary.mean if plain.mean is None else plain.mean,

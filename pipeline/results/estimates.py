@@ -44,6 +44,9 @@ class Estimates:
         no_interval_reason: texts, why there is no interval; None where there is one.
         p_worse: float64, for a difference the one-sided p-value that the candidate is worse; NaN
             where there is none.
+        lowest: float64, what the values are not below, however scores were rounded; NaN where the
+            value is exact or undefined.
+        highest: float64, what the values are not above.
     """
 
     value: Floats
@@ -53,6 +56,8 @@ class Estimates:
     upper: Floats
     no_interval_reason: Reasons
     p_worse: Floats
+    lowest: Floats
+    highest: Floats
 
 
 class _Stack:
@@ -70,6 +75,9 @@ class _Stack:
         top_slice: bool `[metrics * s]`, whether the rows of a slice are kept by fold.
         by_fold: bool `[metrics * s]`, whether the metric was measured by fold at all.
         exponent: int64 `[metrics * s]`, the exponent of the unit of the values and replicates.
+        below: float64 `[metrics * s]`, how far below the value the lowest bound is: 0 where the
+            value is exact, as it is wherever there are units.
+        above: float64 `[metrics * s]`, how far above the value the highest bound is.
 
     Args:
         readings: the readings, by name of the metric; at least one, and all of the same slices.
@@ -89,6 +97,10 @@ class _Stack:
         self.top_slice = np.concatenate([reading.top_slice for reading in self.readings])
         self.by_fold = self.repeat(lambda reading: reading.present is not None)
         self.exponent = np.concatenate([reading.exponent for reading in self.readings])
+        self.below, self.above = (
+            np.concatenate(distances)
+            for distances in zip(*map(_distances, self.readings), strict=True)
+        )
 
     def use_units(self, exponent: Ints) -> None:
         """Brings the values and the replicates to other units.
@@ -168,7 +180,22 @@ class _Stack:
             p_worse: float64 `[metrics * s]`, the p-values.
         """
         why = self.no_interval_reason(errors, lower)
-        together = Estimates(self.value, self.reasons, error, lower, upper, why, p_worse)
+        rounded = ((self.below > 0) | (self.above > 0)) & ~np.isnan(self.value)
+        lowest, highest = (
+            np.where(rounded, bound, np.nan)
+            for bound in (self.value - self.below, self.value + self.above)
+        )
+        together = Estimates(
+            self.value,
+            self.reasons,
+            error,
+            lower,
+            upper,
+            why,
+            p_worse,
+            lowest,
+            highest,
+        )
         if self.exponent.any():
             together = _without_units(together, self.exponent)
         columns = [getattr(together, field.name) for field in fields(together)]
@@ -206,7 +233,18 @@ def _without_units(estimates: Estimates, exponent: Ints) -> Estimates:
         np.where(no_interval, np.nan, upper),
         np.where(too_large, TOO_LARGE, reason),
         np.where(too_large, np.nan, estimates.p_worse),
+        estimates.lowest,
+        estimates.highest,
     )
+
+
+def _distances(reading: Readings) -> tuple[Floats, Floats]:
+    """Returns how far the bounds of a metric are below and above its values, both `[s]`."""
+    value = reading.values.value
+    if reading.bounds is None:
+        return np.zeros(len(value)), np.zeros(len(value))
+    lowest, highest = reading.bounds
+    return value - lowest, highest - value
 
 
 def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estimates]:
@@ -241,6 +279,9 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     known = ~np.isnan(ends[0])
     lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
     upper[rare[known]] = np.maximum(ends[1], value[rare])[known]
+    # Of the values that rounding leaves possible, each has its interval.
+    lower = np.maximum(lower - stack.below, lows)
+    upper = np.minimum(upper + stack.above, highs)
     no_p = np.full(len(value), np.nan)
     return stack.estimates(errors, error, lower, upper, no_p)
 
@@ -261,11 +302,7 @@ def difference(
         paired: bool `[s]`, whether both have the same rows in the same folds; None if this is so in
             all slices. Elsewhere the errors of both are combined as those of independent rows.
     """
-    names = [
-        name
-        for name, reading in candidate.items()
-        if name in baseline and reading.metric.comparable
-    ]
+    names = [name for name, reading in candidate.items() if name in baseline]
     if not names:
         return {}
     new, old = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
@@ -277,6 +314,7 @@ def difference(
         value = new.value - old.value
     new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
     value = np.where(np.isinf(value), np.nan, value)
+    new.below, new.above = new.below + old.above, new.above + old.below
     new.top_slice = new.top_slice & old.top_slice
     if paired is None or paired.any():
         errors = paired_jackknife(
@@ -309,10 +347,13 @@ def difference(
     error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
+    lower, upper = lower - new.below, upper + new.above
     p = np.full(len(value), np.nan)
     better = new.repeat(lambda reading: reading.metric.higher_is_better)
     for direction in (True, False):
         mask = better == direction
-        p[mask] = p_worse(value[mask], error[mask], degrees[mask], direction)
+        # The difference that speaks least for it, of those that rounding leaves possible.
+        least = value + new.above if direction else value - new.below
+        p[mask] = p_worse(least[mask], error[mask], degrees[mask], direction)
     new.value = value
     return new.estimates(errors, error, lower, upper, p)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import BinomialCounts, Metric, Values
+from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
 from heads.statistics import Key, State
 from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
 from heads.statistics.units import in_units, too_far_apart
@@ -38,6 +38,7 @@ class Readings:
             by fold in the largest slices only; for all other metrics this is True everywhere.
         exponent: int64 `[s]`, the exponent `e` of the unit `2**e` that values and replicates of a
             slice are in: 0 but for sums of weights that float64 may not hold.
+        bounds: the bounds of the values, both `[s]`; None where all values are exact.
     """
 
     metric: Metric
@@ -46,6 +47,7 @@ class Readings:
     present: Mask | None
     top_slice: Mask
     exponent: Ints
+    bounds: Bounds | None = None
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -209,25 +211,35 @@ def read_metric(
     """
     folds = coarse or fine
     assert folds is not None
-    values = None
+    values, bounds = None, None
     if fine is not None:
-        values = _pick(_compute(metric, fine.whole(weighted=weighted)), fine.place)
+        state = fine.whole(weighted=weighted)
+        values = _pick(_compute(metric, state), fine.place)
+        bounds = _pick_bounds(metric.bounds(state), fine.place)
     if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
-        coarse_values = _pick(_compute(metric, coarse.whole(weighted=weighted)), coarse.place)
+        state = coarse.whole(weighted=weighted)
+        coarse_values = _pick(_compute(metric, state), coarse.place)
+        coarse_bounds = _pick_bounds(metric.bounds(state), coarse.place)
         if values is None or fine is None:
-            values = coarse_values
+            values, bounds = coarse_values, coarse_bounds
         else:
-            values = _choose(fine.place >= 0, values, coarse_values)
+            is_fine = fine.place >= 0
+            values = _choose(is_fine, values, coarse_values)
+            if bounds is not None and coarse_bounds is not None:
+                lowest, highest = (
+                    np.where(is_fine, *ends) for ends in zip(bounds, coarse_bounds, strict=True)
+                )
+                bounds = lowest, highest
     assert values is not None
     unit = np.zeros(len(folds.place), np.int64)
     if metric.total:
         unit = _units(folds.whole(weighted=weighted))[folds.place]
     if not folds.by_fold:
-        return Readings(metric, values, None, None, folds.top_slice, unit)
+        return Readings(metric, values, None, None, folds.top_slice, unit, bounds)
     present = folds.present
     without = folds.without(weighted=weighted)
     if not len(without.keys):
-        return Readings(metric, values, None, present, folds.top_slice, unit)
+        return Readings(metric, values, None, present, folds.top_slice, unit, bounds)
     number = present.shape[1]
     segments = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
     replicates = _pick(_compute(metric, without), segments)
@@ -237,7 +249,7 @@ def read_metric(
         scaled = replicates.value * np.repeat(filled / (filled - 1), number)
         units = _units(without)[segments] - np.repeat(unit, number)
         replicates = replace(replicates, value=np.ldexp(scaled, units))
-    return Readings(metric, values, replicates, present, folds.top_slice, unit)
+    return Readings(metric, values, replicates, present, folds.top_slice, unit, bounds)
 
 
 def _compute(metric: Metric, state: State) -> Values:
@@ -264,6 +276,11 @@ def _pick(values: Values, segments: npt.NDArray[np.int64]) -> Values:
         )
     reasons = {text: where[segments] for text, where in values.reasons.items()}
     return Values(values.value[segments], reasons, trials)
+
+
+def _pick_bounds(bounds: Bounds | None, segments: npt.NDArray[np.int64]) -> Bounds | None:
+    """Returns the bounds of some segments, by their positions."""
+    return None if bounds is None else (bounds[0][segments], bounds[1][segments])
 
 
 def _choose(use_first: Mask, first: Values, second: Values) -> Values:

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from heads.statistics import State
 from heads.statistics.exact import add_columns
-from heads.statistics.score_histogram import cell_floors
+from heads.statistics.score_cells import (
+    SIGN,
+    highest_scores,
+    logit_bits,
+    lowest_scores,
+    ordered,
+    probability_bits,
+)
+from heads.statistics.score_histogram import ScoreHistogram
 from pipeline.results.feature_statistics import Buckets
 
 Floats = npt.NDArray[np.float64]
@@ -19,8 +27,7 @@ Words = npt.NDArray[np.uint64]
 MOST_BUCKETS = 100
 """How many buckets a histogram of values has at most."""
 
-_SIGN = np.uint64(1 << 63)
-# With a shift up to this, the cell of 0 holds no other numbers than 0 and subnormal ones.
+# With a shift up to this, the cell of the logit 0 holds no other numbers than 0 and subnormal ones.
 _ZERO_SHIFT = 52
 
 
@@ -53,21 +60,23 @@ class ScoreSummary:
     buckets: Buckets
 
 
-def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
+def summarise_scores(state: State) -> ScoreSummary:
     """Returns the summary of the scores of a slice.
 
     Args:
         state: the score histogram of this slice alone, in units, with any number of folds and
             classes; it must have rows.
-        probabilities: whether the scores are probabilities, in [0, 1].
     """
     shift = state.shift
+    assert isinstance(state.statistic, ScoreHistogram)
+    probabilities = state.statistic.probabilities
     order = np.argsort(state.cell, kind="stable")
     cells, starts = np.unique(state.cell[order], return_index=True)
     rows = np.add.reduceat(state.counts["rows"][order], starts)
-    floors, tops = cell_floors(cells, shift), _cell_tops(cells, shift)
-    if probabilities:
-        floors, tops = np.maximum(floors, 0.0), np.minimum(tops, 1.0)
+    floors, tops = (
+        scores(cells, shift, probabilities=probabilities)
+        for scores in (lowest_scores, highest_scores)
+    )
     middles = np.where(floors == tops, floors, floors / 2 + tops / 2)
     mean, std_dev = moments(middles, rows.astype(np.float64))
     weights = weighted_mean = weighted_std_dev = None
@@ -75,7 +84,8 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
         cell_weights = _floats(state, starts, order)
         if cell_weights.any():
             weighted_mean, weighted_std_dev = moments(middles, cell_weights)
-    edges = _inner_edges(cells, shift, floors[0], tops[-1])
+    edges = _inner_edges(cells, shift, floors[0], tops[-1], probabilities=probabilities)
+    inner = lowest_scores(edges, shift, probabilities=probabilities)
     first = np.searchsorted(cells, edges)
     # The cells of bucket i are those from bounds[i] up to bounds[i + 1], which may be none.
     bounds = np.append(np.concatenate([[0], first]), len(cells))
@@ -94,9 +104,9 @@ def summarise_scores(state: State, *, probabilities: bool) -> ScoreSummary:
         std_dev,
         weighted_mean,
         weighted_std_dev,
-        _zeros(cells, rows, shift),
+        _zeros(cells, rows, shift, probabilities=probabilities),
         Buckets(
-            (low, *map(float, cell_floors(edges, shift)), high),
+            (low, *map(float, inner), high),
             tuple(counts.tolist()),
             None if weights is None else tuple(weights.tolist()),
         ),
@@ -125,19 +135,9 @@ def moments(values: Floats, weights: Floats) -> tuple[float, float]:
     return float(np.ldexp(mean, scale)), float(np.ldexp(math.sqrt(variance), scale))
 
 
-def _cell_tops(cells: Words, shift: int) -> Floats:
-    """Returns the highest finite score of each cell, float64 `[c]`.
-
-    Args:
-        cells: uint64 `[c]`, the cells.
-        shift: the shift of the histogram.
-    """
-    bits = (cells << np.uint64(shift)) | np.uint64((1 << shift) - 1)
-    tops: Floats = np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float64)
-    return np.where(np.isfinite(tops), tops, np.finfo(np.float64).max)
-
-
-def _inner_edges(cells: Words, shift: int, low: float, high: float) -> Words:
+def _inner_edges(
+    cells: Words, shift: int, low: float, high: float, *, probabilities: bool
+) -> Words:
     """Returns the cells at which all buckets but the first begin, in ascending order.
 
     Args:
@@ -145,18 +145,21 @@ def _inner_edges(cells: Words, shift: int, low: float, high: float) -> Words:
         shift: the shift of the histogram.
         low: the lower edge of the first bucket.
         high: the upper edge of the last bucket.
+        probabilities: whether the scores are probabilities.
     """
     share = np.arange(1, MOST_BUCKETS) / MOST_BUCKETS
-    # Adding zero turns -0.0, which would be in another cell, into 0.0.
-    wanted = low * (1 - share) + high * share + 0.0
-    raw = wanted.view(np.uint64)
-    edges = np.where(raw & _SIGN, ~raw, raw | _SIGN) >> np.uint64(shift)
+    wanted = low * (1 - share) + high * share
+    bits = probability_bits(wanted) if probabilities else logit_bits(wanted)
+    edges = ordered(bits) >> np.uint64(shift)
     return np.unique(edges[(edges > cells[0]) & (edges <= cells[-1])])
 
 
-def _zeros(cells: Words, rows: npt.NDArray[np.int64], shift: int) -> int | None:
+def _zeros(
+    cells: Words, rows: npt.NDArray[np.int64], shift: int, *, probabilities: bool
+) -> int | None:
     """Returns how many scores are 0; None if their cell may hold other scores too."""
-    at = int(np.searchsorted(cells, _SIGN >> np.uint64(shift)))
-    if at == len(cells) or cells[at] != _SIGN >> np.uint64(shift):
+    zero = (SIGN - np.uint64(probabilities)) >> np.uint64(shift)
+    at = int(np.searchsorted(cells, zero))
+    if at == len(cells) or cells[at] != zero:
         return 0
-    return int(rows[at]) if shift <= _ZERO_SHIFT else None
+    return int(rows[at]) if probabilities or shift <= _ZERO_SHIFT else None

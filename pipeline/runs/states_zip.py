@@ -28,7 +28,7 @@ from pipeline.report.stored_json import (
 from pipeline.slicing.table import SliceTable, SpecSlices
 
 SLICES = "slices.json"
-VERSION = 2
+VERSION = 3
 """The version of the format of the archive. Version 1 named a state by its position in a list."""
 MAX_STATES = 1 << 16
 """The largest number of states of an archive, unless they have 4 KiB on average."""

@@ -38,7 +38,7 @@ heads:
     baseline: {probability: older}
     thresholds: [0.25]
     metrics: [average_loss, accuracy, precision/positive_threshold_0.25, f1, auc, roc_auc,
-              average_precision_lower, kolmogorov_smirnov, gain/decile_1, label/mean, brier_score,
+              average_precision, kolmogorov_smirnov, gain/decile_1, label/mean, brier_score,
               expected_calibration_error, flip_rate, flip_rate/positive_threshold_0.25]
   shown:
     type: contrib_binary

@@ -304,9 +304,9 @@ score_pools = mixed_scales() | finite_pools
 
 @_samples_of(ScoreHistogram)
 def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    of = draw(st.sampled_from(("score", "class_probability")))
+    of = draw(st.sampled_from(("logit", "probability", "class_probability")))
     # A label that is a class id cannot be compared with a probability.
-    common = _common(draw, *(BY_CLASS if of == "score" else ("loss", "probability")))
+    common = _common(draw, *(BY_CLASS if of != "class_probability" else ("loss", "probability")))
     rows = Rows(
         score_pools,
         columns=draw(st.integers(1, 3)),

@@ -145,7 +145,7 @@ heads:
     n_classes: 3
     logits: q
     label: {column: v, form: ids}
-    metrics: [roc_auc, average_precision_lower/class0]
+    metrics: [roc_auc, average_precision/class0]
   k: {type: multi_class, n_classes: 3, logits: q, label: k, metrics: [roc_auc/class1, f1/macro]}
 """.replace("HISTOGRAM", "metrics: [roc_auc, best_f1, lift/decile_2]")
 

@@ -209,10 +209,17 @@ class MetricContext:
             classes=classes,
             max_cells=cells,
             by_class=bool(self.named_classes),
-            of="class_probability" if self.head == "multi_class" else "score",
+            of=self._divided,
             weighted=self.weighted,
             coverage="largest_only",
         )
+
+    @property
+    def _divided(self) -> Literal["logit", "probability", "class_probability"]:
+        """What a score histogram divides into cells."""
+        if self.head == "multi_class":
+            return "class_probability"
+        return "logit" if self.space.kind == "logits" else "probability"
 
     @cached_property
     def coarse_histogram(self) -> ScoreHistogram:

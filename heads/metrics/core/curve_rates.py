@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Floats
+from heads.metrics.core.metric import Bounds, Floats
 from heads.metrics.core.score_curve import Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
@@ -25,23 +25,26 @@ class Rates:
     Attributes:
         true_positive: `[r, c]`, the weight of positive labels that are predicted positive.
         false_positive: `[r, c]`, the weight of zero labels that are predicted positive.
+        positives: `[r, 1]`, the weight of all positive labels.
+        negatives: `[r, 1]`, the weight of all zero labels.
         occurs: bool `[r, c]`, whether the cell itself has a weight.
     """
 
     true_positive: Floats
     false_positive: Floats
+    positives: Floats
+    negatives: Floats
     occurs: npt.NDArray[np.bool_]
 
     @cached_property
     def recall(self) -> Floats:
         """TP / (TP + FN) `[r, c]`; 0 without positive labels."""
-        # The denominator is the last of the same sums, so that rounding takes no share beyond 1.
-        return _share(self.true_positive, self.true_positive[:, -1:])
+        return _share(self.true_positive, self.positives)
 
     @cached_property
     def false_positive_rate(self) -> Floats:
         """FP / (FP + TN) `[r, c]`; 0 without zero labels."""
-        return _share(self.false_positive, self.false_positive[:, -1:])
+        return _share(self.false_positive, self.negatives)
 
     @cached_property
     def precision(self) -> Floats:
@@ -52,7 +55,7 @@ class Rates:
     def f1(self) -> Floats:
         """2 TP / (2 TP + FP + FN) `[r, c]`."""
         predicted = self.true_positive + self.false_positive
-        return _share(2 * self.true_positive, predicted + self.true_positive[:, -1:])
+        return _share(2 * self.true_positive, predicted + self.positives)
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -67,7 +70,21 @@ def _share(part: Floats, whole: Floats) -> Floats:
 def rates(curve: ScoreCurve) -> Rates:
     """Returns the rates of a curve at every threshold."""
     occurs = (curve.positive != 0) | (curve.negative != 0)
-    return Rates(*curve.from_above, occurs[:, ::-1])
+    hits, others = curve.from_above
+    # The totals are the last of the same sums, so that rounding takes no share beyond 1.
+    return Rates(hits, others, hits[:, -1:], others[:, -1:], occurs[:, ::-1])
+
+
+def highest_rates(curve_rates: Rates, curve: ScoreCurve) -> Rates:
+    """Returns the rates at thresholds within the cells, if positive labels score highest there.
+
+    A cell that may hold several scores hides thresholds. None of them has more true positives than
+    its lowest score and none has fewer false positives than the cells above, so no rate that gains
+    from true positives and loses by false ones is higher within the cell, and none that must be low
+    is lower. Cells with a single score hide none, and their rates are as they are.
+    """
+    above = curve_rates.false_positive - np.where(curve.rounded, curve.negative, 0.0)[:, ::-1]
+    return replace(curve_rates, false_positive=above)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +120,62 @@ def probability(curve: ScoreCurve, at: Best, space: ScoreSpace) -> Floats:
     return as_probability(score, space)
 
 
+@dataclass(frozen=True, eq=False)
+class HiddenBest:
+    """What the best value and its threshold may be if thresholds within the cells counted.
+
+    Attributes:
+        highest: `[r]`, the highest value; -inf where no threshold may be allowed.
+        lowest_score: `[r]`, a score that the threshold is not below.
+        highest_score: `[r]`, a score that the threshold is not above.
+    """
+
+    highest: Floats
+    lowest_score: Floats
+    highest_score: Floats
+
+
+def hidden_best(
+    known: Best, value: Floats, allowed: npt.NDArray[np.bool_], curve: ScoreCurve
+) -> HiddenBest:
+    """Returns what may be hidden within the cells of a curve.
+
+    Args:
+        known: the best at the lowest scores of the cells.
+        value: `[r, c]`, the highest value within each cell; the highest cell comes first.
+        allowed: bool `[r, c]`, whether a threshold within the cell may be allowed.
+        curve: the curve.
+    """
+    candidates = np.where(allowed, value, -np.inf)
+    top = known.value[:, np.newaxis]
+    # Of equally good thresholds the highest is taken, so below the known one only better ones are.
+    below = np.arange(value.shape[1]) > known.place[:, np.newaxis]
+    below &= known.exists[:, np.newaxis]
+    possible = allowed & np.where(below, candidates > top, candidates >= top - 2 * SLACK)
+    highest = np.maximum(candidates.max(axis=1, initial=-np.inf), known.value)
+    return HiddenBest(
+        highest,
+        np.where(possible, curve.score[::-1], np.inf).min(axis=1, initial=np.inf),
+        np.where(possible, curve.highest[::-1], -np.inf).max(axis=1, initial=-np.inf),
+    )
+
+
 def as_probability(score: Floats, space: ScoreSpace) -> Floats:
     """Returns scores as float64 probabilities; of logits this is the sigmoid."""
     if space.kind == "probabilities":
         return score
     small = np.exp(-np.abs(score))
     return np.where(score >= 0, 1.0, small) / (1.0 + small)
+
+
+def threshold_bounds(hidden: HiddenBest, space: ScoreSpace) -> Bounds:
+    """Returns the bounds of a threshold as probabilities `[r]`; 0 and 1 where there may be none."""
+    exists = hidden.highest > -np.inf
+    lowest, highest = (
+        as_probability(np.where(exists, score, 0.0), space)
+        for score in (hidden.lowest_score, hidden.highest_score)
+    )
+    return np.where(exists, lowest, 0.0), np.where(exists, highest, 1.0)
 
 
 def where_defined(value: Floats, reasons: Reasons) -> tuple[Floats, Reasons]:

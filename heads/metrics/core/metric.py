@@ -15,6 +15,8 @@ import numpy.typing as npt
 from heads.statistics import State, Statistic
 
 Floats = npt.NDArray[np.float64]
+Bounds = tuple[Floats, Floats]
+"""The lowest and the highest value that a metric may have in each segment, both `[s]`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +97,17 @@ class Metric(ABC):
         """
         return None
 
-    @property
-    def comparable(self) -> bool:
-        """Whether the difference of the values of two models has a meaning."""
-        return True
+    def bounds(self, state: State) -> Bounds | None:  # noqa: ARG002
+        """Returns the bounds of the values in every segment, where the state has rounded scores.
+
+        They are certain: in whatever way the rows had their scores rounded, the value without
+        rounding is between them. Where they are equal, the value is exact. None says that all
+        values are.
+
+        Args:
+            state: a state as for `compute`.
+        """
+        return None
 
     @abstractmethod
     def compute(self, state: State) -> Values:

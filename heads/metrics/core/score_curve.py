@@ -11,13 +11,16 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Floats, Metric, Values, weight_column
+from heads.metrics.core.metric import Bounds, Floats, Metric, Values, weight_column
 from heads.statistics import ScoreHistogram, State, Statistic
 from heads.statistics.kept import kept_with_state
-from heads.statistics.score_histogram import cell_floors
+from heads.statistics.score_cells import highest_scores, lowest_scores
 
 # How many cells are computed together: few enough to stay in the cache of the processor.
 _TOGETHER = 1 << 17
+
+ROUNDING = 1e-12
+"""The rounding of sums over the cells of a histogram is smaller than this share of them."""
 
 Reasons = Mapping[str, npt.NDArray[np.bool_]]
 
@@ -26,21 +29,27 @@ Reasons = Mapping[str, npt.NDArray[np.bool_]]
 class ScoreCurve:
     """The weights of the labels in each cell of the score, for `r` segments and `c` cells.
 
-    All scores of a cell are treated as its lowest score. With a shift of 0 a cell has a single
-    score.
+    All scores of a cell are treated as its lowest score.
 
     Attributes:
         positive: `[r, c]`, the weights of labels that are not 0, from the lowest cell to the
             highest.
         negative: `[r, c]`, the weights of labels that are 0.
         score: `[c]`, the lowest score of each cell, on the scale on which scores are stored.
-        exact: whether every cell has a single score.
+        highest: `[c]`, the highest score of each cell. Where it is the lowest, the rows of the cell
+            are ties; elsewhere their order is not known.
     """
 
     positive: Floats
     negative: Floats
     score: Floats
-    exact: bool
+    highest: Floats
+
+    @cached_property
+    def rounded(self) -> npt.NDArray[np.bool_]:
+        """Whether each cell may hold several scores, bool `[c]`."""
+        several: npt.NDArray[np.bool_] = self.score != self.highest
+        return several
 
     @cached_property
     def positives(self) -> Floats:
@@ -106,6 +115,33 @@ class CurveMetric(Metric):
         }
         return Values(np.concatenate([value for value, _ in parts]), reasons)
 
+    @abstractmethod
+    def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
+        """Returns the lowest and the highest value that a curve may have, whatever it rounded."""
+
+    def bounds(self, state: State) -> Bounds:
+        parts = [self._certain(curve) for curve in score_curves(state, self.group)]
+        if not parts:
+            return np.zeros(0), np.zeros(0)
+        lowest, highest = (np.concatenate(ends) for ends in zip(*parts, strict=True))
+        return lowest, highest
+
+    def _certain(self, curve: ScoreCurve) -> Bounds:
+        """Returns the bounds of a curve, which are its value where nothing was rounded."""
+        value, _ = self.of_curve(curve)
+        occurs = (curve.positive != 0) | (curve.negative != 0)
+        rounded = (occurs & curve.rounded).any(axis=1)
+        if not rounded.any():
+            return value, value
+        lowest, highest = self.bounds_of_curve(curve)
+        rounded &= lowest < highest
+        # Sums over the cells are rounded themselves, by less than this.
+        slack = ROUNDING * np.maximum(1.0, np.abs(value))
+        return (
+            np.where(rounded, np.clip(lowest - slack, self.low, value), value),
+            np.where(rounded, np.clip(highest + slack, value, self.high), value),
+        )
+
 
 @kept_with_state(last=2)
 def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
@@ -152,5 +188,10 @@ def _curve(
         place = segment[labelled] * len(cells) + cell[labelled]
         table = np.bincount(place, weights[labelled], shape[0] * shape[1]).reshape(shape)
         by_label.append(table.astype(np.float64, copy=False))
-    floors = cell_floors(cells, state.shift)
-    return ScoreCurve(by_label[0], by_label[1], floors, exact=state.shift == 0)
+    counts = state.statistic
+    assert isinstance(counts, ScoreHistogram)
+    lowest, highest = (
+        scores(cells, state.shift, probabilities=counts.probabilities)
+        for scores in (lowest_scores, highest_scores)
+    )
+    return ScoreCurve(by_label[0], by_label[1], lowest, highest)

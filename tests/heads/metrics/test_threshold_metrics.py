@@ -16,7 +16,7 @@ from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import report_metrics
 from heads.statistics import Scored, ScoreHistogram
 from heads.statistics.cuts import ScoreSpace
-from heads.statistics.score_histogram import cell_floors
+from heads.statistics.score_cells import logit_bits, lowest_scores, ordered
 from tests.heads.metrics.samples import (
     AT,
     FEW_CELLS,
@@ -130,10 +130,8 @@ def in_cells(sample: Sample, max_cells: int) -> Sample:
     score, label, weight = sample
     statistic = ScoreHistogram(weighted=weight is not None, max_cells=max_cells)
     shift = measure(statistic, scored(score, label, weight)).shift
-    raw = (score + 0.0).view(np.uint64)
-    sign = np.uint64(1 << 63)
-    ordered = np.where(raw & sign, ~raw, raw | sign)
-    return cell_floors(ordered >> np.uint64(shift), shift), label, weight
+    cells = ordered(logit_bits(score)) >> np.uint64(shift)
+    return lowest_scores(cells, shift, probabilities=False), label, weight
 
 
 def test_a_demand_that_is_just_met() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from heads.statistics import Key, Scored, ScoreHistogram, Segments, State
 from heads.statistics.measure import make_accumulator, measure_state
-from heads.statistics.score_histogram import MAX_CELLS, cell_floors
+from heads.statistics.score_cells import lowest_scores, ordered, probability_bits
+from heads.statistics.score_histogram import MAX_CELLS
 from tests.laws.batches import LARGEST, finite, law, score_pools
 
 Floats = npt.NDArray[np.float64]
@@ -161,7 +162,7 @@ def test_weights_are_asked_for() -> None:
 @given(scores=score_lists, most=max_cells)
 def test_the_floor_of_a_cell_is_its_lowest_score(scores: list[float], most: int) -> None:
     state = measure(np.array(scores), most)
-    floors = cell_floors(state.cell, state.shift)
+    floors = lowest_scores(state.cell, state.shift, probabilities=False)
     for floor, cell in zip(floors.tolist(), state.cell.tolist(), strict=True):
         bits = cell << state.shift
         raw = bits ^ 1 << 63 if bits >> 63 else bits ^ (2**64 - 1)
@@ -201,7 +202,8 @@ def test_probabilities_of_exclusive_classes(
     for row in range(n):
         for k in range(classes):
             group = (k if by_class else 0) * 2 + (k == label[row])
-            at = group, order_of(probability[row, k]) >> state.shift
+            (word,) = ordered(probability_bits(probability[row, k : k + 1])).tolist()
+            at = group, word >> state.shift
             expected[at] = expected.get(at, 0) + 1
     table = zip(state.group.tolist(), state.cell.tolist(), strict=True)
     assert list(table) == sorted(expected)

@@ -96,7 +96,7 @@ def test_metrics_can_be_chosen() -> None:
     assert len(plan.heads["h"].measured) == 3
     many = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"]
     names = set(many.models[0].metrics)
-    assert {"accuracy", "auc", "roc_auc", "roc_auc_lower", "brier_score"} <= names
+    assert {"accuracy", "auc", "roc_auc", "brier_score"} <= names
     assert len(many.measured) > 3
 
 

@@ -34,7 +34,7 @@ def estimates(*values: float | str) -> Estimates:
     reasons = np.array([v if isinstance(v, str) else None for v in values], object)
     none = np.full(len(values), math.nan)
     no_interval_reason = np.full(len(values), "intervals are switched off", object)
-    return Estimates(value, reasons, none, none, none, no_interval_reason, none)
+    return Estimates(value, reasons, none, none, none, no_interval_reason, none, none, none)
 
 
 def results_of(
@@ -77,7 +77,7 @@ def test_what_a_report_says() -> None:
         np.array([None]),
         *(np.array([value]) for value in (0.1, 0.25, 0.75)),
         np.array([None]),
-        np.array([math.nan]),
+        *(np.array([value]) for value in (math.nan, 0.4375, 0.625)),
     )
     results = results_of(
         [OVERALL], [2], accuracy=sure, recall=estimates(1.0), roc_auc=estimates("no label is zero")
@@ -104,6 +104,7 @@ def test_what_a_report_says() -> None:
                 "metrics": {
                     "accuracy": {
                         "value": 0.5,
+                        "rounded": [0.4375, 0.625],
                         "lower": 0.25,
                         "upper": 0.75,
                         "standard_error": 0.1,

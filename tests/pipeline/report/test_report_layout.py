@@ -84,6 +84,14 @@ def test_reports_that_are_written_are_read(text: str) -> None:
     assert render(found.data) == render(report)
 
 
+@pytest.mark.parametrize("bounds", [[0.1], [0.1, 0.2, 0.3], "0.1", [0.1, None], None])
+def test_bounds_are_two_numbers(bounds: Any) -> None:
+    metric = ("heads", "h", "slices", 0, "metrics", "precision")
+    assert "rounded" in refusal(changed((*metric, "rounded"), bounds))
+    changed_data = changed((*metric, "rounded"), [0.1, 0.2])
+    assert parse_report(json.dumps(changed_data).encode()).data == changed_data
+
+
 WITHOUT_CONFIG = ("headcount_report", "rows", "heads")
 # Keys that not every report has.
 OPTIONAL = {"standard_error", "p_worse", "unweighted", "score_rounding", "curves", "calibration"}

@@ -211,15 +211,22 @@ def table_of(*entries: dict[str, float | None]) -> list[list[str]]:
     return [line.split() for line in lines[5:]]
 
 
-def test_bounds_as_good_as_the_value_are_left_out() -> None:
-    exact = {"roc_auc": 0.5, "roc_auc_lower": 0.5, "roc_auc_upper": 0.5}
-    assert table_of(exact) == [["roc_auc", "0.50000"]]
-    by_class = {"roc_auc/a": 0.5, "roc_auc_upper/a": 0.5}
-    assert table_of(by_class) == [["roc_auc/a", "0.50000"]]
-    # One slice in which they differ is enough, and so is a value that is not there.
-    assert len(table_of(exact, exact | {"roc_auc_upper": 0.6})) == 2
-    assert len(table_of({"roc_auc_lower": 0.5})) == 1
-    assert len(table_of(exact | {"roc_auc": None})) == 4
+def test_values_of_rounded_scores_are_marked() -> None:
+    metrics = {
+        "exact": {"value": 0.5},
+        "close": {"value": 0.5, "rounded": [0.4999999, 0.5]},
+        "rounded": {"value": 0.5, "rounded": [0.4999, 0.5]},
+    }
+    entry = {"slice": [], "examples": 2, "small": False, "metrics": metrics}
+    lines = report_of({"headline": list(metrics), "slices": [entry]}).splitlines()
+    assert [line.split() for line in lines[5:8]] == [
+        ["exact", "0.50000"],
+        ["close", "0.50000"],
+        ["rounded", "~0.50000"],
+    ]
+    assert lines[8] == "  ~ is a value of rounded scores; report.json has its bounds"
+    entry["metrics"] = {name: metrics[name] for name in ("exact", "close")}
+    assert "~" not in report_of({"headline": ["exact", "close"], "slices": [entry]})
 
 
 @pytest.mark.parametrize("more", [0, 1, 2000])

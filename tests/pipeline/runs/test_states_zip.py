@@ -183,7 +183,7 @@ def whole() -> bytes:
     return zip_states(table, encoded(states))
 
 
-NO_SLICES = b'{"headcount_states": 2, "specs": [], "largest": []}'
+NO_SLICES = b'{"headcount_states": 3, "specs": [], "largest": []}'
 
 
 def test_only_states_that_are_wanted_are_read() -> None:
@@ -288,7 +288,7 @@ def test_a_member_that_is_there_twice_is_refused(which: int) -> None:
     ("change", "said"),
     [
         ({"headcount_states": 99}, "'headcount_states' has version 99, and this release"),
-        ({"headcount_states": 1}, "has version 1, and this release of headcount reads 2"),
+        ({"headcount_states": 1}, "has version 1, and this release of headcount reads 3"),
         ({"headcount_states": "2"}, "it has no 'headcount_states'"),
         ({"more": 1}, "unknown key 'more'"),
         ({"specs": {}}, "specs: expected a list"),
