@@ -17,7 +17,7 @@ from heads.metrics.core.context import CALIBRATION_EDGES, MetricContext
 from heads.metrics.core.curve_rates import as_probability, rates
 from heads.metrics.core.metric import Floats, divide, in_unit
 from heads.metrics.core.score_curve import ScoreCurve
-from heads.metrics.gain_and_lift import gains
+from heads.metrics.gain_and_lift import gain_bounds, gains
 from heads.statistics import State
 from heads.statistics.cuts import ScoreSpace
 
@@ -103,15 +103,21 @@ def gain_curve(curve: ScoreCurve) -> Points:
 
     Returns:
         Two lists of 101 numbers: `share` of the weight, and `gain`. They are empty if no label is
-        positive.
+        positive. Where scores were rounded, also `lowest` and `highest`, certain bounds of the
+        gain.
     """
     if not curve.positives[0]:
         return {"share": [], "gain": []}
     parts = tuple(range(GAIN_PARTS + 1))
-    return {
+    points = {
         "share": [part / GAIN_PARTS for part in parts],
         "gain": gains(curve, parts, GAIN_PARTS)[0].tolist(),
     }
+    bounds = gain_bounds(curve, parts, GAIN_PARTS)
+    if (bounds.lowest < bounds.highest).any():
+        points["lowest"] = bounds.lowest[0].tolist()
+        points["highest"] = bounds.highest[0].tolist()
+    return points
 
 
 def calibration_curve(state: State, context: MetricContext) -> list[dict[str, float | None]]:

@@ -115,6 +115,23 @@ def test_gain_curve() -> None:
     assert (points["gain"][0], points["gain"][-1]) == (0, 1)
 
 
+def test_gains_of_rounded_scores_have_bounds() -> None:
+    score, label, weight = random_sample(3)
+    sample = (score + np.arange(len(score)) * 1e-9, label, weight)
+    rows = scored(*sample)
+    statistic = make_context(weighted=True).score_histogram
+    exact, rounded = (
+        gain_curve(score_curves(measure(replace(statistic, max_cells=cells), rows), None)[0])
+        for cells in (1 << 14, 16)
+    )
+    assert set(exact) == {"share", "gain"}
+    assert rounded["lowest"] != rounded["highest"]
+    places = zip(rounded["lowest"], exact["gain"], rounded["gain"], rounded["highest"], strict=True)
+    for low, gain, rounded_gain, high in places:
+        assert low - 1e-12 <= gain <= high + 1e-12
+        assert low <= rounded_gain <= high
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_calibration_curve(weighted: bool) -> None:
     score, label, weight = random_sample(4, n=100, weighted=weighted)
