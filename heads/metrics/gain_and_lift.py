@@ -170,8 +170,10 @@ def gain_bounds(curve: ScoreCurve, parts: tuple[int, ...], total_parts: int) -> 
 
     def share(part: Floats) -> tuple[Floats, Floats]:
         """Returns the least and the most positive weight in a part of the cells."""
-        least = np.ldexp(np.maximum(part - zero, 0.0), exponent)
-        return np.minimum(least, positive), np.minimum(np.ldexp(part, exponent), positive)
+        with np.errstate(over="ignore"):
+            least = np.ldexp(np.maximum(part - zero, 0.0), exponent)
+            most = np.ldexp(part, exponent)
+        return np.minimum(least, positive), np.minimum(most, positive)
 
     ends = (before + inside for inside in share(np.clip(wanted - weight, 0.0, size)))
     total = hits[:, -1:]

@@ -46,7 +46,7 @@ class ScoreHistogram(Statistic):
     of: Literal["logit", "probability", "class_probability"] = "logit"
 
     def __post_init__(self) -> None:
-        if self.max_cells < 2:
+        if not self.max_cells >= 2:
             raise ValueError(f"max_cells must be at least 2, got {self.max_cells}.")
 
     @property

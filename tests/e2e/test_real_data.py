@@ -86,10 +86,12 @@ def assert_equal(
         expected = expect(weights)
         for name, value in expected.items():
             metric = entry["metrics"][name]
-            found = (metric if weights is not None else metric["unweighted"])["value"]
-            lower, upper = (bound_of(entry, name, end, weights) for end in ("_lower", "_upper"))
-            if lower != upper:
+            if weights is None:
+                metric = metric["unweighted"]
+            found = metric["value"]
+            if "rounded" in metric:
                 # More scores than cells; the bounds hold but for rounding.
+                lower, upper = metric["rounded"]
                 assert lower - 1e-12 <= value <= upper + 1e-12, name
                 assert lower <= found <= upper, name
                 assert entry["slice"] or upper <= lower + 1e-2, name
@@ -98,13 +100,6 @@ def assert_equal(
                 assert not np.isfinite(value) or value == 0, name
             else:
                 assert found == pytest.approx(value, **EXACT), name
-
-
-def bound_of(entry: dict[str, Any], name: str, end: str, w: Floats | None) -> Any:
-    """A certain bound of an area under a curve; None for other metrics."""
-    head, slash, tail = name.partition("/")
-    metric = entry["metrics"].get(f"{head}{end}{slash}{tail}", {"value": None, "unweighted": {}})
-    return metric["value"] if w is not None else metric["unweighted"].get("value")
 
 
 def of_two_classes(y: Floats, called: Floats, w: Floats | None) -> dict[str, Any]:
@@ -185,9 +180,8 @@ def test_binary(number: int) -> None:
 
     assert_equal(entry, expect, w)
     for name in ("roc_auc", "average_precision"):
-        for metric in (name, f"{name}_lower", f"{name}_upper"):
-            # Few scores, each in a cell of its own.
-            assert entry["metrics"][metric]["value"] == entry["metrics"][name]["value"]
+        # Few scores, each in a cell of its own.
+        assert "rounded" not in entry["metrics"][name]
 
 
 @pytest.mark.parametrize("number", slices("multi_class"))
