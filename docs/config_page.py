@@ -12,12 +12,12 @@ from pipeline.config.heads import (
     MultiClassLabel,
     MultiLabelHeadConfig,
     MultiLabelLabel,
-    OperatingPoints,
 )
 from pipeline.config.load import parse_config
 from pipeline.config.model import Config, Where
 from pipeline.config.scores import BinaryBaseline, Score, ScoreList
 from pipeline.config.slices import Confidence, Slice, SliceColumn
+from pipeline.config.thresholds import OperatingPoints
 from pipeline.errors.problems import ConfigError
 
 _TABLES = (
@@ -171,8 +171,14 @@ heads:
     label: label
     baseline: {logits: old_logit}
     thresholds: [0.25, 0.5]
-    at: {recall: [0.8, 0.95], precision: []}
+    logit_thresholds: [-2, 1.5]
+    at: {recall: [0.8, 0.95, 1], precision: []}
 ```
+
+A probability `>` a threshold, or a logit `>` a logit threshold, is predicted positive; thresholds
+that a report finds are meant so too, and can be configured as they are. Scores are compared as they
+are stored: 0.3 as float32 is 0.300000012, which is above 0.3, and 0.7 is 0.699999988, which is not
+above 0.7. [The report](report.md#thresholds) says more.
 
 Labels that are words, and the second number of a list as the probability:
 
@@ -187,6 +193,7 @@ heads:
 ## `type: contrib_binary`
 
 $ContribBinaryHeadConfig_doc Its keys are those of `binary`.
+At thresholds, its accuracy counts `>=` and all else `>`, as that head does.
 
 ```yaml
 heads:

@@ -93,10 +93,11 @@ def at_the_likelier_class(context: MetricContext) -> Iterator[Metric]:
 @offers("contrib_binary")
 def at_thresholds(context: MetricContext) -> Iterator[Metric]:
     """Offers accuracy, precision and recall at the configured thresholds."""
-    for threshold in context.thresholds:
-        counts, above = context.threshold_counts, context.space.above(threshold)
-        suffix = f"positive_threshold_{threshold:g}"
-        # Accuracy alone counts a probability that equals the threshold as positive.
-        yield ContribAccuracy(f"accuracy/{suffix}", counts, context.space.at_least(threshold))
+    counts = context.threshold_counts
+    for threshold in context.all_thresholds:
+        above, at_least = threshold.above(context.space), threshold.at_least(context.space)
+        suffix = threshold.name
+        # Accuracy alone counts what equals the threshold as positive.
+        yield ContribAccuracy(f"accuracy/{suffix}", counts, at_least)
         yield ContribPrecision(f"precision/{suffix}", counts, above, epsilon=EPSILON)
         yield ContribRecall(f"recall/{suffix}", counts, above, epsilon=EPSILON)

@@ -57,6 +57,24 @@ class ScoreSpace:
         exact = self.kind == "probabilities" or threshold == 0.5
         return math.nextafter(cut, -math.inf) if exact else cut
 
+    def above_logit(self, threshold: float) -> float:
+        """Returns the cut for `logit > threshold`, with any finite threshold.
+
+        The logit of a stored probability `p` is `log(p / (1 - p))`, without rounding.
+
+        >>> ScoreSpace("probabilities").above_logit(0.0)
+        0.5
+        """
+        # Adding zero makes -0.0 the same cut as 0.0.
+        return threshold + 0.0 if self.kind == "logits" else _probability_below(threshold)
+
+    def at_least_logit(self, threshold: float) -> float:
+        """Returns the cut for `logit >= threshold`, with any finite threshold."""
+        cut = self.above_logit(threshold)
+        # A stored probability has a logit that is a float64 only if it is 1/2.
+        exact = self.kind == "logits" or threshold == 0
+        return math.nextafter(cut, -math.inf) if exact else cut
+
     def bucket(self, index: int) -> float:
         """Returns the cut for a positive prediction at AUC threshold `index`, 1 to 198, in Keras.
 
@@ -103,5 +121,19 @@ def _logit_below(probability: Decimal) -> float:
     """Returns the largest float64 that is not above `log(p / (1 - p))`."""
     ratio = _CONTEXT.divide(probability, _CONTEXT.subtract(Decimal(1), probability))
     exact = _CONTEXT.ln(ratio)
+    cut = float(exact)
+    return math.nextafter(cut, -math.inf) if Decimal(cut) > exact else cut
+
+
+@lru_cache(maxsize=4096)
+def _probability_below(logit: float) -> float:
+    """Returns the largest float64 that is not above `1 / (1 + exp(-logit))`."""
+    # What 60 digits may not hold is beyond the float64 next to 1/2 and next to 1.
+    if abs(logit) < 2.0**-60:
+        return 0.5 if logit >= 0 else math.nextafter(0.5, 0.0)
+    small = _CONTEXT.exp(-abs(Decimal(logit)))
+    exact = _CONTEXT.divide(small, _CONTEXT.add(Decimal(1), small))
+    if logit > 0:
+        exact = _CONTEXT.subtract(Decimal(1), max(exact, Decimal(2) ** -60))
     cut = float(exact)
     return math.nextafter(cut, -math.inf) if Decimal(cut) > exact else cut

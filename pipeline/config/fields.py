@@ -158,12 +158,16 @@ def word_key(item: Any) -> str | None:
 
 
 def number_key(item: Any) -> str | None:
-    """Returns the key of a number, which is its text in six digits, as names of metrics show it.
+    """Returns the key of a number, which is its text in as many digits as it has.
 
     It is None for other items.
     """
-    is_number = isinstance(item, int | float) and not isinstance(item, bool)
-    return f"{item:g}" if is_number else None
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        return None
+    # Adding zero makes 1 and 1.0 alike, and 0.0 and -0.0.
+    number = item + 0.0
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 def column_key(item: Any) -> str | None:

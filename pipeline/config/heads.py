@@ -36,6 +36,7 @@ from pipeline.config.scores import (
     ClassProbabilities,
     ScoresModel,
 )
+from pipeline.config.thresholds import LogitThresholds, OperatingPoints, Thresholds
 from pipeline.errors.problems import describe, quote
 from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import MOST
@@ -125,16 +126,6 @@ Weight = Annotated[
     Text | None,
     Field(description="The column of the weights. Without it, each row weighs 1."),
 ]
-Thresholds = Annotated[
-    tuple[Annotated[float, Field(gt=0, lt=1)], ...],
-    Listed,
-    distinct(number_key),
-    Field(
-        description="Thresholds on the probability, between 0 and 1, for accuracy, precision and "
-        "recall at each. They must differ in six digits, which is what names of metrics show.",
-        json_schema_extra={"uniqueItems": True},
-    ),
-]
 Metrics = Annotated[
     SomeWords | None,
     Field(description="The names of the metrics to report. Without it, all that the head has."),
@@ -159,25 +150,6 @@ ClassMetrics = Annotated[
         json_schema_extra={"items": {"type": ["integer", "string"]}, "uniqueItems": True},
     ),
 ]
-Shares = Annotated[
-    tuple[Annotated[float, Field(gt=0, lt=1)], ...],
-    Listed,
-    distinct(number_key),
-    Field(json_schema_extra={"uniqueItems": True}),
-]
-
-
-class OperatingPoints(Model):
-    """Points of the curves to report. Each list may be empty."""
-
-    recall: Shares = Field((0.9,), description="The precision is given at these recalls.")
-    precision: Shares = Field((0.9,), description="The recall is given at these precisions.")
-    specificity: Shares = Field(
-        (0.95,), description="The sensitivity is given at these specificities."
-    )
-    false_positive_rate: Shares = Field(
-        (0.01,), description="The recall is given at these false positive rates."
-    )
 
 
 def _unset() -> Any:
@@ -263,9 +235,10 @@ class BinaryFields(HeadModel):
     weight: Weight = None
     baseline: BinaryBaseline | None = Field(None, description=BASELINE)
     thresholds: Thresholds = ()
+    logit_thresholds: LogitThresholds = ()
     at: OperatingPoints = Field(
         OperatingPoints.model_validate({}),
-        description="Points of the curves to report, as shares.",
+        description="Points of the curves to report, as shares from 0 to 1, ends included.",
     )
     metrics: Metrics = None
 
@@ -342,6 +315,7 @@ class MultiLabelHeadConfig(HeadModel):
     weight: Weight = None
     baseline: ClassBaseline | None = Field(None, description=BASELINE)
     thresholds: Thresholds = ()
+    logit_thresholds: LogitThresholds = ()
     class_names: ClassNames = Field(default_factory=_unset)
     class_metrics: ClassMetrics = Field(default_factory=_unset)
     metrics: Metrics = None

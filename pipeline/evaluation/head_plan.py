@@ -217,6 +217,8 @@ def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricCo
         folds=folds,
         baseline=None if config.baseline is None else ScoreSpace(score_kind(config.baseline)),
     )
+    if not isinstance(config, MultiClassHeadConfig):
+        context = replace(context, logit_thresholds=config.logit_thresholds)
     if isinstance(config, BinaryFields):
         return replace(context, at=OperatingPoints(**config.at.model_dump()))
     if isinstance(config, MultiClassHeadConfig):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from heads.metrics.core.number_names import distinct_names, short_names
 from heads.statistics import (
     ClassFlips,
     ClassOutcomes,
@@ -40,6 +41,29 @@ CALIBRATION_EDGES = tuple(i / 10 for i in range(1, 10))
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """A threshold that a probability, or a logit, must be above to be predicted positive.
+
+    Attributes:
+        value: the threshold.
+        name: what the names of the metrics at the threshold end with.
+        of_logit: whether the logit is compared, and not the probability.
+    """
+
+    value: float
+    name: str
+    of_logit: bool = False
+
+    def above(self, space: ScoreSpace) -> float:
+        """Returns the cut of the scores for `>`."""
+        return space.above_logit(self.value) if self.of_logit else space.above(self.value)
+
+    def at_least(self, space: ScoreSpace) -> float:
+        """Returns the cut of the scores for `>=`."""
+        return space.at_least_logit(self.value) if self.of_logit else space.at_least(self.value)
+
+
+@dataclass(frozen=True)
 class OperatingPoints:
     """The points of a curve at which rates are read from it.
 
@@ -64,7 +88,7 @@ class MetricContext:
         head: the type of the head.
         class_names: the names of the classes, by id; the binary types have two classes.
         space: how probabilities relate to the stored scores.
-        thresholds: the configured thresholds, in order.
+        thresholds: the configured thresholds on the probability, in order.
         weighted: whether the rows have weights.
         named_classes: the ids of the classes for which there are separate metrics.
         class_suffixes: the endings of the names of those metrics, in the order of `named_classes`.
@@ -74,6 +98,7 @@ class MetricContext:
         top: the numbers `k` of the top-k accuracies.
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
+        logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
     """
 
     head: HeadType
@@ -88,6 +113,7 @@ class MetricContext:
     at: OperatingPoints = OperatingPoints()
     top: tuple[int, ...] = ()
     baseline: ScoreSpace | None = None
+    logit_thresholds: tuple[float, ...] = ()
 
     @property
     def columns(self) -> int:
@@ -116,15 +142,28 @@ class MetricContext:
         return tuple(self.space.at_least(edge) for edge in CALIBRATION_EDGES)
 
     @cached_property
+    def all_thresholds(self) -> tuple[Threshold, ...]:
+        """The configured thresholds on the probability, then those on the logit."""
+        # Two thresholds of six equal digits have one name with the estimator, which shows the last.
+        names = distinct_names if self.report else short_names
+        on_probability = zip(self.thresholds, names(self.thresholds), strict=True)
+        on_logit = zip(self.logit_thresholds, names(self.logit_thresholds), strict=True)
+        return (
+            *(Threshold(t, f"positive_threshold_{name}") for t, name in on_probability),
+            *(Threshold(t, f"positive_logit_threshold_{name}", True) for t, name in on_logit),
+        )
+
+    @cached_property
     def threshold_counts(self) -> ThresholdCounts:
         """The counts at the cut of the likelier class and at the configured thresholds.
 
         It also has the sums that weighted means are computed from.
         """
         cuts = {self.space.class_one()}
-        cuts.update(self.space.above(t) for t in self.thresholds)
-        if self.head == "contrib_binary":
-            cuts.update(self.space.at_least(t) for t in self.thresholds)
+        for threshold in self.all_thresholds:
+            cuts.add(threshold.above(self.space))
+            if self.head == "contrib_binary":
+                cuts.add(threshold.at_least(self.space))
         loss = ("loss",) if self.columns == 1 else ()
         error = ("squared_error",) if self.report else ()
         return ThresholdCounts(
@@ -240,12 +279,12 @@ class MetricContext:
         They predict at the cut of the likelier class and at the configured thresholds.
         """
         assert self.baseline is not None
-        candidate_cuts = [self.space.class_one(), *map(self.space.above, self.thresholds)]
-        baseline_cuts = [self.baseline.class_one(), *map(self.baseline.above, self.thresholds)]
+        spaces = (self.space, self.baseline)
+        cuts = [space.class_one() for space in spaces]
+        for threshold in self.all_thresholds:
+            cuts += [threshold.above(space) for space in spaces]
         return Flips(
-            cuts=tuple(
-                cut for pair in zip(candidate_cuts, baseline_cuts, strict=True) for cut in pair
-            ),
+            cuts=tuple(cuts),
             classes=self.columns,
             weighted=self.weighted,
             squares=self.folds > 1,

@@ -124,5 +124,5 @@ def cuts_and_suffixes(context: MetricContext) -> Iterator[tuple[float, str]]:
     The cut of the likelier class comes first, and its ending is empty.
     """
     yield context.space.class_one(), ""
-    for threshold in context.thresholds:
-        yield context.space.above(threshold), f"/positive_threshold_{threshold:g}"
+    for threshold in context.all_thresholds:
+        yield threshold.above(context.space), f"/{threshold.name}"

@@ -58,6 +58,7 @@ def make_context(
         folds=folds,
         at=AT,
         top=(1, 2) if head == "multi_class" else (),
+        logit_thresholds=() if head == "multi_class" else (-0.5, 1.0),
     )
 
 

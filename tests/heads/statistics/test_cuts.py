@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Literal
 
@@ -57,6 +58,37 @@ def test_a_score_above_the_cut_has_a_probability_above_the_threshold(
         exact = probability(kind, near)
         assert (near > above) == (exact > Fraction(threshold))
         assert (near > at_least) == (exact >= Fraction(threshold))
+
+
+def exact_logit(kind: Kind, score: float) -> Decimal:
+    """Returns the logit of a score, to at least 40 digits; infinite for 0 and 1."""
+    if kind == "logits":
+        return Decimal(score)
+    if not 0 < score < 1:
+        return Decimal("inf" if score >= 1 else "-inf")
+    context = Context(prec=80)
+    rest = context.subtract(Decimal(1), Decimal(score))
+    return context.ln(context.divide(Decimal(score), rest))
+
+
+logit_thresholds = st.floats(-60, 60) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@each_kind
+@settings(law, max_examples=150)
+@given(threshold=logit_thresholds | st.sampled_from([0.0, -0.0, 36.7368005696771, 40.0, -745.2]))
+def test_a_score_above_the_cut_has_a_logit_above_the_threshold(
+    kind: Kind, threshold: float
+) -> None:
+    space = ScoreSpace(kind)
+    above, at_least = space.above_logit(threshold), space.at_least_logit(threshold)
+    if kind == "probabilities":
+        assert 0 <= above < 1
+    for near in {*around(above, 3), *around(at_least, 3), -0.0, 0.0, 0.5, 1.0}:
+        if math.isfinite(near) and (kind == "logits" or 0 <= near <= 1):
+            exact = exact_logit(kind, near)
+            assert (near > above) == (exact > Decimal(threshold)), near
+            assert (near > at_least) == (exact >= Decimal(threshold)), near
 
 
 @each_kind

@@ -66,6 +66,11 @@ def heads(draw: st.DrawFn) -> dict[str, Any]:
     if kind != "multi_class":
         thousandths = st.lists(st.integers(1, 999), unique=True, max_size=3)
         head["thresholds"] = [n / 1000 for n in draw(thousandths)]
+        tenths = st.lists(st.integers(-99, 99), unique=True, max_size=3)
+        head["logit_thresholds"] = [n / 10 for n in draw(tenths)]
+    if "binary" in kind:
+        shares = st.lists(st.sampled_from([0, 0.25, 0.9999999, 0.99999995, 1]), unique=True)
+        head |= draw(maybe(at=maybe(recall=shares, false_positive_rate=shares)))
     return head
 
 

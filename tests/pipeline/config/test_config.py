@@ -78,6 +78,7 @@ heads:
                 "weight": None,
                 "baseline": None,
                 "thresholds": [],
+                "logit_thresholds": [],
                 "at": {
                     "recall": [0.9],
                     "precision": [0.9],
@@ -108,6 +109,7 @@ heads:
                 "weight": None,
                 "baseline": None,
                 "thresholds": [],
+                "logit_thresholds": [],
                 "class_names": ["0", "1"],
                 "class_metrics": [0, 1],
                 "metrics": None,

@@ -212,7 +212,7 @@ def told(text: str) -> list[str]:
         ),
         (
             binary("logits: s, label: y, at: {recall: [1.5]}"),
-            "heads.h.at.recall[0]: must be less than 1, not 1.5",
+            "heads.h.at.recall[0]: must be at most 1.0, not 1.5",
         ),
         (
             binary("logits: s, label: y, at: {recal: [0.5]}"),
@@ -245,8 +245,28 @@ def told(text: str) -> list[str]:
         (binary("logits: s, label: y, thresholds: [true]"), "expected a number, not true"),
         (binary("logits: s, label: y, thresholds: [0.5, 5e-1]"), "[1]: 0.5 is given twice"),
         (
-            binary("logits: s, label: y, thresholds: [0.1234561, 0.1234562]"),
-            "heads.h.thresholds[1]: 0.123456 is given twice (first as [0]); keep one",
+            binary("logits: s, label: y, thresholds: [0.12345678, 0.12345678]"),
+            "heads.h.thresholds[1]: 0.12345678 is given twice (first as [0]); keep one",
+        ),
+        (
+            binary("logits: s, label: y, logit_thresholds: [-1.5, 0, -0.0]"),
+            "heads.h.logit_thresholds[2]: 0 is given twice (first as [1]); keep one",
+        ),
+        (
+            binary("logits: s, label: y, logit_thresholds: [.inf]"),
+            "heads.h.logit_thresholds[0]: expected a finite number, not inf",
+        ),
+        (
+            binary("logits: s, label: y, at: {recall: [1, 0, 1.0]}"),
+            "heads.h.at.recall[2]: 1 is given twice (first as [0]); keep one",
+        ),
+        (
+            binary("logits: s, label: y, at: {false_positive_rate: [-0.1]}"),
+            "heads.h.at.false_positive_rate[0]: must be at least 0.0, not -0.1",
+        ),
+        (
+            multi_class("n_classes: 3, label: y, logit_thresholds: [0.5]"),
+            "heads.h.logit_thresholds: unknown key 'logit_thresholds'; the keys here are type,",
         ),
         (binary("logits: s, label: y, treshold: [0.5]"), "treshold: unknown key 'treshold'; did y"),
         (
