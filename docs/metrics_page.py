@@ -27,10 +27,13 @@ _TOP = """<!-- Written by `make docs`; do not edit. -->
 
 What a report holds for each type of head, in every slice. Names are those of the configuration's
 `metrics` key. `T` stands for a configured threshold or demand, `CLASS` for the name of a class,
-`K` for an entry of `top_k`. Weights are those of the head's `weight` column; without one each row
-weighs 1. With one, every metric has beside it, as `unweighted`, what it is if each row weighs 1.
-`examples`, beside the metrics, counts rows and is never weighted. *Good* says which direction
-comparisons take for better; intervals stay within the *range*.
+`K` for an entry of `top_k`. A probability `>` a threshold is predicted positive, at configured
+thresholds and at those that a report finds. Whatever is given at `positive_threshold_T` is given at
+`positive_logit_threshold_T` too, for each of `logit_thresholds`. Weights are those of the head's
+`weight` column; without one each row weighs 1. With one, every metric has beside it, as
+`unweighted`, what it is if each row weighs 1. `examples`, beside the metrics, counts rows and is
+never weighted. *Good* says which direction comparisons take for better; intervals stay within the
+*range*.
 
 Metrics marked *e* are the estimator's: `head.metrics()` has them under the same names, with its 0.0
 for most of what is undefined, where the report says `null` and why. The report computes loss and

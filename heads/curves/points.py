@@ -14,36 +14,41 @@ import numpy.typing as npt
 
 from heads.metrics.calibration import bins
 from heads.metrics.core.context import CALIBRATION_EDGES, MetricContext
-from heads.metrics.core.curve_rates import as_probability, rates
+from heads.metrics.core.curve_rates import rates
+from heads.metrics.core.curve_thresholds import thresholds_between
 from heads.metrics.core.metric import Floats, divide, in_unit
 from heads.metrics.core.score_curve import ScoreCurve
 from heads.metrics.gain_and_lift import gain_bounds, gains
 from heads.statistics import State
 from heads.statistics.cuts import ScoreSpace
 
+_SCALES = ("threshold", "logit_threshold")
 MAX_POINTS = 400
 GAIN_PARTS = 100
 
+Places = npt.NDArray[np.intp]
 Points = dict[str, list[float]]
+PointsOrNone = dict[str, list[float | None]]
 
 
-def roc_curve(curve: ScoreCurve, space: ScoreSpace) -> dict[str, list[float | None]]:
+def roc_curve(curve: ScoreCurve, space: ScoreSpace) -> PointsOrNone:
     """Returns recall over false positive rate, from nothing predicted positive to everything.
 
     The points are those of scikit-learn's `roc_curve`, whose first threshold is infinite.
 
     Args:
         curve: the curve of a single segment.
-        space: how probabilities relate to the stored scores.
+        space: how probabilities relate to the scores of the curve.
 
     Returns:
-        Lists of equal length: `threshold`, a probability, which is None at the first point, where
-        nothing is predicted positive; `false_positive_rate`; and `recall`. They are empty unless
-        there are both positive and zero labels.
+        Lists of equal length: `threshold` and `logit_threshold`, which the probability and the
+        logit of what is predicted positive are above, and which are None at the first point, where
+        nothing is, and where no float64 is such a threshold; `false_positive_rate`; and `recall`.
+        They are empty unless there are both positive and zero labels.
     """
     curve_rates = rates(curve)
     if not (curve.positives[0] and curve.negatives[0]):
-        return {"threshold": [], "false_positive_rate": [], "recall": []}
+        return {name: [] for name in (*_SCALES, "false_positive_rate", "recall")}
     occurs = np.flatnonzero(curve_rates.occurs[0])
     recall, fall_out = (
         np.append(0.0, rate[0][occurs])
@@ -55,15 +60,16 @@ def roc_curve(curve: ScoreCurve, space: ScoreSpace) -> dict[str, list[float | No
     )
     keep = _corners(others, hits)
     keep = keep[_thinned(fall_out[keep], recall[keep])]
-    threshold = _thresholds(curve, occurs, space)
+    # No cell is above the threshold of the first point.
+    columns = _thresholds(curve, occurs, space, keep[1:] - 1)
     return {
-        "threshold": [None if i == 0 else float(threshold[i - 1]) for i in keep],
+        **{name: [None, *column] for name, column in columns.items()},
         "false_positive_rate": fall_out[keep].tolist(),
         "recall": recall[keep].tolist(),
     }
 
 
-def precision_recall_curve(curve: ScoreCurve, space: ScoreSpace) -> Points:
+def precision_recall_curve(curve: ScoreCurve, space: ScoreSpace) -> PointsOrNone:
     """Returns precision over recall, from the highest score to the lowest.
 
     The points are those of scikit-learn's `precision_recall_curve` in the opposite order, without
@@ -71,15 +77,15 @@ def precision_recall_curve(curve: ScoreCurve, space: ScoreSpace) -> Points:
 
     Args:
         curve: the curve of a single segment.
-        space: how probabilities relate to the stored scores.
+        space: how probabilities relate to the scores of the curve.
 
     Returns:
-        Lists of equal length: `threshold`, a probability; `recall`; and `precision`. They are empty
-        if no label is positive.
+        Lists of equal length: `threshold` and `logit_threshold`, as of `roc_curve`; `recall`; and
+        `precision`. They are empty if no label is positive.
     """
     curve_rates = rates(curve)
     if not curve.positives[0]:
-        return {"threshold": [], "recall": [], "precision": []}
+        return {name: [] for name in (*_SCALES, "recall", "precision")}
     occurs = np.flatnonzero(curve_rates.occurs[0])
     recall, precision = curve_rates.recall[0][occurs], curve_rates.precision[0][occurs]
     hits = curve_rates.true_positive[0][occurs]
@@ -87,7 +93,7 @@ def precision_recall_curve(curve: ScoreCurve, space: ScoreSpace) -> Points:
     keep = _with_ends(inner, len(hits))
     keep = keep[_thinned(recall[keep], precision[keep])]
     return {
-        "threshold": _thresholds(curve, occurs, space)[keep].tolist(),
+        **_thresholds(curve, occurs, space, keep),
         "recall": recall[keep].tolist(),
         "precision": precision[keep].tolist(),
     }
@@ -150,26 +156,40 @@ def calibration_curve(state: State, context: MetricContext) -> list[dict[str, fl
     ]
 
 
-def _thresholds(curve: ScoreCurve, occurs: npt.NDArray[np.intp], space: ScoreSpace) -> Floats:
-    """Returns the thresholds of the cells `occurs` as probabilities, the highest first."""
-    return as_probability(curve.score[::-1][occurs], space)
+def _thresholds(curve: ScoreCurve, occurs: Places, space: ScoreSpace, keep: Places) -> PointsOrNone:
+    """Returns the thresholds of points on both scales; None where there is none.
+
+    Args:
+        curve: the curve of a single segment.
+        occurs: how many cells are above each cell with a weight, the highest cell first.
+        space: how probabilities relate to the scores of the curve.
+        keep: the positions in `occurs` of the lowest cell that each point selects.
+    """
+    score = curve.score[::-1][occurs]
+    next_lower = np.append(score[1:], -np.inf)
+    single = ~np.append(curve.rounded[::-1][occurs][1:], False)[keep]
+    found = thresholds_between(score[keep], next_lower[keep], single, space)
+    return {
+        name: [None if math.isnan(value) else value for value in column.tolist()]
+        for name, column in zip(_SCALES, (found.probability, found.logit), strict=True)
+    }
 
 
-def _corners(x: Floats, y: Floats) -> npt.NDArray[np.intp]:
+def _corners(x: Floats, y: Floats) -> Places:
     """Returns the positions of the points where a line changes direction, and of its ends."""
     # Divided by powers of two, so that their products do not overflow.
     across, up = (np.ldexp(np.diff(sums), -np.frexp(sums[-1])[1]) for sums in (x, y))
     return _with_ends(across[1:] * up[:-1] != across[:-1] * up[1:], len(x))
 
 
-def _with_ends(inner: npt.NDArray[np.bool_], points: int) -> npt.NDArray[np.intp]:
+def _with_ends(inner: npt.NDArray[np.bool_], points: int) -> Places:
     """Returns the positions of the first point, of the inner points to keep, and of the last."""
     keep = np.ones(points, np.bool_)
     keep[1:-1] = inner
     return np.flatnonzero(keep)
 
 
-def _thinned(x: Floats, y: Floats) -> npt.NDArray[np.intp]:
+def _thinned(x: Floats, y: Floats) -> Places:
     """Returns at most 400 positions, as evenly spread along the line as its points allow."""
     if len(x) <= MAX_POINTS:
         return np.arange(len(x))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
 
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.curve_rates import (
@@ -12,10 +16,14 @@ from heads.metrics.core.curve_rates import (
     best,
     hidden_best,
     highest_rates,
-    probability,
     rates,
-    threshold_bounds,
     where_defined,
+)
+from heads.metrics.core.curve_thresholds import (
+    NO_LOGIT,
+    NO_PROBABILITY,
+    threshold_bounds,
+    thresholds_at,
 )
 from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
@@ -26,9 +34,8 @@ from heads.statistics.cuts import ScoreSpace
 class BestF1(CurveMetric):
     """The highest F1, `2 * TP / (2 * TP + FP + FN)`, at any threshold.
 
-    A score of at least the threshold is predicted positive. The thresholds are the lowest scores of
-    the cells of the histogram that have a weight. It equals the highest of scikit-learn's
-    `f1_score` at these thresholds.
+    The scores of a cell of the histogram and of all higher cells are predicted positive, for each
+    cell that has a weight. It equals the highest of scikit-learn's `f1_score` of these predictions.
     """
 
     higher_is_better = True
@@ -46,10 +53,10 @@ class BestF1(CurveMetric):
 
 @dataclass(frozen=True)
 class ThresholdAtBestF1(CurveMetric):
-    """The threshold, as a probability, where F1 is the highest; the highest of several.
+    """The threshold on the probability where F1 is the highest; the highest of several.
 
-    With logits it is the sigmoid of the score. F1 values that differ by at most 1e-12 count as
-    equal.
+    Rows of a probability above it are predicted positive. F1 values that differ by at most 1e-12
+    count as equal. It is undefined where no float64 between 0 and 1 selects these rows alone.
 
     Attributes:
         space: how probabilities relate to the stored scores.
@@ -58,15 +65,34 @@ class ThresholdAtBestF1(CurveMetric):
     space: ScoreSpace = field(kw_only=True)
 
     low, high = 0.0, 1.0
+    scale: ClassVar[Literal["probability", "logit"]] = "probability"
+    untold: ClassVar[str] = NO_PROBABILITY
+
+    @property
+    def definition(self) -> str:
+        return (
+            f"The threshold on the {self.scale} where F1 is the highest; the highest of several."
+            f" A {self.scale} `>` this threshold is predicted positive."
+        )
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         curve_rates = rates(curve)
-        highest = best(curve_rates.f1, curve_rates.occurs)
-        value = probability(curve, highest, self.space)
-        return where_defined(value, {"no label is positive": curve.positives == 0})
+        place = best(curve_rates.f1, curve_rates.occurs).place
+        thresholds = thresholds_at(curve, curve_rates.occurs, place, self.space)
+        value: Floats = getattr(thresholds, self.scale)
+        reasons = {"no label is positive": curve.positives == 0, self.untold: np.isnan(value)}
+        return where_defined(value, reasons)
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
-        return threshold_bounds(_best(curve)[1], self.space)
+        return threshold_bounds(curve, _best(curve)[1].possible, self.space, self.scale)
+
+
+class LogitThresholdAtBestF1(ThresholdAtBestF1):
+    """The threshold on the logit where F1 is the highest; the highest of several."""
+
+    low, high = -math.inf, math.inf
+    scale = "logit"
+    untold = NO_LOGIT
 
 
 def _best(curve: ScoreCurve) -> tuple[Best, HiddenBest]:
@@ -74,11 +100,12 @@ def _best(curve: ScoreCurve) -> tuple[Best, HiddenBest]:
     curve_rates = rates(curve)
     known = best(curve_rates.f1, curve_rates.occurs)
     highest = highest_rates(curve_rates, curve).f1
-    return known, hidden_best(known, highest, curve_rates.occurs, curve)
+    return known, hidden_best(known, highest, curve_rates.occurs)
 
 
 @offers("binary", "contrib_binary", kind="report")
 def best_f1(context: MetricContext) -> Iterator[Metric]:
-    fine, coarse = context.score_histogram, context.coarse_histogram
+    fine, coarse, space = context.score_histogram, context.coarse_histogram, context.space
     yield BestF1("best_f1", fine, coarse)
-    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=context.space)
+    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=space)
+    yield LogitThresholdAtBestF1("logit_threshold_at_best_f1", fine, coarse, space=space)

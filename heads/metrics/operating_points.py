@@ -1,18 +1,19 @@
 """Rates at a threshold where another rate is as demanded, and those thresholds.
 
-A score of at least the threshold is predicted positive. The thresholds are the lowest scores of the
-cells of the histogram that have a weight; with shift 0 they are exactly the scores that occur with
-a weight. A rate also meets a demand that it misses by at most 1e-12, and values that differ by at
-most that count as equal: rounding of sums of weights makes smaller differences, rows make larger
-ones.
+The scores of a cell of the histogram and of all higher cells are predicted positive, for each cell
+that has a weight; with shift 0 a cell is a score that occurs with a weight. The thresholds are
+numbers that these scores are above, and no others. A rate also meets a demand that it misses by at
+most 1e-12, and values that differ by at most that count as equal: rounding of sums of weights makes
+smaller differences, rows make larger ones.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -27,12 +28,17 @@ from heads.metrics.core.curve_rates import (
     best,
     hidden_best,
     highest_rates,
-    probability,
     rates,
-    threshold_bounds,
     where_defined,
 )
+from heads.metrics.core.curve_thresholds import (
+    NO_LOGIT,
+    NO_PROBABILITY,
+    threshold_bounds,
+    thresholds_at,
+)
 from heads.metrics.core.metric import Bounds, Floats, Metric
+from heads.metrics.core.number_names import distinct_names
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
@@ -81,7 +87,7 @@ class OperatingPoint(CurveMetric):
         """Returns what may be hidden within the cells of a curve."""
         curve_rates = highest_rates(rates(curve), curve)
         value, meets = self.choose(curve_rates)
-        return hidden_best(self.best(curve), value, meets & curve_rates.occurs, curve)
+        return hidden_best(self.best(curve), value, meets & curve_rates.occurs)
 
     def best(self, curve: ScoreCurve) -> Best:
         """The highest value at the thresholds that meet the demand, kept as long as the curve."""
@@ -151,10 +157,10 @@ class RecallAtFalsePositiveRate(SensitivityAtSpecificity):
 
 @dataclass(frozen=True)
 class ThresholdAt(CurveMetric):
-    """The threshold, as a probability, at which a rate is the highest while another is as demanded.
+    """The threshold on the probability at which a rate is the highest while another is as demanded.
 
-    Where several thresholds are equally good, it is the highest. With logits it is the sigmoid of
-    the score. Rows of at least that probability are predicted positive.
+    Where several thresholds are equally good, it is the highest. Rows of a probability above it are
+    predicted positive. It is undefined where no float64 between 0 and 1 selects these rows alone.
 
     Attributes:
         point: the metric of that rate.
@@ -165,24 +171,40 @@ class ThresholdAt(CurveMetric):
     space: ScoreSpace = field(kw_only=True)
 
     low, high = 0.0, 1.0
+    scale: ClassVar[Literal["probability", "logit"]] = "probability"
+    untold: ClassVar[str] = NO_PROBABILITY
 
     @property
     def definition(self) -> str:
         return (
-            f"The threshold, as a probability, at which `{self.point.name}` is reached; the highest"
-            " of several. A row of at least this probability is predicted positive."
+            f"The threshold on the {self.scale} at which `{self.point.name}` is reached; the"
+            f" highest of several. A {self.scale} `>` this threshold is predicted positive."
         )
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         point = self.point.best(curve)
+        thresholds = thresholds_at(curve, rates(curve).occurs, point.place, self.space)
+        value: Floats = getattr(thresholds, self.scale)
         reasons = {
             **self.point.reasons(curve, point),
             **self.point.without_threshold(curve, point, "only predicting nothing is as demanded"),
+            self.untold: np.isnan(value),
         }
-        return where_defined(probability(curve, point, self.space), reasons)
+        return where_defined(value, reasons)
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
-        return threshold_bounds(self.point.hidden(curve), self.space)
+        return threshold_bounds(curve, self.point.hidden(curve).possible, self.space, self.scale)
+
+
+class LogitThresholdAt(ThresholdAt):
+    """The threshold on the logit at which a rate is the highest while another is as demanded.
+
+    It selects the same rows as that on the probability, which may not exist beside it.
+    """
+
+    low, high = -math.inf, math.inf
+    scale = "logit"
+    untold = NO_LOGIT
 
 
 @offers("binary", "contrib_binary", kind="report")
@@ -199,8 +221,10 @@ def operating_points(context: MetricContext) -> Iterator[Metric]:
         ),
     }
     for demanded, (rate, kind, demands) in kinds.items():
-        for demand in demands:
-            point = kind(f"{rate}_at_{demanded}_{demand:g}", fine, coarse, demand=demand)
+        for demand, shown in zip(demands, distinct_names(demands), strict=True):
+            point = kind(f"{rate}_at_{demanded}_{shown}", fine, coarse, demand=demand)
             yield point
-            name = f"threshold_at_{demanded}_{demand:g}"
+            name = f"threshold_at_{demanded}_{shown}"
             yield ThresholdAt(name, fine, coarse, point=point, space=context.space)
+            name = f"logit_{name}"
+            yield LogitThresholdAt(name, fine, coarse, point=point, space=context.space)

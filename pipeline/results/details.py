@@ -10,6 +10,7 @@ from heads.curves.points import calibration_curve, gain_curve, precision_recall_
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.score_curve import ScoreCurve, score_curves
 from heads.statistics import Key, State, Statistic
+from heads.statistics.cuts import ScoreSpace
 from heads.statistics.fold_views import over_all_folds
 from heads.statistics.units import in_units
 
@@ -61,8 +62,11 @@ def _slice_state(states: Mapping[Statistic, State], statistic: Statistic, key: K
 
 def _curves(curve: ScoreCurve, context: MetricContext) -> dict[str, Any]:
     """Returns the points of all curves that are read from one score curve."""
+    # Exclusive classes have no logits of their own: their histogram is of probabilities.
+    exclusive = context.head == "multi_class"
+    space = ScoreSpace("probabilities") if exclusive else context.space
     return {
-        "roc": roc_curve(curve, context.space),
-        "precision_recall": precision_recall_curve(curve, context.space),
+        "roc": roc_curve(curve, space),
+        "precision_recall": precision_recall_curve(curve, space),
         "gain": gain_curve(curve),
     }

@@ -209,9 +209,16 @@ def test_rows_that_weigh_next_to_nothing_count_for_nothing() -> None:
     metrics = metrics_of(np.where(heavy, 1e300, 1e-300))
     alone = pa.table({**columns(), "w": np.ones(ROWS)}).filter(pa.array(heavy))
     expected = slices_of(evaluate(alone, BINARY), "binary")[None]["metrics"]
+    logits = columns()["s"][heavy]
+    probabilities = 1 / (1 + np.exp(-logits))
     compared = 0
     for name, metric in expected.items():
-        if name not in SUMS and metric["value"] is not None:
+        if "threshold_at_" in name:
+            # It is between two scores with any weight, and the other rows are on the same sides.
+            scores = logits if name.startswith("logit_") else probabilities
+            found = (metrics[name]["value"], metric["value"])
+            assert len({(scores > threshold).sum() for threshold in found}) == 1, name
+        elif name not in SUMS and metric["value"] is not None:
             value = pytest.approx(metric["value"], rel=1e-12, abs=1e-12)
             assert metrics[name]["value"] == value, name
             compared += 1

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.metric import Bounds, Floats
+from heads.metrics.core.metric import Floats
 from heads.metrics.core.score_curve import Reasons, ScoreCurve
 from heads.statistics.cuts import ScoreSpace
 
@@ -114,37 +114,27 @@ def best(value: Floats, allowed: npt.NDArray[np.bool_]) -> Best:
     return Best(top, place, exists)
 
 
-def probability(curve: ScoreCurve, at: Best, space: ScoreSpace) -> Floats:
-    """Returns the thresholds as probabilities `[r]`, without meaning where none exists."""
-    score = np.append(curve.score[::-1], 0.0)[at.place]
-    return as_probability(score, space)
-
-
 @dataclass(frozen=True, eq=False)
 class HiddenBest:
     """What the best value and its threshold may be if thresholds within the cells counted.
 
     Attributes:
         highest: `[r]`, the highest value; -inf where no threshold may be allowed.
-        lowest_score: `[r]`, a score that the threshold is not below.
-        highest_score: `[r]`, a score that the threshold is not above.
+        possible: bool `[r, c]`, in which cells the lowest score that is predicted positive may be;
+            the highest cell comes first.
     """
 
     highest: Floats
-    lowest_score: Floats
-    highest_score: Floats
+    possible: npt.NDArray[np.bool_]
 
 
-def hidden_best(
-    known: Best, value: Floats, allowed: npt.NDArray[np.bool_], curve: ScoreCurve
-) -> HiddenBest:
+def hidden_best(known: Best, value: Floats, allowed: npt.NDArray[np.bool_]) -> HiddenBest:
     """Returns what may be hidden within the cells of a curve.
 
     Args:
         known: the best at the lowest scores of the cells.
         value: `[r, c]`, the highest value within each cell; the highest cell comes first.
         allowed: bool `[r, c]`, whether a threshold within the cell may be allowed.
-        curve: the curve.
     """
     candidates = np.where(allowed, value, -np.inf)
     top = known.value[:, np.newaxis]
@@ -153,11 +143,7 @@ def hidden_best(
     below &= known.exists[:, np.newaxis]
     possible = allowed & np.where(below, candidates > top, candidates >= top - 2 * SLACK)
     highest = np.maximum(candidates.max(axis=1, initial=-np.inf), known.value)
-    return HiddenBest(
-        highest,
-        np.where(possible, curve.score[::-1], np.inf).min(axis=1, initial=np.inf),
-        np.where(possible, curve.highest[::-1], -np.inf).max(axis=1, initial=-np.inf),
-    )
+    return HiddenBest(highest, possible)
 
 
 def as_probability(score: Floats, space: ScoreSpace) -> Floats:
@@ -166,16 +152,6 @@ def as_probability(score: Floats, space: ScoreSpace) -> Floats:
         return score
     small = np.exp(-np.abs(score))
     return np.where(score >= 0, 1.0, small) / (1.0 + small)
-
-
-def threshold_bounds(hidden: HiddenBest, space: ScoreSpace) -> Bounds:
-    """Returns the bounds of a threshold as probabilities `[r]`; 0 and 1 where there may be none."""
-    exists = hidden.highest > -np.inf
-    lowest, highest = (
-        as_probability(np.where(exists, score, 0.0), space)
-        for score in (hidden.lowest_score, hidden.highest_score)
-    )
-    return np.where(exists, lowest, 0.0), np.where(exists, highest, 1.0)
 
 
 def where_defined(value: Floats, reasons: Reasons) -> tuple[Floats, Reasons]:

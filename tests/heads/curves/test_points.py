@@ -24,6 +24,7 @@ from heads.statistics import OVERALL
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.state import zero_state
 from tests.heads.metrics.samples import (
+    Floats,
     Sample,
     law,
     make_context,
@@ -44,14 +45,20 @@ def make_curve(sample: Sample) -> ScoreCurve:
     return score_curve
 
 
+def place_of(threshold: float | None, cut: Floats) -> int:
+    """The place in scikit-learn's logits of the lowest whose probability is above a threshold."""
+    assert threshold is not None
+    return int(np.argmin(np.where(sigmoid(cut) > threshold, cut, np.inf)))
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_roc_curve(weighted: bool) -> None:
     score, label, weight = random_sample(0, weighted=weighted)
     points = roc_curve(make_curve((score, label, weight)), LOGITS)
     fpr, tpr, cut = sk.roc_curve(label, score, sample_weight=weight, drop_intermediate=False)
-    assert points["threshold"][0] is None
-    wanted = {round(float(sigmoid(c)), 12): i for i, c in enumerate(cut) if i}
-    at = [0, *(wanted[round(t, 12)] for t in points["threshold"][1:])]
+    assert points["threshold"][0] is points["logit_threshold"][0] is None
+    at = [0, *(place_of(t, cut) for t in points["threshold"][1:])]
+    assert at == [0, *(place_of(sigmoid(x), cut) for x in points["logit_threshold"][1:])]
     assert points["false_positive_rate"] == pytest.approx(fpr[at])
     assert points["recall"] == pytest.approx(tpr[at])
     # What is left out is on the line.
@@ -72,12 +79,12 @@ def test_precision_recall_curve(weighted: bool) -> None:
     score, label, weight = random_sample(1, weighted=weighted)
     points = precision_recall_curve(make_curve((score, label, weight)), LOGITS)
     precision, recall, cut = sk.precision_recall_curve(label, score, sample_weight=weight)
-    wanted = {round(float(sigmoid(c)), 12): i for i, c in enumerate(cut)}
-    at = [wanted[round(t, 12)] for t in points["threshold"]]
+    at = [place_of(t, cut) for t in points["threshold"]]
+    assert at == [place_of(sigmoid(x), cut) for x in points["logit_threshold"]]
     assert points["precision"] == pytest.approx(precision[at])
     assert points["recall"] == pytest.approx(recall[at])
     assert points["recall"][-1] == 1
-    assert points["threshold"][0] == pytest.approx(sigmoid(score.max()))
+    assert score[score > points["logit_threshold"][0]].tolist() == [score.max()]
     # No recall that occurs is left out.
     assert set(np.round(recall[:-1], 9)) == set(np.round(points["recall"], 9))
 

@@ -28,8 +28,8 @@ from tests.heads.metrics.samples import (
     result,
     samples,
     scored,
-    sigmoid,
 )
+from tests.heads.statistics.exactly import sigmoid as exact_sigmoid
 
 NAMES = (
     *(f"precision_at_recall_{at:g}" for at in AT.recall),
@@ -98,11 +98,27 @@ def check_points(sample: Sample, rounded: Sample, max_cells: int | None = None) 
     for name in NAMES:
         threshold_name = f"threshold_at_{name.partition('_at_')[2]}"
         value, reason = result(coarser(metrics[name], max_cells), rows)
-        threshold, why = result(coarser(metrics[threshold_name], max_cells), rows)
         wanted, at = at_point(name, rounded)
-        assert (reason is None, why is None) == (wanted is not None, at is not None), name
+        assert (reason is None) == (wanted is not None), name
         assert value == pytest.approx(float(wanted or 0), abs=1e-12), name
-        assert threshold == (0 if at is None else pytest.approx(sigmoid(at), rel=1e-15)), name
+        for prefix in ("", "logit_"):
+            metric = coarser(metrics[prefix + threshold_name], max_cells)
+            # A cell may begin so low that no float64 is a probability below.
+            known = None if at is not None and at < -745 and not prefix else at
+            assert lowest_selected(metric, rows, rounded) == known, metric.name
+
+
+def lowest_selected(metric: Metric, rows: Scored, sample: Sample) -> float | None:
+    """Returns the lowest score with a weight that is above a threshold of logits; None if none."""
+    threshold, reason = result(metric, rows)
+    if reason is not None:
+        assert threshold == 0
+        return None
+    score, _, weight = sample
+    used = score if weight is None else score[weight > 0]
+    of_logit = metric.name.startswith("logit_")
+    exact = {s: Fraction(s) if of_logit else exact_sigmoid(s) for s in set(used.tolist())}
+    return min(s for s, compared in exact.items() if compared > Fraction(threshold))
 
 
 def coarser(metric: Metric, max_cells: int | None) -> Metric:
@@ -139,13 +155,12 @@ def test_a_demand_that_is_just_met() -> None:
     label = np.ones(49)
     rows = scored(np.arange(49) / 10, label)
     metrics = report_metrics(replace(make_context(), at=replace(AT, recall=(1 / 49, 0.8))))
-    threshold = result(metrics[f"threshold_at_recall_{1 / 49:g}"], rows)
-    assert threshold == (pytest.approx(sigmoid(4.8)), None)
+    assert lowest_above(metrics[f"threshold_at_recall_{1 / 49:g}"], rows) == 4.8
     weights = np.full(5, 0.3)
     assert np.cumsum(weights)[1] / np.cumsum(weights)[4] < 0.4
     rows = scored(np.arange(5.0), np.ones(5), weights)
     metrics = report_metrics(replace(make_context(weighted=True), at=replace(AT, recall=(0.4,))))
-    assert result(metrics["threshold_at_recall_0.4"], rows)[0] == pytest.approx(sigmoid(3))
+    assert lowest_above(metrics["threshold_at_recall_0.4"], rows) == 3
 
 
 def test_of_equal_thresholds_the_highest() -> None:
@@ -153,15 +168,14 @@ def test_of_equal_thresholds_the_highest() -> None:
     rows = scored([4, 3, 2, 1], [0, 1, 0, 1])
     metrics = make_metrics(weighted=False)
     assert result(metrics["precision_at_recall_0.1"], rows) == (0.5, None)
-    assert result(metrics["threshold_at_recall_0.1"], rows)[0] == pytest.approx(sigmoid(3))
-    assert result(metrics["threshold_at_best_f1"], rows)[0] == pytest.approx(sigmoid(1))
+    assert lowest_above(metrics["threshold_at_recall_0.1"], rows) == 3
+    assert lowest_above(metrics["threshold_at_best_f1"], rows) == 1
 
 
 def test_rounding_breaks_no_tie() -> None:
     # The precision is 1/3 at three thresholds, but not in floats: at the lowest it seems best.
     rows = scored(-np.arange(9.0), [0, 0, 1] * 3, np.full(9, 0.1))
-    threshold = result(make_metrics(weighted=True)["threshold_at_recall_0.1"], rows)[0]
-    assert threshold == pytest.approx(sigmoid(-2))
+    assert lowest_above(make_metrics(weighted=True)["threshold_at_recall_0.1"], rows) == -2
 
 
 def test_predicting_nothing() -> None:
@@ -179,15 +193,20 @@ def test_predicting_nothing() -> None:
 def test_scores_without_weight_are_no_thresholds() -> None:
     rows = scored([4, 3, 1], [1, 1, 0], [0.0, 1.0, 1.0])
     metrics = make_metrics(weighted=True)
-    assert result(metrics["threshold_at_precision_1"], rows)[0] == pytest.approx(sigmoid(3))
+    assert lowest_above(metrics["threshold_at_precision_1"], rows) == 3
 
 
-def test_probabilities_are_thresholds_as_they_are() -> None:
+def lowest_above(metric: Metric, rows: Scored) -> float | None:
+    return lowest_selected(metric, rows, (rows.score.ravel(), rows.label.ravel(), rows.weight))
+
+
+def test_thresholds_are_between_two_scores() -> None:
     score = np.array([[0.1], [0.7], [0.3]])
     rows = Scored(score, score, np.array([[0.0], [1.0], [1.0]]), np.zeros(3))
     metrics = report_metrics(make_context(space=ScoreSpace("probabilities")))
-    assert result(metrics["threshold_at_best_f1"], rows) == (0.3, None)
-    assert result(metrics["threshold_at_recall_0.1"], rows) == (0.7, None)
+    assert result(metrics["threshold_at_best_f1"], rows) == (0.2, None)
+    assert result(metrics["threshold_at_recall_0.1"], rows) == (0.5, None)
+    assert result(metrics["logit_threshold_at_recall_0.1"], rows) == (0.0, None)
 
 
 # scikit-learn and scipy.
@@ -235,9 +254,10 @@ def test_best_f1(sample: Sample, max_cells: int | None) -> None:
     value, reason = result(coarser(metrics["best_f1"], max_cells), rows)
     assert reason is None
     assert value == pytest.approx(best, rel=1e-12)
-    threshold, _ = result(coarser(metrics["threshold_at_best_f1"], max_cells), rows)
     highest = max(t for t, f1 in f1_scores.items() if f1 >= best - 1e-12)
-    assert threshold == pytest.approx(sigmoid(highest), rel=1e-15)
+    for name in ("threshold_at_best_f1", "logit_threshold_at_best_f1"):
+        metric = coarser(metrics[name], max_cells)
+        assert lowest_selected(metric, rows, (score, label, weight)) == highest
 
 
 @law

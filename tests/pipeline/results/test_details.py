@@ -178,7 +178,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(key: Any) -> None:
 def test_a_slice_of_one_row_has_what_can_be_said_of_it() -> None:
     curves = head_details("binary", SEVEN)["curves"]
     label = int(table()["y"][ROWS - 1].as_py())
-    assert curves["roc"] == {"threshold": [], "false_positive_rate": [], "recall": []}
+    assert {tuple(column) for column in curves["roc"].values()} == {()}
     assert len(curves["precision_recall"]["recall"]) == label
     filled = [bin_ for bin_ in curves["calibration"] if bin_["rows"]]
     assert [bin_["mean_label"] for bin_ in filled] == [label]
@@ -204,7 +204,7 @@ def test_nothing_measured_is_nothing_shown() -> None:
 
 
 @pytest.mark.parametrize("folds", [0, 10])
-def test_scores_of_every_magnitude_have_finite_thresholds(folds: int) -> None:
+def test_scores_of_every_magnitude_have_thresholds(folds: int) -> None:
     # Cells so wide that the lowest begins below all numbers.
     rng = np.random.default_rng(0)
     size = 10.0 ** rng.uniform(-300, 308, 900)
@@ -213,15 +213,30 @@ def test_scores_of_every_magnitude_have_finite_thresholds(folds: int) -> None:
     plan = plan_of(
         "slices: [{column: g, values: [a]}]\n"
         f"confidence: {{folds: {folds}, key: id, max_slices: 0}}\n"
-        "heads: {h: {type: binary, logits: s, label: y, metrics: [roc_auc, threshold_at_best_f1]}}"
+        "heads: {h: {type: binary, logits: s, label: y, metrics: [roc_auc, threshold_at_best_f1,"
+        " logit_threshold_at_best_f1]}}"
     )
     found = evaluate(pa.table(rows), plan)
     report_bytes(found.report)
     for key in (None, ("g", "string", "a")):
         entry = slices_of(found)[key]
-        thresholds = entry["curves"]["roc"]["threshold"]
-        assert thresholds == [None, *sorted(thresholds[1:], reverse=True)]
-        assert 0 <= entry["metrics"]["threshold_at_best_f1"]["value"] <= 1
+        roc = entry["curves"]["roc"]
+        logits = roc["logit_threshold"]
+        assert logits[0] is None
+        # The lowest cell begins at the lowest float64, and nothing is below that.
+        assert None not in logits[1:-1]
+        assert logits[1:-1] == sorted(logits[1:-1], reverse=True)
+        # As probabilities, float64 tells them apart between -745 and 37, but not next to 0.
+        pairs = zip(logits[1:-1], roc["threshold"][1:-1], strict=True)
+        told = {logit: threshold for logit, threshold in pairs if threshold is not None}
+        assert list(told.values()) == sorted(told.values(), reverse=True)
+        assert all(logit > -745 and 0 < told[logit] < 1 for logit in told)
+        # Of the highest, a probability is above those of all that are not next to 1.
+        assert sorted(told)[-2] < 37
+        assert 5 < len(told) < len(logits) / 2
+        best = entry["metrics"]
+        assert best["logit_threshold_at_best_f1"]["value"] in (*logits, None)
+        assert best["threshold_at_best_f1"]["value"] in roc["threshold"]
     (small,) = (s for r in found.results for s in r.statistics if s.key)
     described = small.features[0]
     assert isinstance(described, NumericFeature)
