@@ -109,6 +109,7 @@ def _head_data(
         "classes": list(head.context.class_names),
         "weighted": head.context.weighted,
         "headline": headline(head),
+        "threshold_rule": _threshold_rule(head),
         "bad_rows": {
             reason: count
             for (name, reason), count in sorted(findings.bad.items())
@@ -142,6 +143,14 @@ def headline(head: HeadPlan) -> list[str]:
     of_estimator = estimator_metrics(head.context)
     metrics = head.models[CANDIDATE].metrics.values()
     return [metric.name for metric in metrics if metric.name in of_estimator or metric.headline]
+
+
+def _threshold_rule(head: HeadPlan) -> str:
+    """Returns what is predicted positive at every threshold of the report, in words."""
+    rule = "probability > threshold, logit > logit threshold"
+    # That of TensorFlow 1.x.
+    at_least = "; accuracy at configured thresholds: >="
+    return rule + (at_least if head.context.head == "contrib_binary" else "")
 
 
 def _shown(keys: Sequence[Key], examples: Mapping[Key, int]) -> set[Key]:

@@ -126,6 +126,7 @@ _HEAD = record(
         "classes": list_of(text),
         "weighted": flag,
         "headline": list_of(text),
+        "threshold_rule": text,
         "bad_rows": mapping_of(count),
         "slices": list_of(_SLICE),
         "slices_left_out": count,

@@ -101,6 +101,8 @@ def _metrics(head: dict[str, Any], level: float, encoding: str) -> list[str]:
     lines = _aligned([row[:fitting] for row in table], encoding)
     if any(cell.startswith(_ABOUT) for row in table for cell in row[1:fitting]):
         lines.append(f"  {_ABOUT} is a value of rounded scores; report.json has its bounds")
+    if any("threshold_" in name for name in names):
+        lines.append(f"  at a threshold, positive is: {head['threshold_rule']}")
     if reasons:
         lines.append(f"  - is undefined: {'; '.join(sorted(reasons))}")
     if any(entry["small"] for entry in shown):

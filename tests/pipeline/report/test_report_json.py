@@ -95,6 +95,7 @@ def test_what_a_report_says() -> None:
         "type": "binary",
         "classes": ["0", "1"],
         "weighted": False,
+        "threshold_rule": "probability > threshold, logit > logit threshold",
         "bad_rows": {},
         "slices": [
             {
