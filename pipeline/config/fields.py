@@ -1,8 +1,8 @@
 """The base class, the field types and the refusals that the models of the configuration share."""
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -113,7 +113,19 @@ def _again(error: Any) -> InitErrorDetails:
     )
 
 
-def distinct(key: Callable[[Any], str | None]) -> WrapValidator:
+class Key(NamedTuple):
+    """What tells an item of a list from others.
+
+    Attributes:
+        value: equal for items that are the same.
+        shown: the item as errors show it, where a long text is cut.
+    """
+
+    value: Hashable
+    shown: str
+
+
+def distinct(key: Callable[[Any], Key | None]) -> WrapValidator:
     """Returns a validator that refuses items of a list that have the same key.
 
     Args:
@@ -133,47 +145,44 @@ def wrong_length(value: Any, length: int, items: str, path: Path = ()) -> list[I
     return [refusal(f"expected {length} {items}, not {len(value)}", path)]
 
 
-def repeated(value: Any, key: Callable[[Any], str | None]) -> list[InitErrorDetails]:
+def repeated(value: Any, key: Callable[[Any], Key | None]) -> list[InitErrorDetails]:
     """Returns a refusal for every item of a list that has the same key as an earlier item.
 
     Args:
         value: the list; other values have no refusals.
         key: returns the key of an item; None for an item that is not compared.
     """
-    first_position: dict[str, int] = {}
+    first_position: dict[Hashable, int] = {}
     refusals = []
     for position, item in enumerate(value if isinstance(value, list | tuple) else ()):
-        if (shown := key(item)) is None:
+        if (found := key(item)) is None:
             continue
-        first = first_position.setdefault(shown, position)
+        first = first_position.setdefault(found.value, position)
         if first != position:
-            message = f"{shown} is given twice (first as [{first}]); keep one"
+            message = f"{found.shown} is given twice (first as [{first}]); keep one"
             refusals.append(refusal(message, (position,)))
     return refusals
 
 
-def word_key(item: Any) -> str | None:
+def word_key(item: Any) -> Key | None:
     """Returns the key of a text; None for other items."""
-    return quote(item) if isinstance(item, str) else None
+    return Key(item, quote(item)) if isinstance(item, str) else None
 
 
-def number_key(item: Any) -> str | None:
-    """Returns the key of a number, which is its text in as many digits as it has.
-
-    It is None for other items.
-    """
+def number_key(item: Any) -> Key | None:
+    """Returns the key of a number, shown in as many digits as it has; None for other items."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return None
     # Adding zero makes 1 and 1.0 alike, and 0.0 and -0.0.
     number = item + 0.0
     short = f"{number:g}"
-    return short if float(short) == number else repr(number)
+    return Key(number, short if float(short) == number else repr(number))
 
 
-def column_key(item: Any) -> str | None:
+def column_key(item: Any) -> Key | None:
     """Returns the key of an entry that has a `column`; None for other items."""
     column = item.get("column") if isinstance(item, dict) else getattr(item, "column", None)
-    return f"column {quote(column)}" if isinstance(column, str) else None
+    return Key(column, f"column {quote(column)}") if isinstance(column, str) else None
 
 
 def as_mapping(value: Any) -> Any:

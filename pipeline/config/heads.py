@@ -13,6 +13,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from pipeline.config.fields import (
+    Key,
     Listed,
     Model,
     SomeWords,
@@ -218,7 +219,7 @@ class HeadModel(ScoresModel):
                 refusals.append(refusal(f"{wrong}{hint}", (position,)))
         refuse(
             *refusals,
-            *repeated(ids, lambda item: f"class {item}" if isinstance(item, int) else None),
+            *repeated(ids, _class_key),
         )
         return tuple(item for item in ids if item is not None)
 
@@ -338,6 +339,11 @@ def refuse_too_many_classes(heads: Any) -> Any:
     if len(numbers) > 1 and classes > MAX_CLASSES:
         refuse(refusal(f"{classes:,} classes in all; at most {MAX_CLASSES:,} can be evaluated"))
     return heads
+
+
+def _class_key(item: Any) -> Key | None:
+    """Returns the key of the id of a class; None for other items."""
+    return Key(item, f"class {item}") if isinstance(item, int) else None
 
 
 def _class_id(item: Any, n_classes: int, id_of: Mapping[str, int]) -> int | str | None:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from pipeline.config.fields import (
+    Key,
     Listed,
     Model,
     PlainValue,
@@ -48,13 +49,13 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _value_key(item: Any) -> str | None:
+def _value_key(item: Any) -> Key:
     """Returns the key of a listed value: 1 and 1.0 have the same key, the text '1' another."""
     if isinstance(item, str):
-        return quote(item)
-    if isinstance(item, float) and item.is_integer():
-        return str(int(item))
-    return describe(item).removeprefix("the number ")
+        return Key(repr(item), quote(item))
+    whole = isinstance(item, float) and item.is_integer()
+    shown = str(int(item)) if whole else describe(item).removeprefix("the number ")
+    return Key(shown, shown)
 
 
 def _ascending(edges: tuple[int | float, ...]) -> tuple[int | float, ...]:
@@ -116,8 +117,9 @@ class SliceColumn(Model):
 
         The order in which values are listed makes no difference.
         """
-        values = None if self.values is None else frozenset(map(_value_key, self.values))
-        return self.column, values, self.edges
+        if self.values is None:
+            return self.column, None, self.edges
+        return self.column, frozenset(_value_key(item).value for item in self.values), self.edges
 
 
 class Slice(Model):

@@ -19,6 +19,7 @@ from tests.pipeline.config.configurations import (
     BINARY,
     IDS,
     TYPES,
+    binary,
     configs,
     law,
     multi_label,
@@ -116,6 +117,21 @@ heads:
             },
         },
     }
+
+
+def test_long_texts_that_begin_alike_are_not_the_same() -> None:
+    path = "a" * 200
+    long = [f"{path}/{end}.parquet" for end in "xy"]
+    text = f"input: {json.dumps(long)}\n" + binary("logits: s, label: y")
+    text += f"\nwhere: [{{column: {path}x, values: [1]}}, {{column: {path}y, values: [1]}}]"
+    text += (
+        f"\nslices: [{{column: a, values: [{path}x, {path}y]}}, {{column: a, values: [{path}x]}},"
+    )
+    text += f" {{column: a, values: [{path}y]}}]"
+    config = parse_config(text, "c.yaml")
+    assert len(config.slices) == 3
+    assert config.input == tuple(long)
+    assert len(config.where) == 2
 
 
 def test_class_names_come_from_the_vocabulary_and_class_metrics_become_ids() -> None:
