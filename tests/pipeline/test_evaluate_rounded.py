@@ -98,7 +98,7 @@ def test_p_values_are_of_the_least_favourable_difference() -> None:
             for side in (entry["metrics"], entry["baseline"]["metrics"])
         ]
         lowest, highest = ends[0][0] - ends[1][1], ends[0][1] - ends[1][0]
-        assert metric["rounded"] == pytest.approx([lowest, highest], abs=1e-15), name
+        assert metric["rounded"] == pytest.approx([lowest, highest], rel=1e-12), name
         if "p_worse" in metric:
             expected = stats.t.cdf(highest / metric["standard_error"], 19)
             assert metric["p_worse"] == pytest.approx(expected, rel=1e-6), name
