@@ -33,8 +33,11 @@ from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
 from heads.statistics.score_histogram import MAX_CELLS
 from pipeline.extract.folds import folds_by_key, folds_by_row
-from pipeline.results.estimates import Estimates, difference, estimate
-from pipeline.results.readings import Readings, StateViews, read_metric
+from pipeline.results.differences import difference
+from pipeline.results.estimated import Estimates
+from pipeline.results.estimates import estimate
+from pipeline.results.readings import Readings, read_metric
+from pipeline.results.state_views import StateViews
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -121,6 +124,8 @@ SCENARIOS = (
     Scenario("base rate 1 %", base_rate=0.01, threshold=0.04),
     Scenario("precision near one", slope=8.0, models=SHARP, threshold=0.95),
     Scenario("ten positives", base_rate=10, threshold=0.02),
+    Scenario("20 positives", base_rate=20, threshold=0.02),
+    Scenario("40 unequal clusters", clusters=40, effect=0.4, shared=0.15, sizes=lognormal),
     Scenario("100 unequal clusters", clusters=100, effect=0.4, shared=0.15, sizes=lognormal),
     Scenario("heavy weights", weights=lognormal),
 )
@@ -257,7 +262,7 @@ def read_model(sample: Sample, model: int, metrics: Sequence[Metric]) -> dict[st
     """What a run reads of the metrics of one model in every repetition."""
     scored = BinaryClassHead().score(sample.scores[model], sample.labels, sample.weights)
     keys, every = tuple(sample.segments.keys), np.ones(len(sample.segments.keys), bool)
-    statistics = {s for m in metrics for s in (m.statistic, m.coarse) if s is not None}
+    statistics = {s for metric in metrics for s in metric.measured if s is not None}
     views = {
         statistic: StateViews(measure_state(statistic, scored, sample.segments), keys, every)
         for statistic in statistics
@@ -265,8 +270,7 @@ def read_model(sample: Sample, model: int, metrics: Sequence[Metric]) -> dict[st
     return {
         metric.name: read_metric(
             metric,
-            views[metric.statistic],
-            None if metric.coarse is None else views[metric.coarse],
+            *(None if measured is None else views[measured] for measured in metric.measured),
             weighted=True,
         )
         for metric in metrics

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from heads.metrics.core.confusion_formulas import positive, predicted_positive
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.cut_counts import CutMetric, cuts_and_suffixes
+from heads.metrics.core.cut_counts import CutMetric, CutSupport, cuts_and_suffixes
 from heads.metrics.core.metric import Metric, Values, ratio
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import Support
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
 
@@ -35,6 +37,10 @@ class Accuracy(Share):
 class Precision(Share):
     """TP / (TP + FP); a label that is not 0 counts as positive."""
 
+    @property
+    def support(self) -> Support:
+        return CutSupport(self.statistic, self.cut, self.group, (predicted_positive,))
+
     def compute(self, state: State) -> Values:
         counts = self.counts(state)
         predicted = counts.above.sum(axis=1)
@@ -44,6 +50,10 @@ class Precision(Share):
 
 class Recall(Share):
     """TP / (TP + FN); a label that is not 0 counts as positive."""
+
+    @property
+    def support(self) -> Support:
+        return CutSupport(self.statistic, self.cut, self.group, (positive,))
 
     def compute(self, state: State) -> Values:
         counts = self.counts(state)

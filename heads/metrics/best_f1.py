@@ -13,6 +13,7 @@ from heads.metrics.core.context import MetricContext
 from heads.metrics.core.curve_rates import (
     Best,
     HiddenBest,
+    as_probability,
     best,
     hidden_best,
     highest_rates,
@@ -22,9 +23,11 @@ from heads.metrics.core.curve_rates import (
 from heads.metrics.core.curve_thresholds import (
     NO_LOGIT,
     NO_PROBABILITY,
+    as_logit,
     threshold_bounds,
     thresholds_at,
 )
+from heads.metrics.core.methods import Halves, Method
 from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
@@ -40,6 +43,10 @@ class BestF1(CurveMetric):
 
     higher_is_better = True
     low, high = 0.0, 1.0
+
+    @property
+    def method(self) -> Method:
+        return Halves(centred=True)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         curve_rates = rates(curve)
@@ -75,6 +82,10 @@ class ThresholdAtBestF1(CurveMetric):
             f" A {self.scale} `>` this threshold is predicted positive."
         )
 
+    @property
+    def method(self) -> Method:
+        return Halves()
+
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         curve_rates = rates(curve)
         place = best(curve_rates.f1, curve_rates.occurs).place
@@ -82,6 +93,16 @@ class ThresholdAtBestF1(CurveMetric):
         value: Floats = getattr(thresholds, self.scale)
         reasons = {"no label is positive": curve.positives == 0, self.untold: np.isnan(value)}
         return where_defined(value, reasons)
+
+    def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        place = _best(curve)[0].place
+        lowest = np.append(curve.score[::-1], 0.0)[place]
+        return where_defined(
+            self.from_score(lowest), {"no label is positive": curve.positives == 0}
+        )
+
+    def from_score(self, score: Floats) -> Floats:
+        return as_probability(score, self.space)
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
         return threshold_bounds(curve, _best(curve)[1].possible, self.space, self.scale)
@@ -94,6 +115,9 @@ class LogitThresholdAtBestF1(ThresholdAtBestF1):
     scale = "logit"
     untold = NO_LOGIT
 
+    def from_score(self, score: Floats) -> Floats:
+        return as_logit(score, self.space)
+
 
 def _best(curve: ScoreCurve) -> tuple[Best, HiddenBest]:
     """Returns the best F1 at the lowest scores of the cells, and what may be hidden in cells."""
@@ -105,7 +129,10 @@ def _best(curve: ScoreCurve) -> tuple[Best, HiddenBest]:
 
 @offers("binary", "contrib_binary", kind="report")
 def best_f1(context: MetricContext) -> Iterator[Metric]:
-    fine, coarse, space = context.score_histogram, context.coarse_histogram, context.space
-    yield BestF1("best_f1", fine, coarse)
-    yield ThresholdAtBestF1("threshold_at_best_f1", fine, coarse, space=space)
-    yield LogitThresholdAtBestF1("logit_threshold_at_best_f1", fine, coarse, space=space)
+    fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
+    yield BestF1("best_f1", fine, coarse, labels=labels)
+    for name, kind in (
+        ("threshold_at_best_f1", ThresholdAtBestF1),
+        ("logit_threshold_at_best_f1", LogitThresholdAtBestF1),
+    ):
+        yield kind(name, fine, coarse, labels=labels, space=context.space)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio, weight_column
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import BothLabels, EveryRow, Positives, Support
 from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum, label_sums
-from heads.statistics import State, ThresholdCounts
+from heads.statistics import State, Statistic, ThresholdCounts
 from heads.statistics.exact import add_columns
 from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
@@ -35,6 +36,10 @@ class NormalisedEntropy(WeightedMean):
             " `average_loss / -(m * ln(m) + (1 - m) * ln(1 - m))`; below 1 is better than the base"
             " rate."
         )
+
+    @property
+    def support(self) -> Support:
+        return BothLabels(self.statistic, self.group)
 
     def compute(self, state: State) -> Values:
         loss, weight = self.mean(state)
@@ -66,6 +71,10 @@ class CalibrationRatio(WeightedMean):
     def definition(self) -> str:
         return "The sum of probabilities over the sum of labels, `sum(w * p) / sum(w * y)`."
 
+    @property
+    def support(self) -> Support:
+        return Positives(self.statistic, self.group)
+
     def compute(self, state: State) -> Values:
         predicted = class_sum(state, self.column, self.group)
         return ratio(predicted, label_sum(state, self.group), "the labels sum to zero")
@@ -94,12 +103,18 @@ class BinnedError(Metric):
 
     Attributes:
         cuts: the cuts between the bins, which are among those of its `ThresholdCounts`.
+        labels: the statistic that counts the labels by fold.
     """
 
     cuts: tuple[float, ...]
+    labels: Statistic = field(kw_only=True)
 
     higher_is_better = False
     low, high = 0.0, 1.0
+
+    @property
+    def support(self) -> Support:
+        return EveryRow(self.labels)
 
     @abstractmethod
     def of_bins(self, sums: Bins) -> Floats:
@@ -181,6 +196,10 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
 def calibration(context: MetricContext) -> Iterator[Metric]:
     yield NormalisedEntropy("normalised_entropy", context.threshold_counts, "loss")
     yield CalibrationRatio("calibration_ratio", context.threshold_counts, "probability")
-    counts, cuts = context.calibration_counts, context.calibration_cuts
-    yield ExpectedCalibrationError("expected_calibration_error", counts, cuts)
-    yield MaxCalibrationError("max_calibration_error", counts, cuts)
+    counts, cuts, labels = (
+        context.calibration_counts,
+        context.calibration_cuts,
+        context.label_counts,
+    )
+    yield ExpectedCalibrationError("expected_calibration_error", counts, cuts, labels=labels)
+    yield MaxCalibrationError("max_calibration_error", counts, cuts, labels=labels)

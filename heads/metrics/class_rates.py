@@ -14,11 +14,13 @@ import numpy as np
 
 from heads.metrics.accuracy_precision_recall import Accuracy
 from heads.metrics.core.class_counts import RATES, ClassCounts, RateName, class_counts, trials
+from heads.metrics.core.class_support import ClassMeanSupport, ClassSupport
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.cut_counts import cuts_and_suffixes
 from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio, total_mass
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import Reasons
+from heads.metrics.core.support import Support
 from heads.statistics import ClassOutcomes, State
 
 
@@ -55,6 +57,10 @@ class ClassRate(ByClass):
     def definition(self) -> str:
         return f"{RATES[self.rate].text}, the class being positive and all others negative."
 
+    @property
+    def support(self) -> Support:
+        return ClassSupport(self.statistic, self.rate, self.cut, self.group)
+
     def compute(self, state: State) -> Values:
         rate = RATES[self.rate]
 
@@ -67,6 +73,10 @@ class ClassRate(ByClass):
 
 class Average(ByClass):
     """A mean over classes of a rate of one class against all others; 0 where that is undefined."""
+
+    @property
+    def support(self) -> Support:
+        return ClassMeanSupport(self.statistic, self.rate, self.cut)
 
     def rates(self, state: State) -> tuple[ClassCounts, Floats, Reasons]:
         """Returns what the average is computed from.
@@ -123,6 +133,10 @@ class WeightedAverage(Average):
             f"The mean over classes, each as often as it is a label, of {RATES[self.rate].text};"
             " 0 for a class where that is undefined."
         )
+
+    @property
+    def support(self) -> Support:
+        return ClassMeanSupport(self.statistic, self.rate, self.cut, by_labels=True)
 
     def compute(self, state: State) -> Values:
         counts, rates, undefined = self.rates(state)

@@ -30,9 +30,10 @@ from heads.metrics.core.confusion_formulas import (
     Formula,
 )
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.cut_counts import CutMetric, cuts_and_suffixes
+from heads.metrics.core.cut_counts import CutMetric, CutSupport, cuts_and_suffixes
 from heads.metrics.core.metric import Metric, Values, divide
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import Support
 from heads.statistics import State
 
 
@@ -45,12 +46,22 @@ class Ratio:
         formula: the function that returns its value `[s]`, or the numerator of a proportion.
         denominators: the quantities that the formula divides by; empty for proportions and counts.
         whole: the denominator of a proportion; None if it is not a proportion.
+        parts: the sums whose scarcest decides how sure the error is; by default the denominators,
+            and of a count the count itself.
     """
 
     definition: str
     formula: Formula
     denominators: tuple[Denominator, ...] = ()
     whole: Denominator | None = None
+    parts: tuple[Formula, ...] = ()
+
+    @property
+    def support(self) -> tuple[Formula, ...]:
+        """The functions that return the sums `[s]` whose scarcest is the support of the ratio."""
+        denominators = self.denominators if self.whole is None else (self.whole,)
+        divisors = tuple(denominator.formula for denominator in denominators)
+        return self.parts or divisors or (self.formula,)
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,10 @@ class ConfusionRatio(CutMetric):
     @property
     def definition(self) -> str:
         return self.ratio.definition
+
+    @property
+    def support(self) -> Support:
+        return CutSupport(self.statistic, self.cut, self.group, self.ratio.support)
 
     def compute(self, state: State) -> Values:
         counts, ratio = self.counts(state), self.ratio
@@ -331,6 +346,12 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             " `(TP / FN) / (FP / TN)`.",
             formulas.odds_ratio,
             (*LABELS, FALSE_POSITIVE, FALSE_NEGATIVE),
+            parts=(
+                formulas.true_positive,
+                formulas.false_positive,
+                formulas.false_negative,
+                formulas.true_negative,
+            ),
         ),
     ),
     "matthews_correlation": (Coefficient, MATTHEWS),
@@ -342,6 +363,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             " `cohen_kappa_score`.",
             formulas.kappa,
             (ALL, DISAGREEMENT),
+            parts=(formulas.positive, formulas.negative),
         ),
     ),
 }

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.accuracy_precision_recall import Share
+from heads.metrics.core.confusion_formulas import positive, predicted_positive
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.cut_counts import CutSupport
 from heads.metrics.core.metric import BinomialCounts, Floats, Metric, Values, divide, in_unit
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import Support
 from heads.statistics import State
 from heads.statistics.threshold_counts import ONE, ZERO
 
@@ -42,6 +45,10 @@ class ContribPrecision(Share):
 
     epsilon: float = 0.0
 
+    @property
+    def support(self) -> Support:
+        return CutSupport(self.statistic, self.cut, self.group, (predicted_positive,))
+
     def compute(self, state: State) -> Values:
         counts = self.counts(state)
         predicted = counts.above.sum(axis=1)
@@ -60,6 +67,10 @@ class ContribRecall(Share):
     """
 
     epsilon: float = 0.0
+
+    @property
+    def support(self) -> Support:
+        return CutSupport(self.statistic, self.cut, self.group, (positive,))
 
     def compute(self, state: State) -> Values:
         counts = self.counts(state)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import FEW, FEW_OF_A_CLASS, Requirement
 from heads.metrics.core.metric import Floats, Metric, Values, divide, in_unit, mass
 from heads.metrics.core.registry import offers
-from heads.statistics import State, ThresholdCounts
+from heads.metrics.core.support import BothLabels, Positives, Support
+from heads.statistics import State, Statistic, ThresholdCounts
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, ZERO
 
 # What tf.metrics.auc adds to numerators and denominators.
@@ -49,10 +51,12 @@ class AreaMetric(Metric):
         cuts: the cuts of the thresholds 1 to 198, which are among those of its `ThresholdCounts`.
         group: the id of the class it describes; None for all row-class pairs together (micro
             average).
+        labels: the statistic that counts the labels by fold.
     """
 
     cuts: tuple[float, ...]
     group: int | None = None
+    labels: Statistic = field(kw_only=True)
 
     higher_is_better = True
     low, high = 0.0, 1.0
@@ -108,6 +112,16 @@ class RocArea(AreaMetric):
     With labels of one kind only it is undefined, 0 in the estimator.
     """
 
+    pair_share = True
+
+    @property
+    def support(self) -> Support:
+        return BothLabels(self.labels, self.group)
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW, FEW_OF_A_CLASS)
+
     def area(self, curve: Curve) -> Floats:
         recall = divide(curve.true_positive, curve.positive)
         return _trapezoids(divide(curve.false_positive, curve.negative), recall)
@@ -132,6 +146,10 @@ class PrecisionRecallArea(AreaMetric):
     ICML 2006). With TP and P = TP + FP at two neighbours and slope = dTP / dP, a step adds
     `slope * (dTP + (TP' - slope * P') * ln(P / P')) / positives`, primes for the higher threshold.
     """
+
+    @property
+    def support(self) -> Support:
+        return Positives(self.labels, self.group)
 
     def area(self, curve: Curve) -> Floats:
         hits, predicted = curve.true_positive, curve.true_positive + curve.false_positive
@@ -175,21 +193,24 @@ class ContribPrecisionRecallArea(PrecisionRecallArea):
 @offers("binary", "multi_label")
 def areas(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of all row-class pairs together."""
-    yield RocArea("auc", context.auc_counts, context.auc_cuts)
-    yield PrecisionRecallArea("auc_precision_recall", context.auc_counts, context.auc_cuts)
+    counts, cuts, labels = context.auc_counts, context.auc_cuts, context.label_counts
+    yield RocArea("auc", counts, cuts, labels=labels)
+    yield PrecisionRecallArea("auc_precision_recall", counts, cuts, labels=labels)
 
 
 @offers("multi_label")
 def areas_by_class(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of the named classes."""
-    counts, cuts = context.auc_counts, context.auc_cuts
+    counts, cuts, labels = context.auc_counts, context.auc_cuts, context.label_counts
     for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
-        yield RocArea(f"auc/{suffix}", counts, cuts, group)
-        yield PrecisionRecallArea(f"auc_precision_recall/{suffix}", counts, cuts, group)
+        yield RocArea(f"auc/{suffix}", counts, cuts, group, labels=labels)
+        name = f"auc_precision_recall/{suffix}"
+        yield PrecisionRecallArea(name, counts, cuts, group, labels=labels)
 
 
 @offers("contrib_binary")
 def contrib_areas(context: MetricContext) -> Iterator[Metric]:
     """Offers the areas of TensorFlow 1.x."""
-    yield ContribRocArea("auc", context.auc_counts, context.auc_cuts)
-    yield ContribPrecisionRecallArea("auc_precision_recall", context.auc_counts, context.auc_cuts)
+    counts, cuts, labels = context.auc_counts, context.auc_cuts, context.label_counts
+    yield ContribRocArea("auc", counts, cuts, labels=labels)
+    yield ContribPrecisionRecallArea("auc_precision_recall", counts, cuts, labels=labels)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.curve_rates import where_defined
+from heads.metrics.core.methods import Halves, Method
 from heads.metrics.core.metric import Bounds, Floats, Metric, divide
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
@@ -26,6 +27,10 @@ class DecileMetric(CurveMetric):
     """
 
     decile: int = field(kw_only=True)
+
+    @property
+    def method(self) -> Method:
+        return Halves()
 
     @abstractmethod
     def of_deciles(self, curve: ScoreCurve) -> Floats:
@@ -214,9 +219,9 @@ def _bounds(curve: ScoreCurve) -> GainBounds:
 
 @offers("binary", "contrib_binary", kind="report")
 def gain_and_lift(context: MetricContext) -> Iterator[Metric]:
-    fine, coarse = context.score_histogram, context.coarse_histogram
+    fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
     for decile in range(1, 11):
         if decile < 10:
-            yield Gain(f"gain/decile_{decile}", fine, coarse, decile=decile)
+            yield Gain(f"gain/decile_{decile}", fine, coarse, labels=labels, decile=decile)
         lift = FirstLift if decile == 1 else Lift
-        yield lift(f"lift/decile_{decile}", fine, coarse, decile=decile)
+        yield lift(f"lift/decile_{decile}", fine, coarse, labels=labels, decile=decile)

@@ -9,6 +9,7 @@ import numpy as np
 
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.curve_rates import highest_rates, rates, where_defined
+from heads.metrics.core.methods import Halves, Method
 from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
@@ -23,6 +24,10 @@ class KolmogorovSmirnov(CurveMetric):
 
     higher_is_better = True
     low, high = 0.0, 1.0
+
+    @property
+    def method(self) -> Method:
+        return Halves(centred=True, distance=True)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         curve_rates = rates(curve)
@@ -47,4 +52,5 @@ class KolmogorovSmirnov(CurveMetric):
 
 @offers("binary", "contrib_binary", kind="report")
 def kolmogorov_smirnov(context: MetricContext) -> Iterator[Metric]:
-    yield KolmogorovSmirnov("kolmogorov_smirnov", context.score_histogram, context.coarse_histogram)
+    fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
+    yield KolmogorovSmirnov("kolmogorov_smirnov", fine, coarse, labels=labels)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import FEW, FEW_OF_A_CLASS, Requirement
 from heads.metrics.core.metric import Bounds, Floats, Metric, Values
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import MeanSupport, Support
 from heads.metrics.roc_auc import AveragePrecision, RankMetric, RocAuc
 from heads.statistics import State, Statistic
 
@@ -39,6 +41,10 @@ class MacroArea(Metric):
     def coarse(self) -> Statistic | None:
         return self.by_class[0].coarse
 
+    @property
+    def support(self) -> Support:
+        return MeanSupport(self.by_class[0].labels, tuple(area.support for area in self.by_class))
+
     def compute(self, state: State) -> Values:
         parts = [area.compute(state) for area in self.by_class]
         reasons = {
@@ -60,21 +66,36 @@ def _mean(values: Sequence[Floats]) -> Floats:
     return mean
 
 
+class MacroRocAuc(MacroArea):
+    """The mean over all classes of the share of pairs in the right order."""
+
+    pair_share = True
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW, FEW_OF_A_CLASS)
+
+
 @offers("multi_class", kind="report")
 def macro_roc_auc(context: MetricContext) -> Iterator[Metric]:
-    yield from _macro(context, {"roc_auc": RocAuc})
+    yield from _macro(context, {"roc_auc": (MacroRocAuc, RocAuc)})
 
 
 @offers("multi_label", kind="report")
 def macro_areas(context: MetricContext) -> Iterator[Metric]:
-    yield from _macro(context, {"roc_auc": RocAuc, "average_precision": AveragePrecision})
+    areas = {"roc_auc": (MacroRocAuc, RocAuc), "average_precision": (MacroArea, AveragePrecision)}
+    yield from _macro(context, areas)
 
 
-def _macro(context: MetricContext, areas: dict[str, type[RankMetric]]) -> Iterator[Metric]:
+def _macro(
+    context: MetricContext, areas: Mapping[str, tuple[type[MacroArea], type[RankMetric]]]
+) -> Iterator[Metric]:
     """Yields the mean of each area, but only if all classes have metrics of their own."""
     if len(context.named_classes) < context.columns:
         return
-    fine, coarse = context.score_histogram, context.coarse_histogram
-    for name, area in areas.items():
-        by_class = tuple(area(name, fine, coarse, group) for group in context.named_classes)
-        yield MacroArea(f"{name}/macro", fine, by_class)
+    fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
+    for name, (macro, area) in areas.items():
+        by_class = tuple(
+            area(name, fine, coarse, group, labels=labels) for group in context.named_classes
+        )
+        yield macro(f"{name}/macro", fine, by_class)

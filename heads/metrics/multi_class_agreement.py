@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from heads.metrics.core.class_counts import class_counts
+from heads.metrics.core.class_support import ClassMeanSupport
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Floats, Metric, Values, divide
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import Support
 from heads.metrics.core.wide import Ints, Wide
 from heads.statistics import State
 
@@ -41,6 +43,10 @@ class BalancedAccuracy(Agreement):
     """
 
     low = 0.0
+
+    @property
+    def support(self) -> Support:
+        return ClassMeanSupport(self.statistic, "recall", 0.0)
 
     def compute(self, state: State) -> Values:
         counts = class_counts(state)

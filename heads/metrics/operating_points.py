@@ -20,11 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.crossings import precision_at_recall, recall_at_rate
 from heads.metrics.core.curve_rates import (
     SLACK,
     Best,
     HiddenBest,
     Rates,
+    as_probability,
     best,
     hidden_best,
     highest_rates,
@@ -34,13 +36,27 @@ from heads.metrics.core.curve_rates import (
 from heads.metrics.core.curve_thresholds import (
     NO_LOGIT,
     NO_PROBABILITY,
+    as_logit,
     threshold_bounds,
     thresholds_at,
+)
+from heads.metrics.core.methods import (
+    AT_AN_END,
+    FEW_ALLOWED,
+    FEW_BEYOND,
+    Halves,
+    Method,
+    NoInterval,
+    RateName,
+    RecallTest,
+    Requirement,
+    ThresholdTest,
 )
 from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.number_names import distinct_names
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
+from heads.metrics.core.support import Negatives
 from heads.statistics.cuts import ScoreSpace
 
 # A rate and its threshold are read from the same point.
@@ -64,6 +80,15 @@ class OperatingPoint(CurveMetric):
     nothing_will_do: ClassVar[bool] = False
     higher_is_better = True
     low, high = 0.0, 1.0
+
+    @property
+    @abstractmethod
+    def demanded(self) -> tuple[RateName, float]:
+        """The rate that is demanded, as tests of thresholds name it, and its value."""
+
+    @property
+    def method(self) -> Method:
+        return Halves() if 0 < self.demanded[1] < 1 else NoInterval(AT_AN_END)
 
     @abstractmethod
     def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -116,6 +141,14 @@ class PrecisionAtRecall(OperatingPoint):
     The points are those of scikit-learn's `precision_recall_curve`, without its last point.
     """
 
+    @property
+    def demanded(self) -> tuple[RateName, float]:
+        return "recall", self.demand
+
+    def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        reasons = {"no label is positive": curve.positives == 0}
+        return where_defined(precision_at_recall(curve, self.demand), reasons)
+
     def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
         return curve_rates.precision, curve_rates.recall >= self.demand - SLACK
 
@@ -126,6 +159,14 @@ class RecallAtPrecision(OperatingPoint):
     It is undefined where no threshold has that precision; predicting nothing has no precision. The
     points are those of scikit-learn's `precision_recall_curve`, without its last point.
     """
+
+    @property
+    def demanded(self) -> tuple[RateName, float]:
+        return "precision", self.demand
+
+    @property
+    def method(self) -> Method:
+        return RecallTest(self.demand) if 0 < self.demand < 1 else NoInterval(AT_AN_END)
 
     def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
         return curve_rates.recall, curve_rates.precision >= self.demand - SLACK
@@ -140,6 +181,22 @@ class SensitivityAtSpecificity(OperatingPoint):
 
     nothing_will_do = True
 
+    @property
+    def demanded(self) -> tuple[RateName, float]:
+        return "false_positive_rate", 1 - self.demand
+
+    @property
+    def requirement(self) -> Requirement:
+        rows = Negatives(self.labels, self.group)
+        return Requirement(rows, self.demanded[1], FEW_BEYOND, FEW_ALLOWED)
+
+    def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        reasons = {
+            "no label is positive": curve.positives == 0,
+            "no label is zero": curve.negatives == 0,
+        }
+        return where_defined(recall_at_rate(curve, self.demanded[1]), reasons)
+
     def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
         return curve_rates.recall, 1 - curve_rates.false_positive_rate >= self.demand - SLACK
 
@@ -150,6 +207,10 @@ class RecallAtFalsePositiveRate(SensitivityAtSpecificity):
     It is 0 where only predicting nothing has a rate so low. The points are those of scikit-learn's
     `roc_curve`.
     """
+
+    @property
+    def demanded(self) -> tuple[RateName, float]:
+        return "false_positive_rate", self.demand
 
     def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
         return curve_rates.recall, curve_rates.false_positive_rate <= self.demand + SLACK
@@ -173,6 +234,14 @@ class ThresholdAt(CurveMetric):
     low, high = 0.0, 1.0
     scale: ClassVar[Literal["probability", "logit"]] = "probability"
     untold: ClassVar[str] = NO_PROBABILITY
+
+    @property
+    def method(self) -> Method:
+        rate, demand = self.point.demanded
+        return ThresholdTest(rate, demand) if 0 < demand < 1 else NoInterval(AT_AN_END)
+
+    def from_score(self, score: Floats) -> Floats:
+        return as_probability(score, self.space)
 
     @property
     def definition(self) -> str:
@@ -206,10 +275,13 @@ class LogitThresholdAt(ThresholdAt):
     scale = "logit"
     untold = NO_LOGIT
 
+    def from_score(self, score: Floats) -> Floats:
+        return as_logit(score, self.space)
+
 
 @offers("binary", "contrib_binary", kind="report")
 def operating_points(context: MetricContext) -> Iterator[Metric]:
-    fine, coarse = context.score_histogram, context.coarse_histogram
+    fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
     kinds: dict[str, tuple[str, type[OperatingPoint], tuple[float, ...]]] = {
         "recall": ("precision", PrecisionAtRecall, context.at.recall),
         "precision": ("recall", RecallAtPrecision, context.at.precision),
@@ -222,9 +294,10 @@ def operating_points(context: MetricContext) -> Iterator[Metric]:
     }
     for demanded, (rate, kind, demands) in kinds.items():
         for demand, shown in zip(demands, distinct_names(demands), strict=True):
-            point = kind(f"{rate}_at_{demanded}_{shown}", fine, coarse, demand=demand)
+            name = f"{rate}_at_{demanded}_{shown}"
+            point = kind(name, fine, coarse, labels=labels, demand=demand)
             yield point
-            name = f"threshold_at_{demanded}_{shown}"
-            yield ThresholdAt(name, fine, coarse, point=point, space=context.space)
+            name, space = f"threshold_at_{demanded}_{shown}", context.space
+            yield ThresholdAt(name, fine, coarse, labels=labels, point=point, space=space)
             name = f"logit_{name}"
-            yield LogitThresholdAt(name, fine, coarse, point=point, space=context.space)
+            yield LogitThresholdAt(name, fine, coarse, labels=labels, point=point, space=space)

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import FEW, FEW_OF_A_CLASS, Requirement
 from heads.metrics.core.metric import Bounds, Floats, Metric, divide
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve, ordered_sum
+from heads.metrics.core.support import BothLabels, Positives, Support
 
 
 class RankMetric(CurveMetric):
@@ -32,6 +34,16 @@ class RocAuc(RankMetric):
     A tie counts half. In the worst order all pairs within a cell are wrong, in the best all are
     right.
     """
+
+    pair_share = True
+
+    @property
+    def support(self) -> Support:
+        return BothLabels(self.labels, self.group)
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW, FEW_OF_A_CLASS)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         positive, negative = curve.positives, curve.negatives
@@ -69,6 +81,10 @@ class AveragePrecision(RankMetric):
     `(TP + u) / (TP + u + FP + b)`. The latter grows with u, so its integral over the weight,
     `a - F * log((TP + a + F) / (TP + F))` with `F = FP + b`, is a lower bound for any weights.
     """
+
+    @property
+    def support(self) -> Support:
+        return Positives(self.labels, self.group)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         positives = curve.positive[:, ::-1]
@@ -112,6 +128,6 @@ def rank_areas_by_class(context: MetricContext) -> Iterator[Metric]:
 
 
 def _areas(context: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
-    fine, coarse = context.score_histogram, context.coarse_histogram
-    yield RocAuc(f"roc_auc{suffix}", fine, coarse, group)
-    yield AveragePrecision(f"average_precision{suffix}", fine, coarse, group)
+    fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
+    yield RocAuc(f"roc_auc{suffix}", fine, coarse, group, labels=labels)
+    yield AveragePrecision(f"average_precision{suffix}", fine, coarse, group, labels=labels)

@@ -17,6 +17,7 @@ from heads.metrics.core.metric import (
     weight_column,
 )
 from heads.metrics.core.registry import offers
+from heads.metrics.core.support import EveryRow, Support
 from heads.metrics.core.wide import Wide
 from heads.statistics import State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
@@ -38,6 +39,10 @@ class WeightedMean(Metric):
     def definition(self) -> str:
         name = self.column.replace("_", " ")
         return f"The weighted mean of the {name}, `sum(w * v) / sum(w)`."
+
+    @property
+    def support(self) -> Support:
+        return EveryRow(self.statistic, self.group)
 
     def mean(self, state: State) -> tuple[Floats, Floats]:
         """Returns sum(w * v) / sum(w), which is 0 where that is undefined, and sum(w), both `[s]`.

@@ -37,6 +37,19 @@ def over_all_folds(state: State) -> State:
     return _add_up(state, group, order_of(state.segment, group, state.cell))[0]
 
 
+def each_fold(state: State) -> State:
+    """Returns a state in which segment `i * f + j` holds segment `i` in fold `j` of `f` folds."""
+    folds, groups = state.statistic.folds, state.statistic.groups
+    fold, group = np.divmod(state.group, groups)
+    return replace(
+        state,
+        statistic=state.statistic.without_folds(),
+        keys=tuple(key for key in state.keys for _ in range(folds)),
+        segment=state.segment * folds + fold,
+        group=group,
+    )
+
+
 def fold_views(state: State) -> FoldViews:
     """Returns the views of a state of any number of folds; all sums are exact."""
     folds, groups = state.statistic.folds, state.statistic.groups

@@ -42,6 +42,22 @@ def in_units(state: State) -> State:
     return replace(state, exponents=unit.clip(-_MOST_EXPONENT, _MOST_EXPONENT))
 
 
+def exponents_of(state: State) -> Ints:
+    """Returns the exponents `[s]` of the units of a state."""
+    if state.exponents is None:
+        return np.zeros(len(state.keys), np.int64)
+    return state.exponents
+
+
+def exponents_of_largest(state: State) -> Ints:
+    """Returns the exponents `[s]` of the powers of two above the largest weight of any table row.
+
+    In such a unit no square of a weight overflows; the squares of the smallest may vanish.
+    """
+    exponents: Ints = _range(state)[1].clip(-_MOST_EXPONENT, _MOST_EXPONENT)
+    return exponents
+
+
 def too_far_apart(state: State) -> npt.NDArray[np.bool_]:
     """Returns in which segments of a state in units weights are further apart than `FAR_APART`."""
     if state.exponents is None:

@@ -17,6 +17,20 @@ FEW = 10
 AT_BOUND = "the value is at the bound of its scale, or too near to it for its error"
 
 
+def quantile(degrees: Floats | Integers, level: float) -> Floats:
+    """Returns the quantiles (1 + level) / 2 of Student's distribution, float64 `[s]`.
+
+    Args:
+        degrees: `[s]`, the degrees of freedom.
+        level: the confidence level, in (0, 1).
+    """
+    from scipy.special import stdtrit  # its import takes long, and most commands do without
+
+    with np.errstate(all="ignore"):
+        quantiles: Floats = -stdtrit(degrees, (1 - level) / 2)
+    return quantiles
+
+
 def interval(
     value: Floats,
     standard_error: Floats,
@@ -48,10 +62,8 @@ def interval(
     >>> lower.round(4), upper.round(4)
     (array([0.7378]), array([0.9664]))
     """
-    from scipy.special import stdtrit  # its import takes long, and most commands do without
-
     with np.errstate(all="ignore"):
-        half = -stdtrit(degrees, (1 - level) / 2) * standard_error
+        half = quantile(degrees, level) * standard_error
         below, above = value - low, high - value
         if math.isinf(low) and math.isinf(high):
             lower, upper = value - half, value + half
@@ -123,6 +135,23 @@ def is_rare(share: Floats, size: Floats) -> Mask:
     # The product of share and size is a count with a rounding error.
     rare: Mask = np.minimum(share, 1 - share) * size < FEW - 1e-6
     return rare
+
+
+def area_variance(area: Floats, size: Floats) -> Floats:
+    """Returns what is added to the squared error of an area under the ROC curve of few labels.
+
+    It is A (1 - A) / (2 m^2), for m effective labels of the scarcer kind. Folds show too small an
+    error of an area near 1 that few labels are ranked for: without it, intervals for ten positive
+    labels held the area in 85 to 92 % of samples, with it in 98 % or more; from 200 labels on it
+    changes nothing. The factor 2 was found in that simulation.
+
+    Args:
+        area: float64 `[s]`, the areas, from 0 to 1.
+        size: float64 `[s]`, the effective numbers of labels of the scarcer kind.
+    """
+    with np.errstate(all="ignore"):
+        added: Floats = area * (1 - area) / (2 * size**2)
+    return added
 
 
 def effective_size(

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 LEAST_FOLDS = 10
@@ -25,19 +24,16 @@ _ROUNDINGS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class JackknifeErrors:
+class FoldErrors:
     """The standard errors of a metric in all segments.
 
     Attributes:
         standard_error: float64 `[s]`, in the unit of the metric; NaN where there is none.
-        degrees: int64 `[s]`, the degrees of freedom: the number of folds with data minus 1, but at
-            least 0.
         reasons: for every reason why there is no standard error the segments where it applies, bool
             `[s]`. A segment has at most one reason.
     """
 
     standard_error: Floats
-    degrees: Integers
     reasons: Mapping[str, Mask]
 
     def reason(self, segment: int) -> str | None:
@@ -48,15 +44,15 @@ class JackknifeErrors:
         return None
 
 
-def jackknife(replicates: Floats, present: Mask, defined: Mask) -> JackknifeErrors:
+def jackknife(replicates: Floats, present: Mask, defined: Mask) -> FoldErrors:
     """Returns the standard error of a metric, by the jackknife that deletes one fold at a time.
 
     With t(-f) the metric without fold f, and K folds that have data,
-    SE^2 = (K - 1) / K * sum over f of (t(-f) - mean of t)^2, with K - 1 degrees of freedom
-    (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, eq. 11.5). There is no standard
-    error if fewer than `LEAST_FOLDS` folds have data, if a replicate is undefined or not finite, if
-    all replicates are equal up to rounding, because the sample then says nothing about how the
-    metric varies, or if float64 cannot hold the error.
+    SE^2 = (K - 1) / K * sum over f of (t(-f) - mean of t)^2 (Efron and Tibshirani, "An Introduction
+    to the Bootstrap", 1993, eq. 11.5). There is no standard error if fewer than `LEAST_FOLDS` folds
+    have data, if a replicate is undefined or not finite, if all replicates are equal up to
+    rounding, because the sample then says nothing about how the metric varies, or if float64 cannot
+    hold the error.
 
     Args:
         replicates: float64 `[s, f]`, the metric over all folds but fold f.
@@ -68,8 +64,8 @@ def jackknife(replicates: Floats, present: Mask, defined: Mask) -> JackknifeErro
     >>> x = np.arange(10.0)
     >>> all_folds = np.ones((1, 10), bool)
     >>> errors = jackknife((x.sum() - x[None]) / 9, all_folds, all_folds)
-    >>> errors.standard_error.round(8), errors.degrees
-    (array([0.95742711]), array([9]))
+    >>> errors.standard_error.round(8)
+    array([0.95742711])
     >>> float((x.std(ddof=1) / 10**0.5).round(8))
     0.95742711
     """
@@ -78,7 +74,7 @@ def jackknife(replicates: Floats, present: Mask, defined: Mask) -> JackknifeErro
 
 def paired_jackknife(
     candidate: Floats, baseline: Floats, present: Mask, defined: Mask
-) -> JackknifeErrors:
+) -> FoldErrors:
     """Returns the standard error of candidate minus baseline, whose folds have the same rows.
 
     This is what `jackknife` gives for the differences of the replicates. Differences count as equal
@@ -97,9 +93,7 @@ def paired_jackknife(
     return _jackknife_errors(difference, size, present, defined)
 
 
-def _jackknife_errors(
-    replicates: Floats, size: Floats, present: Mask, defined: Mask
-) -> JackknifeErrors:
+def _jackknife_errors(replicates: Floats, size: Floats, present: Mask, defined: Mask) -> FoldErrors:
     """Returns the standard errors; `size` `[s, f]` is the size of the numbers that were rounded."""
     usable = present & defined & np.isfinite(replicates)
     folds = present.sum(axis=1)
@@ -125,7 +119,7 @@ def _jackknife_errors(
     too_large = np.isinf(error)
     error[too_large] = np.nan
     reasons = {FEW_FOLDS: few, UNDEFINED: undefined, AGREE: agree, TOO_LARGE: too_large}
-    return JackknifeErrors(error, np.maximum(folds - 1, 0), reasons)
+    return FoldErrors(error, reasons)
 
 
 def _row_sums(values: Floats) -> Floats:

@@ -145,12 +145,11 @@ def make_head_plan(
     measured = [(CANDIDATE, _counting(context))]
     for number, model in enumerate(models):
         for metric in model.metrics.values():
-            measured.append((number, metric.statistic))
-            if metric.coarse is not None:
-                measured.append((number, metric.coarse))
+            measured += ((number, each) for each in metric.measured if each is not None)
         if context.head == "multi_class" and context.columns <= MAX_MATRIX_CLASSES:
             measured.append((number, model.context.confusion_matrix))
-    measured += ((CANDIDATE, metric.statistic) for metric in pairs.values())
+    for metric in pairs.values():
+        measured += ((CANDIDATE, each) for each in metric.measured if each is not None)
     if folds > 1:
         measured.append((CANDIDATE, identity_statistic(folds)))
     return HeadPlan(name, config, head, models, pairs, _distinct(measured))

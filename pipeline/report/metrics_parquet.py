@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from heads.statistics.keys import key_text
 from pipeline.evaluation.plan import Plan
-from pipeline.results.estimates import Estimates
+from pipeline.results.estimated import Estimates
 from pipeline.results.results import Results
 
 SCHEMA = pa.schema(
@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         "metric": pa.dictionary(pa.int32(), pa.string()),
         "value": pa.float64(),
         "standard_error": pa.float64(),
+        "degrees_of_freedom": pa.float64(),
         "lower": pa.float64(),
         "upper": pa.float64(),
         "p_worse": pa.float64(),
@@ -112,7 +113,8 @@ def _rows(
     def floats(name: str) -> pa.Array:
         columns = [getattr(estimate, name) for estimate in estimates.values()]
         values = np.concatenate(columns)
-        return pa.array(values, mask=np.isnan(values))
+        # An open end is infinite.
+        return pa.array(values, mask=~np.isfinite(values))
 
     def texts(name: str) -> npt.NDArray[np.object_]:
         return np.concatenate([getattr(estimate, name) for estimate in estimates.values()])
@@ -132,7 +134,7 @@ def _rows(
         "metric": pa.DictionaryArray.from_arrays(
             np.repeat(np.arange(metrics, dtype=np.int32), slices), pa.array(list(estimates))
         ),
-        **{name: floats(name) for name in SCHEMA.names[6:13]},
+        **{name: floats(name) for name in SCHEMA.names[6:14]},
         "reason": coded(texts("reasons")),
         "no_interval": coded(_where_defined(texts("no_interval_reason"), texts("reasons"))),
     }

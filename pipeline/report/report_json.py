@@ -16,7 +16,7 @@ from heads.statistics import OVERALL, Key
 from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
 from pipeline.evaluation.plan import Plan
 from pipeline.report.report_layout import PLACES, SCHEMA_VERSION
-from pipeline.results.estimates import Estimates
+from pipeline.results.estimated import Estimates
 from pipeline.results.regressions import WorseSlice, worse_slices
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.slicing.names import report_order, slice_data
@@ -218,12 +218,18 @@ def _value_data(metric: Estimates, at: int) -> dict[str, Any]:
     if metric.no_interval_reason[at] is not None:
         entry["no_interval"] = metric.no_interval_reason[at]
     else:
-        entry["lower"], entry["upper"] = float(metric.lower[at]), float(metric.upper[at])
+        entry["lower"], entry["upper"] = _end(metric.lower[at]), _end(metric.upper[at])
     if not math.isnan(metric.standard_error[at]):
         entry["standard_error"] = float(metric.standard_error[at])
-        if not math.isnan(metric.p_worse[at]):
-            entry["p_worse"] = float(metric.p_worse[at])
+        entry["degrees_of_freedom"] = float(metric.degrees_of_freedom[at])
+    if not math.isnan(metric.p_worse[at]):
+        entry["p_worse"] = float(metric.p_worse[at])
     return entry
+
+
+def _end(end: float) -> float | None:
+    """Returns an end of an interval, None where it is open."""
+    return None if math.isinf(end) else float(end)
 
 
 def worse_data(worse: Sequence[WorseSlice]) -> list[dict[str, Any]]:

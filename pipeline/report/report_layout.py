@@ -61,13 +61,15 @@ def _bounds(value: Any) -> None:
 _NUMBERS = list_of(number)
 _ERRORS = {
     "standard_error": at_least_0,
+    "degrees_of_freedom": at_least_0,
     "p_worse": share,
     "rounded": _bounds,
     "unweighted": _metric,
 }
 _UNDEFINED = record({"value": anything, "reason": text}, {"unweighted": _metric})
 _WITHOUT_INTERVAL = record({"value": number, "no_interval": text}, _ERRORS)
-_WITH_INTERVAL = record({"value": number, "lower": number, "upper": number}, _ERRORS)
+_END = or_null(number)
+_WITH_INTERVAL = record({"value": number, "lower": _END, "upper": _END}, _ERRORS)
 _METRICS = mapping_of(_metric)
 
 _BIN = record(

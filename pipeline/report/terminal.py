@@ -154,7 +154,10 @@ def _interval(metric: dict[str, Any] | None) -> str:
     """Returns the interval of a metric as text, empty where there is none."""
     if metric is None or "lower" not in metric:
         return ""
-    return f"{_text(metric['lower'])} to {_text(metric['upper'])}"
+    lower, upper = metric["lower"], metric["upper"]
+    if lower is None:
+        return "any" if upper is None else f"at most {_text(upper)}"
+    return f"at least {_text(lower)}" if upper is None else f"{_text(lower)} to {_text(upper)}"
 
 
 def _matrix(head: dict[str, Any], encoding: str) -> list[str]:

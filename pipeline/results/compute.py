@@ -12,8 +12,10 @@ from pipeline.evaluation.head_plan import CANDIDATE, ModelPlan, ModelStatistic
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import StateKey, by_statistic
 from pipeline.results.details import details_of
+from pipeline.results.differences import difference
 from pipeline.results.distributions import slice_statistics
-from pipeline.results.estimates import Estimates, difference, estimate
+from pipeline.results.estimated import Estimates
+from pipeline.results.estimates import estimate
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.results.views import SliceViews, read_for_model, read_model, slice_views
 from pipeline.slicing.table import SliceTable

@@ -2,65 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.core.methods import Jackknife, NoInterval, RecallTest, ThresholdTest
+from pipeline.confidence.degrees import FEWEST
 from pipeline.confidence.intervals import (
     AT_BOUND,
     FEW,
+    area_variance,
     binomial_interval,
     correlated_size,
     effective_size,
     interval,
     is_rare,
 )
-from pipeline.confidence.jackknife import JackknifeErrors, jackknife, paired_jackknife
-from pipeline.confidence.significance import p_worse, welch
+from pipeline.confidence.jackknife import FEW_FOLDS, LEAST_FOLDS, FoldErrors, jackknife
+from pipeline.results.estimated import Estimates, without_units
+from pipeline.results.half_samples import errors_of_halves
 from pipeline.results.readings import Floats, Ints, Mask, Readings, Reasons, first_reasons
+from pipeline.results.tested_ends import read_ends
 
 NOT_LARGEST = "kept for the largest slices alone, see confidence.max_slices"
 NO_FOLDS = "measured without folds"
-DIFFERENCE_TOO_LARGE = "the difference is too large for float64"
-TOO_FEW = f"a share of fewer than {FEW} rows"
-TOO_LARGE = "the sum of the weights is too large for float64"
-END_TOO_LARGE = "an end of the interval is too large for float64"
+IN_ONE_FOLD = "nearly all of the rows that it is an average of are in a single fold"
 
 
-@dataclass(frozen=True, eq=False)
-class Estimates:
-    """The estimates of one metric in some slices; all arrays are `[s]`.
-
-    Attributes:
-        value: float64, the values; NaN where undefined.
-        reasons: texts, why a value is undefined; None where it is defined.
-        standard_error: float64, the standard errors in the unit of the metric; NaN where there is
-            none.
-        lower: float64, the lower ends of the intervals; NaN where there is none.
-        upper: float64, the upper ends of the intervals; NaN where there is none.
-        no_interval_reason: texts, why there is no interval; None where there is one.
-        p_worse: float64, for a difference the one-sided p-value that the candidate is worse; NaN
-            where there is none.
-        lowest: float64, what the values are not below, however scores were rounded; NaN where the
-            value is exact or undefined.
-        highest: float64, what the values are not above.
-    """
-
-    value: Floats
-    reasons: Reasons
-    standard_error: Floats
-    lower: Floats
-    upper: Floats
-    no_interval_reason: Reasons
-    p_worse: Floats
-    lowest: Floats
-    highest: Floats
-
-
-class _Stack:
+class Stack:
     """The readings of several metrics in the same slices, put under one another.
 
     Attributes:
@@ -75,6 +48,11 @@ class _Stack:
         top_slice: bool `[metrics * s]`, whether the rows of a slice are kept by fold.
         by_fold: bool `[metrics * s]`, whether the metric was measured by fold at all.
         exponent: int64 `[metrics * s]`, the exponent of the unit of the values and replicates.
+        degrees: float64 `[metrics * s]`, the degrees of freedom of errors from folds.
+        pair_share: bool `[metrics * s]`, whether the metric is an area under the ROC curve.
+        size: float64 `[metrics * s]`, the effective labels of the scarcer kind of such an area.
+        unmet: for each reason, where there are fewer rows than the metric requires for an interval:
+            bool `[metrics * s]`.
         below: float64 `[metrics * s]`, how far below the value the lowest bound is: 0 where the
             value is exact, as it is wherever there are units.
         above: float64 `[metrics * s]`, how far above the value the highest bound is.
@@ -99,8 +77,23 @@ class _Stack:
         self.exponent = np.concatenate([reading.exponent for reading in self.readings])
         self.below, self.above = (
             np.concatenate(distances)
-            for distances in zip(*map(_distances, self.readings), strict=True)
+            for distances in zip(*(r.distances for r in self.readings), strict=True)
         )
+        self.pair_share = self.repeat(lambda reading: reading.metric.pair_share)
+        self.degrees, self.size = np.full((2, len(self.value)), np.nan)
+        self.unmet: dict[str, Mask] = {}
+        for reading, rows in self.by_metric():
+            if reading.support is not None:
+                self.degrees[rows], self.size[rows] = reading.support.degrees, reading.support.size
+            if reading.unmet is not None:
+                assert reading.metric.requirement is not None
+                reason = reading.metric.requirement.reason
+                self.unmet.setdefault(reason, np.zeros(len(self.value), bool))[rows] = reading.unmet
+
+    def by_metric(self) -> Iterator[tuple[Readings, slice]]:
+        """Yields the readings of each metric, and which of the `metrics * s` rows are theirs."""
+        for at, reading in enumerate(self.readings):
+            yield reading, slice(at * self.slices, (at + 1) * self.slices)
 
     def use_units(self, exponent: Ints) -> None:
         """Brings the values and the replicates to other units.
@@ -144,12 +137,100 @@ class _Stack:
         rows, weight, squared = map(np.concatenate, columns)
         return self.repeat(lambda reading: reading.values.trials is not None), rows, weight, squared
 
-    def few_trials(self) -> Mask:
-        """Tells which values are proportions of so few rows that their error says little."""
-        proportion, *trials = self.trials()
-        return proportion & (effective_size(*trials) < FEW)
+    def errors(self) -> FoldErrors:
+        """Returns the standard errors of the values, and why there are none.
 
-    def no_interval_reason(self, errors: JackknifeErrors, lower: Floats) -> Reasons:
+        To the squared error of an area under the ROC curve `area_variance` is added. There is none
+        where counts say that it would not hold.
+        """
+        error = np.where(
+            self.pair_share,
+            np.hypot(self.from_folds.standard_error, np.sqrt(self.area_variance)),
+            self.from_folds.standard_error,
+        )
+        return self.with_counts(replace(self.from_folds, standard_error=error), self.degrees)
+
+    @property
+    def from_folds(self) -> FoldErrors:
+        """The standard errors as folds show them, and why there are none."""
+        return self._from_folds[0]
+
+    @property
+    def shift(self) -> Floats:
+        """What is subtracted from values for the centres of intervals, `[metrics * s]`."""
+        return self._from_folds[1]
+
+    @cached_property
+    def _from_folds(self) -> tuple[FoldErrors, Floats]:
+        return self.with_halves(jackknife(self.replicates, self.present, self.defined))
+
+    def with_halves(
+        self, errors: FoldErrors, subtracted: Stack | None = None
+    ) -> tuple[FoldErrors, Floats]:
+        """Returns the errors of the jackknife, replaced where the method of a metric is another.
+
+        Args:
+            errors: the errors of the jackknife `[metrics * s]`.
+            subtracted: for errors of paired differences, the readings that are subtracted.
+
+        Returns:
+            The errors; and float64 `[metrics * s]`, what is to be subtracted from the values for
+            the centres of their intervals.
+        """
+        error, shift = errors.standard_error.copy(), np.zeros(len(self.value))
+        reasons = {text: where.copy() for text, where in errors.reasons.items()}
+        for number, (reading, rows) in enumerate(self.by_metric()):
+            method = reading.metric.method
+            if isinstance(method, Jackknife) or reading.present is None:
+                continue
+            error[rows] = np.nan
+            for where in reasons.values():
+                where[rows] = False
+            found: Mapping[str, Mask] = {}
+            if isinstance(method, NoInterval):
+                found = {method.reason: np.ones(self.slices, bool)}
+            elif isinstance(method, ThresholdTest | RecallTest):
+                folds = [0 if curve is None else curve.folds for curve in reading.curves]
+                few = np.array(folds, np.int64) < LEAST_FOLDS
+                found = {FEW_FOLDS: few if len(few) else np.ones(self.slices, bool)}
+            elif reading.halves is not None:
+                other = None if subtracted is None else subtracted.readings[number].halves
+                from_halves, shift[rows] = errors_of_halves(reading.halves, other)
+                error[rows], found = from_halves.standard_error, from_halves.reasons
+            for text, where in found.items():
+                reasons.setdefault(text, np.zeros(len(error), bool))[rows] = where
+        return FoldErrors(error, reasons), shift
+
+    @property
+    def area_variance(self) -> Floats:
+        """What folds do not show of the squared errors `[metrics * s]` of areas of few labels."""
+        return area_variance(self.value, self.size)
+
+    def with_counts(self, errors: FoldErrors, degrees: Floats) -> FoldErrors:
+        """Returns the errors, without those of which counts say that they would not hold.
+
+        Args:
+            errors: the standard errors.
+            degrees: float64 `[metrics * s]`, their degrees of freedom.
+        """
+        reasons = {**self.unmet, **errors.reasons, IN_ONE_FOLD: degrees < FEWEST}
+        none = ~(degrees >= FEWEST)
+        for where in self.unmet.values():
+            none = none | where
+        error = np.where(none, np.nan, errors.standard_error)
+        return replace(errors, standard_error=error, reasons=reasons)
+
+    def few_trials(self, error: Floats) -> Mask:
+        """Tells which values are proportions of so few rows that their error says little.
+
+        Args:
+            error: float64 `[metrics * s]`, the standard errors of the values.
+        """
+        proportion, *trials = self.trials()
+        size = correlated_size(effective_size(*trials), self.value, error)
+        return proportion & (size < FEW)
+
+    def no_interval_reason(self, errors: FoldErrors, lower: Floats) -> Reasons:
         """Returns why there is no interval; None where there is one.
 
         Where the value itself is undefined, this is the reason for that.
@@ -167,19 +248,27 @@ class _Stack:
         return why
 
     def estimates(
-        self, errors: JackknifeErrors, error: Floats, lower: Floats, upper: Floats, p_worse: Floats
+        self,
+        errors: FoldErrors,
+        error: Floats,
+        degrees: Floats,
+        lower: Floats,
+        upper: Floats,
+        p_worse: Floats,
     ) -> dict[str, Estimates]:
         """Returns the estimates of each metric, by its name, in no units any more.
 
         Args:
             errors: the standard errors, and why there are none.
             error: float64 `[metrics * s]`, the standard errors to show; NaN where there is none.
+            degrees: float64 `[metrics * s]`, the degrees of freedom of the standard errors.
             lower: float64 `[metrics * s]`, the lower ends of the intervals; NaN where there is
                 none.
             upper: float64 `[metrics * s]`, the upper ends.
             p_worse: float64 `[metrics * s]`, the p-values.
         """
         why = self.no_interval_reason(errors, lower)
+        degrees = np.where(np.isnan(error), np.nan, degrees)
         rounded = ((self.below > 0) | (self.above > 0)) & ~np.isnan(self.value)
         lowest, highest = (
             np.where(rounded, bound, np.nan)
@@ -189,6 +278,7 @@ class _Stack:
             self.value,
             self.reasons,
             error,
+            degrees,
             lower,
             upper,
             why,
@@ -197,54 +287,12 @@ class _Stack:
             highest,
         )
         if self.exponent.any():
-            together = _without_units(together, self.exponent)
+            together = without_units(together, self.exponent)
         columns = [getattr(together, field.name) for field in fields(together)]
-        ranges = [slice(i * self.slices, (i + 1) * self.slices) for i in range(len(self.readings))]
         return {
             name: Estimates(*(column[rows] for column in columns))
-            for name, rows in zip(self.names, ranges, strict=True)
+            for name, (_, rows) in zip(self.names, self.by_metric(), strict=True)
         }
-
-
-def _without_units(estimates: Estimates, exponent: Ints) -> Estimates:
-    """Returns estimates as numbers, where float64 can hold them.
-
-    Args:
-        estimates: the estimates in units.
-        exponent: int64 `[s]`, the exponents of the units.
-    """
-    value, error, lower, upper = (
-        np.ldexp(column, exponent)
-        for column in (
-            estimates.value,
-            estimates.standard_error,
-            estimates.lower,
-            estimates.upper,
-        )
-    )
-    too_large, end_too_large = np.isinf(value), np.isinf(lower) | np.isinf(upper)
-    no_interval = too_large | end_too_large
-    reason = np.where(end_too_large, END_TOO_LARGE, estimates.no_interval_reason)
-    return Estimates(
-        np.where(too_large, np.nan, value),
-        np.where(too_large, TOO_LARGE, estimates.reasons),
-        np.where(too_large | np.isinf(error), np.nan, error),
-        np.where(no_interval, np.nan, lower),
-        np.where(no_interval, np.nan, upper),
-        np.where(too_large, TOO_LARGE, reason),
-        np.where(too_large, np.nan, estimates.p_worse),
-        estimates.lowest,
-        estimates.highest,
-    )
-
-
-def _distances(reading: Readings) -> tuple[Floats, Floats]:
-    """Returns how far the bounds of a metric are below and above its values, both `[s]`."""
-    value = reading.values.value
-    if reading.bounds is None:
-        return np.zeros(len(value)), np.zeros(len(value))
-    lowest, highest = reading.bounds
-    return value - lowest, highest - value
 
 
 def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estimates]:
@@ -259,19 +307,23 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     """
     if not readings:
         return {}
-    stack = _Stack(readings)
+    stack = Stack(readings)
     value = stack.value
-    errors = jackknife(stack.replicates, stack.present, stack.defined)
+    errors = stack.errors()
     error = errors.standard_error
     error = np.where(np.isnan(value) | np.isinf(error), np.nan, error)
     lows = stack.repeat(lambda reading: reading.metric.low)
     highs = stack.repeat(lambda reading: reading.metric.high)
     lower, upper = np.full(len(value), np.nan), np.full(len(value), np.nan)
+    # The centre for a share that is almost nothing is no less than a quarter of it.
+    shift = stack.shift
+    centre = np.where(shift == 0, value, np.maximum(value - shift, value / 4))
     for low, high in {(reading.metric.low, reading.metric.high) for reading in stack.readings}:
         mask = (lows == low) & (highs == high)
         lower[mask], upper[mask] = interval(
-            value[mask], error[mask], errors.degrees[mask], level, low, high
+            centre[mask], error[mask], stack.degrees[mask], level, low, high
         )
+    lower, upper = np.minimum(lower, value), np.maximum(upper, value)
     proportion, rows, weight, squared = stack.trials()
     size = correlated_size(effective_size(rows, weight, squared), value, error)
     rare = np.flatnonzero(proportion & stack.top_slice & stack.by_fold & is_rare(value, size))
@@ -279,81 +331,14 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     known = ~np.isnan(ends[0])
     lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
     upper[rare[known]] = np.maximum(ends[1], value[rare])[known]
-    # Of the values that rounding leaves possible, each has its interval.
-    lower = np.maximum(lower - stack.below, lows)
-    upper = np.minimum(upper + stack.above, highs)
+    for reading, part in stack.by_metric():
+        tested = read_ends(reading, level)
+        if tested is not None:
+            known = ~np.isnan(tested.lower)
+            lower[part] = np.where(known, tested.lower, lower[part])
+            upper[part] = np.where(known, tested.upper, upper[part])
+    # Of the values that rounding leaves possible, each has its interval. An open end stays open.
+    lower = np.where(np.isinf(lower), lower, np.maximum(lower - stack.below, lows))
+    upper = np.where(np.isinf(upper), upper, np.minimum(upper + stack.above, highs))
     no_p = np.full(len(value), np.nan)
-    return stack.estimates(errors, error, lower, upper, no_p)
-
-
-def difference(
-    candidate: Mapping[str, Readings],
-    baseline: Mapping[str, Readings],
-    level: float,
-    paired: Mask | None = None,
-) -> dict[str, Estimates]:
-    """Returns the metrics of the candidate minus those of the baseline.
-
-    Args:
-        candidate: the readings of the candidate, by name of the metric.
-        baseline: the readings of the baseline, by name of the metric. Metrics that only one of the
-            two models has, and those whose difference says nothing, are left out.
-        level: the confidence level, in (0, 1).
-        paired: bool `[s]`, whether both have the same rows in the same folds; None if this is so in
-            all slices. Elsewhere the errors of both are combined as those of independent rows.
-    """
-    names = [name for name, reading in candidate.items() if name in baseline]
-    if not names:
-        return {}
-    new, old = (_Stack({name: side[name] for name in names}) for side in (candidate, baseline))
-    new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
-    units = np.maximum(new.exponent, old.exponent)
-    for stack in (new, old):
-        stack.use_units(units)
-    with np.errstate(over="ignore"):
-        value = new.value - old.value
-    new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
-    value = np.where(np.isinf(value), np.nan, value)
-    new.below, new.above = new.below + old.above, new.above + old.below
-    new.top_slice = new.top_slice & old.top_slice
-    if paired is None or paired.any():
-        errors = paired_jackknife(
-            new.replicates, old.replicates, new.present, new.defined & old.defined
-        )
-    else:
-        errors = jackknife(new.replicates, new.present, new.defined)
-    error, degrees = errors.standard_error, errors.degrees.astype(np.float64)
-    if paired is not None:
-        unpaired = np.tile(~paired, len(names))
-        new_errors, old_errors = (
-            jackknife(stack.replicates, stack.present, stack.defined) for stack in (new, old)
-        )
-        independent = welch(
-            new_errors.standard_error,
-            new_errors.degrees,
-            old_errors.standard_error,
-            old_errors.degrees,
-        )
-        error = np.where(unpaired, independent[0], error)
-        error[np.isinf(error)] = np.nan
-        degrees = np.where(unpaired, independent[1], degrees)
-        reasons = {text: unpaired & where for text, where in new_errors.reasons.items()}
-        for text, where in old_errors.reasons.items():
-            reasons[text] = reasons[text] | (unpaired & where)
-        of_paired = {text: ~unpaired & where for text, where in errors.reasons.items()}
-        reasons = {text: where | of_paired[text] for text, where in reasons.items()}
-        errors = replace(errors, reasons=reasons)
-    few = new.few_trials() | old.few_trials()
-    error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
-    errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
-    lower, upper = interval(value, error, degrees, level)
-    lower, upper = lower - new.below, upper + new.above
-    p = np.full(len(value), np.nan)
-    better = new.repeat(lambda reading: reading.metric.higher_is_better)
-    for direction in (True, False):
-        mask = better == direction
-        # The difference that speaks least for it, of those that rounding leaves possible.
-        least = value + new.above if direction else value - new.below
-        p[mask] = p_worse(least[mask], error[mask], degrees[mask], direction)
-    new.value = value
-    return new.estimates(errors, error, lower, upper, p)
+    return stack.estimates(errors, error, stack.degrees, lower, upper, no_p)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.core.fold_curve import FoldCurve
+from heads.metrics.core.methods import Halves, Jackknife, NoInterval
 from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
-from heads.statistics import Key, State
-from heads.statistics.fold_views import FoldViews, fold_views, over_all_folds, without_weights
-from heads.statistics.units import in_units, too_far_apart
+from heads.metrics.core.score_curve import CurveMetric
+from heads.statistics import State
+from heads.statistics.units import exponents_of, too_far_apart
+from pipeline.results.half_samples import HalfReadings, read_halves
+from pipeline.results.state_views import StateViews, SupportReadings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -38,6 +42,13 @@ class Readings:
             by fold in the largest slices only; for all other metrics this is True everywhere.
         exponent: int64 `[s]`, the exponent `e` of the unit `2**e` that values and replicates of a
             slice are in: 0 but for sums of weights that float64 may not hold.
+        support: what the rows that the metric is an average of say of its error; None if it was not
+            measured by fold.
+        unmet: bool `[s]`, where there are fewer rows than the metric requires for an interval; None
+            if it requires none.
+        curves: the labels of each slice by cell and fold, for a metric whose method needs them;
+            None for slices that are not kept by fold.
+        halves: the values in half-samples, for a metric of that method.
         bounds: the bounds of the values, both `[s]`; None where all values are exact.
     """
 
@@ -47,6 +58,10 @@ class Readings:
     present: Mask | None
     top_slice: Mask
     exponent: Ints
+    support: SupportReadings | None
+    unmet: Mask | None = None
+    curves: Sequence[FoldCurve | None] = ()
+    halves: HalfReadings | None = None
     bounds: Bounds | None = None
 
     @cached_property
@@ -64,6 +79,13 @@ class Readings:
     def value(self) -> Floats:
         """The values over all folds, float64 `[s]`; NaN where undefined."""
         return np.where(_defined(self.values), self.values.value, np.nan)
+
+    @property
+    def distances(self) -> tuple[Floats, Floats]:
+        """How far the bounds of the values are below and above them, both float64 `[s]`."""
+        value = self.values.value
+        lowest, highest = self.bounds or (value, value)
+        return value - lowest, highest - value
 
     def without(self, folds: int) -> tuple[Floats, Mask, Mask]:
         """Returns the values without each fold.
@@ -104,98 +126,13 @@ def _defined(values: Values) -> Mask:
     return defined
 
 
-class StateViews:
-    """The views of a merged state that metrics read; each view is computed once.
-
-    Attributes:
-        by_fold: whether the state was measured by fold.
-        top_slice: bool `[s]`, in which wanted slices the rows are kept by fold.
-        place: int64 `[s]`, the position of each wanted slice in the state; -1 where the state does
-            not have it.
-        fold_place: int64 `[s]`, the position of each wanted slice in the state of those slices
-            that are kept by fold; -1 for all others.
-
-    Args:
-        state: the merged state.
-        keys: the wanted slices, in order.
-        largest: bool `[s]`, which of the wanted slices are among the largest of the run.
-    """
-
-    def __init__(self, state: State, keys: tuple[Key, ...], largest: Mask) -> None:
-        self._state = state
-        self.by_fold = state.statistic.folds > 1
-        self.top_slice = (
-            largest if state.statistic.coverage == "largest" else np.ones(len(keys), bool)
-        )
-        position = {key: at for at, key in enumerate(state.keys)}
-        self.place = np.array([position.get(key, -1) for key in keys], np.int64)
-        # Some states have rows by fold in their largest slices only; views by fold need only these.
-        kept = [
-            at
-            for at, top_slice in zip(self.place.tolist(), self.top_slice, strict=True)
-            if top_slice
-        ]
-        kept = [at for at in kept if at >= 0]
-        self._by_fold = state if len(kept) == len(state.keys) else state.take(kept)
-        position = {key: at for at, key in enumerate(self._by_fold.keys)}
-        self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
-
-    @property
-    def score_rounding(self) -> float:
-        """The relative width of the cells of a score histogram: 2 ** (shift - 52), 0 if exact.
-
-        Scores were rounded down by at most this share of them.
-        """
-        shift = self._state.shift
-        return 2.0 ** (shift - 52) if shift else 0.0
-
-    @cached_property
-    def _whole(self) -> tuple[State, State]:
-        """The state over all folds, in units, and the same with a weight of 1 for every row."""
-        whole = over_all_folds(self._state)
-        return in_units(whole), without_weights(whole)
-
-    @cached_property
-    def _folds(self) -> FoldViews:
-        return fold_views(self._by_fold)
-
-    @cached_property
-    def _without(self) -> tuple[State, State]:
-        """The state without each fold, in units, and the same if every row has weight 1."""
-        without = self._folds.without
-        return in_units(without), without_weights(without)
-
-    @cached_property
-    def present(self) -> Mask:
-        """Whether a fold has rows, bool `[s, f]`; False in slices that are not kept by fold."""
-        present = self._folds.present[self.fold_place] if len(self._by_fold.keys) else None
-        folds = self._state.statistic.folds
-        if present is None:
-            return np.zeros((len(self.place), folds), bool)
-        present[self.fold_place < 0] = False
-        return present
-
-    def whole(self, *, weighted: bool) -> State:
-        """Returns the state over all folds.
-
-        Args:
-            weighted: whether rows count by their weights; else every row weighs 1.
-        """
-        return self._whole[not weighted]
-
-    def without(self, *, weighted: bool) -> State:
-        """Returns the states without each fold, of the slices that are kept by fold.
-
-        The state has as many segments for each of these slices as there are folds (`FoldViews`).
-
-        Args:
-            weighted: whether rows count by their weights; else every row weighs 1.
-        """
-        return self._without[not weighted]
-
-
 def read_metric(
-    metric: Metric, fine: StateViews | None, coarse: StateViews | None, *, weighted: bool
+    metric: Metric,
+    fine: StateViews | None,
+    coarse: StateViews | None,
+    counted: StateViews | None,
+    *,
+    weighted: bool,
 ) -> Readings:
     """Returns the readings of a metric in some slices.
 
@@ -207,6 +144,8 @@ def read_metric(
             in none of the slices.
         coarse: the views of the coarser statistic, which the metric reads in small slices and for
             its errors; None if the metric has no such statistic.
+        counted: the views of the statistic of the metric's support; None if that was measured in
+            none of the slices.
         weighted: whether rows count by their weights; else every row weighs 1.
     """
     folds = coarse or fine
@@ -233,13 +172,32 @@ def read_metric(
     assert values is not None
     unit = np.zeros(len(folds.place), np.int64)
     if metric.total:
-        unit = _units(folds.whole(weighted=weighted))[folds.place]
+        unit = exponents_of(folds.whole(weighted=weighted))[folds.place]
     if not folds.by_fold:
-        return Readings(metric, values, None, None, folds.top_slice, unit, bounds)
+        return Readings(metric, values, None, None, folds.top_slice, unit, None, bounds=bounds)
     present = folds.present
+    support, unmet = None, None
+    if counted is not None:
+        support = counted.support(metric.support, weighted=weighted)
+        if metric.requirement is not None:
+            rows = counted.support(metric.requirement.rows, weighted=weighted)
+            # The size is a quotient of sums, with a rounding error.
+            least = metric.requirement.least - 1e-6
+            unmet = metric.requirement.share * rows.least < least
+    found = Readings(
+        metric, values, None, present, folds.top_slice, unit, support, unmet, bounds=bounds
+    )
+    if isinstance(metric, CurveMetric) and not isinstance(metric.method, Jackknife):
+        if fine is None or support is None or isinstance(metric.method, NoInterval):
+            return found
+        curves = folds.fold_curves(fine, support, weighted=weighted)
+        if not isinstance(metric.method, Halves):
+            return replace(found, curves=curves)
+        halves = read_halves(metric, metric.method, curves)
+        return replace(found, curves=curves, halves=halves)
     without = folds.without(weighted=weighted)
     if not len(without.keys):
-        return Readings(metric, values, None, present, folds.top_slice, unit, bounds)
+        return found
     number = present.shape[1]
     segments = (folds.fold_place[:, np.newaxis] * number + np.arange(number)).ravel()
     replicates = _pick(_compute(metric, without), segments)
@@ -247,9 +205,9 @@ def read_metric(
         # A sum without one fold is smaller; this scales it to the size of a sum over all folds.
         filled = np.maximum(present.sum(axis=1), 2)
         scaled = replicates.value * np.repeat(filled / (filled - 1), number)
-        units = _units(without)[segments] - np.repeat(unit, number)
+        units = exponents_of(without)[segments] - np.repeat(unit, number)
         replicates = replace(replicates, value=np.ldexp(scaled, units))
-    return Readings(metric, values, replicates, present, folds.top_slice, unit, bounds)
+    return replace(found, replicates=replicates)
 
 
 def _compute(metric: Metric, state: State) -> Values:
@@ -258,24 +216,19 @@ def _compute(metric: Metric, state: State) -> Values:
     return replace(values, reasons={TOO_FAR_APART: too_far_apart(state), **values.reasons})
 
 
-def _units(state: State) -> Ints:
-    """Returns the exponent of the unit of each segment, `[s]`."""
-    if state.exponents is None:
-        return np.zeros(len(state.keys), np.int64)
-    return state.exponents
-
-
 def _pick(values: Values, segments: npt.NDArray[np.int64]) -> Values:
     """Returns the values of some segments, by their positions."""
-    trials = values.trials
-    if trials is not None:
-        weights = (trials.weight, trials.weight_squared)
-        trials = BinomialCounts(
-            trials.rows[segments],
-            *(None if column is None else column[segments] for column in weights),
-        )
+    trials = None if values.trials is None else _pick_trials(values.trials, segments)
     reasons = {text: where[segments] for text, where in values.reasons.items()}
     return Values(values.value[segments], reasons, trials)
+
+
+def _pick_trials(trials: BinomialCounts, segments: Ints) -> BinomialCounts:
+    weights = (trials.weight, trials.weight_squared)
+    return BinomialCounts(
+        trials.rows[segments],
+        *(None if column is None else column[segments] for column in weights),
+    )
 
 
 def _pick_bounds(bounds: Bounds | None, segments: npt.NDArray[np.int64]) -> Bounds | None:
@@ -285,10 +238,21 @@ def _pick_bounds(bounds: Bounds | None, segments: npt.NDArray[np.int64]) -> Boun
 
 def _choose(use_first: Mask, first: Values, second: Values) -> Values:
     """Returns the first values where `use_first` is True, and the second elsewhere."""
+    trials = None
+    if first.trials is not None and second.trials is not None:
+        both = zip(_columns(first.trials), _columns(second.trials), strict=True)
+        trials = BinomialCounts(*(np.where(use_first, *columns) for columns in both))
     return Values(
         np.where(use_first, first.value, second.value),
         {
             text: np.where(use_first, where, second.reasons[text])
             for text, where in first.reasons.items()
         },
+        trials,
     )
+
+
+def _columns(trials: BinomialCounts) -> tuple[Floats, ...]:
+    """Returns the columns of counts, without those that are None."""
+    columns = (trials.rows, trials.weight, trials.weight_squared)
+    return tuple(column for column in columns if column is not None)

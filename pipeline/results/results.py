@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import Key
-from pipeline.results.estimates import Estimates
+from pipeline.results.estimated import Estimates
 from pipeline.results.feature_statistics import SliceStatistics
 
 MAX_SLICES = 1000

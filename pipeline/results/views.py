@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from heads.metrics.core.metric import Metric
 from heads.statistics import OVERALL, Key, State, Statistic
 from pipeline.evaluation.head_plan import HeadPlan, ModelStatistic
-from pipeline.results.readings import Mask, Readings, StateViews, read_metric
+from pipeline.results.readings import Mask, Readings, read_metric
+from pipeline.results.state_views import StateViews
 from pipeline.slicing.table import SliceTable
 
 
@@ -26,6 +27,11 @@ class SliceViews:
     largest: Mask
     states: Mapping[ModelStatistic, StateViews]
 
+    # Metrics share their statistics, whose hash takes long if they have thousands of cuts.
+    _found: dict[tuple[int, int], tuple[Statistic, StateViews | None, bool]] = field(
+        default_factory=dict, repr=False
+    )
+
     def of(self, number: int, statistic: Statistic | None) -> StateViews | None:
         """Returns the views of a statistic of a model; None if there are none.
 
@@ -33,7 +39,7 @@ class SliceViews:
             number: the position of the model.
             statistic: the statistic, or None.
         """
-        return None if statistic is None else self.states.get(ModelStatistic(number, statistic))
+        return None if statistic is None else self._find(number, statistic)[1]
 
     def has_all(self, number: int, statistic: Statistic | None) -> bool:
         """Returns whether a statistic of a model has every slice that it is measured in.
@@ -42,12 +48,21 @@ class SliceViews:
             number: the position of the model.
             statistic: the statistic, or None, which lacks nothing.
         """
-        if statistic is None:
-            return True
+        return statistic is None or self._find(number, statistic)[2]
+
+    def _find(self, number: int, statistic: Statistic) -> tuple[Statistic, StateViews | None, bool]:
+        """Returns a statistic, its views, and whether they have every slice that they must have."""
+        key = number, id(statistic)
+        if key not in self._found:
+            views = self.states.get(ModelStatistic(number, statistic))
+            # The statistic is kept, so that no other gets its identity.
+            self._found[key] = statistic, views, self._has_all(statistic, views)
+        return self._found[key]
+
+    def _has_all(self, statistic: Statistic, views: StateViews | None) -> bool:
         covered = np.ones(len(self.largest), bool)
         if statistic.coverage in ("largest_only", "small_only"):
             covered = self.largest == (statistic.coverage == "largest_only")
-        views = self.of(number, statistic)
         return not covered.any() or (views is not None and bool((views.place[covered] >= 0).all()))
 
 
@@ -102,8 +117,8 @@ def read_for_model(
             f"'{metric.name}' is read from states that have not arrived, though the rows of their"
             " slices were counted: the runner lost states. Nothing was published; run again."
         )
-    fine, coarse = (views.of(number, measured) for measured in (metric.statistic, metric.coarse))
-    return read_metric(metric, fine, coarse, weighted=weighted)
+    fine, coarse, counted = (views.of(number, measured) for measured in metric.measured)
+    return read_metric(metric, fine, coarse, counted, weighted=weighted)
 
 
 def can_read(metric: Metric, number: int, views: SliceViews) -> bool:
@@ -111,4 +126,4 @@ def can_read(metric: Metric, number: int, views: SliceViews) -> bool:
 
     A run of another release may lack the states of a new metric.
     """
-    return all(views.has_all(number, measured) for measured in (metric.statistic, metric.coarse))
+    return all(views.has_all(number, measured) for measured in metric.measured)

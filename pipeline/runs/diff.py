@@ -22,7 +22,7 @@ from pipeline.evaluation.state_key import StateKey
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import headline, values_data, worse_data
 from pipeline.report.report_layout import parse_report
-from pipeline.results.estimates import difference
+from pipeline.results.differences import difference
 from pipeline.results.readings import Readings
 from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
@@ -111,8 +111,8 @@ def _compared(head: HeadPlan, folds: int) -> set[ModelStatistic]:
     """Returns the statistics of a head that a comparison reads: those of its candidate."""
     metrics = head.models[CANDIDATE].metrics.values()
     statistics = {head.counting.statistic, identity_statistic(folds)}
-    statistics |= {metric.statistic for metric in metrics}
-    statistics |= {metric.coarse for metric in metrics if metric.coarse is not None}
+    for metric in metrics:
+        statistics |= {measured for measured in metric.measured if measured is not None}
     return {ModelStatistic(CANDIDATE, statistic) for statistic in statistics}
 
 

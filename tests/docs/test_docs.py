@@ -14,8 +14,10 @@ import pytest
 
 from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
+from heads.metrics.core.methods import AT_AN_END, FEW_ALLOWED, FEW_OF_A_CLASS
 from heads.statistics import Scored
 from pipeline import cli
+from pipeline.confidence.halves import HALVES_AGREE, UNDEFINED_IN_HALVES
 from pipeline.confidence.intervals import AT_BOUND
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
 from pipeline.config.load import load_config, parse_config
@@ -25,7 +27,8 @@ from pipeline.evaluation.plan import make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
-from pipeline.results.estimates import NO_FOLDS, NOT_LARGEST
+from pipeline.results.differences import TOO_FEW
+from pipeline.results.estimates import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +149,9 @@ def test_columns_of_predictions_are_told() -> None:
 
 def test_reasons_for_no_interval_are_told() -> None:
     text = REPORT.read_text()
-    for reason in (FEW_FOLDS, UNDEFINED, AGREE, AT_BOUND, NOT_LARGEST, NO_FOLDS):
+    reasons = (FEW_FOLDS, UNDEFINED, AGREE, AT_BOUND, NOT_LARGEST, NO_FOLDS)
+    reasons += (FEW_OF_A_CLASS, FEW_ALLOWED, AT_AN_END, IN_ONE_FOLD, TOO_FEW)
+    for reason in (*reasons, HALVES_AGREE, UNDEFINED_IN_HALVES):
         assert f"| `{reason}` |" in text
 
 

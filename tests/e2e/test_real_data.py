@@ -314,7 +314,7 @@ def without_intervals(data: Any) -> Any:
         return [without_intervals(item) for item in data]
     if not isinstance(data, dict):
         return data
-    left_out = {"lower", "upper", "standard_error", "no_interval"}
+    left_out = {"lower", "upper", "standard_error", "degrees_of_freedom", "no_interval"}
     return {name: without_intervals(value) for name, value in data.items() if name not in left_out}
 
 

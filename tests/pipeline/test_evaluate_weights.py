@@ -20,7 +20,7 @@ from pipeline.evaluation.plan import Plan
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
 from pipeline.report.statistics_pb import statistics_bytes
-from pipeline.results.estimates import END_TOO_LARGE, TOO_LARGE
+from pipeline.results.estimated import END_TOO_LARGE, TOO_LARGE
 from pipeline.results.readings import TOO_FAR_APART
 from pipeline.runs.diff import diff
 from tests.pipeline.tables import plan_of, slices_of

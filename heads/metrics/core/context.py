@@ -14,6 +14,7 @@ from heads.statistics import (
     Flips,
     RowSums,
     ScoreHistogram,
+    Statistic,
     ThresholdCounts,
 )
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
@@ -228,6 +229,19 @@ class MetricContext:
             squares=self.folds > 1,
             folds=self.folds if self.columns <= MAX_FOLDED_CLASSES else 1,
         )
+
+    @cached_property
+    def label_counts(self) -> Statistic:
+        """The counts of labels by class and fold, with their squared weights.
+
+        Of many exclusive classes they are kept by fold in the largest slices, as the histograms
+        are whose metrics need them.
+        """
+        if self.head != "multi_class":
+            return self.threshold_counts
+        if self.folds == self.class_outcomes.folds:
+            return self.class_outcomes
+        return replace(self.class_outcomes, folds=self.folds, coverage="largest")
 
     @cached_property
     def confusion_matrix(self) -> ConfusionMatrix:

@@ -109,12 +109,18 @@ def threshold_bounds(
     ends = (np.where(exists, end_score, 0.0) for end_score in (lowest, highest))
     if scale == "probability":
         low, high = (as_probability(end_score, space) for end_score in ends)
-    elif space.kind == "logits":
-        low, high = ends
     else:
-        with np.errstate(divide="ignore"):
-            low, high = (np.clip(_logit(end_score), *_LOGITS_OF_FLOATS) for end_score in ends)
+        low, high = (as_logit(end_score, space) for end_score in ends)
     return low, high
+
+
+def as_logit(score: Floats, space: ScoreSpace) -> Floats:
+    """Returns scores as logits; those of the probabilities 0 and 1 are beyond all others."""
+    if space.kind == "logits":
+        return score
+    with np.errstate(divide="ignore"):
+        logit: Floats = np.clip(_logit(score), *_LOGITS_OF_FLOATS)
+    return logit
 
 
 def thresholds_between(

@@ -10,6 +10,7 @@ import numpy as np
 
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import BinomialCounts, Floats, Metric, weight_column
+from heads.metrics.core.support import EveryRow, Support
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
@@ -75,6 +76,10 @@ class CutMetric(Metric):
         column = column or weight_column(state)
         return _cut_counts(state, column, self.cut, self.group)
 
+    @property
+    def support(self) -> Support:
+        return EveryRow(self.statistic, self.group)
+
     def trials(
         self, state: State, denominator: Callable[[CutCounts], Floats]
     ) -> BinomialCounts | None:
@@ -95,6 +100,25 @@ class CutMetric(Metric):
             return None
         columns = ("weight", "weight_squared")
         return BinomialCounts(rows, *(denominator(self.counts(state, name)) for name in columns))
+
+
+@dataclass(frozen=True)
+class CutSupport(Support):
+    """The rows of the scarcest of some sums of counts above and below a cut.
+
+    Attributes:
+        cut: the cut.
+        group: the id of the class; None for all row-class pairs together.
+        sums_of: the functions that return the parts `[s]`, such as the positive labels.
+    """
+
+    cut: float
+    group: int | None
+    sums_of: tuple[Callable[[CutCounts], Floats], ...]
+
+    def parts(self, state: State, column: str) -> Floats:
+        counts = _cut_counts(state, column, self.cut, self.group)
+        return np.stack([sum_of(counts) for sum_of in self.sums_of], axis=1)
 
 
 @kept_with_state(last=2)

@@ -12,6 +12,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.core.methods import Jackknife, Method, Requirement
+from heads.metrics.core.support import EveryRow, Support
 from heads.statistics import State, Statistic
 
 Floats = npt.NDArray[np.float64]
@@ -73,6 +75,9 @@ class Metric(ABC):
             depend.
         headline: whether users should look at the metric first. The estimator's metrics are
             headlines, whatever this says.
+        pair_share: whether the metric is the share of pairs of a positive and a zero label that are
+            in the right order, or a mean of such shares. Of few labels of a kind, the error from
+            folds is then too small.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Metric(ABC):
     high: ClassVar[float] = math.inf
     total: ClassVar[bool] = False
     headline: ClassVar[bool] = False
+    pair_share: ClassVar[bool] = False
 
     @property
     def definition(self) -> str:
@@ -96,6 +102,30 @@ class Metric(ABC):
         It is None where `statistic` is read there too.
         """
         return None
+
+    @property
+    def support(self) -> Support:
+        """The rows that the metric is an average of: of several parts, the scarcest counts."""
+        return EveryRow(self.statistic)
+
+    @property
+    def method(self) -> Method:
+        """The method by which the metric has intervals."""
+        return Jackknife()
+
+    @property
+    def requirement(self) -> Requirement | None:
+        """How many rows there must be for an interval; None if no count tells."""
+        return None
+
+    @property
+    def measured(self) -> tuple[Statistic, Statistic | None, Statistic | None]:
+        """The statistics that are read for the metric: `statistic`, `coarse` and its support's.
+
+        Without folds there is no error, and no support is read.
+        """
+        counted = self.support.statistic
+        return self.statistic, self.coarse, counted if counted.folds > 1 else None
 
     def bounds(self, state: State) -> Bounds | None:  # noqa: ARG002
         """Returns the bounds of the values in every segment, where the state has rounded scores.

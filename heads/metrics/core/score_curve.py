@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.metric import Bounds, Floats, Metric, Values, weight_column
+from heads.metrics.core.support import EveryRow, Support
 from heads.statistics import ScoreHistogram, State, Statistic
 from heads.statistics.kept import kept_with_state
 from heads.statistics.score_cells import highest_scores, lowest_scores
@@ -92,10 +93,16 @@ class CurveMetric(Metric):
     Attributes:
         coarse_histogram: the same `ScoreHistogram` as `statistic`, but with fewer cells.
         group: the id of the class it describes; None for all row-class pairs together.
+        labels: the statistic that counts the labels by fold.
     """
 
     coarse_histogram: Statistic
     group: int | None = None
+    labels: Statistic = field(kw_only=True)
+
+    @property
+    def support(self) -> Support:
+        return EveryRow(self.labels, self.group)
 
     @property
     def coarse(self) -> Statistic | None:
@@ -104,6 +111,18 @@ class CurveMetric(Metric):
     @abstractmethod
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         """Returns the values `[r]` of a curve, and where and why they are undefined."""
+
+    def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        """Returns the values `[r]` of half-samples, for the method `Halves`.
+
+        By default they are those of the curve; a metric at a point of the curve interpolates where
+        the point is within a cell.
+        """
+        return self.of_curve(curve)
+
+    def from_score(self, score: Floats) -> Floats:
+        """Returns scores `[n]` on the scale of the metric, for a threshold on them."""
+        return score
 
     def compute(self, state: State) -> Values:
         parts = [self.of_curve(curve) for curve in score_curves(state, self.group)]

@@ -44,9 +44,10 @@ def measure(
 
 def areas(state: State, group: int | None = None) -> dict[str, tuple[Floats, Floats]]:
     """Returns ROC AUC and average precision `[segments]`, by bound."""
+    both = (state.statistic, state.statistic)
     found: dict[str, list[Floats]] = {bound: [] for bound in BOUNDS}
     for area in (RocAuc, AveragePrecision):
-        metric = area("a", state.statistic, state.statistic, group)
+        metric = area("a", *both, group, labels=both[0])
         for bound, value in zip(
             BOUNDS, (metric.compute(state).value, *metric.bounds(state)), strict=True
         ):
@@ -228,7 +229,9 @@ def test_soft_labels_are_positive() -> None:
 
 
 def reason(metric: type[Metric], state: State, segment: int = 0) -> str | None:
-    values: Values = metric("m", state.statistic, state.statistic).compute(state)
+    values: Values = metric("m", state.statistic, state.statistic, labels=state.statistic).compute(
+        state
+    )
     if values.reason(segment) is not None:
         assert values.value[segment] == 0
     return values.reason(segment)
@@ -282,7 +285,7 @@ def test_every_segment_and_class_has_areas_of_its_own() -> None:
 def test_a_class_without_rows_is_undefined_and_does_not_move_others() -> None:
     scores, labels = [[1.0, 5.0], [2.0, 6.0]], [[0, 0], [1, 0]]
     state = measure(ScoreHistogram(classes=2), scores, labels)
-    roc = RocAuc("m", state.statistic, state.statistic, 1).compute(state)
+    roc = RocAuc("m", state.statistic, state.statistic, 1, labels=state.statistic).compute(state)
     assert roc.reason(0) == "no label is positive"
     assert areas(state, 0)["value"][0][0] == 1
 
@@ -291,7 +294,7 @@ def test_the_state_that_is_kept_is_the_state_that_is_asked() -> None:
     # Curves are kept between metrics; another state of the same statistic has its own.
     statistic = ScoreHistogram()
     good, bad = (measure(statistic, [1.0, 2.0], labels) for labels in ([0, 1], [1, 0]))
-    metric = RocAuc("m", statistic, statistic)
+    metric = RocAuc("m", statistic, statistic, labels=statistic)
     assert [float(metric.compute(s).value[0]) for s in (good, bad, good)] == [1.0, 0.0, 1.0]
     assert float(metric.compute(merge([good, bad])).value[0]) == 0.5
 

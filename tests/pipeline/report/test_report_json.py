@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from heads.statistics import OVERALL, Key
 from pipeline.evaluation.plan import Plan
 from pipeline.report import report_json
-from pipeline.report.report_json import build_report, report_bytes
+from pipeline.report.report_json import build_report, report_bytes, values_data
 from pipeline.report.report_layout import SCHEMA_VERSION
-from pipeline.results.estimates import Estimates
+from pipeline.results.estimated import Estimates
 from pipeline.results.results import Results
 from pipeline.slicing.conditions import key_order
 from pipeline.slicing.table import SliceTable, SpecSlices
@@ -34,7 +34,17 @@ def estimates(*values: float | str) -> Estimates:
     reasons = np.array([v if isinstance(v, str) else None for v in values], object)
     none = np.full(len(values), math.nan)
     no_interval_reason = np.full(len(values), "intervals are switched off", object)
-    return Estimates(value, reasons, none, none, none, no_interval_reason, none, none, none)
+    return Estimates(value, reasons, none, none, none, none, no_interval_reason, none, none, none)
+
+
+def test_open_ends_are_null() -> None:
+    nan, ends = np.full(3, math.nan), np.array([0.25, -math.inf, -math.inf])
+    none = np.array([None] * 3)
+    upper = np.array([math.inf, 0.75, math.inf])
+    found = Estimates(np.full(3, 0.5), none, nan, nan, ends, upper, none, nan, nan, nan)
+    for at, (low, high) in enumerate([(0.25, None), (None, 0.75), (None, None)]):
+        entry = values_data({"m": found}, at)["m"]
+        assert entry == {"value": 0.5, "lower": low, "upper": high}
 
 
 def results_of(
@@ -75,7 +85,7 @@ def test_what_a_report_says() -> None:
     sure = Estimates(
         np.array([0.5]),
         np.array([None]),
-        *(np.array([value]) for value in (0.1, 0.25, 0.75)),
+        *(np.array([value]) for value in (0.1, 18.5, 0.25, 0.75)),
         np.array([None]),
         *(np.array([value]) for value in (math.nan, 0.4375, 0.625)),
     )
@@ -109,6 +119,7 @@ def test_what_a_report_says() -> None:
                         "lower": 0.25,
                         "upper": 0.75,
                         "standard_error": 0.1,
+                        "degrees_of_freedom": 18.5,
                     },
                     "recall": {"value": 1.0, "no_interval": "intervals are switched off"},
                     "roc_auc": {"value": None, "reason": "no label is zero"},

@@ -63,6 +63,9 @@ def places(data: Any, path: Steps = ()) -> Iterator[Steps]:
             yield (*path, key)
 
 
+POINTS = "binary, logits: s, label: y, at: {{recall: [0.995], precision: [0.9]}}"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -73,6 +76,8 @@ def places(data: Any, path: Steps = ()) -> Iterator[Steps]:
         ),
         config(head=CLASSES, slices="[{column: g, values: [a]}]"),
         config(head=SMALL, slices="[]"),
+        # Intervals with open ends.
+        config(head=POINTS),
     ],
 )
 def test_reports_that_are_written_are_read(text: str) -> None:
@@ -95,7 +100,14 @@ def test_bounds_are_two_numbers(bounds: Any) -> None:
 WITHOUT_CONFIG = ("headcount_report", "rows", "heads")
 # Keys that not every report has.
 OPTIONAL = {"standard_error", "p_worse", "unweighted", "score_rounding", "curves", "calibration"}
-OPTIONAL |= {"roc", "precision_recall", "gain", "confusion_matrix", "most_confused"}
+OPTIONAL |= {
+    "degrees_of_freedom",
+    "roc",
+    "precision_recall",
+    "gain",
+    "confusion_matrix",
+    "most_confused",
+}
 # Mappings whose keys are names.
 NAMED = {"heads", "metrics", "difference", "both", "bad_rows", "roc", "precision_recall", "gain"}
 

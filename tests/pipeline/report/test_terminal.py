@@ -328,3 +328,19 @@ def test_columns_are_aligned_in_what_the_encoding_has(encoding: str) -> None:
     assert r"b=\u754c\u754c" in lines[3]
     assert ("größe" if encoding == "latin-1" else r"gr\xf6\xdfe") in lines[3]
     assert lines[3].endswith("x" * 43 + "...")
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "text"),
+    [
+        (0.25, None, "at least 0.25000"),
+        (None, 0.75, "at most 0.75000"),
+        (None, None, "any"),
+    ],
+)
+def test_open_intervals_of_a_table(lower: float | None, upper: float | None, text: str) -> None:
+    metric = {"value": 0.5, "lower": lower, "upper": upper}
+    entry = {"slice": [], "examples": 5, "small": False, "metrics": {"accuracy": metric}}
+    lines = report_of({"headline": ["accuracy"], "slices": [entry]}).split("\n")
+    (line,) = (line for line in lines if "accuracy" in line)
+    assert line.split() == ["accuracy", "0.50000", *text.split()]

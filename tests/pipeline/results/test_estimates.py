@@ -11,10 +11,13 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from heads.metrics.core.methods import FEW_OF_A_CLASS
+from pipeline.confidence.halves import HALVES_AGREE
 from pipeline.confidence.intervals import FEW, binomial_interval
-from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
+from pipeline.confidence.jackknife import AGREE, FEW_FOLDS
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.extract.folds import folds_by_key
+from pipeline.results.differences import TOO_FEW
 from pipeline.results.estimates import NO_FOLDS, NOT_LARGEST
 from tests.pipeline.tables import plan_of, slices_of
 
@@ -30,12 +33,12 @@ METRICS = (
     "auc_precision_recall",
     "roc_auc",
     "average_precision",
-    "kolmogorov_smirnov",
     "expected_calibration_error",
 )
 A, B, MISSING = ("g", "string", "a"), ("g", "string", "b"), ("g", "missing", None)
+AREAS = ("auc", "roc_auc")
 # Read by fold in the largest slices alone.
-HISTOGRAMS = ("auc", "auc_precision_recall", "roc_auc", "average_precision", "kolmogorov_smirnov")
+HISTOGRAMS = ("auc", "auc_precision_recall", "roc_auc", "average_precision")
 
 
 def config(confidence: str, metrics: tuple[str, ...] = METRICS, weight: str = ", weight: w") -> str:
@@ -89,6 +92,39 @@ def present(key: Any) -> list[int]:
     return sorted(set(folds()[in_slice].tolist()))
 
 
+def degrees_of(key: Any, of: str, name: str) -> float:
+    """The degrees of freedom, from the squared weights of a metric's scarcest part by fold."""
+    if of == "difference":
+        return min(degrees_of(key, model, name) for model in ("candidate", "baseline"))
+    column = {name: table()[name].to_numpy() for name in "styw"}
+    in_slice = np.array([key is None or value == key[2] for value in table()["g"].to_pylist()])
+    weight = np.ones(len(in_slice)) if of == "unweighted" else column["w"]
+    positive = column["y"] > 0
+    predicted = column["t" if of == "baseline" else "s"] > 0
+    parts = {
+        "precision": [predicted],
+        "f1": [positive | predicted],
+        "auc": [positive, ~positive],
+        "roc_auc": [positive, ~positive],
+        "auc_precision_recall": [positive],
+        "average_precision": [positive],
+    }.get(name, [np.ones(len(in_slice), bool)])
+    masks = [part & in_slice for part in parts]
+    scarcest = min(masks, key=lambda part: weight[part].sum() ** 2 / (weight[part] ** 2).sum())
+    mass = np.bincount(folds()[scarcest], weight[scarcest] ** 2, FOLDS)
+    return float(mass.sum() ** 2 / (mass**2).sum() - 1)
+
+
+def area_variance(key: Any, of: str, value: float) -> float:
+    """What is added to the squared error of an area of few labels."""
+    y, w = (table()[name].to_numpy() for name in "yw")
+    in_slice = np.array([key is None or value == key[2] for value in table()["g"].to_pylist()])
+    w = np.ones(len(w)) if of == "unweighted" else w
+    masks = [in_slice & (y == label) for label in (0, 1)]
+    size = min(w[mask].sum() ** 2 / (w[mask] ** 2).sum() for mask in masks)
+    return value * (1 - value) / (2 * size**2)
+
+
 def part(entry: dict[str, Any], of: str) -> dict[str, Any]:
     """The metrics of a model, or those of the candidate less those of the baseline."""
     if of == "unweighted":
@@ -99,6 +135,12 @@ def part(entry: dict[str, Any], of: str) -> dict[str, Any]:
         "difference": entry["difference"],
     }[of]
     return found
+
+
+def by_folds(replicates: Any) -> float:
+    """The standard error of the jackknife."""
+    squares = ((replicates - replicates.mean()) ** 2).sum()
+    return math.sqrt((len(replicates) - 1) / len(replicates) * squares)
 
 
 @pytest.mark.parametrize("of", ["candidate", "baseline", "difference", "unweighted"])
@@ -114,9 +156,25 @@ def test_errors_are_those_of_the_jackknife(of: str, key: Any) -> None:
             assert found[name] == {"value": pytest.approx(0, abs=1e-15), "no_interval": AGREE}
             continue
         replicates = np.array([other[name]["value"] for other in others])
-        squares = ((replicates - replicates.mean()) ** 2).sum()
-        expected = math.sqrt((count - 1) / count * squares)
-        assert found[name]["standard_error"] == pytest.approx(expected, rel=1e-9), name
+        rounding = 1e-9
+        expected = by_folds(replicates)
+        if name in AREAS:
+            rounding = 1e-6
+        if name in AREAS and of != "difference":
+            expected = math.hypot(expected, math.sqrt(area_variance(key, of, found[name]["value"])))
+        elif name in AREAS:
+            # As much is missing as of the errors of both areas.
+            shown, missing = 0.0, 0.0
+            for model in ("candidate", "baseline"):
+                values = [part(slices_of(without()[f])[key], model)[name] for f in present(key)]
+                shown += by_folds(np.array([value["value"] for value in values])) ** 2
+                value = part(slices_of(whole())[key], model)[name]["value"]
+                missing += area_variance(key, model, value)
+            expected *= math.sqrt((shown + missing) / shown)
+        assert found[name]["standard_error"] == pytest.approx(expected, rel=rounding), name
+        degrees = degrees_of(key, of, name)
+        # Squares of weights are kept to few digits.
+        assert found[name]["degrees_of_freedom"] == pytest.approx(degrees, rel=1e-6), name
         assert found[name]["lower"] < found[name]["value"] < found[name]["upper"]
 
 
@@ -142,21 +200,22 @@ def test_unweighted_metrics_are_those_of_a_head_without_weights() -> None:
 
 def test_intervals_are_those_of_students_distribution() -> None:
     entry = slices_of(whole())[None]
-    t = stats.t.ppf(0.975, FOLDS - 1)
     for name, metric in entry["difference"].items():
         if name == "label/mean":
             continue
+        t = stats.t.ppf(0.975, metric["degrees_of_freedom"])
         half = t * metric["standard_error"]
         ends = metric["value"] - half, metric["value"] + half
         assert (metric["lower"], metric["upper"]) == pytest.approx(ends, rel=1e-9), name
     # A share: on the scale of the logit.
     metric = entry["metrics"]["roc_auc"]
-    value = metric["value"]
+    value, t = metric["value"], stats.t.ppf(0.975, metric["degrees_of_freedom"])
     half = t * metric["standard_error"] / (value * (1 - value))
     ends = [1 / (1 + math.exp(-math.log(value / (1 - value)) - sign * half)) for sign in (-1, 1)]
     assert [metric["lower"], metric["upper"]] == pytest.approx(ends, rel=1e-9)
     # A loss: on that of the logarithm.
     metric = entry["metrics"]["average_loss"]
+    t = stats.t.ppf(0.975, metric["degrees_of_freedom"])
     half = t * metric["standard_error"] / metric["value"]
     ends = [metric["value"] * math.exp(sign * half) for sign in (-1, 1)]
     assert [metric["lower"], metric["upper"]] == pytest.approx(ends, rel=1e-9)
@@ -179,13 +238,13 @@ def test_the_p_value_of_a_worse_candidate() -> None:
         "brier_score": False,
         "expected_calibration_error": False,
     }
-    for key, entry in slices_of(whole()).items():
+    for entry in slices_of(whole()).values():
         for name, metric in entry["difference"].items():
             if name == "label/mean":
                 assert "p_worse" not in metric
                 continue
             gain = metric["value"] if higher_is_better[name] else -metric["value"]
-            degrees = len(present(key)) - 1
+            degrees = metric["degrees_of_freedom"]
             expected = stats.t.cdf(gain / metric["standard_error"], degrees)
             assert metric["p_worse"] == pytest.approx(expected, rel=1e-9), name
         assert all("p_worse" not in metric for metric in entry["metrics"].values())
@@ -207,7 +266,8 @@ def test_folds_without_rows_are_no_folds() -> None:
                 assert metric[name]["no_interval"] == FEW_FOLDS
                 assert "lower" not in metric[name]
                 continue
-            t = stats.t.ppf(0.975, 9)
+            counts = np.bincount(fold[few.to_numpy()])
+            t = stats.t.ppf(0.975, rows**2 / (counts**2).sum() - 1)
             value, error = metric["average_loss"]["value"], metric["average_loss"]["standard_error"]
             upper = value * math.exp(t * error / value)
             assert metric["average_loss"]["upper"] == pytest.approx(upper, rel=1e-9)
@@ -229,16 +289,20 @@ def test_why_there_is_no_interval() -> None:
     rows = 400
     s = np.where(np.arange(rows) % 2, 1.0, -1.0)
     columns = {"s": s, "y": (s > 0).astype(int), "id": np.arange(rows)}
-    found = entry_of(columns, ("roc_auc", "label/mean", "average_loss", "kolmogorov_smirnov"))
+    names = ("roc_auc", "label/mean", "average_loss", "kolmogorov_smirnov", "best_f1")
+    found = entry_of(columns, names)
+    assert found["best_f1"] == {"value": 1.0, "no_interval": HALVES_AGREE}
     # Every score is right, whatever is left out.
     assert found["roc_auc"] == {"value": 1.0, "no_interval": AGREE}
-    assert found["kolmogorov_smirnov"]["no_interval"] == AGREE
+    # A distance of rates has the interval of proportions, as a share of few rows has.
+    assert 0.95 < found["kolmogorov_smirnov"]["lower"] < found["kolmogorov_smirnov"]["upper"] == 1
+    assert "standard_error" not in found["kolmogorov_smirnov"]
     assert found["average_loss"]["no_interval"] == AGREE
     assert "lower" in found["label/mean"]
     # One positive label: without its fold there is none.
     one_positive = columns | {"y": (np.arange(rows) == 7).astype(int)}
     found = entry_of(one_positive, ("roc_auc", "recall", "average_loss"))
-    assert found["roc_auc"]["no_interval"] == UNDEFINED
+    assert found["roc_auc"]["no_interval"] == FEW_OF_A_CLASS
     # A proportion of one row has the binomial interval.
     assert (found["recall"]["lower"], found["recall"]["upper"]) == pytest.approx((0.025, 1.0))
     assert "standard_error" not in found["recall"]
@@ -270,7 +334,7 @@ def test_rare_proportions_have_the_binomial_interval(weighted: bool) -> None:
     lower = stats.beta.ppf(0.025, share * size, size - share * size + 1)
     assert accuracy["lower"] == pytest.approx(lower, rel=1e-9)
     # F1 is no proportion of rows.
-    t = stats.t.ppf(0.975, 19) * found["f1"]["standard_error"]
+    t = stats.t.ppf(0.975, found["f1"]["degrees_of_freedom"]) * found["f1"]["standard_error"]
     value = found["f1"]["value"]
     logit = math.log(value / (1 - value)) - t / (value * (1 - value))
     assert found["f1"]["lower"] == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-9)
@@ -283,7 +347,11 @@ def test_rows_of_one_key_are_no_more_than_one() -> None:
     often = {name: np.repeat(values, 9) for name, values in once.items()}
     single, repeated = (entry_of(columns, METRICS[:9]) for columns in (once, often))
     for name in METRICS[:9]:
-        for field in ("value", "standard_error", "lower", "upper"):
+        for field in ("value", "standard_error", "degrees_of_freedom", "lower", "upper"):
+            if name in AREAS and field in ("standard_error", "lower", "upper"):
+                # Of few labels an area has a larger error, and here there are more.
+                assert repeated[name][field] == pytest.approx(single[name][field], rel=1e-2)
+                continue
             found, expected = repeated[name][field], single[name][field]
             assert found == pytest.approx(expected, rel=1e-9), (name, field)
     # Without the key they would seem to know more.
@@ -370,3 +438,21 @@ def test_equal_models_differ_by_nothing() -> None:
         for metric in entry["difference"].values():
             assert metric == {"value": 0.0, "no_interval": AGREE}
     assert head["worse"] == []
+
+
+def test_no_difference_of_shares_of_few_rows_that_are_there_often() -> None:
+    rng = np.random.default_rng(4)
+    rows, predicted = 400, np.arange(400) < 9
+    y = np.where(predicted, np.arange(rows) % 3 < 1, rng.random(rows) < 0.5)
+    once = {"s": np.where(predicted, 1.0, -1.0), "t": rng.normal(0, 1, rows)}
+    once |= {"y": y.astype(int), "id": np.arange(rows)}
+    often = {name: np.repeat(values, 5) for name, values in once.items()}
+    text = (
+        "confidence: {key: id}\nheads: {h: {type: binary, logits: s, label: y,"
+        " baseline: {logits: t}, metrics: [precision]}}"
+    )
+    for columns in (once, often):
+        entry = slices_of(evaluate(pa.table(columns), plan_of(text)))[None]
+        assert entry["difference"]["precision"]["no_interval"] == TOO_FEW
+        assert "p_worse" not in entry["difference"]["precision"]
+        assert "lower" in entry["metrics"]["precision"]

@@ -27,6 +27,7 @@ from pipeline.evaluation.state_key import StateKey
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
 from pipeline.report.terminal import render_diff
+from pipeline.results.estimates import NO_FOLDS
 from pipeline.runs.diff import Run, diff, load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
 from tests.pipeline.tables import plan_of
@@ -232,6 +233,14 @@ def test_rows_are_paired_if_they_are_the_same(name: str, finish: Finish) -> None
     for runs in ((first, second), (second, first)):
         found = diff(*runs)["heads"]["h"]
         assert (found["paired"], found["unpaired_because"]) == (reason is None, reason)
+        if name == "no folds":
+            # Whichever of the two has none.
+            reasons = {
+                metric["no_interval"]
+                for entry in found["slices"]
+                for metric in entry["difference"].values()
+            }
+            assert reasons == {NO_FOLDS}
     # The rows of both are the same, and the scores are not.
     metric = diff(first, second)["heads"]["h"]["slices"][0]["difference"]["average_loss"]
     assert ("lower" in metric) == (name not in ("the same", "no folds"))
@@ -287,10 +296,22 @@ def test_errors_of_other_rows_are_those_of_welch(name: str, finish: Finish) -> N
         fold = folds_by_key(rows["id"].combine_chunks(), FOLDS)
         replicates = replicates_of(rows, score, fold, name)
         count = len(replicates)
-        errors.append(math.sqrt((count - 1) ** 2 / count * np.var(replicates, ddof=1)))
-        counts.append(count)
+        squared = (count - 1) ** 2 / count * np.var(replicates, ddof=1)
         report = evaluate(rows, plan_of(config(score, "folds: 0", "[]"))).report
         means.append(report["heads"]["h"]["slices"][0]["metrics"][name]["value"])
+        label, weight = (rows[column].to_numpy() for column in "yw")
+        sizes = {
+            kind: weight[label == kind].sum() ** 2 / (weight[label == kind] ** 2).sum()
+            for kind in (0, 1)
+        }
+        support = np.ones(len(label), bool)
+        if name in ("roc_auc", "auc"):
+            support = label == min(sizes, key=sizes.__getitem__)
+            squared += means[-1] * (1 - means[-1]) / (2 * min(sizes.values()) ** 2)
+        errors.append(math.sqrt(squared))
+        mass = np.bincount(fold[support], weight[support] ** 2)
+        # Degrees of freedom and 1.
+        counts.append(mass.sum() ** 2 / (mass**2).sum())
     # Scipy's test of two samples that have these means and errors of the mean.
     deviations = [error * math.sqrt(n) for error, n in zip(errors, counts, strict=True)]
     samples = [n for sample in zip(means, deviations, counts, strict=True) for n in sample]
@@ -298,13 +319,14 @@ def test_errors_of_other_rows_are_those_of_welch(name: str, finish: Finish) -> N
     test = stats.ttest_ind_from_stats(*samples, equal_var=False, alternative=worse)
     difference, error = means[0] - means[1], math.hypot(*errors)
     assert metric["value"] == pytest.approx(difference, rel=1e-12)
-    assert metric["standard_error"] == pytest.approx(error, rel=1e-9)
-    assert metric["p_worse"] == pytest.approx(test.pvalue, rel=1e-9)
+    # Squares of weights are kept to few digits.
+    assert metric["standard_error"] == pytest.approx(error, rel=1e-6)
+    assert metric["p_worse"] == pytest.approx(test.pvalue, rel=1e-6)
     # Both ends have a test whose two-sided p-value is what the level leaves.
     for end in (metric["lower"], metric["upper"]):
         samples[0] = means[1] + difference - end
         test = stats.ttest_ind_from_stats(*samples, equal_var=False)
-        assert test.pvalue == pytest.approx(0.05, rel=1e-9)
+        assert test.pvalue == pytest.approx(0.05, rel=1e-5)
 
 
 def test_a_slice_whose_rows_moved_is_not_paired_though_all_rows_are(finish: Finish) -> None:

@@ -1,0 +1,95 @@
+"""The methods by which metrics have intervals: what a metric says, and `pipeline` computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from heads.metrics.core.support import Support
+
+RateName = Literal["precision", "recall", "false_positive_rate"]
+
+
+@dataclass(frozen=True)
+class Jackknife:
+    """The error is that of the values without each fold; right for smooth functions of sums."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The error is that of the values of half-samples: right for figures at points of curves.
+
+    One fold less moves a point by a row or two, a half of the folds by about a standard error.
+
+    Attributes:
+        centred: whether the value is the best of many, and hence too good: both halves are read,
+            and the interval is around the value less what they say of that.
+        distance: whether the value is the largest distance of recall and false positive rate, whose
+            interval is another where few rows decide it.
+    """
+
+    centred: bool = False
+    distance: bool = False
+
+
+@dataclass(frozen=True)
+class ThresholdTest:
+    """The ends of a threshold are where tests reject that a rate is as demanded there.
+
+    Attributes:
+        rate: the rate that is demanded.
+        demand: its value.
+    """
+
+    rate: RateName
+    demand: float
+
+
+@dataclass(frozen=True)
+class RecallTest:
+    """The ends of a recall at a precision are where tests reject the precision.
+
+    Attributes:
+        precision: the precision that is demanded.
+    """
+
+    precision: float
+
+
+@dataclass(frozen=True)
+class NoInterval:
+    """There is no interval that holds.
+
+    Attributes:
+        reason: why there is none.
+    """
+
+    reason: str
+
+
+Method = Jackknife | Halves | ThresholdTest | RecallTest | NoInterval
+
+AT_AN_END = "a single row decides where a rate of 0 or 1 is reached"
+FEW = 10
+"""The least effective number of labels of each kind for the interval of an area."""
+FEW_BEYOND = 5
+"""The least effective number of zero labels that a false positive rate allows above it."""
+FEW_OF_A_CLASS = f"fewer than {FEW} rows of a class"
+FEW_ALLOWED = f"fewer than {FEW_BEYOND} rows with zero labels are allowed above the threshold"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """How many rows there must be for an interval, by counts and never by what is estimated.
+
+    Attributes:
+        rows: the rows that count; of several parts the scarcest.
+        share: the share of their effective number that must be there.
+        least: the least number.
+        reason: why there is no interval where there are fewer.
+    """
+
+    rows: Support
+    share: float
+    least: float
+    reason: str

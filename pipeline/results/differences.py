@@ -1,0 +1,139 @@
+"""Computes the differences of metrics of two models in some slices, with intervals and p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from heads.metrics.core.methods import RecallTest, ThresholdTest
+from pipeline.confidence.intervals import FEW, interval, quantile
+from pipeline.confidence.jackknife import FoldErrors, paired_jackknife
+from pipeline.confidence.significance import p_worse, welch
+from pipeline.results.estimated import Estimates
+from pipeline.results.estimates import Stack
+from pipeline.results.readings import Floats, Mask, Readings
+from pipeline.results.tested_ends import read_ends
+
+DIFFERENCE_TOO_LARGE = "the difference is too large for float64"
+TOO_FEW = f"a share of fewer than {FEW} rows"
+
+
+def difference(
+    candidate: Mapping[str, Readings],
+    baseline: Mapping[str, Readings],
+    level: float,
+    paired: Mask | None = None,
+) -> dict[str, Estimates]:
+    """Returns the metrics of the candidate minus those of the baseline.
+
+    Args:
+        candidate: the readings of the candidate, by name of the metric.
+        baseline: the readings of the baseline, by name of the metric. Metrics that only one of the
+            two models has, and those whose difference says nothing, are left out.
+        level: the confidence level, in (0, 1).
+        paired: bool `[s]`, whether both have the same rows in the same folds; None if this is so in
+            all slices. Elsewhere the errors of both are combined as those of independent rows.
+    """
+    names = [name for name in candidate if name in baseline]
+    if not names:
+        return {}
+    new, old = (Stack({name: side[name] for name in names}) for side in (candidate, baseline))
+    new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
+    units = np.maximum(new.exponent, old.exponent)
+    for stack in (new, old):
+        stack.use_units(units)
+    with np.errstate(over="ignore"):
+        value = new.value - old.value
+    new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
+    value = np.where(np.isinf(value), np.nan, value)
+    new.below, new.above = new.below + old.above, new.above + old.below
+    new.top_slice = new.top_slice & old.top_slice
+    new.by_fold = new.by_fold & old.by_fold
+    for reason, where in old.unmet.items():
+        new.unmet[reason] = new.unmet.get(reason, False) | where
+    sides = new.errors(), old.errors()
+    errors, degrees, shift = _difference_errors(new, old, sides, paired)
+    error = errors.standard_error
+    few = new.few_trials(sides[0].standard_error) | old.few_trials(sides[1].standard_error)
+    error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
+    errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
+    lower, upper = interval(value - shift, error, degrees, level)
+    lower, upper = np.minimum(lower, value), np.maximum(upper, value)
+    # An error by which the p-value of a tested figure agrees with its interval.
+    shown = error.copy()
+    for number, (reading, part) in enumerate(new.by_metric()):
+        metric = reading.metric
+        if not isinstance(metric.method, ThresholdTest | RecallTest):
+            continue
+        first, second = (read_ends(stack.readings[number], level) for stack in (new, old))
+        if first is not None and second is not None:
+            tested = first.less(second, metric.low, metric.high)
+            lower[part], upper[part] = tested.lower, tested.upper
+            towards = np.where(tested.value < 0, tested.upper, tested.lower)
+            degrees[part] = np.fmin(new.degrees, old.degrees)[part]
+            error[part] = np.abs(towards - tested.value) / quantile(degrees[part], level)
+    lower, upper = lower - new.below, upper + new.above
+    p = np.full(len(value), np.nan)
+    better = new.repeat(lambda reading: reading.metric.higher_is_better)
+    for direction in (True, False):
+        mask = better == direction
+        # The difference that speaks least for it, of those that rounding leaves possible.
+        least = value + new.above if direction else value - new.below
+        p[mask] = p_worse(least[mask], error[mask], degrees[mask], direction)
+    new.value = value
+    return new.estimates(errors, shown, degrees, lower, upper, p)
+
+
+def _difference_errors(
+    new: Stack, old: Stack, sides: tuple[FoldErrors, FoldErrors], paired: Mask | None
+) -> tuple[FoldErrors, Floats, Floats]:
+    """Returns the errors of differences, their degrees of freedom, and what centres intervals.
+
+    Args:
+        new: the readings of the candidate.
+        old: the readings of the baseline.
+        sides: the standard errors of the candidate and of the baseline.
+        paired: as for `difference`.
+    """
+    degrees = np.fmin(new.degrees, old.degrees)
+    if paired is None or paired.any():
+        errors = paired_jackknife(
+            new.replicates, old.replicates, new.present, new.defined & old.defined
+        )
+        errors, shift = new.with_halves(errors, old)
+        error = errors.standard_error * _area_factor(new, old)
+        errors = replace(errors, standard_error=error)
+        errors = new.with_counts(errors, degrees)
+        if paired is None:
+            return errors, degrees, shift
+    else:
+        errors, shift = sides[0], new.shift
+    unpaired = np.tile(~paired, len(new.names))
+    independent = welch(sides[0].standard_error, new.degrees, sides[1].standard_error, old.degrees)
+    error = np.where(unpaired, independent[0], errors.standard_error)
+    error[np.isinf(error)] = np.nan
+    reasons = {text: unpaired & where for text, where in sides[0].reasons.items()}
+    for text, where in sides[1].reasons.items():
+        reasons[text] = reasons[text] | (unpaired & where)
+    for text, where in errors.reasons.items():
+        reasons[text] = reasons[text] | (~unpaired & where)
+    errors = FoldErrors(error, reasons)
+    shift = np.where(unpaired, new.shift - old.shift, shift)
+    return errors, np.where(unpaired, independent[1], degrees), shift
+
+
+def _area_factor(new: Stack, old: Stack) -> Floats:
+    """Returns by what the errors of paired differences from folds are multiplied, `[metrics * s]`.
+
+    Folds show as much too little of the error of a difference of areas as of those of both areas.
+    """
+    squares = [np.nan_to_num(stack.from_folds.standard_error) ** 2 for stack in (new, old)]
+    added = [
+        np.where(square > 0, stack.area_variance, 0.0)
+        for square, stack in zip(squares, (new, old), strict=True)
+    ]
+    shown = squares[0] + squares[1]
+    known = new.pair_share & (shown > 0)
+    return np.where(known, np.sqrt(1 + (added[0] + added[1]) / np.where(known, shown, 1.0)), 1.0)

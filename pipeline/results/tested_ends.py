@@ -1,0 +1,94 @@
+"""Intervals whose ends are where tests reject, and differences of figures that have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from heads.metrics.core.methods import Halves, RecallTest, ThresholdTest
+from heads.metrics.core.score_curve import CurveMetric
+from pipeline.confidence.degrees import FEWEST
+from pipeline.confidence.intervals import quantile
+from pipeline.confidence.jackknife import LEAST_FOLDS
+from pipeline.confidence.newcombe import distance_ends
+from pipeline.confidence.score_tests import recall_ends, threshold_ends
+from pipeline.results.readings import Readings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Values with the ends of their intervals, all float64 `[s]`.
+
+    Attributes:
+        value: the values.
+        lower: the lower ends; infinite where open, NaN where there is none.
+        upper: the upper ends, likewise.
+    """
+
+    value: Floats
+    lower: Floats
+    upper: Floats
+
+    def less(self, other: Tested, low: float, high: float) -> Tested:
+        """Returns the differences from other values, with their intervals.
+
+        An end is as far from the difference as the ends of both from their values, by Pythagoras
+        (G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", 2008).
+        That is right for independent values. Those of the same rows mostly go the same way, which
+        makes the interval too wide.
+
+        Args:
+            other: the values that are subtracted.
+            low: the lowest value that there can be, up to which an open end reaches.
+            high: the highest value.
+        """
+        value = self.value - other.value
+        lower, other_lower = (np.maximum(part.lower, low) for part in (self, other))
+        upper, other_upper = (np.minimum(part.upper, high) for part in (self, other))
+        below = np.hypot(self.value - lower, other_upper - other.value)
+        above = np.hypot(upper - self.value, other.value - other_lower)
+        return Tested(value, value - below, value + above)
+
+
+def read_ends(reading: Readings, level: float) -> Tested | None:
+    """Returns the ends of the intervals of a metric that tests or limits of proportions give.
+
+    Args:
+        reading: the readings of the metric.
+        level: the confidence level, in (0, 1).
+
+    Returns:
+        The values and the ends, NaN in slices without such an interval; None if the method of the
+        metric has no such ends.
+    """
+    method, support = reading.metric.method, reading.support
+    ends = np.full((2, len(reading.value)), np.nan)
+    if support is None or not isinstance(method, Halves | ThresholdTest | RecallTest):
+        return None
+    if isinstance(method, Halves) and not method.distance:
+        return None
+    quantiles = quantile(support.degrees, level)
+    known = (support.degrees >= FEWEST) & ~np.isnan(reading.value)
+    for place, curve in enumerate(reading.curves):
+        if curve is None or curve.folds < LEAST_FOLDS or not known[place]:
+            continue
+        by = float(quantiles[place])
+        if isinstance(method, Halves):
+            found = distance_ends(curve, by)
+        elif isinstance(method, RecallTest):
+            found = recall_ends(curve, method.precision, by)
+        else:
+            found = threshold_ends(curve, method.rate, method.demand, by)
+        if found is not None:
+            ends[:, place] = found
+    if isinstance(method, ThresholdTest):
+        assert isinstance(reading.metric, CurveMetric)
+        closed = np.isfinite(ends)
+        ends[closed] = reading.metric.from_score(ends[closed])
+    # The value may be beyond an end by rounding, or as the highest of equally good thresholds.
+    lower, upper = np.minimum(ends[0], reading.value), np.maximum(ends[1], reading.value)
+    return Tested(reading.value, lower, upper)
