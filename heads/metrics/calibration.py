@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from heads.metrics.core.bin_errors import Bins
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import BIASED, Method, NoInterval
 from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio, weight_column
 from heads.metrics.core.registry import offers
-from heads.metrics.core.support import BothLabels, EveryRow, Positives, Support
+from heads.metrics.core.support import BothLabels, Positives, Support
 from heads.metrics.weighted_means import WeightedMean, class_sum, label_sum, label_sums
-from heads.statistics import State, Statistic, ThresholdCounts
+from heads.statistics import State, ThresholdCounts
 from heads.statistics.exact import add_columns
 from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE
@@ -80,41 +82,22 @@ class CalibrationRatio(WeightedMean):
         return ratio(predicted, label_sum(state, self.group), "the labels sum to zero")
 
 
-@dataclass(frozen=True, eq=False)
-class Bins:
-    """Sums in ten bins of the probability, each `[s, 10]`: [0, 0.1), [0.1, 0.2), ..., [0.9, 1].
-
-    Attributes:
-        rows: the number of rows.
-        weight: the sum of the weights; without weights the number of rows.
-        probability: the weighted sum of the probabilities.
-        label: the weighted sum of the labels.
-    """
-
-    rows: Floats
-    weight: Floats
-    probability: Floats
-    label: Floats
-
-
 @dataclass(frozen=True)
 class BinnedError(Metric):
     """An error of the mean probability in ten bins of equal width.
 
     Attributes:
         cuts: the cuts between the bins, which are among those of its `ThresholdCounts`.
-        labels: the statistic that counts the labels by fold.
     """
 
     cuts: tuple[float, ...]
-    labels: Statistic = field(kw_only=True)
 
     higher_is_better = False
     low, high = 0.0, 1.0
 
     @property
-    def support(self) -> Support:
-        return EveryRow(self.labels)
+    def method(self) -> Method:
+        return NoInterval(BIASED)
 
     @abstractmethod
     def of_bins(self, sums: Bins) -> Floats:
@@ -186,20 +169,22 @@ def bins(state: State, cuts: tuple[float, ...]) -> Bins:
         return out[..., 1:]
 
     rows = table("rows")
-    weight = table(weight_column(state))
+    total = table(weight_column(state))
     probability, soft = (table(column).sum(axis=(1, 2)) for column in ("probability", "soft_label"))
-    label = weight[:, :, ONE].sum(axis=1) + soft
-    return Bins(rows.sum(axis=(1, 2)), weight.sum(axis=(1, 2)), probability, label)
+    label = total[:, :, ONE].sum(axis=1) + soft
+    squared = total
+    if "weight_squared" in state.sums:
+        # Of weights that are far apart squares may be beyond float64.
+        with np.errstate(over="ignore"):
+            squared = table("weight_squared")
+    rows, weight, squared = (column.sum(axis=(1, 2)) for column in (rows, total, squared))
+    return Bins(rows, weight, squared, probability, label)
 
 
 @offers("binary", "contrib_binary", kind="report")
 def calibration(context: MetricContext) -> Iterator[Metric]:
     yield NormalisedEntropy("normalised_entropy", context.threshold_counts, "loss")
     yield CalibrationRatio("calibration_ratio", context.threshold_counts, "probability")
-    counts, cuts, labels = (
-        context.calibration_counts,
-        context.calibration_cuts,
-        context.label_counts,
-    )
-    yield ExpectedCalibrationError("expected_calibration_error", counts, cuts, labels=labels)
-    yield MaxCalibrationError("max_calibration_error", counts, cuts, labels=labels)
+    counts, cuts = context.calibration_counts, context.calibration_cuts
+    yield ExpectedCalibrationError("expected_calibration_error", counts, cuts)
+    yield MaxCalibrationError("max_calibration_error", counts, cuts)

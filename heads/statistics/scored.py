@@ -195,6 +195,20 @@ def _soft_label(scored: Scored) -> Floats:
     return soft
 
 
+def _excess_brier(scored: Scored) -> Floats:
+    """Returns (label - probability) * (1 - 2 * probability) of the only class, `[n]`."""
+    probability = scored.probability
+    excess: Floats = ((scored.label - probability) * (1 - 2 * probability)).ravel()
+    return excess
+
+
+def _excess_brier_variance(scored: Scored) -> Floats:
+    """Returns the variance of the excess if the probability of the only class is right, `[n]`."""
+    probability = scored.probability
+    variance: Floats = (np.square(1 - 2 * probability) * probability * (1 - probability)).ravel()
+    return variance
+
+
 def _coverage(scored: Scored) -> Floats:
     """Returns how many classes score no lower than the lowest label `[n]`; 0 without labels."""
     positive = scored.label != 0
@@ -221,6 +235,8 @@ VALUES: dict[str, Callable[[Scored], Floats]] = {
     "probability": lambda scored: scored.probability.ravel(),
     "soft_label": _soft_label,
     "squared_error": lambda scored: np.square(scored.probability - scored.label).ravel(),
+    "excess_brier": _excess_brier,
+    "excess_brier_variance": _excess_brier_variance,
     "coverage": _coverage,
     "exact_match": _exact_match,
     "hit": lambda scored: (scored.classes[0] == scored.classes[1]).astype(np.float64),

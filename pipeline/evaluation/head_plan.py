@@ -15,6 +15,7 @@ from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
+from pipeline.config.slices import Confidence
 from pipeline.errors.problems import Problem, quote
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import MOST, first_names
@@ -109,19 +110,24 @@ class HeadPlan:
 
 
 def make_head_plan(
-    name: str, config: HeadConfig, folds: int, problems: list[Problem], source: str
+    name: str,
+    config: HeadConfig,
+    confidence: Confidence,
+    problems: list[Problem],
+    source: str,
 ) -> HeadPlan:
     """Makes the plan of a head.
 
     Args:
         name: the name of the head in the configuration.
         config: the part of the configuration that describes the head.
-        folds: how many folds the rows are divided into; 1 without intervals.
+        confidence: the folds that the rows are divided into.
         problems: a list that gets what is wrong with the configuration.
         source: the file name of the configuration, for messages.
     """
     head = make_head(config)
-    context = make_context(config, head, folds)
+    folds = max(1, confidence.folds)
+    context = make_context(config, head, folds, clustered=confidence.key is not None)
     contexts = [context]
     if context.baseline is not None:
         contexts.append(replace(context, space=context.baseline, baseline=None))
@@ -199,7 +205,9 @@ def make_head(config: HeadConfig) -> BaseHead:
     )
 
 
-def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricContext:
+def make_context(
+    config: HeadConfig, head: BaseHead, folds: int = 1, *, clustered: bool = False
+) -> MetricContext:
     """Makes the context that the metrics of the report depend on.
 
     It is the context of the head, with what only the configuration knows.
@@ -208,12 +216,14 @@ def make_context(config: HeadConfig, head: BaseHead, folds: int = 1) -> MetricCo
         config: the configuration of the head.
         head: the head.
         folds: how many folds standard errors are computed from; 1 if none are computed.
+        clustered: whether rows are put into folds by a key.
     """
     context = replace(
         head.context,
         space=ScoreSpace(score_kind(config)),
         report=True,
         folds=folds,
+        clustered=clustered,
         baseline=None if config.baseline is None else ScoreSpace(score_kind(config.baseline)),
     )
     if not isinstance(config, MultiClassHeadConfig):

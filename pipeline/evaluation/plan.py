@@ -176,12 +176,11 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
             the schema is malformed.
     """
     problems: list[Problem] = []
-    folds = max(1, config.confidence.folds)
     heads: dict[str, HeadPlan] = {}
     metrics = 0
     for name, head in config.heads.items():
         try:
-            heads[name] = make_head_plan(name, head, folds, problems, source)
+            heads[name] = make_head_plan(name, head, config.confidence, problems, source)
         except TooManyMetrics:
             metrics = MAX_METRICS + 1
         else:

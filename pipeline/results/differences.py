@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from heads.metrics.core.methods import RecallTest, ThresholdTest
+from heads.metrics.core.methods import CalibrationTest, RecallTest, ThresholdTest
 from pipeline.confidence.intervals import FEW, interval, quantile
 from pipeline.confidence.jackknife import FoldErrors, paired_jackknife
 from pipeline.confidence.significance import p_worse, welch
@@ -65,7 +65,7 @@ def difference(
     shown = error.copy()
     for number, (reading, part) in enumerate(new.by_metric()):
         metric = reading.metric
-        if not isinstance(metric.method, ThresholdTest | RecallTest):
+        if not isinstance(metric.method, ThresholdTest | RecallTest | CalibrationTest):
             continue
         first, second = (read_ends(stack.readings[number], level) for stack in (new, old))
         if first is not None and second is not None:

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.methods import Jackknife, NoInterval, RecallTest, ThresholdTest
+from heads.metrics.core.methods import (
+    CalibrationTest,
+    Jackknife,
+    NoInterval,
+    RecallTest,
+    ThresholdTest,
+)
 from pipeline.confidence.degrees import FEWEST
 from pipeline.confidence.intervals import (
     AT_BOUND,
@@ -189,6 +195,9 @@ class Stack:
             found: Mapping[str, Mask] = {}
             if isinstance(method, NoInterval):
                 found = {method.reason: np.ones(self.slices, bool)}
+            elif isinstance(method, CalibrationTest):
+                folds_there = reading.present.sum(axis=1)
+                found = {FEW_FOLDS: folds_there < LEAST_FOLDS}
             elif isinstance(method, ThresholdTest | RecallTest):
                 folds = [0 if curve is None else curve.folds for curve in reading.curves]
                 few = np.array(folds, np.int64) < LEAST_FOLDS

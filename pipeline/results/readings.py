@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.core.bin_errors import Bins
 from heads.metrics.core.fold_curve import FoldCurve
-from heads.metrics.core.methods import Halves, Jackknife, NoInterval
+from heads.metrics.core.methods import CalibrationTest, Halves, Jackknife, NoInterval
 from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
 from heads.metrics.core.score_curve import CurveMetric
 from heads.statistics import State
@@ -50,6 +51,8 @@ class Readings:
             None for slices that are not kept by fold.
         halves: the values in half-samples, for a metric of that method.
         bounds: the bounds of the values, both `[s]`; None where all values are exact.
+        bins: the sums in bins by slice and fold `[s, f, b]`, for a metric of bins; those of slices
+            that are not kept by fold have no meaning.
     """
 
     metric: Metric
@@ -63,6 +66,7 @@ class Readings:
     curves: Sequence[FoldCurve | None] = ()
     halves: HalfReadings | None = None
     bounds: Bounds | None = None
+    bins: Bins | None = None
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -187,8 +191,12 @@ def read_metric(
     found = Readings(
         metric, values, None, present, folds.top_slice, unit, support, unmet, bounds=bounds
     )
+    if isinstance(metric.method, NoInterval):
+        return found
+    if isinstance(metric.method, CalibrationTest):
+        return replace(found, bins=folds.fold_bins(metric.method.cuts, weighted=weighted))
     if isinstance(metric, CurveMetric) and not isinstance(metric.method, Jackknife):
-        if fine is None or support is None or isinstance(metric.method, NoInterval):
+        if fine is None or support is None:
             return found
         curves = folds.fold_curves(fine, support, weighted=weighted)
         if not isinstance(metric.method, Halves):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.calibration import bins
+from heads.metrics.core.bin_errors import Bins
 from heads.metrics.core.fold_curve import Cells, FoldCurve
 from heads.metrics.core.support import Support, fold_sums
 from heads.statistics import Key, State
@@ -195,6 +197,24 @@ class StateViews:
                 )
             self._fold_curves[weighted] = curves
         return self._fold_curves[weighted]
+
+    def fold_bins(self, cuts: tuple[float, ...], *, weighted: bool) -> Bins | None:
+        """Returns the sums in bins by wanted slice and fold `[s, f, b]`.
+
+        They have no meaning in slices that are not kept by fold, and are None if none is.
+
+        Args:
+            cuts: the cuts between the bins.
+            weighted: whether rows count by their weights; else every row weighs 1.
+        """
+        apart = self._apart[not weighted]
+        if not len(apart.keys):
+            return None
+        sums, folds = bins(apart, cuts), self._by_fold.statistic.folds
+        columns = (getattr(sums, field.name) for field in fields(sums))
+        return Bins(
+            *(column.reshape(-1, folds, column.shape[1])[self.fold_place] for column in columns)
+        )
 
     @cached_property
     def present(self) -> Mask:

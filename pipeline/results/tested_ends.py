@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.methods import Halves, RecallTest, ThresholdTest
+from heads.metrics.core.bin_errors import Bins
+from heads.metrics.core.methods import CalibrationTest, Halves, RecallTest, ThresholdTest
 from heads.metrics.core.score_curve import CurveMetric
+from pipeline.confidence.calibration import calibration_ends
 from pipeline.confidence.degrees import FEWEST
 from pipeline.confidence.intervals import quantile
 from pipeline.confidence.jackknife import LEAST_FOLDS
@@ -66,6 +68,8 @@ def read_ends(reading: Readings, level: float) -> Tested | None:
         metric has no such ends.
     """
     method, support = reading.metric.method, reading.support
+    if isinstance(method, CalibrationTest):
+        return _calibration_ends(reading, method, level)
     ends = np.full((2, len(reading.value)), np.nan)
     if support is None or not isinstance(method, Halves | ThresholdTest | RecallTest):
         return None
@@ -90,5 +94,23 @@ def read_ends(reading: Readings, level: float) -> Tested | None:
         closed = np.isfinite(ends)
         ends[closed] = reading.metric.from_score(ends[closed])
     # The value may be beyond an end by rounding, or as the highest of equally good thresholds.
+    lower, upper = np.minimum(ends[0], reading.value), np.maximum(ends[1], reading.value)
+    return Tested(reading.value, lower, upper)
+
+
+def _calibration_ends(reading: Readings, method: CalibrationTest, level: float) -> Tested:
+    """Returns the intervals of a calibration error."""
+    ends = np.full((2, len(reading.value)), np.nan)
+    support, sums, present = reading.support, reading.bins, reading.present
+    if support is not None and sums is not None and present is not None:
+        known = reading.top_slice & (present.sum(axis=1) >= LEAST_FOLDS)
+        known &= (support.degrees >= FEWEST) & ~np.isnan(reading.value)
+        quantiles = quantile(support.degrees, level)
+        for place in np.flatnonzero(known).tolist():
+            of_slice = Bins(*(getattr(sums, field.name)[place] for field in fields(sums)))
+            by = float(quantiles[place])
+            found = calibration_ends(of_slice, by, level, clustered=method.clustered)
+            if found is not None:
+                ends[:, place] = found
     lower, upper = np.minimum(ends[0], reading.value), np.maximum(ends[1], reading.value)
     return Tested(reading.value, lower, upper)

@@ -219,7 +219,9 @@ def test_rows_that_weigh_next_to_nothing_count_for_nothing() -> None:
             found = (metrics[name]["value"], metric["value"])
             assert len({(scores > threshold).sum() for threshold in found}) == 1, name
         elif name not in SUMS and metric["value"] is not None:
-            value = pytest.approx(metric["value"], rel=1e-12, abs=1e-12)
+            # The squares of weights are kept to few digits.
+            rounding = 1e-6 if name == "debiased_calibration_error" else 1e-12
+            value = pytest.approx(metric["value"], rel=rounding, abs=1e-12)
             assert metrics[name]["value"] == value, name
             compared += 1
     assert compared > 50

@@ -95,6 +95,7 @@ class MetricContext:
         class_suffixes: the endings of the names of those metrics, in the order of `named_classes`.
         report: whether the metrics of the report are computed, or only the estimator's.
         folds: the number of folds that standard errors are computed from; 1 if there are none.
+        clustered: whether rows may depend on each other, so that they are put into folds by a key.
         at: the operating points.
         top: the numbers `k` of the top-k accuracies.
         baseline: how probabilities relate to the stored scores of the baseline model; None if
@@ -111,6 +112,7 @@ class MetricContext:
     class_suffixes: tuple[str, ...] = ()
     report: bool = False
     folds: int = 1
+    clustered: bool = False
     at: OperatingPoints = OperatingPoints()
     top: tuple[int, ...] = ()
     baseline: ScoreSpace | None = None
@@ -200,8 +202,20 @@ class MetricContext:
             values=("probability", "soft_label"),
             weighted=self.weighted,
             keep_unweighted=True,
+            squares=True,
             folds=self.folds,
             coverage="largest",
+        )
+
+    @cached_property
+    def excess_sums(self) -> RowSums:
+        """The sums that tell whether the squared errors are as large as the probabilities say."""
+        return RowSums(
+            values=("excess_brier", "excess_brier_variance"),
+            weighted=self.weighted,
+            keep_unweighted=True,
+            squares=self.folds > 1,
+            folds=self.folds,
         )
 
     @cached_property

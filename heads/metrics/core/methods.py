@@ -57,6 +57,19 @@ class RecallTest:
 
 
 @dataclass(frozen=True)
+class CalibrationTest:
+    """The interval is that of a sum of squares of errors in bins of the probability.
+
+    Attributes:
+        cuts: the cuts between the bins.
+        clustered: whether rows of one key may depend on each other.
+    """
+
+    cuts: tuple[float, ...]
+    clustered: bool
+
+
+@dataclass(frozen=True)
 class NoInterval:
     """There is no interval that holds.
 
@@ -67,8 +80,9 @@ class NoInterval:
     reason: str
 
 
-Method = Jackknife | Halves | ThresholdTest | RecallTest | NoInterval
+Method = Jackknife | Halves | ThresholdTest | RecallTest | CalibrationTest | NoInterval
 
+BIASED = "by chance it is above 0 even if the model is calibrated"
 AT_AN_END = "a single row decides where a rate of 0 or 1 is reached"
 FEW = 10
 """The least effective number of labels of each kind for the interval of an area."""

@@ -1,10 +1,12 @@
-"""Intervals of thresholds by their definition, in loops over rows and thresholds."""
+"""Intervals by their definitions, in loops over rows, thresholds and bins."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from scipy import stats
+from scipy.optimize import brentq
 
 from heads.metrics.core.methods import RateName
 from tests.heads.metrics.fold_rows import Rows
@@ -128,3 +130,54 @@ def recall_ends_by_rows(rows: Rows, precision: float, quantile: float) -> tuple[
     down = [i for i in range(point + 1, len(thresholds)) if rejected[i]]
     every = positive.sum()
     return hits[up[-1]] / every if up else -math.inf, hits[down[0]] / every if down else math.inf
+
+
+def calibration_ends_by_rows(
+    rows: Rows, folds: int, quantile: float, level: float, clustered: bool
+) -> tuple[float, float]:
+    """The ends of the debiased calibration error of probabilities, labels, weights and folds."""
+    p, y, w, fold = rows
+    n, place = w.sum(), np.minimum((p * 10).astype(int), 9)
+    shares, errors, chances, parts = [], [], [], []
+    for number in sorted(set(place.tolist())):
+        there = place == number
+        size, mean = w[there].sum(), np.average(y[there], weights=w[there])
+        error = (w * (p - y))[there].sum() / size
+        effective = size**2 / (w[there] ** 2).sum()
+        shares.append(size / n)
+        errors.append(error)
+        chances.append(error**2 if there.sum() == 1 else mean * (1 - mean) / (effective - 1))
+        parts.append(
+            [
+                ((w * (p - y))[there & (fold == f)].sum() - error * w[there & (fold == f)].sum())
+                / math.sqrt(size * n)
+                for f in range(folds)
+            ]
+        )
+    share, error, chance, part = map(np.array, (shares, errors, chances, parts))
+    q, b1 = (share * error**2).sum(), (share * chance).sum()
+    b2, be = (share**2 * chance**2).sum(), (share**2 * error**2 * chance).sum()
+    lower_chance = upper_chance = b1
+    if clustered:
+        between = folds / (folds - 1) * part @ part.T
+        t1 = np.trace(between)
+        t2 = (
+            (folds - 1) ** 2
+            / ((folds + 1) * (folds - 2))
+            * ((between**2).sum() - t1**2 / (folds - 1))
+        )
+        t2 = min(max(t2, t1**2 / 10), t1**2)
+        g = (quantile / stats.norm.ppf((1 + level) / 2)) ** 2
+        fe = folds / (folds - 1) * ((part.T @ (np.sqrt(share) * error)) ** 2).sum()
+        be, b2 = max(g * fe, be), max(g * t2, b2)
+        lower_chance, upper_chance = max(t1, b1), min(t1, b1)
+    c = be / q
+    h = b2 / c**2
+
+    def end(taken: float, tail: float) -> float:
+        x = (q - taken) / c + h
+        if x <= 0 or stats.chi2.cdf(x, h) <= tail:
+            return 0.0
+        return math.sqrt(c * brentq(lambda nc: stats.ncx2.cdf(x, h, nc) - tail, 1e-12, 1e6))
+
+    return end(lower_chance, (1 + level) / 2), end(upper_chance, (1 - level) / 2)

@@ -33,7 +33,6 @@ METRICS = (
     "auc_precision_recall",
     "roc_auc",
     "average_precision",
-    "expected_calibration_error",
 )
 A, B, MISSING = ("g", "string", "a"), ("g", "string", "b"), ("g", "missing", None)
 AREAS = ("auc", "roc_auc")
@@ -236,7 +235,6 @@ def test_the_p_value_of_a_worse_candidate() -> None:
     higher_is_better = dict.fromkeys(METRICS, True) | {
         "average_loss": False,
         "brier_score": False,
-        "expected_calibration_error": False,
     }
     for entry in slices_of(whole()).values():
         for name, metric in entry["difference"].items():
@@ -372,7 +370,7 @@ def test_small_slices_have_all_values_and_say_which_intervals_they_lack() -> Non
             found, expected = part(few[key], of), part(every, of)
             for name in METRICS:
                 assert found[name]["value"] == expected[name]["value"]
-                if name in HISTOGRAMS or name == "expected_calibration_error":
+                if name in HISTOGRAMS:
                     assert found[name]["no_interval"] == NOT_LARGEST
                     assert "standard_error" not in found[name]
                 else:

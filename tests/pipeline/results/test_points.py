@@ -14,14 +14,18 @@ import pytest
 from scipy import stats
 
 from heads.metrics.core.context import MetricContext, OperatingPoints
-from heads.metrics.core.methods import AT_AN_END, FEW_ALLOWED, NoInterval, RateName
+from heads.metrics.core.methods import AT_AN_END, BIASED, FEW_ALLOWED, NoInterval, RateName
 from heads.metrics.core.registry import report_metrics
 from heads.statistics.cuts import ScoreSpace
 from pipeline.confidence.halves import half_samples
 from pipeline.evaluate import evaluate
-from pipeline.extract.folds import folds_by_key
+from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.metrics_parquet import metrics_table
-from tests.pipeline.confidence.by_rows import recall_ends_by_rows, threshold_ends_by_rows
+from tests.pipeline.confidence.by_rows import (
+    calibration_ends_by_rows,
+    recall_ends_by_rows,
+    threshold_ends_by_rows,
+)
 from tests.pipeline.tables import plan_of, slices_of
 
 Floats = npt.NDArray[np.float64]
@@ -332,6 +336,45 @@ def test_no_recall_at_a_rate_that_allows_fewer_than_five_rows() -> None:
             assert ("standard_error" in metrics[name]) == (allowed > 5)
 
 
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_calibration_error_has_the_ends_of_its_distribution(keyed: bool, weighted: bool) -> None:
+    name = "debiased_calibration_error"
+    key = "key: id, " if keyed else ""
+    text = (
+        f"confidence: {{{key}folds: {FOLDS}}}\nheads: {{h: {{type: binary, logits: s, label: y,"
+        " baseline: {logits: t}, metrics: [debiased_calibration_error, max_calibration_error]"
+        + (", weight: w}}" if weighted else "}}")
+    )
+    changed = {"s": columns()["s"] * 1.4, "t": columns()["t"] * 1.7}
+    table = pa.table({**columns(), **changed})
+    entry = slices_of(evaluate(table, plan_of(text)))[None]
+    data, w = {**columns(), **changed}, columns()["w"] if weighted else np.ones(ROWS)
+    folds = fold() if keyed else np.asarray(folds_by_row("", np.arange(ROWS), FOLDS))
+    mass = np.bincount(folds, w**2, FOLDS)
+    degrees = mass.sum() ** 2 / (mass**2).sum() - 1
+    t, sides = stats.t.ppf(0.975, degrees), []
+    for of, score in ((entry["metrics"], "s"), (entry["baseline"]["metrics"], "t")):
+        rows = 1 / (1 + np.exp(-data[score])), data["y"].astype(float), w, folds
+        ends = calibration_ends_by_rows(rows, FOLDS, t, 0.95, keyed)
+        found = of[name]["lower"], of[name]["upper"]
+        # Without a key the folds, on which nothing but the degrees depends, are of other rows.
+        assert found == pytest.approx(ends, rel=1e-5)
+        assert of["max_calibration_error"]["no_interval"] == BIASED
+        sides.append((of[name]["value"], *found))
+    (new, new_lower, new_upper), (old, old_lower, old_upper) = sides
+    metric = entry["difference"][name]
+    below = math.hypot(new - new_lower, old_upper - old)
+    above = math.hypot(new_upper - new, old - old_lower)
+    assert metric["lower"] == pytest.approx(new - old - below, rel=1e-9)
+    assert metric["upper"] == pytest.approx(new - old + above, rel=1e-9)
+    # A lower error is better.
+    error = (above if new < old else below) / t
+    p = stats.t.sf((new - old) / error, degrees)
+    assert metric["p_worse"] == pytest.approx(p, rel=1e-2)
+    assert "p_worse" not in entry["difference"]["max_calibration_error"]
+
+
 def test_a_demand_of_nought_or_one_has_no_interval() -> None:
     ends = (0.0, 1.0)
     at = OperatingPoints(ends, ends, ends, ends)
@@ -354,7 +397,12 @@ def test_intervals_do_not_depend_on_the_unit_of_weights(few: bool) -> None:
     expected = entry_of(", weight: w", changed)["metrics"]
     for scale in (2.0**-700, 2.0**-40, 2.0**700):
         scaled = entry_of(", weight: w", {**changed, "w": columns()["w"] * scale})["metrics"]
-        for name in (*FIGURES, *THRESHOLDS, "recall_at_precision_0.7"):
+        for name in (
+            *FIGURES,
+            *THRESHOLDS,
+            "recall_at_precision_0.7",
+            "debiased_calibration_error",
+        ):
             assert scaled[name] == expected[name], (name, scale)
 
 
