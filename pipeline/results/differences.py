@@ -54,13 +54,12 @@ def difference(
     for reason, where in old.unmet.items():
         new.unmet[reason] = new.unmet.get(reason, False) | where
     sides = new.errors(), old.errors()
-    errors, degrees, shift = _difference_errors(new, old, sides, paired)
+    errors, degrees = _difference_errors(new, old, sides, paired)
     error = errors.standard_error
     few = new.few_trials(sides[0].standard_error) | old.few_trials(sides[1].standard_error)
     error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
-    lower, upper = interval(value - shift, error, degrees, level)
-    lower, upper = np.minimum(lower, value), np.maximum(upper, value)
+    lower, upper = interval(value, error, degrees, level)
     # An error by which the p-value of a tested figure agrees with its interval.
     shown = error.copy()
     for number, (reading, part) in enumerate(new.by_metric()):
@@ -88,8 +87,10 @@ def difference(
 
 def _difference_errors(
     new: Stack, old: Stack, sides: tuple[FoldErrors, FoldErrors], paired: Mask | None
-) -> tuple[FoldErrors, Floats, Floats]:
-    """Returns the errors of differences, their degrees of freedom, and what centres intervals.
+) -> tuple[FoldErrors, Floats]:
+    """Returns the standard errors of differences, and their degrees of freedom.
+
+    What the best of many thresholds is too good by, falls out of a difference.
 
     Args:
         new: the readings of the candidate.
@@ -102,14 +103,14 @@ def _difference_errors(
         errors = paired_jackknife(
             new.replicates, old.replicates, new.present, new.defined & old.defined
         )
-        errors, shift = new.with_halves(errors, old)
+        errors, _ = new.with_halves(errors, old)
         error = errors.standard_error * _area_factor(new, old)
         errors = replace(errors, standard_error=error)
         errors = new.with_counts(errors, degrees)
         if paired is None:
-            return errors, degrees, shift
+            return errors, degrees
     else:
-        errors, shift = sides[0], new.shift
+        errors = sides[0]
     unpaired = np.tile(~paired, len(new.names))
     independent = welch(sides[0].standard_error, new.degrees, sides[1].standard_error, old.degrees)
     error = np.where(unpaired, independent[0], errors.standard_error)
@@ -120,8 +121,7 @@ def _difference_errors(
     for text, where in errors.reasons.items():
         reasons[text] = reasons[text] | (~unpaired & where)
     errors = FoldErrors(error, reasons)
-    shift = np.where(unpaired, new.shift - old.shift, shift)
-    return errors, np.where(unpaired, independent[1], degrees), shift
+    return errors, np.where(unpaired, independent[1], degrees)
 
 
 def _area_factor(new: Stack, old: Stack) -> Floats:

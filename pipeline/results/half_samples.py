@@ -92,7 +92,7 @@ def errors_of_halves(
 
     Returns:
         The standard errors; and float64 `[s]`, what is to be subtracted from the value for the
-        centre of its interval.
+        centre of its interval: of a difference nothing, since both are too good by about as much.
     """
     whole, halves, defined = first.whole, first.halves, first.defined
     size = _size(first)
@@ -104,7 +104,7 @@ def errors_of_halves(
         folds = np.minimum(folds, second.folds)
     errors = half_sample_errors(whole, halves, defined, folds, size, both=first.centred)
     shift = np.zeros(len(whole))
-    if first.centred:
+    if first.centred and second is None:
         count = np.maximum(defined.sum(axis=1), 1)
         above = np.where(defined, halves - whole[:, np.newaxis], 0.0)
         shift = BIAS_FACTOR * np.ascontiguousarray(above).sum(axis=1) / count
