@@ -10,10 +10,16 @@ import numpy as np
 from heads.metrics.calibration import bins
 from heads.metrics.core.bin_errors import bin_errors
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.methods import CalibrationTest, Method
+from heads.metrics.core.methods import (
+    FEW_FOR_BINS,
+    FEW_OF_A_CLASS_FOR_BINS,
+    CalibrationTest,
+    Method,
+    Requirement,
+)
 from heads.metrics.core.metric import Metric, Values
 from heads.metrics.core.registry import offers
-from heads.metrics.core.support import EveryRow, Support
+from heads.metrics.core.support import BothLabels, EveryRow, Support
 from heads.statistics import State, Statistic
 from heads.statistics.units import exponents_of_largest
 
@@ -43,6 +49,11 @@ class DebiasedCalibrationError(Metric):
     @property
     def support(self) -> Support:
         return EveryRow(self.labels)
+
+    @property
+    def requirement(self) -> Requirement:
+        # Bins that expect less than a label or two mostly have none, and seem to be sure of that.
+        return Requirement(BothLabels(self.labels), 1.0, FEW_FOR_BINS, FEW_OF_A_CLASS_FOR_BINS)
 
     @property
     def method(self) -> Method:

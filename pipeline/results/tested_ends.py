@@ -105,6 +105,8 @@ def _calibration_ends(reading: Readings, method: CalibrationTest, level: float) 
     if support is not None and sums is not None and present is not None:
         known = reading.top_slice & (present.sum(axis=1) >= LEAST_FOLDS)
         known &= (support.degrees >= FEWEST) & ~np.isnan(reading.value)
+        if reading.unmet is not None:
+            known &= ~reading.unmet
         quantiles = quantile(support.degrees, level)
         for place in np.flatnonzero(known).tolist():
             of_slice = Bins(*(getattr(sums, field.name)[place] for field in fields(sums)))

@@ -14,7 +14,13 @@ import pytest
 
 from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
-from heads.metrics.core.methods import AT_AN_END, BIASED, FEW_ALLOWED, FEW_OF_A_CLASS
+from heads.metrics.core.methods import (
+    AT_AN_END,
+    BIASED,
+    FEW_ALLOWED,
+    FEW_OF_A_CLASS,
+    FEW_OF_A_CLASS_FOR_BINS,
+)
 from heads.metrics.spiegelhalter import A_TEST
 from heads.statistics import Scored
 from pipeline import cli
@@ -151,7 +157,16 @@ def test_columns_of_predictions_are_told() -> None:
 def test_reasons_for_no_interval_are_told() -> None:
     text = REPORT.read_text()
     reasons = (FEW_FOLDS, UNDEFINED, AGREE, AT_BOUND, NOT_LARGEST, NO_FOLDS)
-    reasons += (BIASED, A_TEST, FEW_OF_A_CLASS, FEW_ALLOWED, AT_AN_END, IN_ONE_FOLD, TOO_FEW)
+    reasons += (
+        FEW_OF_A_CLASS_FOR_BINS,
+        BIASED,
+        A_TEST,
+        FEW_OF_A_CLASS,
+        FEW_ALLOWED,
+        AT_AN_END,
+        IN_ONE_FOLD,
+        TOO_FEW,
+    )
     for reason in (*reasons, HALVES_AGREE, UNDEFINED_IN_HALVES):
         assert f"| `{reason}` |" in text
 

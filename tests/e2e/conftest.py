@@ -38,11 +38,14 @@ heads:
     baseline: {probability: older}
     thresholds: [0.25]
     logit_thresholds: [-1]
+    at: {recall: [0.5], precision: [0.5]}
     metrics: [average_loss, accuracy, precision/positive_threshold_0.25, f1, auc, roc_auc,
               recall/positive_logit_threshold_-1, flip_rate/positive_logit_threshold_-1,
-              threshold_at_best_f1, logit_threshold_at_best_f1, threshold_at_recall_0.9,
               average_precision, kolmogorov_smirnov, gain/decile_1, label/mean, brier_score,
-              expected_calibration_error, flip_rate, flip_rate/positive_threshold_0.25]
+              expected_calibration_error, flip_rate, flip_rate/positive_threshold_0.25,
+              best_f1, threshold_at_best_f1, logit_threshold_at_best_f1, precision_at_recall_0.5,
+              threshold_at_recall_0.5, logit_threshold_at_recall_0.5, recall_at_precision_0.5,
+              debiased_calibration_error, excess_brier_score]
   shown:
     type: contrib_binary
     probability: {column: probabilities, index: 1}

@@ -46,7 +46,12 @@ heads:
     label: y
     weight: w
     baseline: {probability: p}
-    metrics: [average_loss, auc, roc_auc, precision, f1, expected_calibration_error, label/mean]
+    at: {recall: [0.5], precision: [0.5], false_positive_rate: [0.2]}
+    metrics: [average_loss, auc, roc_auc, precision, f1, expected_calibration_error, label/mean,
+              best_f1, threshold_at_best_f1, kolmogorov_smirnov, gain/decile_2, lift/decile_1,
+              precision_at_recall_0.5, threshold_at_recall_0.5, recall_at_precision_0.5,
+              threshold_at_precision_0.5, recall_at_false_positive_rate_0.2,
+              threshold_at_false_positive_rate_0.2, debiased_calibration_error, spiegelhalter_z]
   m:
     type: multi_label
     n_classes: 2

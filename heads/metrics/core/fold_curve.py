@@ -118,26 +118,26 @@ class FoldCurve:
         total = {"P": steps["A"].sum(axis=0), "N": steps["B"].sum(axis=0)}
         place, parts = self._places
 
-        def at(values: Floats) -> Floats:
-            """Returns sums over the folds, for each fine cell."""
-            # The folds are the last axis of contiguous memory.
-            sums: Floats = np.ascontiguousarray(values).sum(axis=1)[place]
+        def at(first: Floats, second: Floats) -> Floats:
+            """Returns the sums over the folds of products, for each fine cell."""
+            # Not BLAS, whose sums have an order of their own.
+            sums: Floats = np.einsum("cf,cf->c", first, second, optimize=False)[place]
             return sums
 
         found = {}
         for name in "AB":
             base, step, part = start[name], steps[name], parts[name]
-            found[name * 2] = at(base * base) + part * (
-                2 * at(base * step) + part * at(step * step)
-            )
+            within = 2 * at(base, step) + part * at(step, step)
+            found[name * 2] = at(base, base) + part * within
             for other, values in total.items():
-                found[name + other] = at(base * values) + part * at(step * values)
+                every = np.broadcast_to(values, base.shape)
+                found[name + other] = at(base, every) + part * at(step, every)
         a, b = parts["A"], parts["B"]
         found["AB"] = (
-            at(start["A"] * start["B"])
-            + a * at(steps["A"] * start["B"])
-            + b * at(start["A"] * steps["B"])
-            + a * b * at(steps["A"] * steps["B"])
+            at(start["A"], start["B"])
+            + a * at(steps["A"], start["B"])
+            + b * at(start["A"], steps["B"])
+            + a * b * at(steps["A"], steps["B"])
         )
         for first, second in ("PP", "PN", "NN"):
             product = np.ascontiguousarray(total[first] * total[second]).sum()

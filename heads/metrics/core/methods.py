@@ -88,6 +88,9 @@ FEW = 10
 """The least effective number of labels of each kind for the interval of an area."""
 FEW_BEYOND = 5
 """The least effective number of zero labels that a false positive rate allows above it."""
+FEW_FOR_BINS = 50
+"""The least effective number of labels of each kind for the interval of errors in bins."""
+FEW_OF_A_CLASS_FOR_BINS = f"fewer than {FEW_FOR_BINS} rows of a class"
 FEW_OF_A_CLASS = f"fewer than {FEW} rows of a class"
 FEW_ALLOWED = f"fewer than {FEW_BEYOND} rows with zero labels are allowed above the threshold"
 

@@ -14,7 +14,14 @@ import pytest
 from scipy import stats
 
 from heads.metrics.core.context import MetricContext, OperatingPoints
-from heads.metrics.core.methods import AT_AN_END, BIASED, FEW_ALLOWED, NoInterval, RateName
+from heads.metrics.core.methods import (
+    AT_AN_END,
+    BIASED,
+    FEW_ALLOWED,
+    FEW_OF_A_CLASS_FOR_BINS,
+    NoInterval,
+    RateName,
+)
 from heads.metrics.core.registry import report_metrics
 from heads.statistics.cuts import ScoreSpace
 from pipeline.confidence.halves import half_samples
@@ -374,6 +381,14 @@ def test_a_calibration_error_has_the_ends_of_its_distribution(keyed: bool, weigh
     p = stats.t.sf((new - old) / error, degrees)
     assert metric["p_worse"] == pytest.approx(p, rel=1e-2)
     assert "p_worse" not in entry["difference"]["max_calibration_error"]
+
+
+def test_a_calibration_error_of_fewer_than_fifty_of_a_class_has_no_interval() -> None:
+    for positives in (49, 50):
+        y = np.isin(np.arange(ROWS), np.linspace(0, ROWS - 1, positives).astype(int)).astype(int)
+        metric = entry_of(changed={"y": y})["metrics"]["debiased_calibration_error"]
+        assert (metric.get("no_interval") == FEW_OF_A_CLASS_FOR_BINS) == (positives < 50)
+        assert ("lower" in metric) == (positives == 50)
 
 
 def test_a_demand_of_nought_or_one_has_no_interval() -> None:
