@@ -29,6 +29,7 @@ dist: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m docs.config_page > docs/config.md
 	$(BIN)/python -m docs.metrics_page > docs/metrics.md
+	$(BIN)/python -m docs.coverage_page > docs/coverage.md
 
 clean:
 	rm -rf $(VENV) out build dist

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from docs.coverage_page import coverage_page
 from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
 from heads.metrics.core.methods import (
@@ -212,3 +213,8 @@ def test_results_of_the_readme_are_current(
     for metric, value in zip(("average_loss", "accuracy", "roc_auc"), told[1:], strict=True):
         if value:
             assert value == f"{overall['metrics'][metric]['value']:.5f}"
+
+
+def test_the_page_of_coverage_is_current() -> None:
+    text = (ROOT / "docs" / "coverage.md").read_text()
+    assert text == coverage_page(), "run make docs"
