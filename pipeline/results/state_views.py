@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heads.metrics.calibration import bins
 from heads.metrics.core.bin_errors import Bins
-from heads.metrics.core.fold_curve import Cells, FoldCurve
+from heads.metrics.core.fold_curve import CellReader, FoldCurve
 from heads.metrics.core.support import Support, fold_sums
 from heads.statistics import Key, State
 from heads.statistics.fold_views import (
@@ -186,13 +186,14 @@ class StateViews:
             exponents = exponents_of(whole).copy()
             exponents[fine.place[both]] = units[self.fold_place[both]]
             whole = replace(whole, exponents=exponents if exponents.any() else None)
+            fine_cells, coarse_cells = CellReader(whole), CellReader(apart)
             curves: list[FoldCurve | None] = [None] * len(self.place)
             for slice_place in both:
                 place, fold_place = int(fine.place[slice_place]), int(self.fold_place[slice_place])
                 change = int(rows.exponent[slice_place] - units[fold_place])
                 curves[slice_place] = FoldCurve(
-                    Cells.of(whole, place),
-                    Cells.of(apart, fold_place * folds, folds),
+                    fine_cells.read(place),
+                    coarse_cells.read(fold_place * folds, folds),
                     float(np.ldexp(rows.kappa[slice_place], change)),
                 )
             self._fold_curves[weighted] = curves

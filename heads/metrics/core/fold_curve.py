@@ -39,17 +39,28 @@ class Cells:
     positive: Floats
     negative: Floats
 
-    @classmethod
-    def of(cls, state: State, first: int, folds: int = 1) -> Cells:
-        """Returns the cells of some consecutive segments of a histogram, each of which is a fold.
+
+class CellReader:
+    """Reads the cells of slices from a histogram, whose columns are rounded once for all of them.
+
+    Args:
+        state: a state of `ScoreHistogram` whose labels are of a single class.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._weight, self._rows = state[weight_column(state)], state["rows"]
+
+    def read(self, first: int, folds: int = 1) -> Cells:
+        """Returns the cells of some consecutive segments, each of which is a fold of one slice.
 
         Args:
-            state: a state of `ScoreHistogram` whose labels are of a single class.
             first: the position of the first of the segments.
             folds: the number of the segments.
         """
+        state = self._state
         begin, end = np.searchsorted(state.segment, [first, first + folds])
-        weight = state[weight_column(state)][begin:end]
+        weight = self._weight[begin:end]
         used = np.flatnonzero(weight)
         cell, fold = state.cell[begin:end][used], state.segment[begin:end][used] - first
         cells, place = np.unique(cell, return_inverse=True)
@@ -59,14 +70,14 @@ class Cells:
         code = ((state.group[begin:end][used] % 2) * number + place) * folds + fold
         weights = np.bincount(code, weight[used], 2 * number * folds)
         table = weights.reshape(shape).astype(np.float64, copy=False)
-        rows = np.bincount(place, state["rows"][begin:end][used], number)
+        rows = np.bincount(place, self._rows[begin:end][used], number)
         histogram = state.statistic
         assert isinstance(histogram, ScoreHistogram)
         score, highest = (
             scores(cells, state.shift, probabilities=histogram.probabilities)[::-1]
             for scores in (lowest_scores, highest_scores)
         )
-        return cls(score, highest, rows.astype(np.float64, copy=False), table[1], table[0])
+        return Cells(score, highest, rows.astype(np.float64, copy=False), table[1], table[0])
 
 
 @dataclass(frozen=True, eq=False)
