@@ -36,7 +36,11 @@ def difference(
         paired: bool `[s]`, whether both have the same rows in the same folds; None if this is so in
             all slices. Elsewhere the errors of both are combined as those of independent rows.
     """
-    names = [name for name in candidate if name in baseline]
+    names = [
+        name
+        for name, reading in candidate.items()
+        if name in baseline and reading.metric.comparable
+    ]
     if not names:
         return {}
     new, old = (Stack({name: side[name] for name in names}) for side in (candidate, baseline))

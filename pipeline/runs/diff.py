@@ -172,7 +172,11 @@ def _not_compared(
     """Returns the metrics of both runs that some slices lack, because states are missing."""
     new, old = (run.plan.heads[name].models[CANDIDATE].metrics for run in (candidate, baseline))
     both = [metric for metric in new if metric in old]
-    return [metric for metric in both if any(metric not in part.differences for part in results)]
+    return [
+        metric
+        for metric in both
+        if new[metric].comparable and any(metric not in part.differences for part in results)
+    ]
 
 
 def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Iterator[Results]:

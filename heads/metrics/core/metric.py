@@ -127,6 +127,11 @@ class Metric(ABC):
         counted = self.support.statistic
         return self.statistic, self.coarse, counted if counted.folds > 1 else None
 
+    @property
+    def comparable(self) -> bool:
+        """Whether the difference of the values of two models has a meaning."""
+        return True
+
     def bounds(self, state: State) -> Bounds | None:  # noqa: ARG002
         """Returns the bounds of the values in every segment, where the state has rounded scores.
 

@@ -435,3 +435,11 @@ def test_slices_have_the_intervals_that_they_have_alone() -> None:
         alone = slices_of(evaluate(rows, plan_of(text)))[None]["metrics"]
         for name in (*FIGURES, *THRESHOLDS):
             assert together["g", "int", value]["metrics"][name] == alone[name], name
+
+
+def test_a_test_of_calibration_has_no_difference() -> None:
+    entry = entry_of(", baseline: {logits: t}")
+    assert "spiegelhalter_z" in entry["metrics"]
+    assert "spiegelhalter_z" in entry["baseline"]["metrics"]
+    assert "spiegelhalter_z" not in entry["difference"]
+    assert "excess_brier_score" in entry["difference"]
