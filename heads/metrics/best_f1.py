@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -49,13 +50,10 @@ class BestF1(CurveMetric):
         return Halves(centred=True)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        curve_rates = rates(curve)
-        value = best(curve_rates.f1, curve_rates.occurs).value
-        return where_defined(value, {"no label is positive": curve.positives == 0})
+        return where_defined(_best(curve).value, {"no label is positive": curve.positives == 0})
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
-        known, hidden = _best(curve)
-        return known.value, hidden.highest
+        return _best(curve).value, _hidden(curve).highest
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,14 @@ class ThresholdAtBestF1(CurveMetric):
         return Halves()
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        curve_rates = rates(curve)
-        place = best(curve_rates.f1, curve_rates.occurs).place
-        thresholds = thresholds_at(curve, curve_rates.occurs, place, self.space)
+        place = _best(curve).place
+        thresholds = thresholds_at(curve, rates(curve).occurs, place, self.space)
         value: Floats = getattr(thresholds, self.scale)
         reasons = {"no label is positive": curve.positives == 0, self.untold: np.isnan(value)}
         return where_defined(value, reasons)
 
     def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        place = _best(curve)[0].place
+        place = _best(curve).place
         lowest = np.append(curve.score[::-1], 0.0)[place]
         return where_defined(
             self.from_score(lowest), {"no label is positive": curve.positives == 0}
@@ -105,7 +102,7 @@ class ThresholdAtBestF1(CurveMetric):
         return as_probability(score, self.space)
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
-        return threshold_bounds(curve, _best(curve)[1].possible, self.space, self.scale)
+        return threshold_bounds(curve, _hidden(curve).possible, self.space, self.scale)
 
 
 class LogitThresholdAtBestF1(ThresholdAtBestF1):
@@ -119,12 +116,25 @@ class LogitThresholdAtBestF1(ThresholdAtBestF1):
         return as_logit(score, self.space)
 
 
-def _best(curve: ScoreCurve) -> tuple[Best, HiddenBest]:
-    """Returns the best F1 at the lowest scores of the cells, and what may be hidden in cells."""
-    curve_rates = rates(curve)
-    known = best(curve_rates.f1, curve_rates.occurs)
-    highest = highest_rates(curve_rates, curve).f1
-    return known, hidden_best(known, highest, curve_rates.occurs)
+# F1 and its thresholds are read from the same point.
+_KEPT: WeakKeyDictionary[ScoreCurve, Best] = WeakKeyDictionary()
+_KEPT_HIDDEN: WeakKeyDictionary[ScoreCurve, HiddenBest] = WeakKeyDictionary()
+
+
+def _best(curve: ScoreCurve) -> Best:
+    """The best F1 at the lowest scores of the cells, kept as long as the curve."""
+    if curve not in _KEPT:
+        curve_rates = rates(curve)
+        _KEPT[curve] = best(curve_rates.f1, curve_rates.occurs)
+    return _KEPT[curve]
+
+
+def _hidden(curve: ScoreCurve) -> HiddenBest:
+    """What may be hidden within the cells of a curve, kept as long as the curve."""
+    if curve not in _KEPT_HIDDEN:
+        highest = highest_rates(curve)
+        _KEPT_HIDDEN[curve] = hidden_best(_best(curve), highest.f1, highest.occurs)
+    return _KEPT_HIDDEN[curve]
 
 
 @offers("binary", "contrib_binary", kind="report")

@@ -40,7 +40,7 @@ class KolmogorovSmirnov(CurveMetric):
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
         known = rates(curve)
         # Within a cell, the distance is largest where the labels of either kind all come first.
-        hits_first = highest_rates(known, curve)
+        hits_first = highest_rates(curve)
         missed = known.true_positive - np.where(curve.rounded, curve.positive, 0.0)[:, ::-1]
         hits_last = replace(known, true_positive=missed)
         lowest, *hidden = (

@@ -53,8 +53,9 @@ class MacroArea(Metric):
         }
         return Values(_mean([part.value for part in parts]), reasons)
 
-    def bounds(self, state: State) -> Bounds:
-        lowest, highest = zip(*(area.bounds(state) for area in self.by_class), strict=True)
+    def bounds(self, state: State, _: Floats) -> Bounds:
+        parts = [area.bounds(state, area.compute(state).value) for area in self.by_class]
+        lowest, highest = zip(*parts, strict=True)
         return _mean(lowest), _mean(highest)
 
 

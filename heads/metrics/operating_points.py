@@ -59,8 +59,9 @@ from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
 from heads.metrics.core.support import Negatives
 from heads.statistics.cuts import ScoreSpace
 
-# A rate and its threshold are read from the same point.
+# A rate and its thresholds are read from the same point.
 _KEPT: WeakKeyDictionary[ScoreCurve, dict[OperatingPoint, Best]] = WeakKeyDictionary()
+_KEPT_HIDDEN: WeakKeyDictionary[ScoreCurve, dict[OperatingPoint, HiddenBest]] = WeakKeyDictionary()
 
 UNKNOWN = "scores are rounded too far to tell whether a threshold is as demanded"
 
@@ -109,10 +110,13 @@ class OperatingPoint(CurveMetric):
         return {reason: ~point.exists & ~hidden, UNKNOWN: hidden}
 
     def hidden(self, curve: ScoreCurve) -> HiddenBest:
-        """Returns what may be hidden within the cells of a curve."""
-        curve_rates = highest_rates(rates(curve), curve)
-        value, meets = self.choose(curve_rates)
-        return hidden_best(self.best(curve), value, meets & curve_rates.occurs)
+        """What may be hidden within the cells of a curve, kept as long as the curve."""
+        kept = _KEPT_HIDDEN.setdefault(curve, {})
+        if self not in kept:
+            curve_rates = highest_rates(curve)
+            value, meets = self.choose(curve_rates)
+            kept[self] = hidden_best(self.best(curve), value, meets & curve_rates.occurs)
+        return kept[self]
 
     def best(self, curve: ScoreCurve) -> Best:
         """The highest value at the thresholds that meet the demand, kept as long as the curve."""

@@ -157,12 +157,14 @@ def read_metric(
     values, bounds = None, None
     if fine is not None:
         state = fine.whole(weighted=weighted)
-        values = _pick(_compute(metric, state), fine.place)
-        bounds = _pick_bounds(metric.bounds(state), fine.place)
+        computed = _compute(metric, state)
+        values = _pick(computed, fine.place)
+        bounds = _pick_bounds(metric.bounds(state, computed.value), fine.place)
     if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
         state = coarse.whole(weighted=weighted)
-        coarse_values = _pick(_compute(metric, state), coarse.place)
-        coarse_bounds = _pick_bounds(metric.bounds(state), coarse.place)
+        computed = _compute(metric, state)
+        coarse_values = _pick(computed, coarse.place)
+        coarse_bounds = _pick_bounds(metric.bounds(state, computed.value), coarse.place)
         if values is None or fine is None:
             values, bounds = coarse_values, coarse_bounds
         else:

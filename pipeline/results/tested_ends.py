@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.bin_errors import Bins
+from heads.metrics.core.fold_curve import FoldCurve
 from heads.metrics.core.methods import CalibrationTest, Halves, RecallTest, ThresholdTest
 from heads.metrics.core.score_curve import CurveMetric
 from pipeline.confidence.calibration import calibration_ends
@@ -19,6 +21,7 @@ from pipeline.confidence.score_tests import recall_ends, threshold_ends
 from pipeline.results.readings import Readings
 
 Floats = npt.NDArray[np.float64]
+Ends = tuple[float, float] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,19 @@ class Tested:
         return Tested(value, value - below, value + above)
 
 
+# A threshold on the probability and that on the logit have the same ends.
+_KEPT: WeakKeyDictionary[FoldCurve, dict[tuple[ThresholdTest, float], Ends]] = WeakKeyDictionary()
+
+
+def _threshold_ends(curve: FoldCurve, method: ThresholdTest, quantiles: float) -> Ends:
+    """The ends of a threshold on the scale of the scores, kept as long as the curve."""
+    kept = _KEPT.setdefault(curve, {})
+    key = method, quantiles
+    if key not in kept:
+        kept[key] = threshold_ends(curve, method.rate, method.demand, quantiles)
+    return kept[key]
+
+
 def read_ends(reading: Readings, level: float) -> Tested | None:
     """Returns the ends of the intervals of a metric that tests or limits of proportions give.
 
@@ -86,7 +102,7 @@ def read_ends(reading: Readings, level: float) -> Tested | None:
         elif isinstance(method, RecallTest):
             found = recall_ends(curve, method.precision, by)
         else:
-            found = threshold_ends(curve, method.rate, method.demand, by)
+            found = _threshold_ends(curve, method, by)
         if found is not None:
             ends[:, place] = found
     if isinstance(method, ThresholdTest):

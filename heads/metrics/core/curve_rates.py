@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -67,24 +68,35 @@ def _share(part: Floats, whole: Floats) -> Floats:
     return share
 
 
+# Many metrics are read from the rates of the same curve.
+_KEPT: WeakKeyDictionary[ScoreCurve, Rates] = WeakKeyDictionary()
+_KEPT_HIGHEST: WeakKeyDictionary[ScoreCurve, Rates] = WeakKeyDictionary()
+
+
 def rates(curve: ScoreCurve) -> Rates:
-    """Returns the rates of a curve at every threshold."""
-    occurs = (curve.positive != 0) | (curve.negative != 0)
-    hits, others = curve.from_above
-    # The totals are the last of the same sums, so that rounding takes no share beyond 1.
-    return Rates(hits, others, hits[:, -1:], others[:, -1:], occurs[:, ::-1])
+    """The rates of a curve at every threshold, kept as long as the curve is."""
+    if curve not in _KEPT:
+        hits, others = curve.from_above
+        # The totals are the last of the same sums, so that rounding takes no share beyond 1.
+        totals = (hits[:, -1:], others[:, -1:])
+        _KEPT[curve] = Rates(hits, others, *totals, curve.occurs[:, ::-1])
+    return _KEPT[curve]
 
 
-def highest_rates(curve_rates: Rates, curve: ScoreCurve) -> Rates:
-    """Returns the rates at thresholds within the cells, if positive labels score highest there.
+def highest_rates(curve: ScoreCurve) -> Rates:
+    """The rates at thresholds within the cells, if positive labels score highest there.
 
     A cell that may hold several scores hides thresholds. None of them has more true positives than
     its lowest score and none has fewer false positives than the cells above, so no rate that gains
     from true positives and loses by false ones is higher within the cell, and none that must be low
-    is lower. Cells with a single score hide none, and their rates are as they are.
+    is lower. Cells with a single score hide none, and their rates are as they are. They are kept as
+    long as the curve is.
     """
-    above = curve_rates.false_positive - np.where(curve.rounded, curve.negative, 0.0)[:, ::-1]
-    return replace(curve_rates, false_positive=above)
+    if curve not in _KEPT_HIGHEST:
+        known = rates(curve)
+        above = known.false_positive - np.where(curve.rounded, curve.negative, 0.0)[:, ::-1]
+        _KEPT_HIGHEST[curve] = replace(known, false_positive=above)
+    return _KEPT_HIGHEST[curve]
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,8 +96,7 @@ def threshold_bounds(
         The bounds `[r]`; without meaning where no cell is possible.
     """
     score, cells = curve.score[::-1], possible.shape[1]
-    occurs = (curve.positive != 0) | (curve.negative != 0)
-    place = np.where(occurs[:, ::-1], np.arange(cells), cells)
+    place = np.where(curve.occurs[:, ::-1], np.arange(cells), cells)
     # The place of the next cell with a weight, after each cell.
     following = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]
     following = np.pad(following, ((0, 0), (0, 1)), constant_values=cells)[:, 1:]

@@ -132,7 +132,7 @@ class Metric(ABC):
         """Whether the difference of the values of two models has a meaning."""
         return True
 
-    def bounds(self, state: State) -> Bounds | None:  # noqa: ARG002
+    def bounds(self, state: State, value: Floats) -> Bounds | None:  # noqa: ARG002
         """Returns the bounds of the values in every segment, where the state has rounded scores.
 
         They are certain: in whatever way the rows had their scores rounded, the value without
@@ -141,6 +141,7 @@ class Metric(ABC):
 
         Args:
             state: a state as for `compute`.
+            value: the values `[s]` that `compute` returned.
         """
         return None
 

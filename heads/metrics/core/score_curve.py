@@ -53,6 +53,17 @@ class ScoreCurve:
         return several
 
     @cached_property
+    def occurs(self) -> npt.NDArray[np.bool_]:
+        """Whether each cell has a weight, bool `[r, c]`."""
+        weighs: npt.NDArray[np.bool_] = (self.positive != 0) | (self.negative != 0)
+        return weighs
+
+    @cached_property
+    def is_rounded(self) -> npt.NDArray[np.bool_]:
+        """Whether any cell with a weight may hold several scores, bool `[r]`."""
+        return np.asarray((self.occurs & self.rounded).any(axis=1))
+
+    @cached_property
     def positives(self) -> Floats:
         """The weight `[r]` of all labels that are not 0."""
         return ordered_sum(self.positive)
@@ -138,22 +149,21 @@ class CurveMetric(Metric):
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
         """Returns the lowest and the highest value that a curve may have, whatever it rounded."""
 
-    def bounds(self, state: State) -> Bounds:
-        parts = [self._certain(curve) for curve in score_curves(state, self.group)]
-        if not parts:
-            return np.zeros(0), np.zeros(0)
-        lowest, highest = (np.concatenate(ends) for ends in zip(*parts, strict=True))
+    def bounds(self, state: State, value: Floats) -> Bounds:
+        lowest, highest = value.copy(), value.copy()
+        first = 0
+        for curve in score_curves(state, self.group):
+            rows = slice(first, first + len(curve.positive))
+            first = rows.stop
+            if curve.is_rounded.any():
+                lowest[rows], highest[rows] = self._certain(curve, value[rows])
         return lowest, highest
 
-    def _certain(self, curve: ScoreCurve) -> Bounds:
+    def _certain(self, curve: ScoreCurve, value: Floats) -> Bounds:
         """Returns the bounds of a curve, which are its value where nothing was rounded."""
-        value, _ = self.of_curve(curve)
-        occurs = (curve.positive != 0) | (curve.negative != 0)
-        rounded = (occurs & curve.rounded).any(axis=1)
-        if not rounded.any():
-            return value, value
+        rounded = curve.is_rounded
         lowest, highest = self.bounds_of_curve(curve)
-        rounded &= lowest < highest
+        rounded = rounded & (lowest < highest)
         # Sums over the cells are rounded themselves, by less than this.
         slack = ROUNDING * np.maximum(1.0, np.abs(value))
         return (

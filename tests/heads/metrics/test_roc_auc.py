@@ -49,7 +49,9 @@ def areas(state: State, group: int | None = None) -> dict[str, tuple[Floats, Flo
     for area in (RocAuc, AveragePrecision):
         metric = area("a", *both, group, labels=both[0])
         for bound, value in zip(
-            BOUNDS, (metric.compute(state).value, *metric.bounds(state)), strict=True
+            BOUNDS,
+            (metric.compute(state).value, *metric.bounds(state, metric.compute(state).value)),
+            strict=True,
         ):
             found[bound].append(value)
     return {bound: (roc, precision) for bound, (roc, precision) in found.items()}

@@ -55,7 +55,7 @@ def check(metrics: dict[str, Metric], rows: Scored, max_cells: int) -> None:
     rounded = measure(replace(statistic, max_cells=max_cells), rows)
     for name, metric in metrics.items():
         true, seen = metric.compute(exact), metric.compute(rounded)
-        bounds = metric.bounds(rounded)
+        bounds = metric.bounds(rounded, seen.value)
         assert bounds is not None
         lowest, highest = float(bounds[0][0]), float(bounds[1][0])
         if seen.reason(0) is None:
@@ -64,7 +64,7 @@ def check(metrics: dict[str, Metric], rows: Scored, max_cells: int) -> None:
             assert lowest - ROUNDING <= true.value[0] <= highest + ROUNDING, name
         elif seen.reason(0) != UNKNOWN and true.reason(0) not in (None, *NO_FLOAT):
             assert seen.reason(0) == true.reason(0), name
-        same = metric.bounds(exact)
+        same = metric.bounds(exact, true.value)
         assert same is not None
         assert same[0].tolist() == same[1].tolist() == true.value.tolist(), name
 
@@ -163,7 +163,7 @@ def test_gains_of_a_cell_by_hand() -> None:
     assert isinstance(metric, CurveMetric)
     assert isinstance(metric.statistic, ScoreHistogram)
     state = measure(replace(metric.statistic, max_cells=2), rows)
-    (lowest,), (highest,) = metric.bounds(state)
+    (lowest,), (highest,) = metric.bounds(state, metric.compute(state).value)
     assert (lowest, highest) == pytest.approx((1 / 3, 2 / 3))
 
 
@@ -196,6 +196,6 @@ def test_areas_of_crowded_probabilities(name: str) -> None:
     state = measure(context.score_histogram, batch)
     metrics = report_metrics(context)
     for area in ("roc_auc", "average_precision"):
-        bounds = metrics[area].bounds(state)
+        bounds = metrics[area].bounds(state, metrics[area].compute(state).value)
         assert bounds is not None
         assert bounds[1][0] - bounds[0][0] <= 1e-3, area
