@@ -40,17 +40,17 @@ from pipeline.evaluation.plan import Plan
 from pipeline.readers.file_list import Listing
 from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
-from pipeline.runs.manifest import read_manifest, sha256
+from pipeline.runs.manifest import read_files, read_manifest, sha256
 from pipeline.runs.outputs import DATA, REPORT, problem_files
 from pipeline.runs.publish import (
     check_output,
-    failure_report,
     holds_a_run,
     publish_failure,
+    read_failure,
     read_published,
     recover,
 )
-from pipeline.runs.stage import Stage, join, new_stage
+from pipeline.runs.stage import Stage, new_stage
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -165,7 +165,8 @@ def _list_inputs(job: Job, store: BeamStore, stage: Stage) -> Listing:
         check_some(job.plan, listing.shards, job.source, open_file)
     except BadData as error:
         publish_failure(store, stage, problem_files(error.problems, stage.id))
-        error.data_report = failure_report(store, stage)
+        failure = read_failure(store, stage)
+        error.data_report = None if failure is None else failure[0]
         raise
     except ReadError as error:
         raise RunnerError(str(error)) from error
@@ -211,21 +212,25 @@ def _result(store: BeamStore, stage: Stage) -> Finished:
         OutputTaken: if another run has replaced this one already.
         RunnerError: if the job left nothing.
     """
+    failure = read_failure(store, stage)
+    if failure is not None:
+        data = json.loads(failure[1])
+        _warn(data)
+        error = BadData(data["problems"])
+        error.data_report = failure[0]
+        raise error
     published = read_published(store, stage, (DATA, REPORT))
-    if published is not None:
-        for note in json.loads(published[DATA])["notes"]:
-            _LOGGER.warning("%s", note)
-        return Finished(json.loads(published[REPORT]), stage.predictions)
-    report_path = failure_report(store, stage)
-    if report_path is None:
+    if published is None:
         message = f"the job left no {DATA} in {stage.output}; do workers know it by that path?"
         raise RunnerError(message)
-    data = json.loads(store.read(stage.path(DATA)))
+    _warn(json.loads(published[DATA]))
+    return Finished(json.loads(published[REPORT]), stage.predictions)
+
+
+def _warn(data: dict[str, Any]) -> None:
+    """Logs the notes of a data report."""
     for note in data["notes"]:
         _LOGGER.warning("%s", note)
-    error = BadData(data["problems"])
-    error.data_report = report_path
-    raise error
 
 
 def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) -> Finished:
@@ -235,15 +240,15 @@ def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) ->
         OutputTaken: if it is of another job.
     """
     manifest = read_manifest(store, stage.output)
-    if manifest is None or (manifest.id, manifest.job) != (rolled, digest):
+    files = read_files(store, stage.output, rolled, (REPORT,))
+    if manifest is None or manifest.job != digest or files is None:
         raise OutputTaken(holds_a_run(stage.output))
     _LOGGER.warning(
         "an earlier run of this job (%s) was whole and not published; it is now, and was not"
         " repeated",
         rolled,
     )
-    report = json.loads(store.read(join(stage.output, REPORT)))
-    return Finished(report, manifest.predictions)
+    return Finished(json.loads(files[REPORT]), manifest.predictions)
 
 
 def _job_digest(job: Job, listing: Listing) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -91,6 +91,31 @@ def read_manifest(store: Store, output: str) -> Manifest | None:
         return parse_manifest(store.read(join(output, MANIFEST)))
     except FileNotFoundError:
         return None
+
+
+def read_files(
+    store: Store, output: str, identity: str, names: Iterable[str]
+) -> dict[str, bytes] | None:
+    """Returns the content of files of a run in a directory, by name, as its manifest has them.
+
+    Args:
+        store: the store of files.
+        output: the directory.
+        identity: the identity of the run.
+        names: the names of the files.
+
+    Returns:
+        None if the directory does not hold that run, or if a file is not what its manifest says.
+    """
+    manifest = read_manifest(store, output)
+    if manifest is None or manifest.id != identity:
+        return None
+    try:
+        files = {name: store.read(join(output, name)) for name in names}
+    except FileNotFoundError:
+        return None
+    held = all(manifest.files.get(name) == sha256(content) for name, content in files.items())
+    return files if held else None
 
 
 def success_bytes(identity: str, manifest: bytes) -> bytes:

@@ -22,6 +22,7 @@ from pipeline.runs.manifest import (
     is_intact,
     manifest_bytes,
     parse_manifest,
+    read_files,
     read_manifest,
     read_success,
     sha256,
@@ -108,33 +109,41 @@ def publish_failure(store: Store, stage: Stage, files: Mapping[str, bytes]) -> N
         store.write(stage.path(FAILED), place.encode() + b"\n")
 
 
-def failure_report(store: Store, stage: Stage) -> str | None:
-    """Returns the path of the data report of a run that failed; None if it did not."""
+def read_failure(store: Store, stage: Stage) -> tuple[str, bytes] | None:
+    """Returns the path and the content of the data report of a run that failed; None if it did not.
+
+    A run of others in the same output deletes the stages of runs that have ended: then the report
+    is looked for where it was published.
+    """
     try:
         place = store.read(stage.path(FAILED)).decode().rstrip("\n")
+        return join(place, DATA), store.read(stage.path(DATA))
     except FileNotFoundError:
-        return None
-    return join(place, DATA)
+        pass
+    for place in (join(stage.output, FAILED_DIRECTORY), stage.output):
+        path = join(place, DATA)
+        with suppress(FileNotFoundError):
+            content = store.read(path)
+            if _failed_run(content) == stage.id:
+                return path, content
+    return None
 
 
 def read_published(store: Store, stage: Stage, names: Sequence[str]) -> dict[str, bytes] | None:
     """Returns the content of files of a run in its output, by name; None if it is not published.
 
     Raises:
-        OutputTaken: if the run was published, and another has replaced it.
+        OutputTaken: if the run was published, and another has replaced it or is about to.
     """
-    found = _finished_id(store, stage.output)
-    if found == stage.id:
-        manifest = read_manifest(store, stage.output)
-        with suppress(FileNotFoundError):
-            files = {name: store.read(join(stage.output, name)) for name in names}
-            if manifest is not None and all(
-                manifest.files.get(name) == sha256(content) for name, content in files.items()
-            ):
-                return files
-    if found is None or stage.is_open(store):
+    # The stage is closed when the run is published. After that another may come at any moment.
+    if stage.is_open(store) and _finished_id(store, stage.output) != stage.id:
         return None
-    raise OutputTaken(f"output: another run ({found}) has replaced this one in {stage.output}")
+    files = read_files(store, stage.output, stage.id, names)
+    if files is not None:
+        return files
+    found = _finished_id(store, stage.output)
+    rival = "another run" if found in (None, stage.id) else f"another run ({found})"
+    raise OutputTaken(f"output: {rival} has replaced this one in {stage.output}")
 
 
 def _commit(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) -> None:
@@ -323,10 +332,19 @@ def failure_place(store: Store, output: str) -> str:
 def holds_failure(store: Store, directory: str) -> bool:
     """Returns whether a directory holds the files of a failed run: its data report says so."""
     try:
-        data = json.loads(store.read(join(directory, DATA)))
-    except (FileNotFoundError, StorageError, ValueError, RecursionError):
+        return _failed_run(store.read(join(directory, DATA))) is not None
+    except (FileNotFoundError, StorageError):
         return False
-    return isinstance(data, dict) and isinstance(data.get("failed_run"), str)
+
+
+def _failed_run(data: bytes) -> str | None:
+    """Returns the identity of the failed run that a data report is of; None if it is of none."""
+    try:
+        report = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    identity = report.get("failed_run") if isinstance(report, dict) else None
+    return identity if isinstance(identity, str) else None
 
 
 def recover(store: Store, output: str, *, is_alone: bool) -> tuple[str | None, list[str]]:

@@ -18,10 +18,10 @@ from pipeline.runs.manifest import is_intact, read_manifest, read_success
 from pipeline.runs.outputs import problem_files
 from pipeline.runs.publish import (
     check_output,
-    failure_report,
     has_committed,
     publish,
     publish_failure,
+    read_failure,
     read_published,
     recover,
 )
@@ -206,6 +206,34 @@ def test_two_publishers_without_locks_leave_one_whole_run(order: list[int], cras
     assert_holds(store, output, stages[place], files[place], files[1 - place])
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 1), max_size=200))
+def test_a_run_that_is_published_reads_its_files_or_learns_of_the_other(order: list[int]) -> None:
+    store, output = in_memory()
+    finish(store, output, {"report.json": b"first"})
+    stages = [begin(store, output), begin(store, output)]
+    files = [OLD, NEW]
+    names = ["data.json", "report.json"]
+
+    def driver(number: int) -> Callable[[Any], object]:
+        def attempt(watched: Store) -> None:
+            publish(watched, stages[number], "job", files[number])
+            read = read_published(watched, stages[number], names)
+            assert read == {name: files[number][name] for name in names}
+
+        return attempt
+
+    errors = take_turns(store, [driver(0), driver(1)], iter(order), 0)
+    success = read_success(store, output)
+    assert success is not None
+    for stage, error in zip(stages, errors, strict=True):
+        if stage.id == success["id"]:
+            assert error is None or isinstance(error, StorageError)
+        elif error is not None and not isinstance(error, StorageError):
+            assert isinstance(error, OutputTaken)
+            assert "has replaced this one" in str(error)
+
+
 def test_publishers_of_one_machine_wait_for_each_other(tmp_path: Path) -> None:
     store, output = LocalStore(), str(tmp_path / "out")
     stages = [begin(store, output) for _ in range(8)]
@@ -303,7 +331,8 @@ def test_a_failure_beside_a_result_leaves_it(place: tuple[Store, str]) -> None:
         stage = begin(store, output)
         check_output(store, stage)
         publish_failure(store, stage, problem_files([text], stage.id))
-        assert failure_report(store, stage) == f"{output}/failed/data.json"
+        data = problem_files([text], stage.id)["data.json"]
+        assert read_failure(store, stage) == (f"{output}/failed/data.json", data)
         assert read_published(store, stage, ["report.json"]) is None
         stage.discard(store)
         found = files_below(store, output)
@@ -313,6 +342,8 @@ def test_a_failure_beside_a_result_leaves_it(place: tuple[Store, str]) -> None:
         }
         assert json.loads(found["failed/data.json"])["problems"] == [text]
         assert {name: found[name] for name in before} == before
+        assert read_failure(store, stage) == (f"{output}/failed/data.json", data)
+        assert read_failure(store, old) is None
     assert is_intact(store, output)
     assert json.loads(before["_SUCCESS"])["id"] == old.id
     new = finish(store, output, NEW)
@@ -325,8 +356,11 @@ def test_a_failure_without_a_result_is_under_the_plain_names(place: tuple[Store,
         stage = begin(store, output)
         check_output(store, stage)
         publish_failure(store, stage, problem_files([text], stage.id))
-        assert failure_report(store, stage) == f"{output}/data.json"
+        data = problem_files([text], stage.id)["data.json"]
+        assert read_failure(store, stage) == (f"{output}/data.json", data)
         stage.discard(store)
+        # A run of others in the same output may delete the stage before the driver has looked.
+        assert read_failure(store, stage) == (f"{output}/data.json", data)
         assert set(files_below(store, output)) == {"data.json", "anomalies.pbtxt"}
     put_foreign(store, output)
     stage = finish(store, output, {**NEW, "anomalies.pbtxt": b"\n"})
