@@ -25,6 +25,7 @@ from heads.metrics.core.curve_thresholds import (
     NO_LOGIT,
     NO_PROBABILITY,
     as_logit,
+    scores_at,
     threshold_bounds,
     thresholds_at,
 )
@@ -93,10 +94,8 @@ class ThresholdAtBestF1(CurveMetric):
 
     def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         place = _best(curve).place
-        lowest = np.append(curve.score[::-1], 0.0)[place]
-        return where_defined(
-            self.from_score(lowest), {"no label is positive": curve.positives == 0}
-        )
+        lowest = self.from_score(scores_at(curve, place))
+        return where_defined(lowest, {"no label is positive": curve.positives == 0})
 
     def from_score(self, score: Floats) -> Floats:
         return as_probability(score, self.space)

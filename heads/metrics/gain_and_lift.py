@@ -171,7 +171,7 @@ def gain_bounds(curve: ScoreCurve, parts: tuple[int, ...], total_parts: int) -> 
     positive = positive - before
     size = np.take_along_axis(seen, cell, axis=1) - weight
     zero = np.maximum(size - np.ldexp(positive, -exponent), 0.0)
-    rounded = curve.rounded[::-1][cell - 1]
+    rounded = np.take_along_axis(curve.rounded[:, ::-1], cell - 1, axis=1)
 
     def share(part: Floats) -> tuple[Floats, Floats]:
         """Returns the least and the most positive weight in a part of the cells."""

@@ -42,6 +42,10 @@ class MacroArea(Metric):
         return self.by_class[0].coarse
 
     @property
+    def distinct(self) -> Statistic | None:
+        return self.by_class[0].distinct
+
+    @property
     def support(self) -> Support:
         return MeanSupport(self.by_class[0].labels, tuple(area.support for area in self.by_class))
 

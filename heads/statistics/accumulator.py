@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics.cell_index import CellIndex
-from heads.statistics.exact import (
-    MAX_ROWS,
-    Ints,
-)
+from heads.statistics.exact import MAX_ROWS, Ints
 from heads.statistics.keys import Key
 from heads.statistics.score_cells import ordered
 from heads.statistics.score_histogram import ScoreHistogram
@@ -21,11 +18,7 @@ from heads.statistics.scored import Scored
 from heads.statistics.segments import Segments
 from heads.statistics.state import State, build_state, zero_state
 from heads.statistics.statistic import Elements, Statistic
-from heads.statistics.tables import (
-    DenseTable,
-    SparseTable,
-    Table,
-)
+from heads.statistics.tables import DenseTable, SparseTable, Table
 
 # The table of all codes is a dense array up to about this many bytes: an index into it costs less
 # than sorting a batch.

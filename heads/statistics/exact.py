@@ -83,6 +83,12 @@ class ExactColumn:
         """Returns the sums of some rows, in canonical form."""
         return _trimmed(self.low, self.limbs[rows], self.specials[rows])
 
+    def only(self, rows: npt.NDArray[np.intp]) -> ExactColumn:
+        """Returns the sums of some rows, and 0 in all others, in canonical form."""
+        limbs, specials = np.zeros_like(self.limbs), np.zeros_like(self.specials)
+        limbs[rows], specials[rows] = self.limbs[rows], self.specials[rows]
+        return _trimmed(self.low, limbs, specials)
+
     def to_float(self) -> Floats:
         """Returns sums rounded once to float64 `[m]`; NaN and infinities follow IEEE addition."""
         return self._with_specials(round_sums(self.limbs, RADIX, limb_exponent(self.low)))
@@ -152,12 +158,12 @@ def _add_runs(
 
 
 def sorting_order(numbers: Ints) -> npt.NDArray[np.intp]:
-    """Returns an order `[n]` that sorts integers of at least 0; equal numbers in any order."""
+    """Returns the order `[n]` of integers of at least 0; equal ones stay in their order."""
     bits = max(1, (len(numbers) - 1).bit_length())
     if int(numbers.max(initial=0)) < 1 << (63 - bits):
         # Sorting numbers that hold their place is several times as fast as argsort.
         return np.sort((numbers << bits) | np.arange(len(numbers))) & ((1 << bits) - 1)
-    return np.argsort(numbers)
+    return np.argsort(numbers, kind="stable")
 
 
 def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from heads.statistics.accumulator import Accumulator, HistogramAccumulator
+from heads.statistics.distinct_accumulator import DistinctAccumulator
+from heads.statistics.distinct_scores import DistinctScores
 from heads.statistics.score_histogram import ScoreHistogram
 from heads.statistics.scored import Scored
 from heads.statistics.segments import Segments
@@ -12,6 +14,8 @@ from heads.statistics.statistic import Statistic
 
 def make_accumulator(statistic: Statistic) -> Accumulator:
     """Makes the accumulator that adds batches to the sums of a statistic."""
+    if isinstance(statistic, DistinctScores):
+        return DistinctAccumulator(statistic)
     if isinstance(statistic, ScoreHistogram):
         return HistogramAccumulator(statistic)
     return Accumulator(statistic)

@@ -26,7 +26,24 @@ def order_of(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.ND
     if (int(segment.max()) + 1) * groups * cells < 1 << 63:
         # A single sort key is faster than three.
         return sorting_order((segment * groups + group) * cells + (cell - lowest).view(np.int64))
-    return np.lexsort((cell, group, segment))
+    order = _order_of_words(cell)
+    return order[sorting_order((segment * groups + group)[order])]
+
+
+def _order_of_words(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+    """Returns the order of words of 64 bits; equal words in any order."""
+    bits = np.uint64(max(1, (len(words) - 1).bit_length()))
+    # Sorting words whose lowest bits give way to their place is several times as fast as argsort.
+    packed = np.sort((words >> bits << bits) | np.arange(len(words), dtype=np.uint64))
+    order = (packed & ((np.uint64(1) << bits) - np.uint64(1))).view(np.int64)
+    # The few words that differ in those bits alone are put in order by themselves.
+    high = packed >> bits
+    equal = np.append(high[1:] == high[:-1], False)
+    equal[1:] |= equal[:-1]
+    alike = np.flatnonzero(equal)
+    if len(alike):
+        order[alike] = order[alike][np.lexsort((words[order[alike]], high[alike]))]
+    return order
 
 
 def add_runs(column: Ints, starts: npt.NDArray[np.intp]) -> Ints:

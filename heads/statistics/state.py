@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from heads.statistics.closed_segments import CLOSED, Rows, close_segments
 from heads.statistics.exact import ExactColumn, add_columns
 from heads.statistics.keys import Key, key_text
 from heads.statistics.runs import add_runs, order_of, run_starts
@@ -211,6 +212,13 @@ class State:
         return {key: position for position, key in enumerate(self.keys)}
 
     @cached_property
+    def closed(self) -> npt.NDArray[np.bool_]:
+        """Which segments are closed, bool `[s]`: they had too many cells for their statistic."""
+        closed = np.zeros(len(self.keys), np.bool_)
+        closed[self.segment[self.cell == CLOSED]] = True
+        return closed
+
+    @cached_property
     def _bounds(self) -> npt.NDArray[np.intp]:
         """The first table row of each segment, and at the end the number of rows, `[s + 1]`."""
         return np.searchsorted(self.segment, np.arange(len(self.keys) + 1))
@@ -252,8 +260,16 @@ def zero_state(statistic: Statistic) -> State:
 
 
 def limit_cells(state: State) -> State:
-    """Returns the state with as many low bits of `cell` removed as its statistic demands."""
-    return state.coarsened(state.statistic.fitting_shift(state.cell, state.shift))
+    """Returns the state with no more cells than its statistic allows.
+
+    As many low bits of `cell` are removed as it demands, or the segments with too many are closed.
+    """
+    most = state.statistic.most_distinct
+    if most is None:
+        return state.coarsened(state.statistic.fitting_shift(state.cell, state.shift))
+    rows = Rows(state.segment, state.group, state.cell, state.counts, state.sums)
+    limited = close_segments(rows, len(state.keys), most)
+    return state if limited is rows else replace(state, **vars(limited))
 
 
 def _joined(first: State, second: State) -> State:
@@ -380,17 +396,3 @@ def _assemble(
         shift,
     )
     return limit_cells(state)
-
-
-def same(left: State, right: State) -> bool:
-    """Returns whether two states are equal to the bit."""
-    if (left.statistic, left.keys, left.shift) != (right.statistic, right.keys, right.shift):
-        return False
-    pairs = [(left.segment, right.segment), (left.group, right.group), (left.cell, right.cell)]
-    pairs += [(left.counts[name], right.counts[name]) for name in left.counts]
-    for name, left_sum in left.sums.items():
-        right_sum = right.sums[name]
-        if left_sum.low != right_sum.low:
-            return False
-        pairs += [(left_sum.limbs, right_sum.limbs), (left_sum.specials, right_sum.specials)]
-    return all(np.array_equal(a, b) for a, b in pairs)

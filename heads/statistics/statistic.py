@@ -135,6 +135,11 @@ class Statistic(ABC):
         """
         return shift
 
+    @property
+    def most_distinct(self) -> int | None:
+        """How many distinct cells a segment may have before it is closed; None for any number."""
+        return None
+
     def cell_limit(self, shift: int) -> int:
         """Returns the number that all cells of a state with this shift are below."""
         return 0 if shift else self.cells

@@ -94,7 +94,7 @@ def _score_rounding(
     A slice without a histogram has NaN.
     """
     rounding = np.full(slices, np.nan)
-    for histogram in (model.context.coarse_histogram, model.context.score_histogram):
+    for histogram in model.context.histograms[::-1]:
         view = views.of(number, histogram)
         if view is not None:
             rounding[view.place >= 0] = view.score_rounding

@@ -28,8 +28,8 @@ def details_of(
         states: the merged states of the model, by statistic.
     """
     details: dict[str, Any] = {}
-    histogram = _slice_state(states, context.score_histogram, key) or _slice_state(
-        states, context.coarse_histogram, key
+    histogram = next(
+        filter(None, (_slice_state(states, each, key) for each in context.histograms)), None
     )
     if histogram is not None:
         if context.head != "multi_class":
@@ -55,9 +55,10 @@ def details_of(
 def _slice_state(states: Mapping[Statistic, State], statistic: Statistic, key: Key) -> State | None:
     """Returns the state of one slice over all folds, in units; None if it was not measured."""
     state = states.get(statistic)
-    if state is None or key not in state.keys:
+    if state is None or key not in state.places:
         return None
-    return in_units(over_all_folds(state.take([state.keys.index(key)])))
+    part = state.take([state.places[key]])
+    return None if part.closed[0] else in_units(over_all_folds(part))
 
 
 def _curves(curve: ScoreCurve, context: MetricContext) -> dict[str, Any]:

@@ -123,12 +123,12 @@ class _SliceColumns:
         if context.score_histogram.probabilities and not probabilities:
             # The histogram is of probabilities, but the scores of the column are logits.
             return plain
-        histogram = self._find(number, context.score_histogram) or self._find(
-            number, context.coarse_histogram
-        )
-        if histogram is None:
+        found = (self._find(number, histogram) for histogram in context.histograms)
+        states = (sums.taken(self._key) for sums in found if sums is not None)
+        state = next((state for state in states if not state.closed[0]), None)
+        if state is None:
             return plain
-        state = in_units(histogram.taken(self._key))
+        state = in_units(state)
         summary = summarise_scores(state)
         return replace(
             plain,

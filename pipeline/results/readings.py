@@ -135,6 +135,7 @@ def read_metric(
     fine: StateViews | None,
     coarse: StateViews | None,
     counted: StateViews | None,
+    distinct: StateViews | None,
     *,
     weighted: bool,
 ) -> Readings:
@@ -150,33 +151,15 @@ def read_metric(
             its errors; None if the metric has no such statistic.
         counted: the views of the statistic of the metric's support; None if that was measured in
             none of the slices.
+        distinct: the views of the statistic that the metric reads in the slices that it has, in
+            place of the others; None for none.
         weighted: whether rows count by their weights; else every row weighs 1.
     """
     folds = coarse or fine
     assert folds is not None
-    values, bounds = None, None
-    if fine is not None:
-        state = fine.whole(weighted=weighted)
-        computed = _compute(metric, state)
-        values = _pick(computed, fine.place)
-        bounds = _pick_bounds(metric.bounds(state, computed.value), fine.place)
-    if coarse is not None and (fine is None or fine.place.min(initial=0) < 0):
-        state = coarse.whole(weighted=weighted)
-        computed = _compute(metric, state)
-        coarse_values = _pick(computed, coarse.place)
-        coarse_bounds = _pick_bounds(metric.bounds(state, computed.value), coarse.place)
-        if values is None or fine is None:
-            values, bounds = coarse_values, coarse_bounds
-        else:
-            is_fine = fine.place >= 0
-            values = _choose(is_fine, values, coarse_values)
-            if bounds is not None and coarse_bounds is not None:
-                lowest, highest = (
-                    np.where(is_fine, *ends) for ends in zip(bounds, coarse_bounds, strict=True)
-                )
-                bounds = lowest, highest
-    assert values is not None
-    unit = np.zeros(len(folds.place), np.int64)
+    slices = len(folds.place)
+    values, bounds = _values(metric, fine, coarse, distinct, slices, weighted=weighted)
+    unit = np.zeros(slices, np.int64)
     if metric.total:
         unit = exponents_of(folds.whole(weighted=weighted))[folds.place]
     if not folds.by_fold:
@@ -200,7 +183,8 @@ def read_metric(
     if isinstance(metric, CurveMetric) and not isinstance(metric.method, Jackknife):
         if fine is None or support is None:
             return found
-        curves = folds.fold_curves(fine, support, weighted=weighted)
+        finer = [views for views in (distinct, fine) if views is not None]
+        curves = folds.fold_curves(finer, support, weighted=weighted)
         if not isinstance(metric.method, Halves):
             return replace(found, curves=curves)
         halves = read_halves(metric, metric.method, curves)
@@ -218,6 +202,39 @@ def read_metric(
         units = exponents_of(without)[segments] - np.repeat(unit, number)
         replicates = replace(replicates, value=np.ldexp(scaled, units))
     return replace(found, replicates=replicates)
+
+
+def _values(
+    metric: Metric,
+    fine: StateViews | None,
+    coarse: StateViews | None,
+    distinct: StateViews | None,
+    slices: int,
+    *,
+    weighted: bool,
+) -> tuple[Values, Bounds | None]:
+    """Returns the values and the bounds of a metric, of each slice from the best that has it."""
+    values: Values | None = None
+    bounds: Bounds | None = None
+    found = np.zeros(slices, np.bool_)
+    for views in (distinct, fine, coarse):
+        rest = None if views is None else views.rest(found)
+        if rest is None:
+            continue
+        state = rest.whole(weighted=weighted)
+        computed = _compute(metric, state)
+        part = _pick(computed, rest.place)
+        part_bounds = _pick_bounds(metric.bounds(state, computed.value), rest.place)
+        values = part if values is None else _choose(found, values, part)
+        if bounds is not None and part_bounds is not None:
+            lowest, highest = (
+                np.where(found, *ends) for ends in zip(bounds, part_bounds, strict=True)
+            )
+            part_bounds = lowest, highest
+        bounds = part_bounds
+        found = found | (rest.place >= 0)
+    assert values is not None
+    return values, bounds
 
 
 def _compute(metric: Metric, state: State) -> Values:

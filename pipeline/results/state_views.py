@@ -55,8 +55,9 @@ class StateViews:
     Attributes:
         by_fold: whether the state was measured by fold.
         top_slice: bool `[s]`, in which wanted slices the rows are kept by fold.
+        has: bool `[s]`, whether the state has each wanted slice.
         place: int64 `[s]`, the position of each wanted slice in the state; -1 where the state does
-            not have it.
+            not have it, or has closed it.
         fold_place: int64 `[s]`, the position of each wanted slice in the state of those slices
             that are kept by fold; -1 for all others.
 
@@ -67,6 +68,11 @@ class StateViews:
     """
 
     def __init__(self, state: State, keys: tuple[Key, ...], largest: Mask) -> None:
+        self._keys, self._largest = keys, largest
+        present = set(state.keys)
+        self.has = np.array([key in present for key in keys], np.bool_)
+        if state.closed.any():
+            state = state.take(np.flatnonzero(~state.closed).tolist())
         self._state = state
         self.by_fold = state.statistic.folds > 1
         self.top_slice = (
@@ -85,7 +91,25 @@ class StateViews:
         position = {key: at for at, key in enumerate(self._by_fold.keys)}
         self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
         self._supports: dict[tuple[Support, bool], SupportReadings] = {}
+        self._rests: dict[bytes, StateViews] = {}
         self._fold_curves: dict[bool, Sequence[FoldCurve | None]] = {}
+
+    def rest(self, found: Mask) -> StateViews | None:
+        """Returns the views of the slices that are not found elsewhere; None if there are none.
+
+        Args:
+            found: bool `[s]`, which of the wanted slices are.
+        """
+        left = (self.place >= 0) & ~found
+        if not left.any():
+            return None
+        if left.sum() == len(self._state.keys):
+            return self
+        name = left.tobytes()
+        if name not in self._rests:
+            state = self._state.take(self.place[left].tolist())
+            self._rests[name] = StateViews(state, self._keys, self._largest)
+        return self._rests[name]
 
     @property
     def score_rounding(self) -> float:
@@ -168,34 +192,40 @@ class StateViews:
         )
 
     def fold_curves(
-        self, fine: StateViews, rows: SupportReadings, *, weighted: bool
+        self, fine: Sequence[StateViews], rows: SupportReadings, *, weighted: bool
     ) -> Sequence[FoldCurve | None]:
         """Returns the labels of each wanted slice by cell and fold; None where not kept by fold.
 
         Args:
-            fine: the views of the histogram of fine cells over all folds.
+            fine: the views of finer cells over all folds; the first that have a slice are read.
             rows: what all rows say, whose weights the labels have.
             weighted: whether rows count by their weights; else every row weighs 1.
         """
         if weighted not in self._fold_curves:
-            apart, whole = self._apart[not weighted], fine.whole(weighted=weighted)
+            apart = self._apart[not weighted]
             folds = self._by_fold.statistic.folds
             units = exponents_of(apart).reshape(-1, folds)[:, 0]
-            both = np.flatnonzero((fine.place >= 0) & (self.fold_place >= 0)).tolist()
-            # The fine cells are read in the units of the coarse ones.
-            exponents = exponents_of(whole).copy()
-            exponents[fine.place[both]] = units[self.fold_place[both]]
-            whole = replace(whole, exponents=exponents if exponents.any() else None)
-            fine_cells, coarse_cells = CellReader(whole), CellReader(apart)
+            coarse_cells = CellReader(apart)
             curves: list[FoldCurve | None] = [None] * len(self.place)
-            for slice_place in both:
-                place, fold_place = int(fine.place[slice_place]), int(self.fold_place[slice_place])
-                change = int(rows.exponent[slice_place] - units[fold_place])
-                curves[slice_place] = FoldCurve(
-                    fine_cells.read(place),
-                    coarse_cells.read(fold_place * folds, folds),
-                    float(np.ldexp(rows.kappa[slice_place], change)),
+            left = self.fold_place >= 0
+            for views in fine:
+                both = np.flatnonzero((views.place >= 0) & left).tolist()
+                left &= views.place < 0
+                # The fine cells are read in the units of the coarse ones.
+                whole = views.whole(weighted=weighted)
+                exponents = exponents_of(whole).copy()
+                exponents[views.place[both]] = units[self.fold_place[both]]
+                fine_cells = CellReader(
+                    replace(whole, exponents=exponents if exponents.any() else None)
                 )
+                for slice_place in both:
+                    fold_place = int(self.fold_place[slice_place])
+                    change = int(rows.exponent[slice_place] - units[fold_place])
+                    curves[slice_place] = FoldCurve(
+                        fine_cells.read(int(views.place[slice_place])),
+                        coarse_cells.read(fold_place * folds, folds),
+                        float(np.ldexp(rows.kappa[slice_place], change)),
+                    )
             self._fold_curves[weighted] = curves
         return self._fold_curves[weighted]
 

@@ -63,7 +63,7 @@ class SliceViews:
         covered = np.ones(len(self.largest), bool)
         if statistic.coverage in ("largest_only", "small_only"):
             covered = self.largest == (statistic.coverage == "largest_only")
-        return not covered.any() or (views is not None and bool((views.place[covered] >= 0).all()))
+        return not covered.any() or (views is not None and bool(views.has[covered].all()))
 
 
 def slice_views(
@@ -117,8 +117,8 @@ def read_for_model(
             f"'{metric.name}' is read from states that have not arrived, though the rows of their"
             " slices were counted: the runner lost states. Nothing was published; run again."
         )
-    fine, coarse, counted = (views.of(number, measured) for measured in metric.measured)
-    return read_metric(metric, fine, coarse, counted, weighted=weighted)
+    found = (views.of(number, measured) for measured in metric.measured)
+    return read_metric(metric, *found, weighted=weighted)
 
 
 def can_read(metric: Metric, number: int, views: SliceViews) -> bool:

@@ -93,7 +93,12 @@ def check_states(
         raise ValueError("it has other rows in the slices than the report")
     for measured, state in states.items():
         # Every row is counted as often as every other one: once, or once for each class, say.
-        times = {rows / counted.get(key, math.nan) for key, rows in _rows(state).items()}
+        rows_of_open = zip(state.keys, state.by_segment("rows"), state.closed, strict=True)
+        times = {
+            float(rows) / counted.get(key, math.nan)
+            for key, rows, closed in rows_of_open
+            if not closed
+        }
         if len(times) > 1 or not all(number.is_integer() for number in times):
             name = measured.statistic.stable_name
             raise ValueError(f"{name} has other rows in the slices than the report")

@@ -20,6 +20,7 @@ from heads.statistics import (
     ClassFlips,
     ClassOutcomes,
     ConfusionMatrix,
+    DistinctScores,
     Flips,
     Key,
     RowSums,
@@ -304,6 +305,18 @@ score_pools = mixed_scales() | finite_pools
 
 @_samples_of(ScoreHistogram)
 def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    common, rows = _histogram(draw)
+    return ScoreHistogram(**common), rows
+
+
+@_samples_of(DistinctScores)
+def _distinct_scores(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    common, rows = _histogram(draw)
+    return DistinctScores(**{**common, "folds": 1}), rows
+
+
+def _histogram(draw: st.DrawFn) -> tuple[dict[str, Any], Rows]:
+    """Draws the parameters of a histogram, and the rows that it takes."""
     of = draw(st.sampled_from(("logit", "probability", "class_probability")))
     # A label that is a class id cannot be compared with a probability.
     common = _common(draw, *(BY_CLASS if of != "class_probability" else ("loss", "probability")))
@@ -313,14 +326,13 @@ def _score_histogram(draw: st.DrawFn) -> tuple[Statistic, Rows]:
         weighted=common["weighted"],
         class_ids=of == "class_probability",
     )
-    statistic = ScoreHistogram(
-        classes=rows.columns,
-        max_cells=draw(st.sampled_from((2, 3, 5, 17, 500))),
-        by_class=draw(st.booleans()),
-        of=of,
-        **common,
-    )
-    return statistic, rows
+    cells = {
+        "classes": rows.columns,
+        "max_cells": draw(st.sampled_from((2, 3, 5, 17, 500))),
+        "by_class": draw(st.booleans()),
+        "of": of,
+    }
+    return common | cells, rows
 
 
 def statistics(kind: type[Statistic]) -> st.SearchStrategy[Statistic]:

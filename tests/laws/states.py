@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from heads.statistics import ScoreHistogram, State
+from heads.statistics import DistinctScores, ScoreHistogram, State
+from heads.statistics.closed_segments import CLOSED
 from heads.statistics.codec import encode
 from heads.statistics.exact import RADIX
 from heads.statistics.keys import key_text
@@ -53,7 +54,14 @@ def assert_canonical(state: State) -> None:
     )
     assert table == sorted(set(table))
     assert all(0 <= group < statistic.folds * statistic.groups for group in state.group)
-    if isinstance(statistic, ScoreHistogram):
+    if isinstance(statistic, DistinctScores):
+        for place in range(len(state.keys)):
+            rows = [cell for segment, _, cell in table if segment == place]
+            assert len(set(rows)) <= statistic.max_cells
+            assert state.closed[place] == (int(CLOSED) in rows)
+            assert len(rows) == 1 or not state.closed[place]
+        assert state.shift == 0
+    elif isinstance(statistic, ScoreHistogram):
         assert len(set(state.cell.tolist())) <= statistic.max_cells
         assert all(cell < 1 << (64 - state.shift) for cell in state.cell.tolist())
     else:

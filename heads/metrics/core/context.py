@@ -18,6 +18,7 @@ from heads.statistics import (
     ThresholdCounts,
 )
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
+from heads.statistics.distinct_scores import distinct_scores_of
 from heads.statistics.score_histogram import MAX_CELLS
 from heads.statistics.statistic import Coverage
 
@@ -299,6 +300,12 @@ class MetricContext:
         cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // named))
         coverage: Coverage = "largest" if self.folds > 1 else "small_only"
         return replace(self.score_histogram, max_cells=cells, folds=self.folds, coverage=coverage)
+
+    @property
+    def histograms(self) -> tuple[ScoreHistogram, ...]:
+        """The histograms that curves are read from: in each slice the first that has it."""
+        coarse = self.coarse_histogram
+        return distinct_scores_of(coarse), self.score_histogram, coarse
 
     @cached_property
     def flips(self) -> Flips:

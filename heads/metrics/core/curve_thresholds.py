@@ -67,16 +67,30 @@ def thresholds_at(
         place: `[r]`, how many cells are above the lowest that the point selects.
         space: how probabilities relate to the scores of the curve.
     """
-    score = np.append(curve.score[::-1], np.nan)
+    score = curve.score[:, ::-1]
     lower = occurs & (np.arange(occurs.shape[1]) > place[:, np.newaxis])
     next_lower = np.full(len(place), -np.inf)
     single = np.ones(len(place), np.bool_)
     found = lower.any(axis=1)
     if found.any():
         next_place = lower[found].argmax(axis=1)
-        next_lower[found] = score[next_place]
-        single[found] = ~curve.rounded[::-1][next_place]
-    return thresholds_between(score[place], next_lower, single, space)
+        rows = np.flatnonzero(found)
+        next_lower[found] = score[rows, next_place]
+        single[found] = ~curve.rounded[:, ::-1][rows, next_place]
+    return thresholds_between(scores_at(curve, place), next_lower, single, space)
+
+
+def scores_at(curve: ScoreCurve, place: npt.NDArray[np.intp]) -> Floats:
+    """Returns the lowest scores `[r]` of a cell of each segment; NaN where there is no cell.
+
+    Args:
+        curve: the curve of `r` segments and `c` cells.
+        place: `[r]`, how many cells are above the cell.
+    """
+    if not curve.score.shape[1]:
+        return np.full(len(place), np.nan)
+    scores: Floats = curve.score[:, ::-1][np.arange(len(place)), place]
+    return scores
 
 
 def threshold_bounds(
@@ -95,15 +109,16 @@ def threshold_bounds(
     Returns:
         The bounds `[r]`; without meaning where no cell is possible.
     """
-    score, cells = curve.score[::-1], possible.shape[1]
+    score, cells = curve.score[:, ::-1], possible.shape[1]
     place = np.where(curve.occurs[:, ::-1], np.arange(cells), cells)
     # The place of the next cell with a weight, after each cell.
     following = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]
     following = np.pad(following, ((0, 0), (0, 1)), constant_values=cells)[:, 1:]
-    end = score - 1.0 if space.kind == "logits" else np.zeros(cells)
-    below = np.where(following == cells, end, np.append(score, 0.0)[following])
+    end = score - 1.0 if space.kind == "logits" else np.zeros(score.shape)
+    padded = np.pad(score, ((0, 0), (0, 1)))
+    below = np.where(following == cells, end, np.take_along_axis(padded, following, axis=1))
     lowest = np.where(possible, below, np.inf).min(axis=1, initial=np.inf)
-    highest = np.where(possible, curve.highest[::-1], -np.inf).max(axis=1, initial=-np.inf)
+    highest = np.where(possible, curve.highest[:, ::-1], -np.inf).max(axis=1, initial=-np.inf)
     exists = possible.any(axis=1)
     ends = (np.where(exists, end_score, 0.0) for end_score in (lowest, highest))
     if scale == "probability":

@@ -202,4 +202,6 @@ class FoldCurve:
             by_fold = np.ascontiguousarray(values[::-1].T)
             parts.append(np.einsum("rf,fc->rc", factors, by_fold, optimize=False))
         score, highest = self.coarse.score[::-1], self.coarse.highest[::-1]
+        shape = parts[0].shape
+        score, highest = (np.broadcast_to(scores, shape) for scores in (score, highest))
         return ScoreCurve(parts[0], parts[1], score, highest)

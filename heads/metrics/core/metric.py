@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,23 @@ from heads.statistics import State, Statistic
 Floats = npt.NDArray[np.float64]
 Bounds = tuple[Floats, Floats]
 """The lowest and the highest value that a metric may have in each segment, both `[s]`."""
+
+
+class Measured(NamedTuple):
+    """The statistics that are read for a metric.
+
+    Attributes:
+        fine: that of the metric.
+        coarse: the coarser one that is read in small slices and for errors, or None.
+        counted: that of its support; None without folds.
+        distinct: the one that is read instead of the others in slices that it has not closed, or
+            None.
+    """
+
+    fine: Statistic
+    coarse: Statistic | None
+    counted: Statistic | None
+    distinct: Statistic | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +121,11 @@ class Metric(ABC):
         return None
 
     @property
+    def distinct(self) -> Statistic | None:
+        """The statistic that is read instead where it has not closed a slice; None for none."""
+        return None
+
+    @property
     def support(self) -> Support:
         """The rows that the metric is an average of: of several parts, the scarcest counts."""
         return EveryRow(self.statistic)
@@ -119,13 +141,15 @@ class Metric(ABC):
         return None
 
     @property
-    def measured(self) -> tuple[Statistic, Statistic | None, Statistic | None]:
-        """The statistics that are read for the metric: `statistic`, `coarse` and its support's.
+    def measured(self) -> Measured:
+        """The statistics that are read for the metric.
 
         Without folds there is no error, and no support is read.
         """
         counted = self.support.statistic
-        return self.statistic, self.coarse, counted if counted.folds > 1 else None
+        return Measured(
+            self.statistic, self.coarse, counted if counted.folds > 1 else None, self.distinct
+        )
 
     @property
     def comparable(self) -> bool:

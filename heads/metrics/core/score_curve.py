@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from heads.metrics.core.metric import Bounds, Floats, Metric, Values, weight_column
 from heads.metrics.core.support import EveryRow, Support
-from heads.statistics import ScoreHistogram, State, Statistic
+from heads.statistics import DistinctScores, ScoreHistogram, State, Statistic
+from heads.statistics.distinct_scores import distinct_scores_of
 from heads.statistics.kept import kept_with_state
+from heads.statistics.runs import order_of, run_starts
 from heads.statistics.score_cells import highest_scores, lowest_scores
 
 # How many cells are computed together: few enough to stay in the cache of the processor.
@@ -23,6 +25,8 @@ _TOGETHER = 1 << 17
 ROUNDING = 1e-12
 """The rounding of sums over the cells of a histogram is smaller than this share of them."""
 
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
 Reasons = Mapping[str, npt.NDArray[np.bool_]]
 
 
@@ -36,9 +40,9 @@ class ScoreCurve:
         positive: `[r, c]`, the weights of labels that are not 0, from the lowest cell to the
             highest.
         negative: `[r, c]`, the weights of labels that are 0.
-        score: `[c]`, the lowest score of each cell, on the scale on which scores are stored.
-        highest: `[c]`, the highest score of each cell. Where it is the lowest, the rows of the cell
-            are ties; elsewhere their order is not known.
+        score: `[r, c]`, the lowest score of each cell, on the scale on which scores are stored.
+        highest: `[r, c]`, the highest score of each cell. Where it is the lowest, the rows of the
+            cell are ties; elsewhere their order is not known.
     """
 
     positive: Floats
@@ -48,7 +52,7 @@ class ScoreCurve:
 
     @cached_property
     def rounded(self) -> npt.NDArray[np.bool_]:
-        """Whether each cell may hold several scores, bool `[c]`."""
+        """Whether each cell may hold several scores, bool `[r, c]`."""
         several: npt.NDArray[np.bool_] = self.score != self.highest
         return several
 
@@ -107,7 +111,7 @@ class CurveMetric(Metric):
         labels: the statistic that counts the labels by fold.
     """
 
-    coarse_histogram: Statistic
+    coarse_histogram: ScoreHistogram
     group: int | None = None
     labels: Statistic = field(kw_only=True)
 
@@ -118,6 +122,10 @@ class CurveMetric(Metric):
     @property
     def coarse(self) -> Statistic | None:
         return self.coarse_histogram
+
+    @property
+    def distinct(self) -> Statistic | None:
+        return distinct_scores_of(self.coarse_histogram)
 
     @abstractmethod
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
@@ -209,18 +217,52 @@ def _curve(
         keep = groups // 2 == group
         segment, groups = segment[keep], groups[keep]
         cells, weights = cells[keep], weights[keep]
-    cells, cell = np.unique(cells, return_inverse=True)
-    shape = (segments[1] - segments[0], len(cells))
+    counts = state.statistic
+    assert isinstance(counts, ScoreHistogram)
+    ranked = _ranked_alone if isinstance(counts, DistinctScores) else _ranked_together
+    place, table = ranked(segment, cells, segments[1] - segments[0])
+    shape = segments[1] - segments[0], table.shape[1]
+    place += segment * shape[1]
     by_label = []
     for label in (1, 0):
         labelled = groups % 2 == label
-        place = segment[labelled] * len(cells) + cell[labelled]
-        table = np.bincount(place, weights[labelled], shape[0] * shape[1]).reshape(shape)
-        by_label.append(table.astype(np.float64, copy=False))
-    counts = state.statistic
-    assert isinstance(counts, ScoreHistogram)
+        sums = np.bincount(place[labelled], weights[labelled], shape[0] * shape[1])
+        by_label.append(sums.reshape(shape).astype(np.float64, copy=False))
     lowest, highest = (
-        scores(cells, state.shift, probabilities=counts.probabilities)
+        np.broadcast_to(scores(table, state.shift, probabilities=counts.probabilities), shape)
         for scores in (lowest_scores, highest_scores)
     )
     return ScoreCurve(by_label[0], by_label[1], lowest, highest)
+
+
+def _ranked_together(_: Ints, cells: Words, __: int) -> tuple[Ints, Words]:
+    """Returns the place of each cell among those of all segments, `[m]`, and the cells `[1, c]`."""
+    distinct, place = np.unique(cells, return_inverse=True)
+    return place, distinct[np.newaxis]
+
+
+def _ranked_alone(segment: Ints, cells: Words, segments: int) -> tuple[Ints, Words]:
+    """Returns the place of each cell among those of its segment, `[m]`, and the cells `[r, c]`.
+
+    Beyond the cells of a segment its highest cell is repeated, and has no rows there.
+
+    Args:
+        segment: int64 `[m]`, the segment of each table row.
+        cells: uint64 `[m]`, the cell of each table row.
+        segments: the number of segments, `r`.
+    """
+    no_group = np.zeros(len(cells), np.int64)
+    order = order_of(segment, no_group, cells)
+    segment, cells = segment[order], cells[order]
+    starts = run_starts(segment, no_group, cells)
+    number = np.cumsum(np.bincount(starts, minlength=len(cells))) - 1
+    owner = segment[starts]
+    first = np.searchsorted(owner, np.arange(segments))
+    place = np.empty(len(cells), np.int64)
+    place[order] = number - first[segment]
+    sizes = np.bincount(owner, minlength=segments)
+    last = np.maximum(sizes - 1, 0)[:, np.newaxis]
+    within = np.minimum(np.arange(sizes.max(initial=0)), last)
+    if not len(starts):
+        return place, np.zeros((segments, 0), np.uint64)
+    return place, cells[starts][np.minimum(first[:, np.newaxis] + within, len(starts) - 1)]

@@ -20,6 +20,7 @@ from heads.statistics import (
     ClassFlips,
     ClassOutcomes,
     ConfusionMatrix,
+    DistinctScores,
     Flips,
     RowSums,
     Scored,
@@ -68,6 +69,7 @@ STATES = {
         ClassFlips(weighted=True),
         ThresholdCounts(cuts=(-1.0, 0.0, 0.5), classes=2, values=("probability",), weighted=True),
         ScoreHistogram(classes=2, weighted=True, max_cells=4, folds=3),
+        DistinctScores(classes=2, weighted=True, max_cells=8),
     )
 }
 each_state = pytest.mark.parametrize("data", list(map(encode, STATES.values())), ids=list(STATES))
