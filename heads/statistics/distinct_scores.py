@@ -35,11 +35,12 @@ class DistinctScores(ScoreHistogram):
         return self.max_cells
 
     def row_bytes(self) -> int:
-        return 12 + 6 * len(self.sums)
+        # Words share no bytes.
+        return 15 + 9 * len(self.sums)
 
     def segment_rows(self) -> int:
         # Most scores are of a single group.
-        return 3 * self.max_cells // 2
+        return self.max_cells
 
     def fitting_shift(self, cells: npt.NDArray[np.uint64], shift: int) -> int:  # noqa: ARG002
         return shift

@@ -31,7 +31,8 @@ def test_a_share_has_its_rows_in_slices_of_either_state() -> None:
         segments = Segments(np.zeros(len(label), np.int64), [key])
         state = measure_state(statistic, scored, segments)
         views.append(StateViews(state, (OVERALL, A), np.ones(2, bool)))
-    found = read_metric(Positive("share", statistic), views[0], views[1], None, weighted=True)
+    share = Positive("share", statistic)
+    found = read_metric(share, views[0], views[1], None, None, weighted=True)
     assert found.value.tolist() == [0.6, 0.5]
     assert found.values.trials is not None
     assert found.values.trials.rows.tolist() == [5, 2]
