@@ -165,9 +165,9 @@ def _thresholds(curve: ScoreCurve, occurs: Places, space: ScoreSpace, keep: Plac
         space: how probabilities relate to the scores of the curve.
         keep: the positions in `occurs` of the lowest cell that each point selects.
     """
-    score = curve.score[::-1][occurs]
+    score = curve.score[0, ::-1][occurs]
     next_lower = np.append(score[1:], -np.inf)
-    single = ~np.append(curve.rounded[::-1][occurs][1:], False)[keep]
+    single = ~np.append(curve.rounded[0, ::-1][occurs][1:], False)[keep]
     found = thresholds_between(score[keep], next_lower[keep], single, space)
     return {
         name: [None if math.isnan(value) else value for value in column.tolist()]

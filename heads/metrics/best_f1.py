@@ -85,15 +85,14 @@ class ThresholdAtBestF1(CurveMetric):
         return Halves()
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        place = _best(curve).place
-        thresholds = thresholds_at(curve, rates(curve).occurs, place, self.space)
+        thresholds = thresholds_at(curve, _best(curve).place, self.space)
         value: Floats = getattr(thresholds, self.scale)
         reasons = {"no label is positive": curve.positives == 0, self.untold: np.isnan(value)}
         return where_defined(value, reasons)
 
     def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        place = _best(curve).place
-        lowest = np.append(curve.score[::-1], 0.0)[place]
+        place = _best(curve).place[:, np.newaxis]
+        lowest = np.take_along_axis(curve.score[:, ::-1], place, axis=1)[:, 0]
         return where_defined(
             self.from_score(lowest), {"no label is positive": curve.positives == 0}
         )

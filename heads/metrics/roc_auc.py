@@ -63,7 +63,7 @@ def _area(curve: ScoreCurve, within: Floats | np.float64) -> Floats:
     Args:
         curve: the curve.
         within: how much a pair of scores within a cell counts, as a share of a pair in the right
-            order; for all cells, or by cell `[c]`.
+            order; for all cells, or by cell `[r, c]`.
     """
     reached = np.cumsum(curve.negative, axis=1)
     # The denominator is a sum that is computed here, so that rounding takes no share beyond 1.
@@ -91,7 +91,7 @@ class AveragePrecision(RankMetric):
         return _mean_over(positives, _tied(curve)), {"no label is positive": curve.positives == 0}
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
-        positives, rounded = curve.positive[:, ::-1], curve.rounded[::-1]
+        positives, rounded = curve.positive[:, ::-1], curve.rounded[:, ::-1]
         reached, others = curve.from_above
         tied = _tied(curve)
         above = others - curve.negative[:, ::-1]

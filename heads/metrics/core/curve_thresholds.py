@@ -56,27 +56,23 @@ class _Tails(NamedTuple):
     rest: Floats
 
 
-def thresholds_at(
-    curve: ScoreCurve, occurs: Mask, place: npt.NDArray[np.intp], space: ScoreSpace
-) -> Thresholds:
+def thresholds_at(curve: ScoreCurve, place: npt.NDArray[np.intp], space: ScoreSpace) -> Thresholds:
     """Returns the thresholds of a point in each segment of a curve; NaN where there is no cell.
 
     Args:
         curve: the curve of `r` segments and `c` cells.
-        occurs: `[r, c]`, whether a cell has a weight; the highest cell comes first.
         place: `[r]`, how many cells are above the lowest that the point selects.
         space: how probabilities relate to the scores of the curve.
     """
-    score = np.append(curve.score[::-1], np.nan)
-    lower = occurs & (np.arange(occurs.shape[1]) > place[:, np.newaxis])
-    next_lower = np.full(len(place), -np.inf)
-    single = np.ones(len(place), np.bool_)
-    found = lower.any(axis=1)
-    if found.any():
-        next_place = lower[found].argmax(axis=1)
-        next_lower[found] = score[next_place]
-        single[found] = ~curve.rounded[::-1][next_place]
-    return thresholds_between(score[place], next_lower, single, space)
+    segments, cells = curve.score.shape
+    if not cells:
+        return Thresholds(np.full(segments, np.nan), np.full(segments, np.nan))
+    rows = np.arange(segments)
+    next_place = curve.next_lower[rows, place]
+    found = next_place < cells
+    next_lower = np.where(found, curve.next_score[rows, place], -np.inf)
+    single = ~(found & curve.rounded[rows, cells - 1 - next_place])
+    return thresholds_between(curve.score[rows, cells - 1 - place], next_lower, single, space)
 
 
 def threshold_bounds(
@@ -95,15 +91,10 @@ def threshold_bounds(
     Returns:
         The bounds `[r]`; without meaning where no cell is possible.
     """
-    score, cells = curve.score[::-1], possible.shape[1]
-    place = np.where(curve.occurs[:, ::-1], np.arange(cells), cells)
-    # The place of the next cell with a weight, after each cell.
-    following = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]
-    following = np.pad(following, ((0, 0), (0, 1)), constant_values=cells)[:, 1:]
-    end = score - 1.0 if space.kind == "logits" else np.zeros(cells)
-    below = np.where(following == cells, end, np.append(score, 0.0)[following])
+    end = curve.score[:, ::-1] - 1.0 if space.kind == "logits" else 0.0
+    below = np.where(curve.next_lower == possible.shape[1], end, curve.next_score)
     lowest = np.where(possible, below, np.inf).min(axis=1, initial=np.inf)
-    highest = np.where(possible, curve.highest[::-1], -np.inf).max(axis=1, initial=-np.inf)
+    highest = np.where(possible, curve.highest[:, ::-1], -np.inf).max(axis=1, initial=-np.inf)
     exists = possible.any(axis=1)
     ends = (np.where(exists, end_score, 0.0) for end_score in (lowest, highest))
     if scale == "probability":

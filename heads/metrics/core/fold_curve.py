@@ -201,5 +201,5 @@ class FoldCurve:
             # Not BLAS, whose sums have an order of their own.
             by_fold = np.ascontiguousarray(values[::-1].T)
             parts.append(np.einsum("rf,fc->rc", factors, by_fold, optimize=False))
-        score, highest = self.coarse.score[::-1], self.coarse.highest[::-1]
-        return ScoreCurve(parts[0], parts[1], score, highest)
+        ends = (self.coarse.score, self.coarse.highest)
+        return ScoreCurve(*parts, *(np.broadcast_to(score[::-1], parts[0].shape) for score in ends))

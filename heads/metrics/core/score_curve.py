@@ -28,17 +28,18 @@ Reasons = Mapping[str, npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class ScoreCurve:
-    """The weights of the labels in each cell of the score, for `r` segments and `c` cells.
+    """The weights of the labels in each cell of the score, for `r` segments of up to `c` cells.
 
-    All scores of a cell are treated as its lowest score.
+    All scores of a cell are treated as its lowest score. A segment has its cells first, and without
+    weight the rest of `c`.
 
     Attributes:
         positive: `[r, c]`, the weights of labels that are not 0, from the lowest cell to the
             highest.
         negative: `[r, c]`, the weights of labels that are 0.
-        score: `[c]`, the lowest score of each cell, on the scale on which scores are stored.
-        highest: `[c]`, the highest score of each cell. Where it is the lowest, the rows of the cell
-            are ties; elsewhere their order is not known.
+        score: `[r, c]`, the lowest score of each cell, on the scale on which scores are stored.
+        highest: `[r, c]`, the highest score of each cell. Where it is the lowest, the rows of the
+            cell are ties; elsewhere their order is not known.
     """
 
     positive: Floats
@@ -48,7 +49,7 @@ class ScoreCurve:
 
     @cached_property
     def rounded(self) -> npt.NDArray[np.bool_]:
-        """Whether each cell may hold several scores, bool `[c]`."""
+        """Whether each cell may hold several scores, bool `[r, c]`."""
         several: npt.NDArray[np.bool_] = self.score != self.highest
         return several
 
@@ -84,12 +85,33 @@ class ScoreCurve:
             np.cumsum(self.negative[:, ::-1], axis=1),
         )
 
+    @cached_property
+    def next_lower(self) -> npt.NDArray[np.intp]:
+        """How many cells are above the next lower cell with a weight, for each cell `[r, c]`.
+
+        The highest cell comes first. Where there is no lower cell with a weight, it is `c`.
+        """
+        segments, cells = self.occurs.shape
+        place = np.full((segments, cells + 1), cells)
+        place[:, :-1] = np.where(self.occurs[:, ::-1], np.arange(cells), cells)
+        lower: npt.NDArray[np.intp] = np.minimum.accumulate(place[:, :0:-1], axis=1)[:, ::-1]
+        return lower
+
+    @cached_property
+    def next_score(self) -> Floats:
+        """The lowest score of the next lower cell with a weight, for each cell `[r, c]`.
+
+        The highest cell comes first. It has no meaning where there is no lower cell with a weight.
+        """
+        # Beyond the last cell the place is -1, which is a cell too.
+        return np.take_along_axis(self.score, self.score.shape[1] - 1 - self.next_lower, axis=1)
+
 
 def ordered_sum(values: Floats) -> Floats:
     """Returns the sums `[r]` of the values `[r, c]`, added from left to right.
 
-    In this order no digit depends on empty cells, which a segment has if it is computed together
-    with other segments.
+    In this order no digit depends on cells without weight, which a segment has if it is computed
+    together with others.
     """
     if not values.shape[1]:
         return np.zeros(len(values))
@@ -210,17 +232,27 @@ def _curve(
         segment, groups = segment[keep], groups[keep]
         cells, weights = cells[keep], weights[keep]
     cells, cell = np.unique(cells, return_inverse=True)
-    shape = (segments[1] - segments[0], len(cells))
+    number = segments[1] - segments[0]
+    code = segment * len(cells) + cell
+    # The cells of each segment, in order, are its first places.
+    place = np.zeros(number * len(cells), np.int64)
+    place[code] = 1
+    used = np.flatnonzero(place)
+    of_segment = used // max(len(cells), 1)
+    filled = np.bincount(of_segment, minlength=number)
+    width = int(filled.max(initial=0))
+    place[used] = np.arange(len(used)) + np.repeat(
+        width * np.arange(number) - np.cumsum(filled) + filled, filled
+    )
     by_label = []
     for label in (1, 0):
         labelled = groups % 2 == label
-        place = segment[labelled] * len(cells) + cell[labelled]
-        table = np.bincount(place, weights[labelled], shape[0] * shape[1]).reshape(shape)
-        by_label.append(table.astype(np.float64, copy=False))
+        table = np.bincount(place[code[labelled]], weights[labelled], number * width)
+        by_label.append(table.astype(np.float64, copy=False).reshape(number, width))
     counts = state.statistic
     assert isinstance(counts, ScoreHistogram)
-    lowest, highest = (
-        scores(cells, state.shift, probabilities=counts.probabilities)
-        for scores in (lowest_scores, highest_scores)
-    )
-    return ScoreCurve(by_label[0], by_label[1], lowest, highest)
+    ends = np.zeros((2, number * width))
+    for end, scores in zip(ends, (lowest_scores, highest_scores), strict=True):
+        score = scores(cells, state.shift, probabilities=counts.probabilities)
+        end[place[used]] = score[used - of_segment * len(cells)]
+    return ScoreCurve(*by_label, *ends.reshape(2, number, width))

@@ -87,7 +87,7 @@ def test_halves_count_some_folds_twice() -> None:
     score, label, weight, fold = rows
     for row in range(6):
         factor = np.ones(len(score)) if row == 0 else np.where(signs[row - 1][fold], 2.0, 0.0)
-        for cell, value in enumerate(found.score):
+        for cell, value in enumerate(found.score[row]):
             there = factor * weight * (score == value)
             assert found.positive[row, cell] == pytest.approx((there * label).sum(), abs=1e-12)
             assert found.negative[row, cell] == pytest.approx(
@@ -115,7 +115,7 @@ def test_the_folds_of_a_state_are_its_segments() -> None:
 
 def curve_by_hand(positive: list[float], negative: list[float]) -> ScoreCurve:
     """A curve whose cells are given from the highest to the lowest."""
-    score = np.arange(len(positive), dtype=np.float64)
+    score = np.arange(len(positive), dtype=np.float64)[np.newaxis]
     return ScoreCurve(np.array([positive[::-1]]), np.array([negative[::-1]]), score, score)
 
 
