@@ -203,7 +203,8 @@ def read_metric(
         curves = folds.fold_curves(fine, support, weighted=weighted)
         if not isinstance(metric.method, Halves):
             return replace(found, curves=curves)
-        halves = read_halves(metric, metric.method, curves)
+        half_curves = folds.half_curves(fine, support, weighted=weighted)
+        halves = read_halves(metric, metric.method, half_curves)
         return replace(found, curves=curves, halves=halves)
     without = folds.without(weighted=weighted)
     if not len(without.keys):

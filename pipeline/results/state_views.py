@@ -23,6 +23,7 @@ from heads.statistics.fold_views import (
 )
 from heads.statistics.units import exponents_of, exponents_of_largest, in_units
 from pipeline.confidence.degrees import degrees_of_freedom
+from pipeline.results.half_samples import HalfCurves
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -86,6 +87,7 @@ class StateViews:
         self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
         self._supports: dict[tuple[Support, bool], SupportReadings] = {}
         self._fold_curves: dict[bool, Sequence[FoldCurve | None]] = {}
+        self._half_curves: dict[bool, HalfCurves] = {}
 
     @property
     def score_rounding(self) -> float:
@@ -198,6 +200,19 @@ class StateViews:
                 )
             self._fold_curves[weighted] = curves
         return self._fold_curves[weighted]
+
+    def half_curves(self, fine: StateViews, rows: SupportReadings, *, weighted: bool) -> HalfCurves:
+        """Returns the curves of the half-samples of the wanted slices.
+
+        Args:
+            fine: the views of the histogram of fine cells over all folds.
+            rows: what all rows say, whose weights the labels have.
+            weighted: whether rows count by their weights; else every row weighs 1.
+        """
+        if weighted not in self._half_curves:
+            curves = self.fold_curves(fine, rows, weighted=weighted)
+            self._half_curves[weighted] = HalfCurves(curves)
+        return self._half_curves[weighted]
 
     def fold_bins(self, cuts: tuple[float, ...], *, weighted: bool) -> Bins | None:
         """Returns the sums in bins by wanted slice and fold `[s, f, b]`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -105,6 +105,19 @@ class ScoreCurve:
         """
         # Beyond the last cell the place is -1, which is a cell too.
         return np.take_along_axis(self.score, self.score.shape[1] - 1 - self.next_lower, axis=1)
+
+
+def joined(curves: Sequence[ScoreCurve]) -> ScoreCurve:
+    """Returns the curve of the segments of some curves, in order, with at least one cell."""
+    rows = np.cumsum([0, *(len(curve.positive) for curve in curves)])
+    width = max(1, *(curve.positive.shape[1] for curve in curves))
+    tables = np.zeros((4, rows[-1], width))
+    for first, curve in zip(rows, curves, strict=False):
+        for table, part in zip(
+            tables, (curve.positive, curve.negative, curve.score, curve.highest), strict=True
+        ):
+            table[first : first + len(part), : part.shape[1]] = part
+    return ScoreCurve(*tables)
 
 
 def ordered_sum(values: Floats) -> Floats:
