@@ -85,7 +85,7 @@ class ThresholdAtBestF1(CurveMetric):
         return Halves()
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        thresholds = thresholds_at(curve, _best(curve).place, self.space)
+        thresholds = thresholds_at(curve, _best(curve), self.space)
         value: Floats = getattr(thresholds, self.scale)
         reasons = {"no label is positive": curve.positives == 0, self.untold: np.isnan(value)}
         return where_defined(value, reasons)

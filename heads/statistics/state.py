@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from heads.statistics.exact import ExactColumn, add_columns
 from heads.statistics.keys import Key, key_text
-from heads.statistics.runs import add_runs, order_of, run_starts
+from heads.statistics.runs import add_runs, order_of, run_starts, segment_starts
 from heads.statistics.statistic import Statistic
 
 Ints = npt.NDArray[np.int64]
@@ -126,7 +126,7 @@ class State:
         if column in self.counts:
             chosen = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
             segment = self.segment[chosen]
-            starts = np.flatnonzero(np.diff(segment, prepend=-1))
+            starts = segment_starts(segment)
             out[segment[starts]] = add_runs(self.counts[column][chosen], starts)
             return out
         used, sums = self._runs(column, rows)
@@ -137,7 +137,7 @@ class State:
         """Returns the segments that have any of the rows, and the sums of a column over these."""
         order = None if rows is None else np.flatnonzero(rows)
         segment = self.segment if order is None else self.segment[order]
-        starts = np.flatnonzero(np.diff(segment, prepend=-1))
+        starts = segment_starts(segment)
         if not len(starts):
             return segment, ExactColumn.zeros(0)
         return segment[starts], add_columns([self.sums[column]], starts, order)

@@ -49,13 +49,16 @@ class _Constraint:
             kappa: the sum of the squared weights over the sum of the weights.
         """
         squares = [np.square(part) for part in self.parts]
+        # Most constraints add nothing for two of the four kinds.
+        kinds = [kind for kind, square in enumerate(squares) if square.ndim or square]
         seen, implied = (
-            kappa * sum(square * weight for square, weight in zip(squares, weights, strict=True))
+            kappa * sum(squares[kind] * weights[kind] for kind in kinds)
             for weights in (self.seen, self.implied)
         )
         largest = np.where(self.seen[0] > 0, squares[0], 0.0)
-        for square in squares[1:]:
-            largest = np.maximum(largest, square)
+        for kind in kinds:
+            if kind:
+                largest = np.maximum(largest, squares[kind])
         shrinking = 2 * kappa**2 * largest
         varied = self.variance + shrinking
         return implied * varied / np.where(seen + shrinking > 0, seen + shrinking, 1.0), varied

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heads.metrics.calibration import bins
 from heads.metrics.core.bin_errors import Bins
-from heads.metrics.core.fold_curve import CellReader, FoldCurve
+from heads.metrics.core.fold_curve import FoldCurve, read_cells
 from heads.metrics.core.support import Support, fold_sums
 from heads.statistics import Key, State
 from heads.statistics.fold_views import (
@@ -101,7 +101,8 @@ class StateViews:
     @cached_property
     def _whole(self) -> tuple[State, State]:
         """The state over all folds, in units, and the same with a weight of 1 for every row."""
-        whole = over_all_folds(self._state)
+        shared = self.by_fold and self._by_fold is self._state
+        whole = self._folds.whole if shared else over_all_folds(self._state)
         return in_units(whole), without_weights(whole)
 
     @cached_property
@@ -120,7 +121,7 @@ class StateViews:
         apart = each_fold(self._by_fold)
         unweighted = without_weights(apart)
         if in_units(apart).exponents is not None:
-            exponents = exponents_of_largest(over_all_folds(self._by_fold))
+            exponents = exponents_of_largest(self._folds.whole)
             apart = replace(apart, exponents=np.repeat(exponents, self._by_fold.statistic.folds))
         return apart, unweighted
 
@@ -188,14 +189,14 @@ class StateViews:
             exponents = exponents_of(whole).copy()
             exponents[fine.place[both]] = units[self.fold_place[both]]
             whole = replace(whole, exponents=exponents if exponents.any() else None)
-            fine_cells, coarse_cells = CellReader(whole), CellReader(apart)
+            fine_cells, coarse_cells = read_cells(whole), read_cells(apart, folds)
             curves: list[FoldCurve | None] = [None] * len(self.place)
             for slice_place in both:
                 place, fold_place = int(fine.place[slice_place]), int(self.fold_place[slice_place])
                 change = int(rows.exponent[slice_place] - units[fold_place])
                 curves[slice_place] = FoldCurve(
-                    fine_cells.read(place),
-                    coarse_cells.read(fold_place * folds, folds),
+                    fine_cells[place],
+                    coarse_cells[fold_place],
                     float(np.ldexp(rows.kappa[slice_place], change)),
                 )
             self._fold_curves[weighted] = curves

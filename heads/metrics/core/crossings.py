@@ -38,5 +38,11 @@ def precision_at_recall(curve: ScoreCurve, recall: float) -> Floats:
 
 def _interpolated(wanted: Floats, x: Floats, y: Floats) -> Floats:
     """Returns `y` where rising `x` reaches what is wanted `[r]`; of equal `x` the last counts."""
-    rows = zip(wanted, x, y, strict=True)
-    return np.array([np.interp(*row) for row in rows]).reshape(wanted.shape)
+    rows, last = np.arange(len(x)), x.shape[1] - 1
+    place = np.clip((x <= wanted[:, np.newaxis]).sum(axis=1) - 1, 0, last)
+    following = np.minimum(place + 1, last)
+    start, low = x[rows, place], y[rows, place]
+    width = x[rows, following] - start
+    slope = (y[rows, following] - low) / np.where(width > 0, width, 1.0)
+    reached: Floats = slope * (wanted - start) + low
+    return reached

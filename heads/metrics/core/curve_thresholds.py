@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.curve_rates import as_probability
+from heads.metrics.core.curve_rates import Best, as_probability
 from heads.metrics.core.metric import Bounds, Floats
 from heads.metrics.core.score_curve import ScoreCurve
 from heads.statistics.cuts import ScoreSpace
@@ -49,6 +50,10 @@ class Thresholds:
     logit: Floats
 
 
+# A metric on the probability and one on the logit have their thresholds at the same point.
+_KEPT: WeakKeyDictionary[Best, dict[ScoreSpace, Thresholds]] = WeakKeyDictionary()
+
+
 class _Tails(NamedTuple):
     """Probabilities `[n]`, and what they lack to 1, both with full relative precision."""
 
@@ -56,14 +61,23 @@ class _Tails(NamedTuple):
     rest: Floats
 
 
-def thresholds_at(curve: ScoreCurve, place: npt.NDArray[np.intp], space: ScoreSpace) -> Thresholds:
-    """Returns the thresholds of a point in each segment of a curve; NaN where there is no cell.
+def thresholds_at(curve: ScoreCurve, point: Best, space: ScoreSpace) -> Thresholds:
+    """The thresholds of a point in each segment of a curve, kept as long as the point.
+
+    They are NaN where there is no cell.
 
     Args:
         curve: the curve of `r` segments and `c` cells.
-        place: `[r]`, how many cells are above the lowest that the point selects.
+        point: the best point in each segment of the curve.
         space: how probabilities relate to the scores of the curve.
     """
+    kept = _KEPT.setdefault(point, {})
+    if space not in kept:
+        kept[space] = _thresholds_at(curve, point.place, space)
+    return kept[space]
+
+
+def _thresholds_at(curve: ScoreCurve, place: npt.NDArray[np.intp], space: ScoreSpace) -> Thresholds:
     segments, cells = curve.score.shape
     if not cells:
         return Thresholds(np.full(segments, np.nan), np.full(segments, np.nan))

@@ -244,28 +244,64 @@ def _curve(
         keep = groups // 2 == group
         segment, groups = segment[keep], groups[keep]
         cells, weights = cells[keep], weights[keep]
-    cells, cell = np.unique(cells, return_inverse=True)
     number = segments[1] - segments[0]
-    code = segment * len(cells) + cell
-    # The cells of each segment, in order, are its first places.
-    place = np.zeros(number * len(cells), np.int64)
-    place[code] = 1
-    used = np.flatnonzero(place)
-    of_segment = used // max(len(cells), 1)
-    filled = np.bincount(of_segment, minlength=number)
+    occupied = occupied_cells(state, segment, cells, number)
+    filled = np.diff(occupied.bounds)
     width = int(filled.max(initial=0))
-    place[used] = np.arange(len(used)) + np.repeat(
-        width * np.arange(number) - np.cumsum(filled) + filled, filled
-    )
+    # The cells of a segment are its first places.
+    moved = np.repeat(np.arange(number) * width - occupied.bounds[:-1], filled)
+    place = np.arange(len(moved)) + moved
     by_label = []
     for label in (1, 0):
         labelled = groups % 2 == label
-        table = np.bincount(place[code[labelled]], weights[labelled], number * width)
+        code = place[occupied.place[labelled]]
+        table = np.bincount(code, weights[labelled], number * width)
         by_label.append(table.astype(np.float64, copy=False).reshape(number, width))
+    ends = np.zeros((2, number * width))
+    ends[0, place], ends[1, place] = occupied.score, occupied.highest
+    return ScoreCurve(*by_label, *ends.reshape(2, number, width))
+
+
+@dataclass(frozen=True, eq=False)
+class OccupiedCells:
+    """The cells that occur in some segments, from the lowest to the highest of each segment.
+
+    Attributes:
+        bounds: int64 `[s + 1]`, the first cell of each segment, and at the end the number of all.
+        score: float64 `[m]`, the lowest score of each cell.
+        highest: float64 `[m]`, the highest score of each cell.
+        place: int64 `[n]`, the position of the cell of each element.
+    """
+
+    bounds: npt.NDArray[np.int64]
+    score: Floats
+    highest: Floats
+    place: npt.NDArray[np.int64]
+
+
+def occupied_cells(
+    state: State, segment: npt.NDArray[np.int64], cells: npt.NDArray[np.uint64], number: int
+) -> OccupiedCells:
+    """Returns the cells that occur in the segments of some elements.
+
+    Args:
+        state: the state of `ScoreHistogram` that the elements are of.
+        segment: int64 `[n]`, the segment of each element.
+        cells: uint64 `[n]`, the cell of each element.
+        number: the number of segments, `s`.
+    """
     counts = state.statistic
     assert isinstance(counts, ScoreHistogram)
-    ends = np.zeros((2, number * width))
-    for end, scores in zip(ends, (lowest_scores, highest_scores), strict=True):
-        score = scores(cells, state.shift, probabilities=counts.probabilities)
-        end[place[used]] = score[used - of_segment * len(cells)]
-    return ScoreCurve(*by_label, *ends.reshape(2, number, width))
+    cells, rank = np.unique(cells, return_inverse=True)
+    code = segment * len(cells) + rank
+    place = np.zeros(number * len(cells), np.int64)
+    place[code] = 1
+    used = np.flatnonzero(place)
+    place[used] = np.arange(len(used))
+    bounds = np.searchsorted(used, np.arange(number + 1) * len(cells))
+    of_cell = used % max(len(cells), 1)
+    score, highest = (
+        scores(cells, state.shift, probabilities=counts.probabilities)[of_cell]
+        for scores in (lowest_scores, highest_scores)
+    )
+    return OccupiedCells(bounds, score, highest, place[code])
