@@ -172,7 +172,8 @@ class State:
         names = sorted(source, key=key_text)
         segments = [source[key] for key in names]
         rows = self._rows_of(segments)
-        state = State(
+        # They have no more cells than all segments, so that these are not too many.
+        return State(
             self.statistic,
             tuple(names),
             np.repeat(np.arange(len(segments)), np.diff(self._bounds)[segments]),
@@ -182,7 +183,6 @@ class State:
             {name: column.take(rows) for name, column in self.sums.items()},
             self.shift,
         )
-        return limit_cells(state)
 
     def _added(self, sources: Mapping[Key, Sequence[int]]) -> State:
         """Returns the state of new keys, each of which stands for the sum of some segments."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from heads.metrics.core.metric import Bounds, Floats, Metric, Values, weight_column
 from heads.metrics.core.support import EveryRow, Support
 from heads.statistics import ScoreHistogram, State, Statistic
+from heads.statistics.cell_index import ranked_cells
 from heads.statistics.kept import kept_with_state
 from heads.statistics.score_cells import highest_scores, lowest_scores
 
@@ -292,7 +293,7 @@ def occupied_cells(
     """
     counts = state.statistic
     assert isinstance(counts, ScoreHistogram)
-    cells, rank = np.unique(cells, return_inverse=True)
+    cells, rank = ranked_cells(cells)
     code = segment * len(cells) + rank
     place = np.zeros(number * len(cells), np.int64)
     place[code] = 1
