@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.fold_curve import FoldCurve
+from heads.metrics.core.fold_curve import FoldCurves
 from heads.metrics.core.methods import Halves
 from heads.metrics.core.score_curve import CurveMetric, ScoreCurve, joined
 from pipeline.confidence.halves import BIAS_FACTOR, half_sample_errors, half_samples
@@ -34,12 +33,14 @@ class HalfCurves:
         number: how many half-samples there are.
 
     Args:
-        curves: the labels of each slice by fold; None for slices that are not kept by fold.
+        curves: the labels of the slices by fold.
     """
 
-    def __init__(self, curves: Sequence[FoldCurve | None]) -> None:
-        self.folds = np.array([0 if curve is None else curve.folds for curve in curves], np.int64)
-        self._kept = [(place, curve) for place, curve in enumerate(curves) if curve is not None]
+    def __init__(self, curves: FoldCurves) -> None:
+        self.folds = curves.folds
+        self._kept = [
+            (place, curve) for place, curve in enumerate(curves.by_slice) if curve is not None
+        ]
         columns = max((curve.coarse.positive.shape[1] for _, curve in self._kept), default=1)
         self._samples = half_samples(columns)
         self.number = len(self._samples)

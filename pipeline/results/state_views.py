@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from heads.metrics.calibration import bins
 from heads.metrics.core.bin_errors import Bins
-from heads.metrics.core.fold_curve import FoldCurve, read_cells
+from heads.metrics.core.fold_curve import FoldCurve, FoldCurves, read_cells
 from heads.metrics.core.support import Support, fold_sums
 from heads.statistics import Key, State
 from heads.statistics.fold_views import (
@@ -86,7 +85,7 @@ class StateViews:
         position = {key: at for at, key in enumerate(self._by_fold.keys)}
         self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
         self._supports: dict[tuple[Support, bool], SupportReadings] = {}
-        self._fold_curves: dict[bool, Sequence[FoldCurve | None]] = {}
+        self._fold_curves: dict[bool, FoldCurves] = {}
         self._half_curves: dict[bool, HalfCurves] = {}
 
     @property
@@ -170,10 +169,8 @@ class StateViews:
             np.where(known, exponent[self.fold_place], 0),
         )
 
-    def fold_curves(
-        self, fine: StateViews, rows: SupportReadings, *, weighted: bool
-    ) -> Sequence[FoldCurve | None]:
-        """Returns the labels of each wanted slice by cell and fold; None where not kept by fold.
+    def fold_curves(self, fine: StateViews, rows: SupportReadings, *, weighted: bool) -> FoldCurves:
+        """Returns the labels of the wanted slices by cell and fold.
 
         Args:
             fine: the views of the histogram of fine cells over all folds.
@@ -199,7 +196,7 @@ class StateViews:
                     coarse_cells[fold_place],
                     float(np.ldexp(rows.kappa[slice_place], change)),
                 )
-            self._fold_curves[weighted] = curves
+            self._fold_curves[weighted] = FoldCurves(curves)
         return self._fold_curves[weighted]
 
     def half_curves(self, fine: StateViews, rows: SupportReadings, *, weighted: bool) -> HalfCurves:

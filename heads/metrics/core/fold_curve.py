@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -175,7 +175,7 @@ class FoldCurve:
             parts[name] = np.clip(np.where(within > 0, part, 0.0), 0.0, 1.0)
         return place, parts
 
-    def variance(self, **factors: Floats | float) -> Floats:
+    def variance(self, **factors: float) -> Floats:
         """Returns the variance `[c]` of a sum over folds, from how its parts in the folds vary.
 
         It is K / (K - 1) times the sum of the squares of the parts less their mean.
@@ -183,14 +183,7 @@ class FoldCurve:
         Args:
             **factors: by the letters of `product`, in order, what the weights are multiplied by.
         """
-        names = list(factors)
-        total = np.zeros(len(self.fine.score))
-        for i, first in enumerate(names):
-            for second in names[i:]:
-                twice = 1 if first == second else 2
-                product = self.product(first + second)
-                total = total + twice * factors[first] * factors[second] * product
-        return np.maximum(total, 0.0) * self.folds / max(self.folds - 1, 1)
+        return _variance(self.product, factors, self.folds)
 
     def halves(self, signs: npt.NDArray[np.bool_]) -> ScoreCurve:
         """Returns the curve of all folds in its first row, and then those of half-samples.
@@ -206,3 +199,117 @@ class FoldCurve:
             parts.append(np.einsum("rf,fc->rc", factors, by_fold, optimize=False))
         ends = (self.coarse.score, self.coarse.highest)
         return ScoreCurve(*parts, *(np.broadcast_to(score[::-1], parts[0].shape) for score in ends))
+
+
+@dataclass(frozen=True, eq=False)
+class FoldCurves:
+    """The labels of some slices by cell and fold.
+
+    Attributes:
+        by_slice: the labels of each slice; None for slices that are not kept by fold.
+    """
+
+    by_slice: Sequence[FoldCurve | None]
+
+    @cached_property
+    def folds(self) -> Ints:
+        """The number of folds with a weight, int64 `[s]`; 0 in slices not kept by fold."""
+        return np.array([0 if curve is None else curve.folds for curve in self.by_slice], np.int64)
+
+    @cached_property
+    def tables(self) -> list[tuple[list[int], FoldTables]]:
+        """The slices with any weight, those of about as many cells together, and their tables."""
+        places: dict[int, list[int]] = {}
+        curves: dict[int, list[FoldCurve]] = {}
+        for place, curve in enumerate(self.by_slice):
+            if curve is not None and curve.folds:
+                size = len(curve.fine.score).bit_length()
+                places.setdefault(size, []).append(place)
+                curves.setdefault(size, []).append(curve)
+        return [(places[size], FoldTables(curves[size])) for size in places]
+
+
+class FoldTables:
+    """The fine cells of some slices with weights as tables `[s, c]`; each is computed once.
+
+    The highest cell of a slice comes first. A slice with less than `c` cells has none in the last
+    columns, where sums over the cells stay as they are.
+
+    Attributes:
+        kappa: float64 `[s, 1]`, the kappas of the slices.
+        kappa_squared: float64 `[s, 1]`, their squares.
+
+    Args:
+        curves: the labels of each slice.
+    """
+
+    def __init__(self, curves: Sequence[FoldCurve]) -> None:
+        self._curves = curves
+        self.kappa = np.array([[curve.kappa] for curve in curves])
+        self.kappa_squared = np.array([[curve.kappa**2] for curve in curves])
+
+    def _table(self, column: Callable[[FoldCurve], Floats]) -> Floats:
+        """Returns a column of the fine cells of each slice, 0 where there is no cell."""
+        columns = [column(curve) for curve in self._curves]
+        table = np.zeros((len(columns), max(map(len, columns))))
+        for row, values in zip(table, columns, strict=True):
+            row[: len(values)] = values
+        return table
+
+    @cached_property
+    def score(self) -> Floats:
+        """The lowest score of each cell `[s, c]`."""
+        return self._table(lambda curve: curve.fine.score)
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The number of rows in each cell `[s, c]`."""
+        return self._table(lambda curve: curve.fine.rows)
+
+    @cached_property
+    def there(self) -> npt.NDArray[np.bool_]:
+        """Whether the slice has the cell, bool `[s, c]`."""
+        there: npt.NDArray[np.bool_] = self.rows > 0
+        return there
+
+    @cached_property
+    def above(self) -> tuple[Floats, Floats]:
+        """The weights `[s, c]` of positive and zero labels with a score of at least each cell."""
+        return (
+            np.cumsum(self._table(lambda curve: curve.fine.positive[:, 0]), axis=1),
+            np.cumsum(self._table(lambda curve: curve.fine.negative[:, 0]), axis=1),
+        )
+
+    @cached_property
+    def _products(self) -> dict[str, Floats]:
+        """The tables of products that were needed, by their letters."""
+        return {}
+
+    def _product(self, letters: str) -> Floats:
+        if letters not in self._products:
+            self._products[letters] = self._table(lambda curve: curve.product(letters))
+        return self._products[letters]
+
+    def variance(self, **factors: Floats | float) -> Floats:
+        """Returns the variances `[s, c]` of a sum over folds (`FoldCurve.variance`).
+
+        Args:
+            **factors: by the letters of `FoldCurve.product`, in order, what the weights are
+                multiplied by.
+        """
+        folds = np.array([[curve.folds] for curve in self._curves])
+        return _variance(self._product, factors, folds)
+
+
+def _variance(
+    product: Callable[[str], Floats], factors: Mapping[str, Floats | float], folds: Ints | int
+) -> Floats:
+    """Returns the variances of a sum over folds, in the shape of its products."""
+    names = list(factors)
+    total: Floats | float = 0.0
+    for i, first in enumerate(names):
+        for second in names[i:]:
+            twice = 1 if first == second else 2
+            total = total + twice * factors[first] * factors[second] * product(first + second)
+    variance: Floats = np.maximum(total, 0.0) * folds / np.maximum(folds - 1, 1)
+    return variance

@@ -20,6 +20,8 @@ from heads.statistics.score_cells import highest_scores, lowest_scores
 
 # How many cells are computed together: few enough to stay in the cache of the processor.
 _TOGETHER = 1 << 17
+# So many cells without weight cost less than another curve.
+_LITTLE = 1 << 13
 
 ROUNDING = 1e-12
 """The rounding of sums over the cells of a histogram is smaller than this share of them."""
@@ -220,11 +222,29 @@ def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
     bounds = np.searchsorted(state.segment, np.arange(len(state.keys) + 1))
     # Segments of few cells are computed together, others one by one.
     together = max(1, _TOGETHER // counts.max_cells)
-    edges = [*range(0, len(state.keys), together), len(state.keys)]
+    edges = _edges(np.diff(bounds).tolist(), together)
     return tuple(
         _curve(state, weight, slice(int(bounds[first]), int(bounds[last])), (first, last), group)
         for first, last in pairwise(edges)
     )
+
+
+def _edges(sizes: Sequence[int], together: int) -> list[int]:
+    """Returns the first segment of each curve, and the number of all segments.
+
+    Segments that differ much in size would mostly be empty columns in the same curve.
+
+    Args:
+        sizes: the number of elements of each segment.
+        together: how many segments a curve has at most.
+    """
+    edges, widest, total = [0], 0, 0
+    for place, size in enumerate(sizes):
+        number, widest, total = place + 1 - edges[-1], max(widest, size), total + size
+        if number > together or (number > 1 and number * widest > 2 * total + _LITTLE):
+            edges.append(place)
+            widest, total = size, size
+    return [*edges, len(sizes)] if sizes else [0]
 
 
 def _curve(
