@@ -251,7 +251,7 @@ class FoldTables:
     def _table(self, column: Callable[[FoldCurve], Floats]) -> Floats:
         """Returns a column of the fine cells of each slice, 0 where there is no cell."""
         columns = [column(curve) for curve in self._curves]
-        table = np.zeros((len(columns), max(map(len, columns))))
+        table = np.zeros((len(columns), max(1, *map(len, columns))))
         for row, values in zip(table, columns, strict=True):
             row[: len(values)] = values
         return table
