@@ -44,8 +44,9 @@ probability in float64 from the stored score; the estimator's areas, `auc` and
 Metrics of every score, such as `roc_auc`, `best_f1` or `gain/decile_1`, are read from a histogram
 whose cells are the leading bits of the score, and of a probability above one half those of its
 distance to 1: of the largest slices at most 16,384, of the others 512 (heads with metrics by class
-have limits of their own), and one score a cell, hence exact, where there are no more scores. A slice
-with at most as many distinct scores as the others have cells is exact whatever other slices hold.
+have limits of their own), and one score a cell, hence exact, where there are no more scores. A
+slice with at most as many distinct scores as the others have cells is exact whatever other slices
+hold.
 Otherwise such a metric is what the scores rounded down to their cells give. `score_rounding` in the
 report is the relative width of a cell, and `rounded`, beside the value, holds two certain bounds,
 between which is what the scores themselves give.

@@ -25,7 +25,6 @@ from heads.metrics.core.curve_thresholds import (
     NO_LOGIT,
     NO_PROBABILITY,
     as_logit,
-    scores_at,
     threshold_bounds,
     thresholds_at,
 )
@@ -86,16 +85,17 @@ class ThresholdAtBestF1(CurveMetric):
         return Halves()
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        place = _best(curve).place
-        thresholds = thresholds_at(curve, rates(curve).occurs, place, self.space)
+        thresholds = thresholds_at(curve, _best(curve), self.space)
         value: Floats = getattr(thresholds, self.scale)
         reasons = {"no label is positive": curve.positives == 0, self.untold: np.isnan(value)}
         return where_defined(value, reasons)
 
     def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
-        place = _best(curve).place
-        lowest = self.from_score(scores_at(curve, place))
-        return where_defined(lowest, {"no label is positive": curve.positives == 0})
+        place = _best(curve).place[:, np.newaxis]
+        lowest = np.take_along_axis(curve.score[:, ::-1], place, axis=1)[:, 0]
+        return where_defined(
+            self.from_score(lowest), {"no label is positive": curve.positives == 0}
+        )
 
     def from_score(self, score: Floats) -> Floats:
         return as_probability(score, self.space)

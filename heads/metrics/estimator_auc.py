@@ -97,7 +97,7 @@ def _above(weight: Floats, first: list[int]) -> tuple[Floats, Floats]:
     # Indexing may put the axis of segments innermost, and then the digits of sums would depend on
     # how many segments there are.
     above = np.ascontiguousarray(total[:, first])
-    return np.pad(above, ((0, 0), (0, 1))), total[:, :1]
+    return np.concatenate([above, np.zeros((len(above), 1))], axis=1), total[:, :1]
 
 
 def _trapezoids(x: Floats, y: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.curve_rates import where_defined
+from heads.metrics.core.curve_rates import rates, where_defined
 from heads.metrics.core.methods import Halves, Method
 from heads.metrics.core.metric import Bounds, Floats, Metric, divide
 from heads.metrics.core.registry import offers
@@ -102,6 +102,11 @@ def gains(curve: ScoreCurve, parts: tuple[int, ...], total_parts: int) -> Floats
         The shares `[r, m]`.
     """
     seen, hits, _ = _sums(curve)
+    return _gains(seen, hits, parts, total_parts)
+
+
+def _gains(seen: Floats, hits: Floats, parts: tuple[int, ...], total_parts: int) -> Floats:
+    """Returns the gains of a curve, given the sums that `_sums` returns."""
     wanted = np.array(parts) * seen[:, -1:] / total_parts
     rows = zip(wanted, seen, hits, strict=True)
     reached = np.array([np.interp(*row) for row in rows]).reshape(wanted.shape)
@@ -119,7 +124,7 @@ def _sums(curve: ScoreCurve) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
         the range of float64; and the exponent `[r, 1]` that a sum of all labels in its unit has in
         the unit of positive ones.
     """
-    hits, others = (np.pad(sums, ((0, 0), (1, 0))) for sums in curve.from_above)
+    hits, others = rates(curve).from_nothing
     seen = hits + others
     exponents = [np.frexp(sums[:, -1:])[1] for sums in (seen, hits)]
     return (
@@ -159,7 +164,7 @@ def gain_bounds(curve: ScoreCurve, parts: tuple[int, ...], total_parts: int) -> 
         total_parts: the number of parts into which the whole weight is divided.
     """
     seen, hits, exponent = _sums(curve)
-    known = gains(curve, parts, total_parts)
+    known = _gains(seen, hits, parts, total_parts)
     wanted = np.array(parts) * seen[:, -1:] / total_parts
     # The cell in which each part ends; a part that ends where a cell does is known.
     cell = np.array([np.searchsorted(*row) for row in zip(seen, wanted, strict=True)], np.intp)

@@ -256,7 +256,7 @@ class ThresholdAt(CurveMetric):
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         point = self.point.best(curve)
-        thresholds = thresholds_at(curve, rates(curve).occurs, point.place, self.space)
+        thresholds = thresholds_at(curve, point, self.space)
         value: Floats = getattr(thresholds, self.scale)
         reasons = {
             **self.point.reasons(curve, point),

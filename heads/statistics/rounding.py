@@ -51,7 +51,8 @@ def round_wide(limbs: Ints, radix: int, lowest: int) -> tuple[Floats, Ints]:
     """
     # Rounding depends on the highest digit of a row, the two digits below it, and the sign of the
     # rest, for which a quarter of a unit is added.
-    padded = np.pad(limbs, ((0, 0), (3, 0)))
+    padded = np.zeros((len(limbs), limbs.shape[1] + 3), np.int64)
+    padded[:, 3:] = limbs
     first = padded.shape[1] - 1 - (padded[:, ::-1] != 0).argmax(axis=1)
     rows = np.arange(len(limbs))
     high, middle, lower = (padded[rows, first - step].astype(np.float64) for step in range(3))

@@ -16,6 +16,14 @@ def run_starts(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.
     return np.flatnonzero(new)
 
 
+def segment_starts(segment: Ints) -> npt.NDArray[np.intp]:
+    """Returns the first row of each segment, in sorted rows."""
+    new = np.empty(len(segment), bool)
+    new[:1] = True
+    np.not_equal(segment[1:], segment[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
 def order_of(segment: Ints, group: Ints, cell: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
     """Returns the order of the rows by segment, group and cell; equal rows in any order."""
     if not len(cell):

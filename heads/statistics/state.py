@@ -19,7 +19,7 @@ import numpy.typing as npt
 from heads.statistics.closed_segments import CLOSED, Rows, close_segments
 from heads.statistics.exact import ExactColumn, add_columns
 from heads.statistics.keys import Key, key_text
-from heads.statistics.runs import add_runs, order_of, run_starts
+from heads.statistics.runs import add_runs, order_of, run_starts, segment_starts
 from heads.statistics.statistic import Statistic
 
 Ints = npt.NDArray[np.int64]
@@ -127,7 +127,7 @@ class State:
         if column in self.counts:
             chosen = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
             segment = self.segment[chosen]
-            starts = np.flatnonzero(np.diff(segment, prepend=-1))
+            starts = segment_starts(segment)
             out[segment[starts]] = add_runs(self.counts[column][chosen], starts)
             return out
         used, sums = self._runs(column, rows)
@@ -138,7 +138,7 @@ class State:
         """Returns the segments that have any of the rows, and the sums of a column over these."""
         order = None if rows is None else np.flatnonzero(rows)
         segment = self.segment if order is None else self.segment[order]
-        starts = np.flatnonzero(np.diff(segment, prepend=-1))
+        starts = segment_starts(segment)
         if not len(starts):
             return segment, ExactColumn.zeros(0)
         return segment[starts], add_columns([self.sums[column]], starts, order)
@@ -173,7 +173,8 @@ class State:
         names = sorted(source, key=key_text)
         segments = [source[key] for key in names]
         rows = self._rows_of(segments)
-        state = State(
+        # They have no more cells than all segments, so that these are not too many.
+        return State(
             self.statistic,
             tuple(names),
             np.repeat(np.arange(len(segments)), np.diff(self._bounds)[segments]),
@@ -183,7 +184,6 @@ class State:
             {name: column.take(rows) for name, column in self.sums.items()},
             self.shift,
         )
-        return limit_cells(state)
 
     def _added(self, sources: Mapping[Key, Sequence[int]]) -> State:
         """Returns the state of new keys, each of which stands for the sum of some segments."""

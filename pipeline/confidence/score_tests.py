@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.fold_curve import FoldCurve
+from heads.metrics.core.fold_curve import FoldTables
 from heads.metrics.core.methods import RateName
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 SLACK = 1e-12
@@ -22,12 +23,12 @@ ENOUGH_ERRORS = 10
 
 @dataclass(frozen=True, eq=False)
 class _Constraint:
-    """A sum over rows that is 0 where a rate is as demanded, for each threshold `[c]`.
+    """A sum over rows that is 0 where a rate is as demanded, by slice and threshold `[s, c]`.
 
     Attributes:
         total: the sum over all rows; above 0 at higher thresholds than where it is 0.
         parts: what a row of each kind adds: true and false positives, false and true negatives; a
-            number, or `[c]`.
+            number, or `[s, c]`.
         seen: the weights of these kinds of rows.
         implied: the weights that they have if the sum is 0.
         variance: how much the sum varies, from the folds.
@@ -39,32 +40,35 @@ class _Constraint:
     implied: tuple[Floats, ...]
     variance: Floats
 
-    def squared_error(self, kappa: float) -> tuple[Floats, Floats]:
-        """Returns the squared error `[c]` if the sum is 0, and a bound of it from the folds alone.
+    def squared_error(self, curves: FoldTables) -> tuple[Floats, Floats]:
+        """Returns the squared error `[s, c]` if the sum is 0, and a bound from the folds alone.
 
         The first is the binomial variance under the hypothesis, times a design effect from the
         folds that shrinks to 1 where few rows decide.
 
         Args:
-            kappa: the sum of the squared weights over the sum of the weights.
+            curves: the labels of the slices.
         """
         squares = [np.square(part) for part in self.parts]
+        # Most constraints add nothing for two of the four kinds.
+        kinds = [kind for kind, square in enumerate(squares) if square.ndim or square]
         seen, implied = (
-            kappa * sum(square * weight for square, weight in zip(squares, weights, strict=True))
+            curves.kappa * sum(squares[kind] * weights[kind] for kind in kinds)
             for weights in (self.seen, self.implied)
         )
         largest = np.where(self.seen[0] > 0, squares[0], 0.0)
-        for square in squares[1:]:
-            largest = np.maximum(largest, square)
-        shrinking = 2 * kappa**2 * largest
+        for kind in kinds:
+            if kind:
+                largest = np.maximum(largest, squares[kind])
+        shrinking = 2 * curves.kappa_squared * largest
         varied = self.variance + shrinking
         return implied * varied / np.where(seen + shrinking > 0, seen + shrinking, 1.0), varied
 
 
-def _constraint(curve: FoldCurve, rate: RateName, demand: float) -> _Constraint:
+def _constraint(curves: FoldTables, rate: RateName, demand: float) -> _Constraint:
     """Returns the constraint that a rate is as demanded."""
-    hits, misses = curve.above
-    positives, negatives = hits[-1], misses[-1]
+    hits, misses = curves.above
+    positives, negatives = hits[:, -1:], misses[:, -1:]
     seen = (hits, misses, positives - hits, negatives - misses)
     if rate == "precision":
         predicted = hits + misses
@@ -73,56 +77,77 @@ def _constraint(curve: FoldCurve, rate: RateName, demand: float) -> _Constraint:
             (1 - demand, -demand, 0.0, 0.0),
             seen,
             (demand * predicted, (1 - demand) * predicted, *seen[2:]),
-            curve.variance(A=1 - demand, B=-demand),
+            curves.variance(A=1 - demand, B=-demand),
         )
     if rate == "false_positive_rate":
-        allowed = np.full(len(hits), demand * negatives)
+        allowed = demand * negatives
         return _Constraint(
             allowed - misses,
             (0.0, demand - 1, 0.0, demand),
             seen,
             (hits, allowed, seen[2], negatives - allowed),
-            curve.variance(B=-1.0, N=demand),
+            curves.variance(B=-1.0, N=demand),
         )
-    wanted = np.full(len(hits), demand * positives)
+    wanted = demand * positives
     return _Constraint(
         wanted - hits,
         (demand - 1, 0.0, demand, 0.0),
         seen,
         (wanted, misses, positives - wanted, seen[3]),
-        curve.variance(A=-1.0, P=demand),
+        curves.variance(A=-1.0, P=demand),
     )
 
 
-def point(curve: FoldCurve, rate: RateName, demand: float) -> int | None:
-    """Returns the position of the fine cell at which a rate is as demanded; None if none is.
+def points(curves: FoldTables, rate: RateName, demand: float) -> Ints:
+    """Returns the position `[s]` of the fine cell at which a rate is as demanded; -1 if none is.
 
     It is the lowest threshold with at least the precision, or at most the false positive rate, and
     the highest with at least the recall.
 
     Args:
-        curve: the labels of a slice.
+        curves: the labels of the slices.
         rate: the rate that is demanded.
         demand: its value.
     """
-    hits, misses = curve.above
-    if not len(hits) or (hits[-1] == 0 if rate != "false_positive_rate" else misses[-1] == 0):
-        return None
+    hits, misses = curves.above
+    labels = (misses if rate == "false_positive_rate" else hits)[:, -1:]
+    whole = np.where(labels > 0, labels, 1.0)
     if rate == "recall":
-        return int(np.flatnonzero(hits / hits[-1] >= demand - SLACK)[0])
-    met = (
-        hits / (hits + misses) >= demand - SLACK
-        if rate == "precision"
-        else misses / misses[-1] <= demand + SLACK
-    )
-    places = np.flatnonzero(met)
-    return int(places[-1]) if len(places) else None
+        place = _first(hits / whole >= demand - SLACK)
+    else:
+        if rate == "precision":
+            predicted = hits + misses
+            met = hits / np.where(predicted > 0, predicted, 1.0) >= demand - SLACK
+        else:
+            met = misses / whole <= demand + SLACK
+        place = _last(met & curves.there)
+    found: Ints = np.where(labels[:, 0] > 0, place, -1)
+    return found
+
+
+def _first(where: Mask) -> Ints:
+    """Returns the first column `[s]` in which each row is True; the number of columns if none."""
+    column: Ints = np.where(where.any(axis=1), where.argmax(axis=1), where.shape[1])
+    return column
+
+
+def _last(where: Mask) -> Ints:
+    """Returns the last column `[s]` in which each row is True; -1 if none."""
+    column: Ints = where.shape[1] - 1 - _first(where[:, ::-1])
+    return column
+
+
+def _read(values: Floats, place: Ints, otherwise: float) -> Floats:
+    """Returns the value `[s]` in a column of each row; another beyond the first and the last."""
+    columns = values.shape[1]
+    found = values[np.arange(len(values)), np.clip(place, 0, columns - 1)]
+    return np.where((place >= 0) & (place < columns), found, otherwise)
 
 
 def threshold_ends(
-    curve: FoldCurve, rate: RateName, demand: float, quantile: float
-) -> tuple[float, float] | None:
-    """Returns the interval of the threshold at which a rate is as demanded.
+    curves: FoldTables, rate: RateName, demand: float, quantile: Floats
+) -> tuple[Floats, Floats]:
+    """Returns the intervals of the thresholds at which a rate is as demanded.
 
     At each threshold, that the rate is as demanded is tested by a score test (R. S. Woodruff,
     "Confidence intervals for medians and other position measures", 1952). From the threshold where
@@ -131,39 +156,40 @@ def threshold_ends(
     down beyond the last that is not rejected.
 
     Args:
-        curve: the labels of a slice.
+        curves: the labels of the slices.
         rate: the rate that is demanded.
         demand: its value.
-        quantile: the quantile of Student's distribution for the level.
+        quantile: float64 `[s]`, the quantiles of Student's distribution for the level.
 
     Returns:
-        The scores at the lower and the upper end, infinite where no test rejects; None where no
-        threshold is as demanded.
+        The scores `[s]` at the lower and the upper ends, infinite where no test rejects; NaN where
+        no threshold is as demanded.
     """
-    place = point(curve, rate, demand)
-    if place is None:
-        return None
-    constraint = _constraint(curve, rate, demand)
-    squared, _ = constraint.squared_error(curve.kappa)
-    rejected = np.abs(constraint.total) > quantile * np.sqrt(squared)
-    above = np.flatnonzero(rejected[:place] & (constraint.total[:place] > 0))
+    place = points(curves, rate, demand)
+    constraint = _constraint(curves, rate, demand)
+    squared, _ = constraint.squared_error(curves)
+    rejected = np.abs(constraint.total) > quantile[:, np.newaxis] * np.sqrt(squared)
+    rejected &= curves.there
+    column = np.arange(rejected.shape[1])
+    before, after = column < place[:, np.newaxis], column > place[:, np.newaxis]
+    above = _last(rejected & before & (constraint.total > 0))
     if rate == "precision":
-        kept = np.flatnonzero(~rejected)
-        last = max(place, int(kept[-1]) if len(kept) else 0)
-        below = np.arange(last + 1, len(rejected))
+        last = np.maximum(place, _last(curves.there & ~rejected))
+        below = _first(curves.there & (column > last[:, np.newaxis]))
     else:
-        below = (
-            place + 1 + np.flatnonzero(rejected[place + 1 :] & (constraint.total[place + 1 :] < 0))
-        )
-    score = curve.fine.score
-    return (
-        float(score[below[0]]) if len(below) else -math.inf,
-        float(score[above[-1]]) if len(above) else math.inf,
+        below = _first(rejected & after & (constraint.total < 0))
+    return _known(
+        place, _read(curves.score, below, -math.inf), _read(curves.score, above, math.inf)
     )
 
 
-def recall_ends(curve: FoldCurve, precision: float, quantile: float) -> tuple[float, float] | None:
-    """Returns the interval of the recall at the lowest threshold that has a precision.
+def _known(place: Ints, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Returns the ends of intervals, NaN where there is no place."""
+    return np.where(place < 0, np.nan, lower), np.where(place < 0, np.nan, upper)
+
+
+def recall_ends(curves: FoldTables, precision: float, quantile: Floats) -> tuple[Floats, Floats]:
+    """Returns the intervals of the recalls at the lowest thresholds that have a precision.
 
     Each threshold stands for its recall, and it is tested whether the precision there is as
     demanded. The recall at the last passage of a precision is biased upwards, and no error around
@@ -171,53 +197,64 @@ def recall_ends(curve: FoldCurve, precision: float, quantile: float) -> tuple[fl
     taken off the sums of the folds, by the odds of zero labels around the threshold.
 
     Args:
-        curve: the labels of a slice.
+        curves: the labels of the slices.
         precision: the precision that is demanded.
-        quantile: the quantile of Student's distribution for the level.
+        quantile: float64 `[s]`, the quantiles of Student's distribution for the level.
 
     Returns:
-        The recalls at the lower and the upper end, infinite where no test rejects; None where no
-        threshold is as demanded.
+        The recalls `[s]` at the lower and the upper ends, infinite where no test rejects; NaN where
+        no threshold is as demanded.
     """
-    place = point(curve, "precision", precision)
-    if place is None:
-        return None
-    hits, misses = curve.above
-    recall = hits / hits[-1]
-    odds = _odds_around(curve)
+    place = points(curves, "precision", precision)
+    hits, misses = curves.above
+    positives, negatives = hits[:, -1:], misses[:, -1:]
+    recall = hits / np.where(positives > 0, positives, 1.0)
+    odds = _odds_around(curves)
     slope = 1 - precision - precision * odds
-    seen = (hits, misses, hits[-1] - hits, misses[-1] - misses)
+    seen = (hits, misses, positives - hits, negatives - misses)
     predicted = hits + misses
     implied = precision * predicted
     constraint = _Constraint(
         (1 - precision) * hits - precision * misses,
         (precision * odds + slope * recall, -precision, slope * recall, 0.0),
         seen,
-        (implied, (1 - precision) * predicted, np.maximum(hits[-1] - implied, 0.0), seen[3]),
-        curve.variance(A=precision * odds, B=-precision, P=slope * recall),
+        (implied, (1 - precision) * predicted, np.maximum(positives - implied, 0.0), seen[3]),
+        curves.variance(A=precision * odds, B=-precision, P=slope * recall),
     )
-    squared, varied = constraint.squared_error(curve.kappa)
-    if misses[place] >= ENOUGH_ERRORS * curve.kappa:
-        squared = np.maximum(squared, varied)
-    rejected = np.abs(constraint.total) > quantile * np.sqrt(squared)
-    above = np.flatnonzero(rejected[:place])
-    below = place + 1 + np.flatnonzero(rejected[place + 1 :])
-    return (
-        float(recall[above[-1]]) if len(above) else -math.inf,
-        float(recall[below[0]]) if len(below) else math.inf,
-    )
+    squared, varied = constraint.squared_error(curves)
+    enough = _read(misses, place, 0.0) >= ENOUGH_ERRORS * curves.kappa[:, 0]
+    squared = np.where(enough[:, np.newaxis], np.maximum(squared, varied), squared)
+    rejected = np.abs(constraint.total) > quantile[:, np.newaxis] * np.sqrt(squared)
+    rejected &= curves.there
+    column = np.arange(rejected.shape[1])
+    above = _last(rejected & (column < place[:, np.newaxis]))
+    below = _first(rejected & (column > place[:, np.newaxis]))
+    return _known(place, _read(recall, above, -math.inf), _read(recall, below, math.inf))
 
 
-def _odds_around(curve: FoldCurve) -> Floats:
-    """Returns the odds of zero labels among the rows around each fine cell `[c]`."""
-    hits, misses = (np.concatenate([[0.0], sums]) for sums in curve.above)
-    above = np.cumsum(curve.fine.rows)
-    rows = above[-1]
-    mean = (hits[-1] + misses[-1]) / rows
+def _odds_around(curves: FoldTables) -> Floats:
+    """Returns the odds of zero labels among the rows around each fine cell `[s, c]`."""
+    nothing = np.zeros((len(curves.rows), 1))
+    hits, misses = (np.concatenate([nothing, sums], axis=1) for sums in curves.above)
+    above = np.cumsum(curves.rows, axis=1)
+    rows = above[:, -1:]
+    mean = (hits[:, -1:] + misses[:, -1:]) / np.maximum(rows, 1.0)
     reach = np.ceil(2.5 * np.sqrt(np.minimum(above, rows - above))) + 1
     # Whole cells whose rows are within reach, and the cell itself in any case.
-    first = np.searchsorted(np.concatenate([[0.0], above]), above - reach, side="left")
-    first = np.minimum(first, np.arange(len(above)))
-    last = np.searchsorted(above, above + reach, side="right")
-    odds: Floats = (misses[last] - misses[first] + mean / 2) / (hits[last] - hits[first] + mean / 2)
-    return odds
+    from_nothing = np.concatenate([nothing, above], axis=1)
+    ends = zip(from_nothing, above - reach, above, above + reach, strict=True)
+    places = [
+        (np.searchsorted(start, low, side="left"), np.searchsorted(end, high, side="right"))
+        for start, low, end, high in ends
+    ]
+    first, last = np.array(places).transpose(1, 0, 2)
+    first = np.minimum(first, np.arange(above.shape[1]))
+
+    def between(sums: Floats) -> Floats:
+        """Returns the weight of labels around each cell, and half of that of a row."""
+        after, before = (np.take_along_axis(sums, at, axis=1) for at in (last, first))
+        around: Floats = after - before + mean / 2
+        return around
+
+    zeros, ones = between(misses), between(hits)
+    return zeros / np.where(ones > 0, ones, 1.0)

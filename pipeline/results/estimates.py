@@ -199,9 +199,8 @@ class Stack:
                 folds_there = reading.present.sum(axis=1)
                 found = {FEW_FOLDS: folds_there < LEAST_FOLDS}
             elif isinstance(method, ThresholdTest | RecallTest):
-                folds = [0 if curve is None else curve.folds for curve in reading.curves]
-                few = np.array(folds, np.int64) < LEAST_FOLDS
-                found = {FEW_FOLDS: few if len(few) else np.ones(self.slices, bool)}
+                folds = np.zeros(self.slices) if reading.curves is None else reading.curves.folds
+                found = {FEW_FOLDS: folds < LEAST_FOLDS}
             elif reading.halves is not None:
                 other = None if subtracted is None else subtracted.readings[number].halves
                 from_halves, shift[rows] = errors_of_halves(reading.halves, other)

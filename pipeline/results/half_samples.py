@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.fold_curve import FoldCurve
+from heads.metrics.core.fold_curve import FoldCurves
 from heads.metrics.core.methods import Halves
-from heads.metrics.core.score_curve import CurveMetric, ScoreCurve
+from heads.metrics.core.score_curve import CurveMetric, ScoreCurve, joined
 from pipeline.confidence.halves import BIAS_FACTOR, half_sample_errors, half_samples
 from pipeline.confidence.jackknife import FoldErrors
 
@@ -19,8 +18,53 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# Many metrics are read from the same curves of half-samples: of the ones, and of the other halves.
-_KEPT: WeakKeyDictionary[FoldCurve, dict[bool, ScoreCurve]] = WeakKeyDictionary()
+# How many weights of half-samples are computed together: few enough to stay in the cache.
+_TOGETHER = 1 << 17
+
+
+class HalfCurves:
+    """The curves of half-samples of the folds of some slices; many metrics are read from them.
+
+    A curve is that of all folds, and then those of the half-samples, of one slice after another.
+
+    Attributes:
+        folds: int64 `[s]`, the number of folds with a weight; 0 in slices that are not kept by
+            fold.
+        number: how many half-samples there are.
+
+    Args:
+        curves: the labels of the slices by fold.
+    """
+
+    def __init__(self, curves: FoldCurves) -> None:
+        self.folds = curves.folds
+        self._kept = [
+            (place, curve) for place, curve in enumerate(curves.by_slice) if curve is not None
+        ]
+        columns = max((curve.coarse.positive.shape[1] for _, curve in self._kept), default=1)
+        self._samples = half_samples(columns)
+        self.number = len(self._samples)
+
+    @cached_property
+    def halves(self) -> list[tuple[list[int], ScoreCurve]]:
+        """The curves of half-samples, each with the slices that it is of."""
+        return self._of(self._samples)
+
+    @cached_property
+    def others(self) -> list[tuple[list[int], ScoreCurve]]:
+        """The curves of the other halves of the half-samples."""
+        return self._of(~self._samples)
+
+    def _of(self, samples: Mask) -> list[tuple[list[int], ScoreCurve]]:
+        most = max((len(curve.coarse.score) for _, curve in self._kept), default=0)
+        together = max(1, _TOGETHER // ((self.number + 1) * max(most, 1)))
+        groups = (
+            self._kept[first : first + together] for first in range(0, len(self._kept), together)
+        )
+        return [
+            ([place for place, _ in group], joined([curve.halves(samples) for _, curve in group]))
+            for group in groups
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,41 +88,27 @@ class HalfReadings:
     centred: bool
 
 
-def read_halves(
-    metric: CurveMetric, method: Halves, curves: Sequence[FoldCurve | None]
-) -> HalfReadings:
+def read_halves(metric: CurveMetric, method: Halves, curves: HalfCurves) -> HalfReadings:
     """Returns the values of a metric in half-samples.
 
     Args:
         metric: the metric.
         method: the method of the metric.
-        curves: the labels of each slice by fold; None for slices that are not kept by fold.
+        curves: the curves of the half-samples.
     """
-    folds = [curve.coarse.positive.shape[1] for curve in curves if curve is not None]
-    samples = half_samples(max(folds, default=1))
-    sides = (False, True) if method.centred else (False,)
-    number = len(samples)
-    values = np.full((len(curves), len(sides) * number + 1), np.nan)
-    for at, curve in enumerate(curves):
-        if curve is None:
-            continue
-        for side in sides:
-            value, reasons = metric.of_halves(_half_curve(curve, samples, other=side))
+    sides = (curves.halves, curves.others) if method.centred else (curves.halves,)
+    number = curves.number
+    values = np.full((len(curves.folds), len(sides) * number + 1), np.nan)
+    for side, parts in enumerate(sides):
+        start = side * number
+        for slices, curve in parts:
+            value, reasons = metric.of_halves(curve)
             for undefined in reasons.values():
                 value = np.where(undefined, np.nan, value)
-            start = side * number
-            values[at, start + side : start + number + 1] = value[int(side) :]
+            by_slice = value.reshape(len(slices), number + 1)
+            values[slices, start + side : start + number + 1] = by_slice[:, side:]
     halves = values[:, 1:]
-    counts = np.array([0 if curve is None else curve.folds for curve in curves], np.int64)
-    return HalfReadings(values[:, 0], halves, np.isfinite(halves), counts, method.centred)
-
-
-def _half_curve(curve: FoldCurve, samples: Mask, *, other: bool) -> ScoreCurve:
-    """Returns the curve of all folds, then those of half-samples or of their other halves."""
-    kept = _KEPT.setdefault(curve, {})
-    if other not in kept:
-        kept[other] = curve.halves(~samples if other else samples)
-    return kept[other]
+    return HalfReadings(values[:, 0], halves, np.isfinite(halves), curves.folds, method.centred)
 
 
 def errors_of_halves(

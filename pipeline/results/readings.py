@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.bin_errors import Bins
-from heads.metrics.core.fold_curve import FoldCurve
+from heads.metrics.core.fold_curve import FoldCurves
 from heads.metrics.core.methods import CalibrationTest, Halves, Jackknife, NoInterval
 from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
 from heads.metrics.core.score_curve import CurveMetric
@@ -47,8 +47,7 @@ class Readings:
             measured by fold.
         unmet: bool `[s]`, where there are fewer rows than the metric requires for an interval; None
             if it requires none.
-        curves: the labels of each slice by cell and fold, for a metric whose method needs them;
-            None for slices that are not kept by fold.
+        curves: the labels of the slices by cell and fold, for a metric whose method needs them.
         halves: the values in half-samples, for a metric of that method.
         bounds: the bounds of the values, both `[s]`; None where all values are exact.
         bins: the sums in bins by slice and fold `[s, f, b]`, for a metric of bins; those of slices
@@ -63,7 +62,7 @@ class Readings:
     exponent: Ints
     support: SupportReadings | None
     unmet: Mask | None = None
-    curves: Sequence[FoldCurve | None] = ()
+    curves: FoldCurves | None = None
     halves: HalfReadings | None = None
     bounds: Bounds | None = None
     bins: Bins | None = None
@@ -187,7 +186,8 @@ def read_metric(
         curves = folds.fold_curves(finer, support, weighted=weighted)
         if not isinstance(metric.method, Halves):
             return replace(found, curves=curves)
-        halves = read_halves(metric, metric.method, curves)
+        half_curves = folds.half_curves(finer, support, weighted=weighted)
+        halves = read_halves(metric, metric.method, half_curves)
         return replace(found, curves=curves, halves=halves)
     without = folds.without(weighted=weighted)
     if not len(without.keys):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heads.metrics.calibration import bins
 from heads.metrics.core.bin_errors import Bins
-from heads.metrics.core.fold_curve import CellReader, FoldCurve
+from heads.metrics.core.fold_curve import FoldCurve, FoldCurves, read_cells
 from heads.metrics.core.support import Support, fold_sums
 from heads.statistics import Key, State
 from heads.statistics.fold_views import (
@@ -23,6 +23,7 @@ from heads.statistics.fold_views import (
 )
 from heads.statistics.units import exponents_of, exponents_of_largest, in_units
 from pipeline.confidence.degrees import degrees_of_freedom
+from pipeline.results.half_samples import HalfCurves
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -92,7 +93,8 @@ class StateViews:
         self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
         self._supports: dict[tuple[Support, bool], SupportReadings] = {}
         self._rests: dict[bytes, StateViews] = {}
-        self._fold_curves: dict[bool, Sequence[FoldCurve | None]] = {}
+        self._fold_curves: dict[bool, FoldCurves] = {}
+        self._half_curves: dict[bool, HalfCurves] = {}
 
     def rest(self, found: Mask) -> StateViews | None:
         """Returns the views of the slices that are not found elsewhere; None if there are none.
@@ -123,7 +125,8 @@ class StateViews:
     @cached_property
     def _whole(self) -> tuple[State, State]:
         """The state over all folds, in units, and the same with a weight of 1 for every row."""
-        whole = over_all_folds(self._state)
+        shared = self.by_fold and self._by_fold is self._state
+        whole = self._folds.whole if shared else over_all_folds(self._state)
         return in_units(whole), without_weights(whole)
 
     @cached_property
@@ -142,7 +145,7 @@ class StateViews:
         apart = each_fold(self._by_fold)
         unweighted = without_weights(apart)
         if in_units(apart).exponents is not None:
-            exponents = exponents_of_largest(over_all_folds(self._by_fold))
+            exponents = exponents_of_largest(self._folds.whole)
             apart = replace(apart, exponents=np.repeat(exponents, self._by_fold.statistic.folds))
         return apart, unweighted
 
@@ -193,8 +196,8 @@ class StateViews:
 
     def fold_curves(
         self, fine: Sequence[StateViews], rows: SupportReadings, *, weighted: bool
-    ) -> Sequence[FoldCurve | None]:
-        """Returns the labels of each wanted slice by cell and fold; None where not kept by fold.
+    ) -> FoldCurves:
+        """Returns the labels of the wanted slices by cell and fold.
 
         Args:
             fine: the views of finer cells over all folds; the first that have a slice are read.
@@ -205,7 +208,7 @@ class StateViews:
             apart = self._apart[not weighted]
             folds = self._by_fold.statistic.folds
             units = exponents_of(apart).reshape(-1, folds)[:, 0]
-            coarse_cells = CellReader(apart)
+            coarse_cells = read_cells(apart, folds)
             curves: list[FoldCurve | None] = [None] * len(self.place)
             left = self.fold_place >= 0
             for views in fine:
@@ -215,19 +218,33 @@ class StateViews:
                 whole = views.whole(weighted=weighted)
                 exponents = exponents_of(whole).copy()
                 exponents[views.place[both]] = units[self.fold_place[both]]
-                fine_cells = CellReader(
-                    replace(whole, exponents=exponents if exponents.any() else None)
-                )
+                whole = replace(whole, exponents=exponents if exponents.any() else None)
+                fine_cells = read_cells(whole)
                 for slice_place in both:
                     fold_place = int(self.fold_place[slice_place])
                     change = int(rows.exponent[slice_place] - units[fold_place])
                     curves[slice_place] = FoldCurve(
-                        fine_cells.read(int(views.place[slice_place])),
-                        coarse_cells.read(fold_place * folds, folds),
+                        fine_cells[views.place[slice_place]],
+                        coarse_cells[fold_place],
                         float(np.ldexp(rows.kappa[slice_place], change)),
                     )
-            self._fold_curves[weighted] = curves
+            self._fold_curves[weighted] = FoldCurves(curves)
         return self._fold_curves[weighted]
+
+    def half_curves(
+        self, fine: Sequence[StateViews], rows: SupportReadings, *, weighted: bool
+    ) -> HalfCurves:
+        """Returns the curves of the half-samples of the wanted slices.
+
+        Args:
+            fine: as of `fold_curves`.
+            rows: what all rows say, whose weights the labels have.
+            weighted: whether rows count by their weights; else every row weighs 1.
+        """
+        if weighted not in self._half_curves:
+            curves = self.fold_curves(fine, rows, weighted=weighted)
+            self._half_curves[weighted] = HalfCurves(curves)
+        return self._half_curves[weighted]
 
     def fold_bins(self, cuts: tuple[float, ...], *, weighted: bool) -> Bins | None:
         """Returns the sums in bins by wanted slice and fold `[s, f, b]`.

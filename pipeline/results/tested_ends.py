@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.bin_errors import Bins
-from heads.metrics.core.fold_curve import FoldCurve
+from heads.metrics.core.fold_curve import FoldCurves, FoldTables
 from heads.metrics.core.methods import CalibrationTest, Halves, RecallTest, ThresholdTest
 from heads.metrics.core.score_curve import CurveMetric
 from pipeline.confidence.calibration import calibration_ends
@@ -21,7 +21,7 @@ from pipeline.confidence.score_tests import recall_ends, threshold_ends
 from pipeline.results.readings import Readings
 
 Floats = npt.NDArray[np.float64]
-Ends = tuple[float, float] | None
+Ends = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +60,44 @@ class Tested:
 
 
 # A threshold on the probability and that on the logit have the same ends.
-_KEPT: WeakKeyDictionary[FoldCurve, dict[tuple[ThresholdTest, float], Ends]] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[FoldTables, dict[tuple[ThresholdTest, bytes], Ends]] = WeakKeyDictionary()
 
 
-def _threshold_ends(curve: FoldCurve, method: ThresholdTest, quantiles: float) -> Ends:
-    """The ends of a threshold on the scale of the scores, kept as long as the curve."""
-    kept = _KEPT.setdefault(curve, {})
-    key = method, quantiles
+def _threshold_ends(curves: FoldTables, method: ThresholdTest, quantiles: Floats) -> Ends:
+    """The ends of thresholds on the scale of the scores, kept as long as the curves."""
+    kept = _KEPT.setdefault(curves, {})
+    key = method, quantiles.tobytes()
     if key not in kept:
-        kept[key] = threshold_ends(curve, method.rate, method.demand, quantiles)
+        kept[key] = threshold_ends(curves, method.rate, method.demand, quantiles)
     return kept[key]
+
+
+def _tested_ends(curves: FoldCurves, method: ThresholdTest | RecallTest, quantiles: Floats) -> Ends:
+    """Returns the ends that tests give, NaN where there are none."""
+    ends = np.full((2, len(quantiles)), np.nan)
+    for places, tables in curves.tables:
+        if isinstance(method, RecallTest):
+            ends[:, places] = recall_ends(tables, method.precision, quantiles[places])
+        else:
+            ends[:, places] = _threshold_ends(tables, method, quantiles[places])
+    return ends[0], ends[1]
+
+
+def _distance_ends(curves: FoldCurves, known: npt.NDArray[np.bool_], quantiles: Floats) -> Ends:
+    """Returns the ends of the largest distance of two rates, NaN where there are none.
+
+    Args:
+        curves: the labels of the slices.
+        known: bool `[s]`, in which slices to find them.
+        quantiles: float64 `[s]`, the quantiles of Student's distribution for the level.
+    """
+    ends = np.full((2, len(quantiles)), np.nan)
+    for place in np.flatnonzero(known).tolist():
+        curve = curves.by_slice[place]
+        found = None if curve is None else distance_ends(curve, float(quantiles[place]))
+        if found is not None:
+            ends[:, place] = found
+    return ends[0], ends[1]
 
 
 def read_ends(reading: Readings, level: float) -> Tested | None:
@@ -86,25 +114,21 @@ def read_ends(reading: Readings, level: float) -> Tested | None:
     method, support = reading.metric.method, reading.support
     if isinstance(method, CalibrationTest):
         return _calibration_ends(reading, method, level)
-    ends = np.full((2, len(reading.value)), np.nan)
     if support is None or not isinstance(method, Halves | ThresholdTest | RecallTest):
         return None
     if isinstance(method, Halves) and not method.distance:
         return None
-    quantiles = quantile(support.degrees, level)
-    known = (support.degrees >= FEWEST) & ~np.isnan(reading.value)
-    for place, curve in enumerate(reading.curves):
-        if curve is None or curve.folds < LEAST_FOLDS or not known[place]:
-            continue
-        by = float(quantiles[place])
+    curves = reading.curves
+    ends = np.full((2, len(reading.value)), np.nan)
+    if curves is not None:
+        quantiles = quantile(support.degrees, level)
+        known = (support.degrees >= FEWEST) & ~np.isnan(reading.value)
+        known &= curves.folds >= LEAST_FOLDS
         if isinstance(method, Halves):
-            found = distance_ends(curve, by)
-        elif isinstance(method, RecallTest):
-            found = recall_ends(curve, method.precision, by)
+            found = _distance_ends(curves, known, quantiles)
         else:
-            found = _threshold_ends(curve, method, by)
-        if found is not None:
-            ends[:, place] = found
+            found = _tested_ends(curves, method, quantiles)
+        ends = np.where(known, found, np.nan)
     if isinstance(method, ThresholdTest):
         assert isinstance(reading.metric, CurveMetric)
         closed = np.isfinite(ends)

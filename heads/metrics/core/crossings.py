@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from heads.metrics.core.curve_rates import Rates, rates
+from heads.metrics.core.curve_rates import rates
 from heads.metrics.core.metric import Floats
 from heads.metrics.core.score_curve import ScoreCurve
 
 
 def recall_at_rate(curve: ScoreCurve, rate: float) -> Floats:
     """Returns the recall `[r]` at a false positive rate; 0 without positive labels."""
-    hits, misses = _from_nothing(rates(curve))
+    hits, misses = rates(curve).from_nothing
     reached = _interpolated(rate * misses[:, -1], misses, hits)
     return reached / np.where(hits[:, -1] == 0, 1.0, hits[:, -1])
 
@@ -26,7 +26,7 @@ def precision_at_recall(curve: ScoreCurve, recall: float) -> Floats:
     It is 0 without positive labels.
     """
     curve_rates = rates(curve)
-    hits, misses = _from_nothing(curve_rates)
+    hits, misses = curve_rates.from_nothing
     wanted = recall * hits[:, -1]
     predicted = wanted + _interpolated(wanted, hits, misses)
     crossing = wanted / np.where(predicted == 0, 1.0, predicted)
@@ -36,16 +36,13 @@ def precision_at_recall(curve: ScoreCurve, recall: float) -> Floats:
     return best
 
 
-def _from_nothing(curve_rates: Rates) -> tuple[Floats, Floats]:
-    """Returns TP and FP `[r, c + 1]`, from the threshold above all cells down."""
-    hits, misses = (
-        np.pad(sums, ((0, 0), (1, 0)))
-        for sums in (curve_rates.true_positive, curve_rates.false_positive)
-    )
-    return hits, misses
-
-
 def _interpolated(wanted: Floats, x: Floats, y: Floats) -> Floats:
     """Returns `y` where rising `x` reaches what is wanted `[r]`; of equal `x` the last counts."""
-    rows = zip(wanted, x, y, strict=True)
-    return np.array([np.interp(*row) for row in rows]).reshape(wanted.shape)
+    rows, last = np.arange(len(x)), x.shape[1] - 1
+    place = np.clip((x <= wanted[:, np.newaxis]).sum(axis=1) - 1, 0, last)
+    following = np.minimum(place + 1, last)
+    start, low = x[rows, place], y[rows, place]
+    width = x[rows, following] - start
+    slope = (y[rows, following] - low) / np.where(width > 0, width, 1.0)
+    reached: Floats = slope * (wanted - start) + low
+    return reached

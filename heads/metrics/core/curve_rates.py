@@ -58,6 +58,16 @@ class Rates:
         predicted = self.true_positive + self.false_positive
         return _share(2 * self.true_positive, predicted + self.positives)
 
+    @cached_property
+    def from_nothing(self) -> tuple[Floats, Floats]:
+        """TP and FP `[r, c + 1]`, from the threshold above all cells down."""
+        nothing = np.zeros((len(self.true_positive), 1))
+        hits, others = (
+            np.concatenate([nothing, sums], axis=1)
+            for sums in (self.true_positive, self.false_positive)
+        )
+        return hits, others
+
 
 def _share(part: Floats, whole: Floats) -> Floats:
     """Returns part / whole, and 0 where the whole, and hence the part, is 0.

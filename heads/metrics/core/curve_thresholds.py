@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.curve_rates import as_probability
+from heads.metrics.core.curve_rates import Best, as_probability
 from heads.metrics.core.metric import Bounds, Floats
 from heads.metrics.core.score_curve import ScoreCurve
 from heads.statistics.cuts import ScoreSpace
@@ -49,6 +50,10 @@ class Thresholds:
     logit: Floats
 
 
+# A metric on the probability and one on the logit have their thresholds at the same point.
+_KEPT: WeakKeyDictionary[Best, dict[ScoreSpace, Thresholds]] = WeakKeyDictionary()
+
+
 class _Tails(NamedTuple):
     """Probabilities `[n]`, and what they lack to 1, both with full relative precision."""
 
@@ -56,41 +61,32 @@ class _Tails(NamedTuple):
     rest: Floats
 
 
-def thresholds_at(
-    curve: ScoreCurve, occurs: Mask, place: npt.NDArray[np.intp], space: ScoreSpace
-) -> Thresholds:
-    """Returns the thresholds of a point in each segment of a curve; NaN where there is no cell.
+def thresholds_at(curve: ScoreCurve, point: Best, space: ScoreSpace) -> Thresholds:
+    """The thresholds of a point in each segment of a curve, kept as long as the point.
+
+    They are NaN where there is no cell.
 
     Args:
         curve: the curve of `r` segments and `c` cells.
-        occurs: `[r, c]`, whether a cell has a weight; the highest cell comes first.
-        place: `[r]`, how many cells are above the lowest that the point selects.
+        point: the best point in each segment of the curve.
         space: how probabilities relate to the scores of the curve.
     """
-    score = curve.score[:, ::-1]
-    lower = occurs & (np.arange(occurs.shape[1]) > place[:, np.newaxis])
-    next_lower = np.full(len(place), -np.inf)
-    single = np.ones(len(place), np.bool_)
-    found = lower.any(axis=1)
-    if found.any():
-        next_place = lower[found].argmax(axis=1)
-        rows = np.flatnonzero(found)
-        next_lower[found] = score[rows, next_place]
-        single[found] = ~curve.rounded[:, ::-1][rows, next_place]
-    return thresholds_between(scores_at(curve, place), next_lower, single, space)
+    kept = _KEPT.setdefault(point, {})
+    if space not in kept:
+        kept[space] = _thresholds_at(curve, point.place, space)
+    return kept[space]
 
 
-def scores_at(curve: ScoreCurve, place: npt.NDArray[np.intp]) -> Floats:
-    """Returns the lowest scores `[r]` of a cell of each segment; NaN where there is no cell.
-
-    Args:
-        curve: the curve of `r` segments and `c` cells.
-        place: `[r]`, how many cells are above the cell.
-    """
-    if not curve.score.shape[1]:
-        return np.full(len(place), np.nan)
-    scores: Floats = curve.score[:, ::-1][np.arange(len(place)), place]
-    return scores
+def _thresholds_at(curve: ScoreCurve, place: npt.NDArray[np.intp], space: ScoreSpace) -> Thresholds:
+    segments, cells = curve.score.shape
+    if not cells:
+        return Thresholds(np.full(segments, np.nan), np.full(segments, np.nan))
+    rows = np.arange(segments)
+    next_place = curve.next_lower[rows, place]
+    found = next_place < cells
+    next_lower = np.where(found, curve.next_score[rows, place], -np.inf)
+    single = ~(found & curve.rounded[rows, cells - 1 - next_place])
+    return thresholds_between(curve.score[rows, cells - 1 - place], next_lower, single, space)
 
 
 def threshold_bounds(
@@ -109,14 +105,8 @@ def threshold_bounds(
     Returns:
         The bounds `[r]`; without meaning where no cell is possible.
     """
-    score, cells = curve.score[:, ::-1], possible.shape[1]
-    place = np.where(curve.occurs[:, ::-1], np.arange(cells), cells)
-    # The place of the next cell with a weight, after each cell.
-    following = np.minimum.accumulate(place[:, ::-1], axis=1)[:, ::-1]
-    following = np.pad(following, ((0, 0), (0, 1)), constant_values=cells)[:, 1:]
-    end = score - 1.0 if space.kind == "logits" else np.zeros(score.shape)
-    padded = np.pad(score, ((0, 0), (0, 1)))
-    below = np.where(following == cells, end, np.take_along_axis(padded, following, axis=1))
+    end = curve.score[:, ::-1] - 1.0 if space.kind == "logits" else 0.0
+    below = np.where(curve.next_lower == possible.shape[1], end, curve.next_score)
     lowest = np.where(possible, below, np.inf).min(axis=1, initial=np.inf)
     highest = np.where(possible, curve.highest[:, ::-1], -np.inf).max(axis=1, initial=-np.inf)
     exists = possible.any(axis=1)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.metric import Floats, weight_column
-from heads.metrics.core.score_curve import ScoreCurve
+from heads.metrics.core.score_curve import ScoreCurve, occupied_cells
 from heads.statistics import State
-from heads.statistics.score_cells import highest_scores, lowest_scores
-from heads.statistics.score_histogram import ScoreHistogram
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -40,44 +39,32 @@ class Cells:
     negative: Floats
 
 
-class CellReader:
-    """Reads the cells of slices from a histogram, whose columns are rounded once for all of them.
+def read_cells(state: State, folds: int = 1) -> list[Cells]:
+    """Returns the cells of the slices of a histogram, in order.
 
     Args:
         state: a state of `ScoreHistogram` whose labels are of a single class.
+        folds: how many consecutive segments there are for each slice, which are its folds.
     """
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._weight, self._rows = state[weight_column(state)], state["rows"]
-
-    def read(self, first: int, folds: int = 1) -> Cells:
-        """Returns the cells of some consecutive segments, each of which is a fold of one slice.
-
-        Args:
-            first: the position of the first of the segments.
-            folds: the number of the segments.
-        """
-        state = self._state
-        begin, end = np.searchsorted(state.segment, [first, first + folds])
-        weight = self._weight[begin:end]
-        used = np.flatnonzero(weight)
-        cell, fold = state.cell[begin:end][used], state.segment[begin:end][used] - first
-        cells, place = np.unique(cell, return_inverse=True)
-        number = len(cells)
-        place = number - 1 - place
-        shape = (2, number, folds)
-        code = ((state.group[begin:end][used] % 2) * number + place) * folds + fold
-        weights = np.bincount(code, weight[used], 2 * number * folds)
-        table = weights.reshape(shape).astype(np.float64, copy=False)
-        rows = np.bincount(place, self._rows[begin:end][used], number)
-        histogram = state.statistic
-        assert isinstance(histogram, ScoreHistogram)
-        score, highest = (
-            scores(cells, state.shift, probabilities=histogram.probabilities)[::-1]
-            for scores in (lowest_scores, highest_scores)
-        )
-        return Cells(score, highest, rows.astype(np.float64, copy=False), table[1], table[0])
+    weight = state[weight_column(state)]
+    used = np.flatnonzero(weight)
+    place, fold = np.divmod(state.segment[used], folds)
+    number = len(state.keys) // folds
+    occupied = occupied_cells(state, place, state.cell[used], number)
+    # The highest cell of each slice comes first.
+    ends = np.repeat(occupied.bounds[:-1] + occupied.bounds[1:] - 1, np.diff(occupied.bounds))
+    flipped = ends - np.arange(len(ends))
+    position = flipped[occupied.place]
+    total = len(flipped)
+    code = ((state.group[used] % 2) * total + position) * folds + fold
+    weights = np.bincount(code, weight[used], 2 * total * folds)
+    negative, positive = weights.reshape(2, total, folds).astype(np.float64, copy=False)
+    rows = np.bincount(position, state["rows"][used], total).astype(np.float64, copy=False)
+    columns = (occupied.score[flipped], occupied.highest[flipped], rows, positive, negative)
+    return [
+        Cells(*(column[first:last] for column in columns))
+        for first, last in pairwise(occupied.bounds.tolist())
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +99,56 @@ class FoldCurve:
         return np.cumsum(self.fine.positive[:, 0]), np.cumsum(self.fine.negative[:, 0])
 
     @cached_property
-    def products(self) -> Mapping[str, Floats]:
-        """The products of the folds' sums, by the letters of both, for each fine cell `[c]`.
+    def _products(self) -> dict[str, Floats]:
+        """The products that were computed, by the letters of both sums."""
+        return {}
+
+    def product(self, letters: str) -> Floats:
+        """Returns the products of the folds' sums for each fine cell `[c]`, computed once.
 
         `A` and `B` are the weights of positive and zero labels with at least the score of the cell,
         `P` and `N` those with any score. Of each fold's sum the mean of the folds is taken off, and
         the products are added up over the folds. Within a coarse cell the sums of a fold grow as
         those of all folds.
+
+        Args:
+            letters: the letters of both sums, in the order `ABPN`.
         """
+        if letters not in self._products:
+            self._products[letters] = self._product(*letters)
+        return self._products[letters]
+
+    def _product(self, first: str, second: str) -> Floats:
+        steps, start, total = self._sums
+        place, parts = self._places
+        if first in total:
+            product = np.ascontiguousarray(total[first] * total[second]).sum()
+            return np.full(len(place), product)
+
+        def at(values: Floats, others: Floats) -> Floats:
+            """Returns the sums over the folds of products, for each fine cell."""
+            of_cells = "cf,cf->c" if others.ndim == 2 else "cf,f->c"
+            # Not BLAS, whose sums have an order of their own.
+            sums: Floats = np.einsum(of_cells, values, others, optimize=False)[place]
+            return sums
+
+        base, step, part = start[first], steps[first], parts[first]
+        if second in total:
+            return at(base, total[second]) + part * at(step, total[second])
+        if first == second:
+            within = 2 * at(base, step) + part * at(step, step)
+            return at(base, base) + part * within
+        other_base, other_step, other_part = start[second], steps[second], parts[second]
+        return (
+            at(base, other_base)
+            + part * at(step, other_base)
+            + other_part * at(base, other_step)
+            + part * other_part * at(step, other_step)
+        )
+
+    @cached_property
+    def _sums(self) -> tuple[Mapping[str, Floats], Mapping[str, Floats], Mapping[str, Floats]]:
+        """The weights of labels by fold, less their means: in coarse cells, above them, of all."""
         present = np.flatnonzero(self._weights)
         steps = {"A": self.coarse.positive[:, present], "B": self.coarse.negative[:, present]}
         steps = {
@@ -127,33 +156,7 @@ class FoldCurve:
         }
         start = {name: np.cumsum(values, axis=0) - values for name, values in steps.items()}
         total = {"P": steps["A"].sum(axis=0), "N": steps["B"].sum(axis=0)}
-        place, parts = self._places
-
-        def at(first: Floats, second: Floats) -> Floats:
-            """Returns the sums over the folds of products, for each fine cell."""
-            # Not BLAS, whose sums have an order of their own.
-            sums: Floats = np.einsum("cf,cf->c", first, second, optimize=False)[place]
-            return sums
-
-        found = {}
-        for name in "AB":
-            base, step, part = start[name], steps[name], parts[name]
-            within = 2 * at(base, step) + part * at(step, step)
-            found[name * 2] = at(base, base) + part * within
-            for other, values in total.items():
-                every = np.broadcast_to(values, base.shape)
-                found[name + other] = at(base, every) + part * at(step, every)
-        a, b = parts["A"], parts["B"]
-        found["AB"] = (
-            at(start["A"], start["B"])
-            + a * at(steps["A"], start["B"])
-            + b * at(start["A"], steps["B"])
-            + a * b * at(steps["A"], steps["B"])
-        )
-        for first, second in ("PP", "PN", "NN"):
-            product = np.ascontiguousarray(total[first] * total[second]).sum()
-            found[first + second] = np.full(len(place), product)
-        return found
+        return steps, start, total
 
     @cached_property
     def _places(self) -> tuple[Ints, Mapping[str, Floats]]:
@@ -172,22 +175,15 @@ class FoldCurve:
             parts[name] = np.clip(np.where(within > 0, part, 0.0), 0.0, 1.0)
         return place, parts
 
-    def variance(self, **factors: Floats | float) -> Floats:
+    def variance(self, **factors: float) -> Floats:
         """Returns the variance `[c]` of a sum over folds, from how its parts in the folds vary.
 
         It is K / (K - 1) times the sum of the squares of the parts less their mean.
 
         Args:
-            **factors: by the letters of `products`, what the weights are multiplied by in the sum.
+            **factors: by the letters of `product`, in order, what the weights are multiplied by.
         """
-        names = list(factors)
-        total = np.zeros(len(self.fine.score))
-        for i, first in enumerate(names):
-            for second in names[i:]:
-                name = first + second if first + second in self.products else second + first
-                twice = 1 if first == second else 2
-                total = total + twice * factors[first] * factors[second] * self.products[name]
-        return np.maximum(total, 0.0) * self.folds / max(self.folds - 1, 1)
+        return _variance(self.product, factors, self.folds)
 
     def halves(self, signs: npt.NDArray[np.bool_]) -> ScoreCurve:
         """Returns the curve of all folds in its first row, and then those of half-samples.
@@ -201,7 +197,119 @@ class FoldCurve:
             # Not BLAS, whose sums have an order of their own.
             by_fold = np.ascontiguousarray(values[::-1].T)
             parts.append(np.einsum("rf,fc->rc", factors, by_fold, optimize=False))
-        score, highest = self.coarse.score[::-1], self.coarse.highest[::-1]
-        shape = parts[0].shape
-        score, highest = (np.broadcast_to(scores, shape) for scores in (score, highest))
-        return ScoreCurve(parts[0], parts[1], score, highest)
+        ends = (self.coarse.score, self.coarse.highest)
+        return ScoreCurve(*parts, *(np.broadcast_to(score[::-1], parts[0].shape) for score in ends))
+
+
+@dataclass(frozen=True, eq=False)
+class FoldCurves:
+    """The labels of some slices by cell and fold.
+
+    Attributes:
+        by_slice: the labels of each slice; None for slices that are not kept by fold.
+    """
+
+    by_slice: Sequence[FoldCurve | None]
+
+    @cached_property
+    def folds(self) -> Ints:
+        """The number of folds with a weight, int64 `[s]`; 0 in slices not kept by fold."""
+        return np.array([0 if curve is None else curve.folds for curve in self.by_slice], np.int64)
+
+    @cached_property
+    def tables(self) -> list[tuple[list[int], FoldTables]]:
+        """The slices with any weight, those of about as many cells together, and their tables."""
+        places: dict[int, list[int]] = {}
+        curves: dict[int, list[FoldCurve]] = {}
+        for place, curve in enumerate(self.by_slice):
+            if curve is not None and curve.folds:
+                size = len(curve.fine.score).bit_length()
+                places.setdefault(size, []).append(place)
+                curves.setdefault(size, []).append(curve)
+        return [(places[size], FoldTables(curves[size])) for size in places]
+
+
+class FoldTables:
+    """The fine cells of some slices with weights as tables `[s, c]`; each is computed once.
+
+    The highest cell of a slice comes first. A slice with less than `c` cells has none in the last
+    columns, where sums over the cells stay as they are.
+
+    Attributes:
+        kappa: float64 `[s, 1]`, the kappas of the slices.
+        kappa_squared: float64 `[s, 1]`, their squares.
+
+    Args:
+        curves: the labels of each slice.
+    """
+
+    def __init__(self, curves: Sequence[FoldCurve]) -> None:
+        self._curves = curves
+        self.kappa = np.array([[curve.kappa] for curve in curves])
+        self.kappa_squared = np.array([[curve.kappa**2] for curve in curves])
+
+    def _table(self, column: Callable[[FoldCurve], Floats]) -> Floats:
+        """Returns a column of the fine cells of each slice, 0 where there is no cell."""
+        columns = [column(curve) for curve in self._curves]
+        table = np.zeros((len(columns), max(1, *map(len, columns))))
+        for row, values in zip(table, columns, strict=True):
+            row[: len(values)] = values
+        return table
+
+    @cached_property
+    def score(self) -> Floats:
+        """The lowest score of each cell `[s, c]`."""
+        return self._table(lambda curve: curve.fine.score)
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The number of rows in each cell `[s, c]`."""
+        return self._table(lambda curve: curve.fine.rows)
+
+    @cached_property
+    def there(self) -> npt.NDArray[np.bool_]:
+        """Whether the slice has the cell, bool `[s, c]`."""
+        there: npt.NDArray[np.bool_] = self.rows > 0
+        return there
+
+    @cached_property
+    def above(self) -> tuple[Floats, Floats]:
+        """The weights `[s, c]` of positive and zero labels with a score of at least each cell."""
+        return (
+            np.cumsum(self._table(lambda curve: curve.fine.positive[:, 0]), axis=1),
+            np.cumsum(self._table(lambda curve: curve.fine.negative[:, 0]), axis=1),
+        )
+
+    @cached_property
+    def _products(self) -> dict[str, Floats]:
+        """The tables of products that were needed, by their letters."""
+        return {}
+
+    def _product(self, letters: str) -> Floats:
+        if letters not in self._products:
+            self._products[letters] = self._table(lambda curve: curve.product(letters))
+        return self._products[letters]
+
+    def variance(self, **factors: Floats | float) -> Floats:
+        """Returns the variances `[s, c]` of a sum over folds (`FoldCurve.variance`).
+
+        Args:
+            **factors: by the letters of `FoldCurve.product`, in order, what the weights are
+                multiplied by.
+        """
+        folds = np.array([[curve.folds] for curve in self._curves])
+        return _variance(self._product, factors, folds)
+
+
+def _variance(
+    product: Callable[[str], Floats], factors: Mapping[str, Floats | float], folds: Ints | int
+) -> Floats:
+    """Returns the variances of a sum over folds, in the shape of its products."""
+    names = list(factors)
+    total: Floats | float = 0.0
+    for i, first in enumerate(names):
+        for second in names[i:]:
+            twice = 1 if first == second else 2
+            total = total + twice * factors[first] * factors[second] * product(first + second)
+    variance: Floats = np.maximum(total, 0.0) * folds / np.maximum(folds - 1, 1)
+    return variance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from heads.metrics.core.metric import Bounds, Floats, Metric, Values, weight_column
 from heads.metrics.core.support import EveryRow, Support
 from heads.statistics import DistinctScores, ScoreHistogram, State, Statistic
+from heads.statistics.cell_index import ranked_cells
 from heads.statistics.distinct_scores import distinct_scores_of
 from heads.statistics.kept import kept_with_state
 from heads.statistics.runs import order_of, run_starts
@@ -21,6 +22,8 @@ from heads.statistics.score_cells import highest_scores, lowest_scores
 
 # How many cells are computed together: few enough to stay in the cache of the processor.
 _TOGETHER = 1 << 17
+# So many cells without weight cost less than another curve.
+_LITTLE = 1 << 13
 
 ROUNDING = 1e-12
 """The rounding of sums over the cells of a histogram is smaller than this share of them."""
@@ -32,9 +35,10 @@ Reasons = Mapping[str, npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class ScoreCurve:
-    """The weights of the labels in each cell of the score, for `r` segments and `c` cells.
+    """The weights of the labels in each cell of the score, for `r` segments of up to `c` cells.
 
-    All scores of a cell are treated as its lowest score.
+    All scores of a cell are treated as its lowest score. A segment has its cells first, and without
+    weight the rest of `c`.
 
     Attributes:
         positive: `[r, c]`, the weights of labels that are not 0, from the lowest cell to the
@@ -88,12 +92,46 @@ class ScoreCurve:
             np.cumsum(self.negative[:, ::-1], axis=1),
         )
 
+    @cached_property
+    def next_lower(self) -> npt.NDArray[np.intp]:
+        """How many cells are above the next lower cell with a weight, for each cell `[r, c]`.
+
+        The highest cell comes first. Where there is no lower cell with a weight, it is `c`.
+        """
+        segments, cells = self.occurs.shape
+        place = np.full((segments, cells + 1), cells)
+        place[:, :-1] = np.where(self.occurs[:, ::-1], np.arange(cells), cells)
+        lower: npt.NDArray[np.intp] = np.minimum.accumulate(place[:, :0:-1], axis=1)[:, ::-1]
+        return lower
+
+    @cached_property
+    def next_score(self) -> Floats:
+        """The lowest score of the next lower cell with a weight, for each cell `[r, c]`.
+
+        The highest cell comes first. It has no meaning where there is no lower cell with a weight.
+        """
+        # Beyond the last cell the place is -1, which is a cell too.
+        return np.take_along_axis(self.score, self.score.shape[1] - 1 - self.next_lower, axis=1)
+
+
+def joined(curves: Sequence[ScoreCurve]) -> ScoreCurve:
+    """Returns the curve of the segments of some curves, in order, with at least one cell."""
+    rows = np.cumsum([0, *(len(curve.positive) for curve in curves)])
+    width = max(1, *(curve.positive.shape[1] for curve in curves))
+    tables = np.zeros((4, rows[-1], width))
+    for first, curve in zip(rows, curves, strict=False):
+        for table, part in zip(
+            tables, (curve.positive, curve.negative, curve.score, curve.highest), strict=True
+        ):
+            table[first : first + len(part), : part.shape[1]] = part
+    return ScoreCurve(*tables)
+
 
 def ordered_sum(values: Floats) -> Floats:
     """Returns the sums `[r]` of the values `[r, c]`, added from left to right.
 
-    In this order no digit depends on empty cells, which a segment has if it is computed together
-    with other segments.
+    In this order no digit depends on cells without weight, which a segment has if it is computed
+    together with others.
     """
     if not values.shape[1]:
         return np.zeros(len(values))
@@ -192,11 +230,29 @@ def score_curves(state: State, group: int | None) -> tuple[ScoreCurve, ...]:
     bounds = np.searchsorted(state.segment, np.arange(len(state.keys) + 1))
     # Segments of few cells are computed together, others one by one.
     together = max(1, _TOGETHER // counts.max_cells)
-    edges = [*range(0, len(state.keys), together), len(state.keys)]
+    edges = _edges(np.diff(bounds).tolist(), together)
     return tuple(
         _curve(state, weight, slice(int(bounds[first]), int(bounds[last])), (first, last), group)
         for first, last in pairwise(edges)
     )
+
+
+def _edges(sizes: Sequence[int], together: int) -> list[int]:
+    """Returns the first segment of each curve, and the number of all segments.
+
+    Segments that differ much in size would mostly be empty columns in the same curve.
+
+    Args:
+        sizes: the number of elements of each segment.
+        together: how many segments a curve has at most.
+    """
+    edges, widest, total = [0], 0, 0
+    for place, size in enumerate(sizes):
+        number, widest, total = place + 1 - edges[-1], max(widest, size), total + size
+        if number > together or (number > 1 and number * widest > 2 * total + _LITTLE):
+            edges.append(place)
+            widest, total = size, size
+    return [*edges, len(sizes)] if sizes else [0]
 
 
 def _curve(
@@ -217,52 +273,82 @@ def _curve(
         keep = groups // 2 == group
         segment, groups = segment[keep], groups[keep]
         cells, weights = cells[keep], weights[keep]
-    counts = state.statistic
-    assert isinstance(counts, ScoreHistogram)
-    ranked = _ranked_alone if isinstance(counts, DistinctScores) else _ranked_together
-    place, table = ranked(segment, cells, segments[1] - segments[0])
-    shape = segments[1] - segments[0], table.shape[1]
-    place += segment * shape[1]
+    number = segments[1] - segments[0]
+    occupied = occupied_cells(state, segment, cells, number)
+    filled = np.diff(occupied.bounds)
+    width = int(filled.max(initial=0))
+    # The cells of a segment are its first places.
+    moved = np.repeat(np.arange(number) * width - occupied.bounds[:-1], filled)
+    place = np.arange(len(moved)) + moved
     by_label = []
     for label in (1, 0):
         labelled = groups % 2 == label
-        sums = np.bincount(place[labelled], weights[labelled], shape[0] * shape[1])
-        by_label.append(sums.reshape(shape).astype(np.float64, copy=False))
-    lowest, highest = (
-        np.broadcast_to(scores(table, state.shift, probabilities=counts.probabilities), shape)
-        for scores in (lowest_scores, highest_scores)
-    )
-    return ScoreCurve(by_label[0], by_label[1], lowest, highest)
+        code = place[occupied.place[labelled]]
+        table = np.bincount(code, weights[labelled], number * width)
+        by_label.append(table.astype(np.float64, copy=False).reshape(number, width))
+    ends = np.zeros((2, number * width))
+    ends[0, place], ends[1, place] = occupied.score, occupied.highest
+    return ScoreCurve(*by_label, *ends.reshape(2, number, width))
 
 
-def _ranked_together(_: Ints, cells: Words, __: int) -> tuple[Ints, Words]:
-    """Returns the place of each cell among those of all segments, `[m]`, and the cells `[1, c]`."""
-    distinct, place = np.unique(cells, return_inverse=True)
-    return place, distinct[np.newaxis]
+@dataclass(frozen=True, eq=False)
+class OccupiedCells:
+    """The cells that occur in some segments, from the lowest to the highest of each segment.
+
+    Attributes:
+        bounds: int64 `[s + 1]`, the first cell of each segment, and at the end the number of all.
+        score: float64 `[m]`, the lowest score of each cell.
+        highest: float64 `[m]`, the highest score of each cell.
+        place: int64 `[n]`, the position of the cell of each element.
+    """
+
+    bounds: npt.NDArray[np.int64]
+    score: Floats
+    highest: Floats
+    place: npt.NDArray[np.int64]
 
 
-def _ranked_alone(segment: Ints, cells: Words, segments: int) -> tuple[Ints, Words]:
-    """Returns the place of each cell among those of its segment, `[m]`, and the cells `[r, c]`.
-
-    Beyond the cells of a segment its highest cell is repeated, and has no rows there.
+def occupied_cells(
+    state: State, segment: npt.NDArray[np.int64], cells: npt.NDArray[np.uint64], number: int
+) -> OccupiedCells:
+    """Returns the cells that occur in the segments of some elements.
 
     Args:
-        segment: int64 `[m]`, the segment of each table row.
-        cells: uint64 `[m]`, the cell of each table row.
-        segments: the number of segments, `r`.
+        state: the state of `ScoreHistogram` that the elements are of.
+        segment: int64 `[n]`, the segment of each element.
+        cells: uint64 `[n]`, the cell of each element.
+        number: the number of segments, `s`.
     """
+    counts = state.statistic
+    assert isinstance(counts, ScoreHistogram)
+    # Segments of distinct scores have few cells in common: a table of all would be large.
+    occupied = _sorted_cells if isinstance(counts, DistinctScores) else _numbered_cells
+    bounds, occupied_cells, place = occupied(segment, cells, number)
+    score, highest = (
+        scores(occupied_cells, state.shift, probabilities=counts.probabilities)
+        for scores in (lowest_scores, highest_scores)
+    )
+    return OccupiedCells(bounds, score, highest, place)
+
+
+def _numbered_cells(segment: Ints, cells: Words, number: int) -> tuple[Ints, Words, Ints]:
+    """Returns the bounds of segments, their cells, and the position of the cell of each element."""
+    cells, rank = ranked_cells(cells)
+    code = segment * len(cells) + rank
+    place = np.zeros(number * len(cells), np.int64)
+    place[code] = 1
+    used = np.flatnonzero(place)
+    place[used] = np.arange(len(used))
+    bounds = np.searchsorted(used, np.arange(number + 1) * len(cells))
+    return bounds, cells[used % max(len(cells), 1)], place[code]
+
+
+def _sorted_cells(segment: Ints, cells: Words, number: int) -> tuple[Ints, Words, Ints]:
+    """Returns the same, with little memory for segments whose cells differ."""
     no_group = np.zeros(len(cells), np.int64)
     order = order_of(segment, no_group, cells)
     segment, cells = segment[order], cells[order]
     starts = run_starts(segment, no_group, cells)
-    number = np.cumsum(np.bincount(starts, minlength=len(cells))) - 1
-    owner = segment[starts]
-    first = np.searchsorted(owner, np.arange(segments))
-    place = np.empty(len(cells), np.int64)
-    place[order] = number - first[segment]
-    sizes = np.bincount(owner, minlength=segments)
-    last = np.maximum(sizes - 1, 0)[:, np.newaxis]
-    within = np.minimum(np.arange(sizes.max(initial=0)), last)
-    if not len(starts):
-        return place, np.zeros((segments, 0), np.uint64)
-    return place, cells[starts][np.minimum(first[:, np.newaxis] + within, len(starts) - 1)]
+    place = np.empty(len(order), np.int64)
+    place[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    return np.searchsorted(segment[starts], np.arange(number + 1)), cells[starts], place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from heads.metrics.core.fold_curve import CellReader, FoldCurve
+from heads.metrics.core.fold_curve import FoldCurve, read_cells
 from heads.statistics import OVERALL, Scored, ScoreHistogram, Segments
 from heads.statistics.fold_views import each_fold
 from heads.statistics.measure import measure_state
@@ -33,4 +33,4 @@ def curve_of(rows: Rows, coarse: int = 4096) -> FoldCurve:
     )
     whole = measure_state(ScoreHistogram(weighted=True), scored, Segments.overall(len(score)))
     kappa = float((weight**2).sum() / weight.sum())
-    return FoldCurve(CellReader(whole).read(0), CellReader(each_fold(state)).read(0, FOLDS), kappa)
+    return FoldCurve(read_cells(whole)[0], read_cells(each_fold(state), FOLDS)[0], kappa)

@@ -115,10 +115,8 @@ def test_the_folds_of_a_state_are_its_segments() -> None:
 
 def curve_by_hand(positive: list[float], negative: list[float]) -> ScoreCurve:
     """A curve whose cells are given from the highest to the lowest."""
-    score = np.arange(len(positive), dtype=np.float64)
-    return ScoreCurve(
-        np.array([positive[::-1]]), np.array([negative[::-1]]), score[np.newaxis], score[np.newaxis]
-    )
+    score = np.arange(len(positive), dtype=np.float64)[np.newaxis]
+    return ScoreCurve(np.array([positive[::-1]]), np.array([negative[::-1]]), score, score)
 
 
 def test_a_rate_within_a_cell_is_on_the_line_between_its_ends() -> None:

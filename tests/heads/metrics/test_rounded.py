@@ -199,3 +199,32 @@ def test_areas_of_crowded_probabilities(name: str) -> None:
         bounds = metrics[area].bounds(state, metrics[area].compute(state).value)
         assert bounds is not None
         assert bounds[1][0] - bounds[0][0] <= 1e-3, area
+
+
+@pytest.mark.parametrize("max_cells", [40, 1 << 14])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_digit_depends_on_the_other_slices(kind: ScoreKind, max_cells: int) -> None:
+    rng = np.random.default_rng(15)
+    # Of very different sizes, and each of scores of its own.
+    sizes = [6000, *rng.integers(1, 60, 40).tolist()]
+    segment = np.repeat(np.arange(len(sizes)), sizes)
+    score = rng.normal(segment / 9, 1 + segment % 3)
+    score = score if kind == "logits" else sigmoid(score)
+    label = (rng.random(len(score)) < 0.3).astype(np.float64)
+    rows = rows_of(score[:, np.newaxis], label[:, np.newaxis], rng.gamma(1, 1, len(score)), kind)
+    keys = [(("g", "int", number),) for number in range(len(sizes))]
+    metrics = histogram_metrics("binary", kind, weighted=True)
+    statistic = replace(metrics["roc_auc"].statistic, max_cells=max_cells)
+    state = measure_state(statistic, rows, Segments(segment, keys))
+    alone = [state.take([place]) for place in range(len(sizes))]
+    for name, metric in metrics.items():
+        values = metric.compute(state)
+        bounds = metric.bounds(state, values.value)
+        assert bounds is not None
+        found = [metric.compute(part) for part in alone]
+        assert [part.value[0] for part in found] == values.value.tolist(), name
+        for place, part in enumerate(alone):
+            assert found[place].reason(0) == values.reason(place), name
+            ends = metric.bounds(part, found[place].value)
+            assert ends is not None
+            assert [ends[0][0], ends[1][0]] == [bounds[0][place], bounds[1][place]], name
