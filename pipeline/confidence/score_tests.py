@@ -16,6 +16,13 @@ Mask = npt.NDArray[np.bool_]
 
 SLACK = 1e-12
 """Rates that differ by no more than this count as equal, since sums of weights are rounded."""
+WALK_FACTOR = 1.1
+"""By this the quantile of tests is larger that are made at one threshold after the other.
+
+The first that rejects ends the interval of a recall, so that each test between it and the true
+threshold may err. Without it such intervals held in 92 to 94 % of samples of weak
+models, with it in 94.6 to 96.6 %, in the simulation that it was found in.
+"""
 ENOUGH_ERRORS = 10
 """With so many effective false positives at the point, no error is below that of the folds."""
 
@@ -199,7 +206,7 @@ def recall_ends(curve: FoldCurve, precision: float, quantile: float) -> tuple[fl
     squared, varied = constraint.squared_error(curve.kappa)
     if misses[place] >= ENOUGH_ERRORS * curve.kappa:
         squared = np.maximum(squared, varied)
-    rejected = np.abs(constraint.total) > quantile * np.sqrt(squared)
+    rejected = np.abs(constraint.total) > WALK_FACTOR * quantile * np.sqrt(squared)
     above = np.flatnonzero(rejected[:place])
     below = place + 1 + np.flatnonzero(rejected[place + 1 :])
     return (
