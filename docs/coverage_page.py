@@ -40,15 +40,15 @@ allow for another number of rows, and the samples are all of one size. The popul
     ),
     "multi_class": (
         "Heads of exclusive classes",
-        """{samples} There are four classes, of which one has a sixteenth of the rows, or about 20
+        """{samples} There are four classes, of which one has a nineteenth of the rows, or about 20
 rows. The true values are those of a sample of {true_rows:,} rows: their own error is a {part}th of
 the standard error that an interval is about, which changes no figure here by 0.1. The populations
 are in `benchmarks/coverage_classes.py`.""",
     ),
     "multi_label": (
         "Heads of independent classes",
-        """{samples} There are four classes, of which one is true in a twentieth of the rows, or in
-about 20 rows. The true values are found as those of exclusive classes are.""",
+        """{samples} There are three classes, of which one is true in an eighteenth of the rows, or
+in about 20 rows. The true values are found as those of exclusive classes are.""",
     ),
 }
 
