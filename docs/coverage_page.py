@@ -25,8 +25,9 @@ in clusters, each of which is a key. `benchmarks/coverage.py` draws the samples:
 
 {heads}
 
-Where few of the samples have an interval, the figure is of few samples, and of those that by chance
-had more of a kind of rows than most.
+Whether there is an interval, counts of labels and predictions decide. Where few of the samples have
+one, say less than a tenth, they are those that by chance have more of a scarce kind than most, and
+the figure says how such chance misleads: `50.0 (97)` is a miss in 1.5 % of all samples.
 """
 
 _HEADS = {
