@@ -33,22 +33,25 @@ the figure says how such chance misleads: `50.0 (97)` is a miss in 1.5 % of all 
 _HEADS = {
     "binary": (
         "Binary heads",
-        """{samples} The true values are integrated, up to sums on a grid whose error is far below
-that of the simulation. `T` is the threshold of the scenario. The contrib binary head has the same
-metrics of the same counts. Counts, such as `true_positives`, hold too often here: their intervals
-allow for another number of rows, and the samples are all of one size. The populations are in
+        """{samples}
+The true values are integrated, up to sums on a grid whose error is far below that of the
+simulation. `T` is the threshold of the scenario. The contrib binary head has the same metrics of
+the same counts. Counts, such as `true_positives`, hold too often here: their intervals allow for
+another number of rows, and the samples are all of one size. The populations are in
 `benchmarks/coverage_binary.py`.""",
     ),
     "multi_class": (
         "Heads of exclusive classes",
-        """{samples} There are four classes, of which one has a nineteenth of the rows, or about 20
+        """{samples}
+There are four classes, of which one has a nineteenth of the rows, or about 20
 rows. The true values are those of a sample of {true_rows:,} rows: their own error is a {part}th of
 the standard error that an interval is about, which changes no figure here by 0.1. The populations
 are in `benchmarks/coverage_classes.py`.""",
     ),
     "multi_label": (
         "Heads of independent classes",
-        """{samples} There are three classes, of which one is true in an eighteenth of the rows, or
+        """{samples}
+There are three classes, of which one is true in an eighteenth of the rows, or
 in about 20 rows. The true values are found as those of exclusive classes are.""",
     ),
 }
