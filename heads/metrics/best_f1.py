@@ -28,10 +28,11 @@ from heads.metrics.core.curve_thresholds import (
     threshold_bounds,
     thresholds_at,
 )
-from heads.metrics.core.methods import Halves, Method
+from heads.metrics.core.methods import FEW_FOR_RATIOS, FEW_LABELS, Halves, Method, Requirement
 from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
+from heads.metrics.core.support import Positives
 from heads.statistics.cuts import ScoreSpace
 
 
@@ -48,6 +49,10 @@ class BestF1(CurveMetric):
     @property
     def method(self) -> Method:
         return Halves(centred=True)
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(Positives(self.labels, self.group), 1.0, FEW_FOR_RATIOS, FEW_LABELS)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         return where_defined(_best(curve).value, {"no label is positive": curve.positives == 0})
@@ -83,6 +88,10 @@ class ThresholdAtBestF1(CurveMetric):
     @property
     def method(self) -> Method:
         return Halves()
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(Positives(self.labels, self.group), 1.0, FEW_FOR_RATIOS, FEW_LABELS)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         thresholds = thresholds_at(curve, _best(curve), self.space)

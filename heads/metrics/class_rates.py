@@ -14,9 +14,10 @@ import numpy as np
 
 from heads.metrics.accuracy_precision_recall import Accuracy
 from heads.metrics.core.class_counts import RATES, ClassCounts, RateName, class_counts, trials
-from heads.metrics.core.class_support import ClassMeanSupport, ClassSupport
+from heads.metrics.core.class_support import ClassMargins, ClassMeanSupport, ClassSupport
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.cut_counts import cuts_and_suffixes
+from heads.metrics.core.methods import FEW_FOR_RATIOS, FEW_OF_A_KIND, Requirement
 from heads.metrics.core.metric import Floats, Metric, Values, divide, ratio, total_mass
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import Reasons
@@ -60,6 +61,13 @@ class ClassRate(ByClass):
     @property
     def support(self) -> Support:
         return ClassSupport(self.statistic, self.rate, self.cut, self.group)
+
+    @property
+    def requirement(self) -> Requirement | None:
+        if RATES[self.rate].proportion:
+            return None
+        rows = ClassMargins(self.statistic, self.cut, self.group)
+        return Requirement(rows, 1.0, FEW_FOR_RATIOS, FEW_OF_A_KIND)
 
     def compute(self, state: State) -> Values:
         rate = RATES[self.rate]
@@ -113,6 +121,12 @@ class MacroAverage(Average):
             f"The mean over {classes} of {RATES[self.rate].text}, the class being positive and all"
             " others negative; 0 for a class where that is undefined."
         )
+
+    @property
+    def requirement(self) -> Requirement:
+        of_labels, of_predictions = self.rate != "precision", self.rate != "recall"
+        rows = ClassMargins(self.statistic, self.cut, labels=of_labels, predictions=of_predictions)
+        return Requirement(rows, 1.0, FEW_FOR_RATIOS, FEW_OF_A_KIND)
 
     def compute(self, state: State) -> Values:
         counts, rates, undefined = self.rates(state)

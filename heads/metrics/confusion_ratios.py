@@ -20,48 +20,25 @@ from heads.metrics.core.confusion_formulas import (
     FALSE_NEGATIVE,
     FALSE_POSITIVE,
     LABELS,
+    MARGINS,
     NEGATIVE,
     POSITIVE,
+    POSITIVES,
     PREDICTED_NEGATIVE,
     PREDICTED_POSITIVE,
     PREDICTIONS,
     TRUE_NEGATIVE,
     Denominator,
     Formula,
+    Ratio,
 )
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.cut_counts import CutMetric, CutSupport, cuts_and_suffixes
+from heads.metrics.core.methods import FEW_FOR_RATIOS, FEW_OF_A_KIND, Requirement
 from heads.metrics.core.metric import Metric, Values, divide
 from heads.metrics.core.registry import offers
 from heads.metrics.core.support import Support
 from heads.statistics import State
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """The way in which a ratio is computed.
-
-    Attributes:
-        definition: the text that defines it for users.
-        formula: the function that returns its value `[s]`, or the numerator of a proportion.
-        denominators: the quantities that the formula divides by; empty for proportions and counts.
-        whole: the denominator of a proportion; None if it is not a proportion.
-        parts: the sums whose scarcest decides how sure the error is; by default the denominators,
-            and of a count the count itself.
-    """
-
-    definition: str
-    formula: Formula
-    denominators: tuple[Denominator, ...] = ()
-    whole: Denominator | None = None
-    parts: tuple[Formula, ...] = ()
-
-    @property
-    def support(self) -> tuple[Formula, ...]:
-        """The functions that return the sums `[s]` whose scarcest is the support of the ratio."""
-        denominators = self.denominators if self.whole is None else (self.whole,)
-        divisors = tuple(denominator.formula for denominator in denominators)
-        return self.parts or divisors or (self.formula,)
 
 
 @dataclass(frozen=True)
@@ -81,6 +58,13 @@ class ConfusionRatio(CutMetric):
     @property
     def support(self) -> Support:
         return CutSupport(self.statistic, self.cut, self.group, self.ratio.support)
+
+    @property
+    def requirement(self) -> Requirement | None:
+        if self.total or self.ratio.whole is not None:
+            return None
+        rows = CutSupport(self.statistic, self.cut, self.group, self.ratio.required)
+        return Requirement(rows, 1.0, FEW_FOR_RATIOS, FEW_OF_A_KIND)
 
     def compute(self, state: State) -> Values:
         counts, ratio = self.counts(state), self.ratio
@@ -168,6 +152,7 @@ F1 = Ratio(
     " `f1_score`.",
     formulas.f1,
     (ANY_POSITIVE,),
+    required=POSITIVES,
 )
 MATTHEWS = Ratio(
     "The correlation of labels and predictions, `(TP * TN - FP * FN) / sqrt((TP + FP) * (TP + FN)"
@@ -265,6 +250,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             " sqrt(1 - S))` with recall R and specificity S (Balayla, 2020).",
             formulas.prevalence_threshold,
             (*LABELS, PREDICTED_POSITIVE),
+            required=(*MARGINS, formulas.false_positive),
         ),
     ),
     "threat_score": (
@@ -291,6 +277,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             " 0.25 * FN + FP)`; scikit-learn's `fbeta_score`.",
             formulas.f_half,
             (ANY_POSITIVE,),
+            required=POSITIVES,
         ),
     ),
     "f2": (
@@ -300,6 +287,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             " scikit-learn's `fbeta_score`.",
             formulas.f2,
             (ANY_POSITIVE,),
+            required=POSITIVES,
         ),
     ),
     "fowlkes_mallows_index": (
@@ -308,6 +296,7 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
             "The geometric mean of precision and recall, `TP / sqrt((TP + FP) * (TP + FN))`.",
             formulas.fowlkes_mallows,
             (POSITIVE, PREDICTED_POSITIVE),
+            required=POSITIVES,
         ),
     ),
     "informedness": (

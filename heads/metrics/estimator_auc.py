@@ -13,8 +13,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.methods import FEW, FEW_OF_A_CLASS, Requirement
-from heads.metrics.core.metric import Floats, Metric, Values, divide, in_unit, mass
+from heads.metrics.core.methods import (
+    FEW,
+    FEW_FOR_RATIOS,
+    FEW_LABELS,
+    FEW_OF_A_CLASS,
+    Requirement,
+)
+from heads.metrics.core.metric import (
+    OF_PAIRS,
+    OF_PRECISION,
+    Floats,
+    Metric,
+    Values,
+    divide,
+    in_unit,
+    mass,
+)
 from heads.metrics.core.registry import offers
 from heads.metrics.core.support import BothLabels, Positives, Support
 from heads.statistics import State, Statistic, ThresholdCounts
@@ -112,7 +127,7 @@ class RocArea(AreaMetric):
     With labels of one kind only it is undefined, 0 in the estimator.
     """
 
-    pair_share = True
+    area_factor = OF_PAIRS
 
     @property
     def support(self) -> Support:
@@ -147,9 +162,15 @@ class PrecisionRecallArea(AreaMetric):
     `slope * (dTP + (TP' - slope * P') * ln(P / P')) / positives`, primes for the higher threshold.
     """
 
+    area_factor = OF_PRECISION
+
     @property
     def support(self) -> Support:
         return Positives(self.labels, self.group)
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW_FOR_RATIOS, FEW_LABELS)
 
     def area(self, curve: Curve) -> Floats:
         hits, predicted = curve.true_positive, curve.true_positive + curve.false_positive

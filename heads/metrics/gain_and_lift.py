@@ -16,6 +16,7 @@ from heads.metrics.core.methods import Halves, Method
 from heads.metrics.core.metric import Bounds, Floats, Metric, divide
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
+from heads.metrics.core.support import Positives, Support
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class DecileMetric(CurveMetric):
     @property
     def method(self) -> Method:
         return Halves()
+
+    @property
+    def share_of(self) -> Support:
+        return Positives(self.labels, self.group)
 
     @abstractmethod
     def of_deciles(self, curve: ScoreCurve) -> Floats:

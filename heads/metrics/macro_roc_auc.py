@@ -8,8 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.methods import FEW, FEW_OF_A_CLASS, Requirement
-from heads.metrics.core.metric import Bounds, Floats, Metric, Values
+from heads.metrics.core.methods import (
+    FEW,
+    FEW_FOR_RATIOS,
+    FEW_LABELS,
+    FEW_OF_A_CLASS,
+    Requirement,
+)
+from heads.metrics.core.metric import (
+    OF_PAIRS,
+    OF_PRECISION,
+    Bounds,
+    Floats,
+    Metric,
+    Values,
+)
 from heads.metrics.core.registry import offers
 from heads.metrics.core.support import MeanSupport, Support
 from heads.metrics.roc_auc import AveragePrecision, RankMetric, RocAuc
@@ -30,6 +43,7 @@ class MacroArea(Metric):
 
     by_class: tuple[RankMetric, ...]
 
+    area_factor = OF_PRECISION
     higher_is_better = True
     low, high = 0.0, 1.0
 
@@ -48,6 +62,10 @@ class MacroArea(Metric):
     @property
     def support(self) -> Support:
         return MeanSupport(self.by_class[0].labels, tuple(area.support for area in self.by_class))
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW_FOR_RATIOS, FEW_LABELS)
 
     def compute(self, state: State) -> Values:
         parts = [area.compute(state) for area in self.by_class]
@@ -74,7 +92,7 @@ def _mean(values: Sequence[Floats]) -> Floats:
 class MacroRocAuc(MacroArea):
     """The mean over all classes of the share of pairs in the right order."""
 
-    pair_share = True
+    area_factor = OF_PAIRS
 
     @property
     def requirement(self) -> Requirement:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from heads.metrics.core.class_counts import class_counts
-from heads.metrics.core.class_support import ClassMeanSupport
+from heads.metrics.core.class_support import ClassMargins, ClassMeanSupport
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import FEW_FOR_RATIOS, FEW_LABELS, Requirement
 from heads.metrics.core.metric import Floats, Metric, Values, divide
 from heads.metrics.core.registry import offers
 from heads.metrics.core.support import Support
@@ -47,6 +48,11 @@ class BalancedAccuracy(Agreement):
     @property
     def support(self) -> Support:
         return ClassMeanSupport(self.statistic, "recall", 0.0)
+
+    @property
+    def requirement(self) -> Requirement:
+        rows = ClassMargins(self.statistic, 0.0, predictions=False)
+        return Requirement(rows, 1.0, FEW_FOR_RATIOS, FEW_LABELS)
 
     def compute(self, state: State) -> Values:
         counts = class_counts(state)

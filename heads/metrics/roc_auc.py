@@ -13,8 +13,21 @@ from collections.abc import Iterator
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.methods import FEW, FEW_OF_A_CLASS, Requirement
-from heads.metrics.core.metric import Bounds, Floats, Metric, divide
+from heads.metrics.core.methods import (
+    FEW,
+    FEW_FOR_RATIOS,
+    FEW_LABELS,
+    FEW_OF_A_CLASS,
+    Requirement,
+)
+from heads.metrics.core.metric import (
+    OF_PAIRS,
+    OF_PRECISION,
+    Bounds,
+    Floats,
+    Metric,
+    divide,
+)
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve, ordered_sum
 from heads.metrics.core.support import BothLabels, Positives, Support
@@ -35,7 +48,7 @@ class RocAuc(RankMetric):
     right.
     """
 
-    pair_share = True
+    area_factor = OF_PAIRS
 
     @property
     def support(self) -> Support:
@@ -82,9 +95,15 @@ class AveragePrecision(RankMetric):
     `a - F * log((TP + a + F) / (TP + F))` with `F = FP + b`, is a lower bound for any weights.
     """
 
+    area_factor = OF_PRECISION
+
     @property
     def support(self) -> Support:
         return Positives(self.labels, self.group)
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW_FOR_RATIOS, FEW_LABELS)
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         positives = curve.positive[:, ::-1]

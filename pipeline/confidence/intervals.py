@@ -137,21 +137,42 @@ def is_rare(share: Floats, size: Floats) -> Mask:
     return rare
 
 
-def area_variance(area: Floats, size: Floats) -> Floats:
-    """Returns what is added to the squared error of an area under the ROC curve of few labels.
+def area_variance(area: Floats, size: Floats, factor: Floats | float) -> Floats:
+    """Returns what is added to the squared error of an area under a curve of few labels.
 
-    It is A (1 - A) / (2 m^2), for m effective labels of the scarcer kind. Folds show too small an
+    It is c A (1 - A) / m^2, for m effective labels of the scarcer kind. Folds show too small an
     error of an area near 1 that few labels are ranked for: without it, intervals for ten positive
-    labels held the area in 85 to 92 % of samples, with it in 98 % or more; from 200 labels on it
-    changes nothing. The factor 2 was found in that simulation.
+    labels held the area under the ROC curve in 85 to 92 % of samples, with it and c = 1/2 in 98 %
+    or more. Areas under precision by recall of 20 positive labels were held in 91 %, with c = 1 in
+    95 %. From 200 labels on it changes nothing. Both factors were found in that simulation.
 
     Args:
         area: float64 `[s]`, the areas, from 0 to 1.
         size: float64 `[s]`, the effective numbers of labels of the scarcer kind.
+        factor: c, a number or `[s]`.
     """
     with np.errstate(all="ignore"):
-        added: Floats = area * (1 - area) / (2 * size**2)
+        added: Floats = factor * area * (1 - area) / size**2
     return added
+
+
+def share_variance(size: Floats) -> Floats:
+    """Returns what is added to the squared error of a difference of proportions, for each of them.
+
+    It is 1 / n^2 for a proportion of n effective rows: of paired proportions, one more row on which
+    the two differ in either direction (D. G. Bonett and R. M. Price, "Adjusted Wald confidence
+    interval for a difference of binomial proportions based on paired data", 2012). Without it the
+    error is too small, or nothing, where they differ on few rows.
+
+    Args:
+        size: float64 `[s]`, the effective numbers of rows; NaN for what is no proportion.
+
+    Returns:
+        The squares, float64 `[s]`; 0 for what is no proportion.
+    """
+    with np.errstate(all="ignore"):
+        added: Floats = 1 / size**2
+    return np.where(size > 0, added, 0.0)
 
 
 def effective_size(

@@ -17,6 +17,13 @@ Mask = npt.NDArray[np.bool_]
 
 SLACK = 1e-12
 """Rates that differ by no more than this count as equal, since sums of weights are rounded."""
+WALK_FACTOR = 1.1
+"""By this the quantile of tests is larger that are made at one threshold after the other.
+
+The first that rejects ends the interval of a recall, so that each test between it and the true
+threshold may err. Without it such intervals held in 92 to 94 % of samples of weak
+models, with it in 94.6 to 96.6 %, in the simulation that it was found in.
+"""
 ENOUGH_ERRORS = 10
 """With so many effective false positives at the point, no error is below that of the folds."""
 
@@ -224,7 +231,7 @@ def recall_ends(curves: FoldTables, precision: float, quantile: Floats) -> tuple
     squared, varied = constraint.squared_error(curves)
     enough = _read(misses, place, 0.0) >= ENOUGH_ERRORS * curves.kappa[:, 0]
     squared = np.where(enough[:, np.newaxis], np.maximum(squared, varied), squared)
-    rejected = np.abs(constraint.total) > quantile[:, np.newaxis] * np.sqrt(squared)
+    rejected = np.abs(constraint.total) > WALK_FACTOR * quantile[:, np.newaxis] * np.sqrt(squared)
     rejected &= curves.there
     column = np.arange(rejected.shape[1])
     above = _last(rejected & (column < place[:, np.newaxis]))

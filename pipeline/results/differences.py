@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from heads.metrics.core.methods import CalibrationTest, RecallTest, ThresholdTest
-from pipeline.confidence.intervals import FEW, interval, quantile
+from pipeline.confidence.intervals import FEW, interval, quantile, share_variance
 from pipeline.confidence.jackknife import FoldErrors, paired_jackknife
 from pipeline.confidence.significance import p_worse, welch
 from pipeline.results.estimated import Estimates
@@ -60,7 +60,8 @@ def difference(
     sides = new.errors(), old.errors()
     errors, degrees = _difference_errors(new, old, sides, paired)
     error = errors.standard_error
-    few = new.few_trials(sides[0].standard_error) | old.few_trials(sides[1].standard_error)
+    few = new.independent_size(sides[0].standard_error) < FEW
+    few = few | (old.independent_size(sides[1].standard_error) < FEW)
     error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
     errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
     lower, upper = interval(value, error, degrees, level)
@@ -109,6 +110,7 @@ def _difference_errors(
         )
         errors, _ = new.with_halves(errors, old)
         error = errors.standard_error * _area_factor(new, old)
+        error = np.hypot(error, np.sqrt(_share_variance(new) + _share_variance(old)))
         errors = replace(errors, standard_error=error)
         errors = new.with_counts(errors, degrees)
         if paired is None:
@@ -128,6 +130,13 @@ def _difference_errors(
     return errors, np.where(unpaired, independent[1], degrees)
 
 
+def _share_variance(stack: Stack) -> Floats:
+    """Returns what is added to the squared errors `[metrics * s]` of paired differences."""
+    highest = 1 / stack.shares(np.ones(len(stack.value)))
+    added: Floats = share_variance(stack.share_size) * highest**2
+    return added
+
+
 def _area_factor(new: Stack, old: Stack) -> Floats:
     """Returns by what the errors of paired differences from folds are multiplied, `[metrics * s]`.
 
@@ -139,5 +148,5 @@ def _area_factor(new: Stack, old: Stack) -> Floats:
         for square, stack in zip(squares, (new, old), strict=True)
     ]
     shown = squares[0] + squares[1]
-    known = new.pair_share & (shown > 0)
+    known = (new.area_factor > 0) & (shown > 0)
     return np.where(known, np.sqrt(1 + (added[0] + added[1]) / np.where(known, shown, 1.0)), 1.0)

@@ -20,7 +20,6 @@ from heads.metrics.core.methods import (
 from pipeline.confidence.degrees import FEWEST
 from pipeline.confidence.intervals import (
     AT_BOUND,
-    FEW,
     area_variance,
     binomial_interval,
     correlated_size,
@@ -55,7 +54,7 @@ class Stack:
         by_fold: bool `[metrics * s]`, whether the metric was measured by fold at all.
         exponent: int64 `[metrics * s]`, the exponent of the unit of the values and replicates.
         degrees: float64 `[metrics * s]`, the degrees of freedom of errors from folds.
-        pair_share: bool `[metrics * s]`, whether the metric is an area under the ROC curve.
+        area_factor: float64 `[metrics * s]`, the factors of the metrics (`Metric.area_factor`).
         size: float64 `[metrics * s]`, the effective labels of the scarcer kind of such an area.
         unmet: for each reason, where there are fewer rows than the metric requires for an interval:
             bool `[metrics * s]`.
@@ -85,7 +84,9 @@ class Stack:
             np.concatenate(distances)
             for distances in zip(*(r.distances for r in self.readings), strict=True)
         )
-        self.pair_share = self.repeat(lambda reading: reading.metric.pair_share)
+        self.area_factor = self.repeat(lambda reading: reading.metric.area_factor).astype(
+            np.float64
+        )
         self.degrees, self.size = np.full((2, len(self.value)), np.nan)
         self.unmet: dict[str, Mask] = {}
         for reading, rows in self.by_metric():
@@ -146,11 +147,11 @@ class Stack:
     def errors(self) -> FoldErrors:
         """Returns the standard errors of the values, and why there are none.
 
-        To the squared error of an area under the ROC curve `area_variance` is added. There is none
+        To the squared error of an area under a curve `area_variance` is added. There is none
         where counts say that it would not hold.
         """
         error = np.where(
-            self.pair_share,
+            self.area_factor > 0,
             np.hypot(self.from_folds.standard_error, np.sqrt(self.area_variance)),
             self.from_folds.standard_error,
         )
@@ -212,7 +213,7 @@ class Stack:
     @property
     def area_variance(self) -> Floats:
         """What folds do not show of the squared errors `[metrics * s]` of areas of few labels."""
-        return area_variance(self.value, self.size)
+        return area_variance(self.value, self.size, self.area_factor)
 
     def with_counts(self, errors: FoldErrors, degrees: Floats) -> FoldErrors:
         """Returns the errors, without those of which counts say that they would not hold.
@@ -228,15 +229,25 @@ class Stack:
         error = np.where(none, np.nan, errors.standard_error)
         return replace(errors, standard_error=error, reasons=reasons)
 
-    def few_trials(self, error: Floats) -> Mask:
-        """Tells which values are proportions of so few rows that their error says little.
+    def shares(self, values: Floats) -> Floats:
+        """Returns proportions `[metrics * s]` as shares of their highest value."""
+        highest = self.repeat(lambda reading: reading.metric.high)
+        return values / np.where(np.isinf(highest), 1.0, highest)
+
+    @cached_property
+    def share_size(self) -> Floats:
+        """The effective rows `[metrics * s]` that proportions are shares of; NaN for others."""
+        proportion, *trials = self.trials()
+        return np.where(proportion, effective_size(*trials), np.nan)
+
+    def independent_size(self, error: Floats) -> Floats:
+        """Returns `share_size`, reduced for rows that depend on each other.
 
         Args:
             error: float64 `[metrics * s]`, the standard errors of the values.
         """
-        proportion, *trials = self.trials()
-        size = correlated_size(effective_size(*trials), self.value, error)
-        return proportion & (size < FEW)
+        size = correlated_size(self.share_size, self.shares(self.value), self.shares(error))
+        return np.where(np.isnan(self.share_size), np.nan, size)
 
     def no_interval_reason(self, errors: FoldErrors, lower: Floats) -> Reasons:
         """Returns why there is no interval; None where there is one.
@@ -332,10 +343,10 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
             centre[mask], error[mask], stack.degrees[mask], level, low, high
         )
     lower, upper = np.minimum(lower, value), np.maximum(upper, value)
-    proportion, rows, weight, squared = stack.trials()
-    size = correlated_size(effective_size(rows, weight, squared), value, error)
-    rare = np.flatnonzero(proportion & stack.top_slice & stack.by_fold & is_rare(value, size))
-    ends = binomial_interval(value[rare], size[rare], level)
+    share = stack.shares(value)
+    size = stack.independent_size(error)
+    rare = np.flatnonzero(stack.top_slice & stack.by_fold & is_rare(share, size))
+    ends = [end * highs[rare] for end in binomial_interval(share[rare], size[rare], level)]
     known = ~np.isnan(ends[0])
     lower[rare[known]] = np.minimum(ends[0], value[rare])[known]
     upper[rare[known]] = np.maximum(ends[1], value[rare])[known]

@@ -172,6 +172,9 @@ def read_metric(
             # The size is a quotient of sums, with a rounding error.
             least = metric.requirement.least - 1e-6
             unmet = metric.requirement.share * rows.least < least
+        if metric.share_of is not None:
+            whole = counted.support(metric.share_of, weighted=weighted)
+            values = replace(values, trials=BinomialCounts(whole.size))
     found = Readings(
         metric, values, None, present, folds.top_slice, unit, support, unmet, bounds=bounds
     )

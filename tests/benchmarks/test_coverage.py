@@ -1,52 +1,65 @@
-"""The simulation of the intervals: its true values are true, and it runs."""
+"""The simulation of the intervals: its true values are true, it runs, and has every metric."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import sys
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss, precision_score, recall_score, roc_auc_score
 
+from heads.metrics.core.context import MetricContext
 from heads.metrics.core.methods import NoInterval
 from heads.metrics.core.registry import report_metrics
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage.py"
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def simulation() -> ModuleType:
-    spec = spec_from_file_location("coverage_simulation", PATH)
+    spec = spec_from_file_location("coverage_simulation", BENCHMARKS / "coverage.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    # Dataclasses look their own module up.
+    # Dataclasses look their own module up, and the program finds those that are beside it.
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCHMARKS))
     return module
+
+
+def population_of(simulation: ModuleType, name: str, head: str = "binary") -> Any:
+    return next(one for one in simulation.HEADS[head] if one.name == name)
 
 
 @pytest.mark.parametrize("name", ["gamma weights", "40 equal clusters", "precision near one"])
 def test_true_values_are_those_of_a_large_sample(simulation: ModuleType, name: str) -> None:
-    scenario = next(case for case in simulation.SCENARIOS if case.name == name)
-    if scenario.clusters:
-        scenario = replace(scenario, clusters=20_000)
+    population = population_of(simulation, name)
+    if population.design.clusters:
+        population = replace(population, design=replace(population.design, clusters=20_000))
     rows = 200_000
-    sample = simulation.draw(scenario, rows, 1, 0, simulation.find_intercept(scenario, rows))
+    sample = population.draw(rows, 1, 0, simulation.SEED)
     label, weight = sample.labels.ravel(), sample.weights
     assert label.mean() == pytest.approx(0.3, abs=0.01)
-    for scores, model in zip(sample.scores, scenario.models, strict=True):
+    for scores, model in zip(sample.scores, population.models, strict=True):
         probability = 1 / (1 + np.exp(-scores.ravel()))
-        positive = probability > scenario.threshold
+        positive = probability > population.threshold
         mass = np.ones(rows) if weight is None else weight
         order = np.argsort(-scores.ravel())
         hits, misses = (np.cumsum((mass * kind)[order]) for kind in (label, 1 - label))
-        at = "" if scenario.threshold == 0.5 else f"/positive_threshold_{scenario.threshold:g}"
+        at = "" if population.threshold == 0.5 else f"/positive_threshold_{population.threshold:g}"
         expected = {
             "roc_auc": roc_auc_score(label, probability, sample_weight=weight),
             "average_loss": log_loss(label, probability, sample_weight=weight),
@@ -59,7 +72,7 @@ def test_true_values_are_those_of_a_large_sample(simulation: ModuleType, name: s
             / hits[-1],
             "true_positives" + at: (mass * label * positive).sum(),
         }
-        true = simulation.true_values(scenario, model, rows)
+        true = population.true_values_of(model, rows)
         assert {name: true[name] for name in expected} == pytest.approx(expected, rel=0.03)
 
 
@@ -68,8 +81,7 @@ SOME = ("roc_auc", "average_loss", "precision", "best_f1", "threshold_at_recall_
 
 @pytest.mark.parametrize("name", ["independent rows", "100 equal clusters"])
 def test_most_intervals_hold_the_true_value(simulation: ModuleType, name: str) -> None:
-    scenario = next(case for case in simulation.SCENARIOS if case.name == name)
-    found = simulation.simulate(scenario, 1_000, 48, only=SOME)
+    found = simulation.simulate(population_of(simulation, name), 1_000, 48, only=SOME)
     assert set(found) == {*SOME, *(f"difference of {metric}" for metric in SOME)}
     for tally in found.values():
         lower, upper, _ = np.concatenate(tally.parts, axis=1)
@@ -78,19 +90,74 @@ def test_most_intervals_hold_the_true_value(simulation: ModuleType, name: str) -
         assert ((lower <= tally.truth) & (tally.truth <= upper)).sum() >= 38
 
 
-def test_every_metric_that_has_an_interval_is_there(simulation: ModuleType) -> None:
-    scenario = simulation.SCENARIOS[0]
-    offered = report_metrics(simulation.make_context(scenario))
-    with_interval = {n for n, m in offered.items() if not isinstance(m.method, NoInterval)}
-    found = simulation.true_values(scenario, scenario.models[0], 1_000)
-    assert set(found) == with_interval
+@pytest.mark.parametrize("head", ["multi_class", "multi_label"])
+def test_intervals_of_several_classes_hold_what_a_large_sample_has(
+    simulation: ModuleType, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = simulation.coverage_classes
+    monkeypatch.setattr(classes, "TRUE_ROWS", 40_000)
+    monkeypatch.setattr(classes, "_BATCH", 20_000)
+    population = population_of(simulation, "40 equal clusters", head)
+    true, _ = population.true_values(1_000)
+    context = population.context()
+    offered = report_metrics(context)
+    assert set(true) == {n for n, m in offered.items() if not isinstance(m.method, NoInterval)}
+    assert all(math.isfinite(value) for value in true.values())
+    sample = population.draw(20_000, 1, 9, 1)
+    probability = 1 / (1 + np.exp(-sample.scores[0][:, 0]))
+    label = sample.labels[:, 0] == (0 if head == "multi_class" else 1)
+    if head == "multi_label":
+        area = roc_auc_score(label, probability)
+        assert true["roc_auc/a"] == pytest.approx(area, abs=0.03)
+    else:
+        right = sample.scores[0].argmax(axis=1) == sample.labels[:, 0]
+        assert true["accuracy"] == pytest.approx(right.mean(), abs=0.03)
+    names = ("average_loss", "recall/macro", "roc_auc/scarce")
+    found = simulation.simulate(population, 1_000, 48, only=names)
+    for tally in found.values():
+        lower, upper, _ = np.concatenate(tally.parts, axis=1)
+        assert lower.shape == (48,)
+        known = ~np.isnan(lower)
+        held = (lower <= tally.truth) & (tally.truth <= upper)
+        assert held.sum() >= 0.79 * known.sum()
+
+
+HEAD_TYPES = ["binary", "contrib_binary", "multi_class", "multi_label"]
+
+
+def with_interval(context: MetricContext) -> set[str]:
+    offered = report_metrics(context)
+    return {name for name, metric in offered.items() if not isinstance(metric.method, NoInterval)}
+
+
+@pytest.mark.parametrize("head", HEAD_TYPES)
+def test_every_metric_that_has_an_interval_was_simulated(simulation: ModuleType, head: str) -> None:
+    simulated = "binary" if head == "contrib_binary" else head
+    measured = json.loads((BENCHMARKS / "coverage.json").read_text())["heads"][simulated]
+    page = (ROOT / "docs" / "coverage.md").read_text()
+    for population in simulation.HEADS[simulated]:
+        context = population.context()
+        names = with_interval(replace(context, head=head))
+        found = set(measured["scenarios"][population.name])
+        assert {name for name in found if not name.startswith("difference of ")} >= names
+        compared = {n for n, m in report_metrics(context).items() if m.comparable}
+        assert {f"difference of {name}" for name in names & compared} <= found
+        for name in names:
+            told = re.sub(r"positive_threshold_[^/]+", "positive_threshold_T", name)
+            assert f"| `{told}` |" in page, name
+
+
+def test_the_true_values_of_a_label_are_of_every_metric(simulation: ModuleType) -> None:
+    population = population_of(simulation, "independent rows")
+    found = population.true_values_of(population.models[0], 1_000)
+    assert set(found) == with_interval(population.context())
     assert len(found) > 100
     assert all(math.isfinite(value) for value in found.values())
 
 
 def test_repetitions_do_not_depend_on_how_many_there_are(simulation: ModuleType) -> None:
-    scenario = simulation.SCENARIOS[0]
-    few, more = (simulation.simulate(scenario, 1_000, count, only=SOME[:2]) for count in (17, 20))
+    population = population_of(simulation, "independent rows")
+    few, more = (simulation.simulate(population, 1_000, count, only=SOME[:2]) for count in (17, 20))
     for name in few:
         np.testing.assert_array_equal(
             np.concatenate(few[name].parts, axis=1),
@@ -113,3 +180,12 @@ def test_shares_are_of_what_was_counted(simulation: ModuleType) -> None:
         "width": 0.4,
         "worse": 0.3333,
     }
+
+
+def test_entries_of_slices_are_judged_together(simulation: ModuleType) -> None:
+    p = np.full(30, 0.5)
+    # Below 5 % alone, and together with nine others only the second.
+    p[3], p[12] = 0.03, 0.004
+    p[20:] = math.nan
+    found = simulation.Tally(0.0, [np.stack([p - 1, p + 1, p])]).shares()
+    assert (found["worse"], found["worse_entries"]) == (0.1, 0.3333)

@@ -32,6 +32,41 @@ class ClassSupport(Support):
 
 
 @dataclass(frozen=True)
+class ClassMargins(Support):
+    """The rows of the scarcest label or prediction of some classes, without those that never occur.
+
+    Attributes:
+        cut: the cut of the score above which an independent class is predicted.
+        group: the id of the class that is meant; None for all classes.
+        labels: whether labels count.
+        predictions: whether predictions count.
+    """
+
+    cut: float
+    group: int | None = None
+    labels: bool = True
+    predictions: bool = True
+
+    def parts(self, state: State, column: str) -> Floats:
+        """Returns `[s, 2 * classes]`: the labels, and then the predictions, of each class."""
+        counts = class_counts(state, column, self.cut)
+        both = (counts.labelled, counts.predicted)
+        chosen = slice(None) if self.group is None else slice(self.group, self.group + 1)
+        return np.concatenate([part[:, chosen] for part in both], axis=1)
+
+    def sums(self, weight: Floats, squared: Floats) -> SupportSums:
+        classes = weight.shape[2] // 2
+        size = kish_size(weight, squared)
+        labelled, predicted = size[:, :classes], size[:, classes:]
+        occurs = labelled + predicted > 0 if self.predictions else labelled > 0
+        least = np.full(len(size), np.inf)
+        for part, counts in ((labelled, self.labels), (predicted, self.predictions)):
+            if counts:
+                least = np.fmin(least, np.where(occurs, part, np.inf).min(axis=1))
+        return SupportSums(squared[..., 0], least, least)
+
+
+@dataclass(frozen=True)
 class ClassMeanSupport(Support):
     """The rows that a mean over classes of a rate is an average of, with their weights in it.
 

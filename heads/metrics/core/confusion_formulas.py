@@ -191,3 +191,38 @@ TRUE_NEGATIVE = Denominator(true_negative, "there is no true negative")
 DISAGREEMENT = Denominator(chance_disagreement, "all labels and predictions are the same")
 LABELS = (POSITIVE, NEGATIVE)
 PREDICTIONS = (PREDICTED_POSITIVE, PREDICTED_NEGATIVE)
+
+MARGINS = (positive, negative, predicted_positive, predicted_negative)
+"""The sums of labels and predictions of both kinds."""
+POSITIVES = (positive, predicted_positive)
+"""The sums that ratios are of that do not depend on true negatives."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The way in which a ratio is computed.
+
+    Attributes:
+        definition: the text that defines it for users.
+        formula: the function that returns its value `[s]`, or the numerator of a proportion.
+        denominators: the quantities that the formula divides by; empty for proportions and counts.
+        whole: the denominator of a proportion; None if it is not a proportion.
+        parts: the sums whose scarcest decides how sure the error is; by default the denominators,
+            and of a count the count itself.
+        required: the sums of each of which there must be enough rows for an interval, unless it is
+            a proportion or a count: by default the labels and the predictions of both kinds.
+    """
+
+    definition: str
+    formula: Formula
+    denominators: tuple[Denominator, ...] = ()
+    whole: Denominator | None = None
+    parts: tuple[Formula, ...] = ()
+    required: tuple[Formula, ...] = MARGINS
+
+    @property
+    def support(self) -> tuple[Formula, ...]:
+        """The functions that return the sums `[s]` whose scarcest is the support of the ratio."""
+        denominators = self.denominators if self.whole is None else (self.whole,)
+        divisors = tuple(denominator.formula for denominator in denominators)
+        return self.parts or divisors or (self.formula,)

@@ -90,8 +90,12 @@ FEW_BEYOND = 5
 """The least effective number of zero labels that a false positive rate allows above it."""
 FEW_FOR_BINS = 50
 """The least effective number of labels of each kind for the interval of errors in bins."""
+FEW_FOR_RATIOS = 15
+"""The least effective number of rows of each label and prediction for the interval of a ratio."""
 FEW_OF_A_CLASS_FOR_BINS = f"fewer than {FEW_FOR_BINS} rows of a class"
 FEW_OF_A_CLASS = f"fewer than {FEW} rows of a class"
+FEW_LABELS = f"fewer than {FEW_FOR_RATIOS} rows of a class"
+FEW_OF_A_KIND = f"fewer than {FEW_FOR_RATIOS} rows of a label or of a prediction"
 FEW_ALLOWED = f"fewer than {FEW_BEYOND} rows with zero labels are allowed above the threshold"
 
 

@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 Bounds = tuple[Floats, Floats]
 """The lowest and the highest value that a metric may have in each segment, both `[s]`."""
 
+OF_PAIRS, OF_PRECISION = 0.5, 1.0
+"""The `area_factor` of areas under the ROC curve, and under the precision by recall."""
+
 
 class Measured(NamedTuple):
     """The statistics that are read for a metric.
@@ -92,9 +95,9 @@ class Metric(ABC):
             depend.
         headline: whether users should look at the metric first. The estimator's metrics are
             headlines, whatever this says.
-        pair_share: whether the metric is the share of pairs of a positive and a zero label that are
-            in the right order, or a mean of such shares. Of few labels of a kind, the error from
-            folds is then too small.
+        area_factor: for an area under a curve, how often A (1 - A) / m^2 is added to its squared
+            error, for an area of A and m labels of the scarcer kind: of few, the error from folds
+            is too small. It is 0 for what is no area.
     """
 
     name: str
@@ -105,7 +108,7 @@ class Metric(ABC):
     high: ClassVar[float] = math.inf
     total: ClassVar[bool] = False
     headline: ClassVar[bool] = False
-    pair_share: ClassVar[bool] = False
+    area_factor: ClassVar[float] = 0.0
 
     @property
     def definition(self) -> str:
@@ -138,6 +141,14 @@ class Metric(ABC):
     @property
     def requirement(self) -> Requirement | None:
         """How many rows there must be for an interval; None if no count tells."""
+        return None
+
+    @property
+    def share_of(self) -> Support | None:
+        """The rows that the metric is a share of, up to the factor `high`.
+
+        It is None if the metric is no share, or says by its `trials` what it is a share of.
+        """
         return None
 
     @property

@@ -125,7 +125,8 @@ def recall_ends_by_rows(rows: Rows, precision: float, quantile: float) -> tuple[
         if misses[point] >= 10 * kappa:
             squared = max(squared, varied + floor)
         total = (1 - precision) * hits[i] - precision * misses[i]
-        rejected.append(abs(total) > quantile * math.sqrt(squared))
+        # Wider, for there are many tests on the way to the one that rejects.
+        rejected.append(abs(total) > 1.1 * quantile * math.sqrt(squared))
     up = [i for i in range(point) if rejected[i]]
     down = [i for i in range(point + 1, len(thresholds)) if rejected[i]]
     every = positive.sum()

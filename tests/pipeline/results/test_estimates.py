@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from heads.metrics.core.methods import FEW_OF_A_CLASS
+from heads.metrics.core.methods import FEW_LABELS, FEW_OF_A_CLASS, FEW_OF_A_KIND
 from pipeline.confidence.halves import HALVES_AGREE
 from pipeline.confidence.intervals import FEW, binomial_interval
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS
@@ -35,9 +35,9 @@ METRICS = (
     "average_precision",
 )
 A, B, MISSING = ("g", "string", "a"), ("g", "string", "b"), ("g", "missing", None)
-AREAS = ("auc", "roc_auc")
+PAIRS = ("auc", "roc_auc")
 # Read by fold in the largest slices alone.
-HISTOGRAMS = ("auc", "auc_precision_recall", "roc_auc", "average_precision")
+AREAS = (*PAIRS, "auc_precision_recall", "average_precision")
 
 
 def config(confidence: str, metrics: tuple[str, ...] = METRICS, weight: str = ", weight: w") -> str:
@@ -114,14 +114,27 @@ def degrees_of(key: Any, of: str, name: str) -> float:
     return float(mass.sum() ** 2 / (mass**2).sum() - 1)
 
 
-def area_variance(key: Any, of: str, value: float) -> float:
+def area_variance(key: Any, of: str, name: str, value: float) -> float:
     """What is added to the squared error of an area of few labels."""
-    y, w = (table()[name].to_numpy() for name in "yw")
+    y, w = (table()[column].to_numpy() for column in "yw")
     in_slice = np.array([key is None or value == key[2] for value in table()["g"].to_pylist()])
     w = np.ones(len(w)) if of == "unweighted" else w
-    masks = [in_slice & (y == label) for label in (0, 1)]
+    masks = [in_slice & (y == label) for label in ((0, 1) if name in PAIRS else (1,))]
     size = min(w[mask].sum() ** 2 / (w[mask] ** 2).sum() for mask in masks)
-    return value * (1 - value) / (2 * size**2)
+    return value * (1 - value) / (size**2 * (2 if name in PAIRS else 1))
+
+
+def share_variance(key: Any, of: str, name: str) -> float:
+    """What is added to the squared error of a difference of shares: a row that differs."""
+    if of != "difference" or name not in ("accuracy", "precision"):
+        return 0.0
+    column = {name: table()[name].to_numpy() for name in "stw"}
+    in_slice = np.array([key is None or value == key[2] for value in table()["g"].to_pylist()])
+    added = 0.0
+    for score in "st":
+        w = column["w"][in_slice & ((column[score] > 0) | (name == "accuracy"))]
+        added += ((w**2).sum() / w.sum() ** 2) ** 2
+    return added
 
 
 def part(entry: dict[str, Any], of: str) -> dict[str, Any]:
@@ -157,10 +170,11 @@ def test_errors_are_those_of_the_jackknife(of: str, key: Any) -> None:
         replicates = np.array([other[name]["value"] for other in others])
         rounding = 1e-9
         expected = by_folds(replicates)
-        if name in AREAS:
+        added = share_variance(key, of, name)
+        if name in AREAS or added:
             rounding = 1e-6
         if name in AREAS and of != "difference":
-            expected = math.hypot(expected, math.sqrt(area_variance(key, of, found[name]["value"])))
+            added = area_variance(key, of, name, found[name]["value"])
         elif name in AREAS:
             # As much is missing as of the errors of both areas.
             shown, missing = 0.0, 0.0
@@ -168,8 +182,9 @@ def test_errors_are_those_of_the_jackknife(of: str, key: Any) -> None:
                 values = [part(slices_of(without()[f])[key], model)[name] for f in present(key)]
                 shown += by_folds(np.array([value["value"] for value in values])) ** 2
                 value = part(slices_of(whole())[key], model)[name]["value"]
-                missing += area_variance(key, model, value)
+                missing += area_variance(key, model, name, value)
             expected *= math.sqrt((shown + missing) / shown)
+        expected = math.hypot(expected, math.sqrt(added))
         assert found[name]["standard_error"] == pytest.approx(expected, rel=rounding), name
         degrees = degrees_of(key, of, name)
         # Squares of weights are kept to few digits.
@@ -370,7 +385,7 @@ def test_small_slices_have_all_values_and_say_which_intervals_they_lack() -> Non
             found, expected = part(few[key], of), part(every, of)
             for name in METRICS:
                 assert found[name]["value"] == expected[name]["value"]
-                if name in HISTOGRAMS:
+                if name in AREAS:
                     assert found[name]["no_interval"] == NOT_LARGEST
                     assert "standard_error" not in found[name]
                 else:
@@ -454,3 +469,42 @@ def test_no_difference_of_shares_of_few_rows_that_are_there_often() -> None:
         assert entry["difference"]["precision"]["no_interval"] == TOO_FEW
         assert "p_worse" not in entry["difference"]["precision"]
         assert "lower" in entry["metrics"]["precision"]
+
+
+@pytest.mark.parametrize("predicted", [14, 15])
+def test_ratios_need_fifteen_rows_of_each_label_and_prediction(predicted: int) -> None:
+    rows = 400
+    at = np.arange(rows)
+    # Half of what is predicted positive is, and 30 rows that are not.
+    s = np.where(at < predicted, 1.0, -1.0)
+    columns = {"s": s, "y": ((at < predicted) & (at % 2 == 0)) | (at >= rows - 30), "id": at}
+    columns["y"] = columns["y"].astype(int)
+    ratios = ("f1", "balanced_accuracy", "cohen_kappa", "markedness")
+    shares = ("precision", "recall", "threat_score", "negative_predictive_value")
+    found = entry_of(columns, (*ratios, *shares))
+    for name in ratios:
+        assert (found[name].get("no_interval") == FEW_OF_A_KIND) == (predicted < 15), name
+        assert ("lower" in found[name]) == (predicted == 15), name
+    assert all("lower" in found[name] for name in shares)
+
+
+@pytest.mark.parametrize("scarce", [14, 15])
+def test_means_over_classes_need_fifteen_rows_of_each(scarce: int) -> None:
+    rows = 400
+    label = np.arange(rows) % 2
+    label[:scarce] = 2
+    guess = np.where(np.arange(rows) % 3 == 0, 1, label)
+    guess[:scarce] = 2
+    logits = pa.array(np.eye(3)[guess].tolist())
+    text = (
+        "confidence: {key: id}\nheads: {h: {type: multi_class, n_classes: 3, logits: s, label: y}}"
+    )
+    columns = pa.table({"s": logits, "y": label, "id": np.arange(rows)})
+    found = slices_of(evaluate(columns, plan_of(text)))[None]["metrics"]
+    few = {"f1/macro": FEW_OF_A_KIND, "precision/macro": FEW_OF_A_KIND}
+    few |= {"recall/macro": FEW_OF_A_KIND, "balanced_accuracy": FEW_LABELS}
+    for name, reason in few.items():
+        assert (found[name].get("no_interval") == reason) == (scarce < 15), name
+        assert ("lower" in found[name]) == (scarce == 15), name
+    assert "lower" in found["f1/weighted"]
+    assert "lower" in found["accuracy"]

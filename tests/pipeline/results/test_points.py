@@ -18,6 +18,7 @@ from heads.metrics.core.methods import (
     AT_AN_END,
     BIASED,
     FEW_ALLOWED,
+    FEW_LABELS,
     FEW_OF_A_CLASS_FOR_BINS,
     NoInterval,
     RateName,
@@ -178,10 +179,14 @@ def test_errors_are_those_of_half_samples(name: str, weighted: bool) -> None:
     other_whole, other_halves = replicates(name, "t", weighted)
     error, _ = error_and_shift(name, whole - other_whole, halves - other_halves)
     metric = entry["difference"][name]
-    assert metric["standard_error"] == pytest.approx(error, rel=1e-9)
+    if name.startswith("gain"):
+        # A share of positive labels, of which one more differs in either direction.
+        w = w[columns()["y"] > 0]
+        error = math.hypot(error, math.sqrt(2) * (w**2).sum() / w.sum() ** 2)
+    assert metric["standard_error"] == pytest.approx(error, rel=1e-6)
     # What the best of many is too good by falls out.
     ends = [metric["value"] + sign * t * error for sign in (-1, 1)]
-    assert [metric["lower"], metric["upper"]] == pytest.approx(ends, rel=1e-8)
+    assert [metric["lower"], metric["upper"]] == pytest.approx(ends, rel=1e-6)
 
 
 THRESHOLDS: dict[str, tuple[RateName, float]] = {
@@ -443,3 +448,30 @@ def test_a_test_of_calibration_has_no_difference() -> None:
     assert "spiegelhalter_z" in entry["baseline"]["metrics"]
     assert "spiegelhalter_z" not in entry["difference"]
     assert "excess_brier_score" in entry["difference"]
+
+
+def test_a_tenth_with_few_positive_labels_has_an_exact_interval() -> None:
+    # All of the positive labels are within the first two tenths, and none beyond.
+    y = (np.arange(ROWS) < 40).astype(np.int64)
+    s = np.where(y > 0, 5.0, 0.0) + np.random.default_rng(1).normal(0, 1, ROWS).round(2)
+    entry = entry_of(", baseline: {logits: t}", {"s": s, "y": y})
+    upper = 1 - 0.025 ** (1 / 40)
+    for name, highest in (("lift/decile_9", 10), ("lift/decile_10", 10)):
+        metric = entry["metrics"][name]
+        assert metric["value"] == 0
+        assert (metric["lower"], metric["upper"]) == (0, pytest.approx(highest * upper, rel=1e-9))
+    metric = entry["metrics"]["gain/decile_9"]
+    assert (metric["lower"], metric["upper"]) == (pytest.approx(1 - upper, rel=1e-9), 1)
+
+
+@pytest.mark.parametrize("positives", [14, 15])
+def test_figures_of_fewer_than_fifteen_positive_labels_have_no_interval(positives: int) -> None:
+    y = np.zeros(ROWS, np.int64)
+    y[np.arange(positives) * 17] = 1
+    s = columns()["s"] + 2 * y
+    metrics = entry_of(changed={"s": s, "y": y})["metrics"]
+    for name in ("average_precision", "auc_precision_recall", "best_f1", "threshold_at_best_f1"):
+        assert (metrics[name].get("no_interval") == FEW_LABELS) == (positives < 15), name
+        assert ("standard_error" in metrics[name]) == (positives == 15), name
+    # Exact limits need none.
+    assert "lower" in metrics["recall"]
