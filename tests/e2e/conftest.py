@@ -15,6 +15,7 @@ from pipeline.beam.store import BeamStore
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.runs.stage import Stage, new_stage
 from pipeline.runs.states_zip import SLICES
+from tests.pipeline.beam.without_beam import run_without_beam
 
 CONFIG = """
 where:
@@ -135,3 +136,9 @@ def run(tmp_path: Path) -> Run:
         return cli.main(["run", *options])
 
     return command
+
+
+@pytest.fixture
+def without_beam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of this process do the steps of a run themselves, which is the same and cheaper."""
+    run_without_beam(monkeypatch)
