@@ -46,12 +46,13 @@ class Publish(beam.PTransform):
         files = evaluated.findings | "KeepFiles" >> beam.Map(_keep_files, work)
         return (
             evaluated.slices.pipeline
-            | "Once" >> beam.Create([self._job])
+            | "Once" >> beam.Impulse()
             | "Publish"
             >> beam.Map(
                 _publish,
                 self._plan,
                 self._stage,
+                self._job,
                 self._notes,
                 AsList(partitions),
                 AsList(files),
@@ -71,9 +72,10 @@ def _keep_files(part: tuple[int, dict[str, Findings]], work: WorkDirectory) -> s
 
 
 def _publish(
-    job: str,
+    _: bytes,
     plan: Plan,
     stage: Stage,
+    job: str,
     notes: Sequence[str],
     partitions: list[str],
     files: list[str],

@@ -283,8 +283,8 @@ def build(
     pipeline = beam.Pipeline(make_runner(options), options)
     evaluated = (
         pipeline
-        | "ShardList" >> beam.Create([shards])
-        | "ReadShardList" >> beam.FlatMap(_lines).with_output_types(bytes)
+        | "Once" >> beam.Impulse()
+        | "ReadShardList" >> beam.FlatMap(_lines, shards).with_output_types(bytes)
         | "SpreadShards" >> beam.Reshuffle()
         | "Evaluate"
         >> Evaluate(
@@ -339,5 +339,5 @@ def _bundles(options: PipelineOptions) -> int:
     return max(0, int(options.view_as(FlinkRunnerOptions).parallelism)) or _MANY
 
 
-def _lines(path: str) -> list[bytes]:
+def _lines(_: bytes, path: str) -> list[bytes]:
     return read_file(path).splitlines()

@@ -65,10 +65,13 @@ FINDINGS, SUMMARIES, STATES = "findings", "summaries", "states"
 _THREADS = 16
 
 
+@beam.typehints.with_output_types(
+    WorkItem, findings=tuple[str, Findings], summaries=tuple[int, InputSummary]
+)
 class PlanItems(beam.DoFn):
     """Examines shards, and cuts them into work items.
 
-    A shard that cannot be read is a finding, not an exception.
+    A shard that cannot be read is a finding, not an exception. All summaries have one key, 0.
 
     Args:
         plan: the plan of the run.
@@ -93,7 +96,7 @@ class PlanItems(beam.DoFn):
             yield from items
             yield TaggedOutput(FINDINGS, (shard.path, findings))
             known.append(summaries)
-        yield TaggedOutput(SUMMARIES, merge_summaries(known))
+        yield TaggedOutput(SUMMARIES, (0, merge_summaries(known)))
 
 
 @beam.typehints.with_output_types(WorkBatch)
@@ -271,14 +274,13 @@ class Evaluate(beam.PTransform):
         planned = lines | "PlanWorkItems" >> beam.ParDo(
             PlanItems(plan, self._records)
         ).with_outputs(FINDINGS, SUMMARIES, main="items")
-        summaries = (
-            planned[SUMMARIES]
-            | "AllSummaries" >> beam.CombineGlobally(merge_summaries).without_defaults()
-        )
+        summaries = planned[SUMMARIES] | "AllSummaries" >> beam.CombinePerKey(
+            merge_summaries
+        ).with_output_types(tuple[int, InputSummary])
         verdict = (
             lines.pipeline
-            | "Source" >> beam.Create([self._source])
-            | "ValidateInputs" >> beam.Map(_validate_inputs, plan, AsIter(summaries))
+            | "Once" >> beam.Impulse()
+            | "ValidateInputs" >> beam.Map(_validate_inputs, plan, self._source, AsIter(summaries))
         )
         work_batches = (
             planned["items"]
@@ -296,13 +298,12 @@ class Evaluate(beam.PTransform):
             MergeStates(), tree_widths(self._bundles, plan.partition_bytes)
         )
         shifts = merged | "HistogramShifts" >> beam.FlatMap(_overall_shift)
-        states = merged | "AlignShifts" >> beam.Map(
-            _align_shifts, AsDict(shifts)
-        ).with_output_types(tuple[Key, bytes])
         partitions = (
-            states
-            | "ByPartition"
-            >> beam.Map(_by_partition).with_output_types(tuple[PartitionKey, tuple[Key, bytes]])
+            merged
+            | "AlignShifts"
+            >> beam.Map(_align_shifts, AsDict(shifts)).with_output_types(
+                tuple[PartitionKey, tuple[Key, bytes]]
+            )
             | "Partitions" >> beam.GroupByKey()
             | "ComputeMetrics" >> beam.Map(_compute, plan, table)
         )
@@ -331,8 +332,11 @@ def items_per_batch(shards: Iterable[Shard]) -> int:
     return -(-items // WORK_BATCHES) or 1
 
 
-def _validate_inputs(source: str, plan: Plan, summaries: Iterable[InputSummary]) -> InputVerdict:
-    return validate_inputs(plan, merge_summaries(summaries), source, open_file)
+def _validate_inputs(
+    _: bytes, plan: Plan, source: str, summaries: Iterable[tuple[int, InputSummary]]
+) -> InputVerdict:
+    merged = merge_summaries(summary for _, summary in summaries)
+    return validate_inputs(plan, merged, source, open_file)
 
 
 def _in_part(element: tuple[str, Findings]) -> tuple[int, dict[str, Findings]]:
@@ -367,16 +371,14 @@ def _overall_shift(element: tuple[Key, bytes]) -> Iterator[tuple[Series, int]]:
     return overall_shift(StateKey(*key), encoded_shift(state))
 
 
-def _align_shifts(element: tuple[Key, bytes], shifts: Mapping[Series, int]) -> tuple[Key, bytes]:
+def _align_shifts(
+    element: tuple[Key, bytes], shifts: Mapping[Series, int]
+) -> tuple[PartitionKey, tuple[Key, bytes]]:
     key, state = element
     shift = shift_to_align(StateKey(*key), shifts)
-    if encoded_shift(state) >= shift:
-        return element
-    return key, encode(decode(state, trusted=True).coarsened(shift))
-
-
-def _by_partition(element: tuple[Key, bytes]) -> tuple[PartitionKey, tuple[Key, bytes]]:
-    return partition_of(StateKey(*element[0])), element
+    if encoded_shift(state) < shift:
+        state = encode(decode(state, trusted=True).coarsened(shift))
+    return partition_of(StateKey(*key)), (key, state)
 
 
 def _compute(

@@ -7,7 +7,9 @@ import math
 import re
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -37,6 +39,7 @@ from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.estimates import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
+from tests.pipeline.beam.without_beam import run_without_beam
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +86,12 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(line) for line in re.findall(r"^    headcount (.+)$", text, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", REPORT])
-def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("page", "on_beam"), [(ROOT / "README.md", True), (REPORT, False)])
+def test_commands_run(
+    page: Path, on_beam: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not on_beam:
+        run_without_beam(monkeypatch)
     (config,) = re.findall(r"^```yaml\n([^`]*^  click:$[^`]*)", page.read_text(), re.MULTILINE)
     (tmp_path / "click.yaml").write_text(config.replace("country", "size"))
     (tmp_path / "configs").symlink_to(ROOT / "configs")
@@ -109,11 +116,17 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {"run", "diff"} <= {command[0] for command in commands(page)}
 
 
+@cache
+def report_of(name: str) -> dict[str, Any]:
+    """The report of a configuration that ships; the working directory is its root."""
+    config = load_config(f"configs/{name}.yaml")
+    assert config.input is not None
+    return evaluate(config.input, make_plan(config)).report
+
+
 def test_excerpts_are_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    config = load_config("configs/binary.yaml")
-    assert config.input is not None
-    report = evaluate(config.input, make_plan(config)).report
+    report = report_of("binary")
     (excerpt,) = re.findall(r"^```json\n(.*?)^```", REPORT.read_text(), re.DOTALL | re.MULTILINE)
     assert holds(report, json.loads(excerpt))
 
@@ -202,9 +215,7 @@ def test_results_of_the_readme_are_current(
     row: str, name: str, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    config = load_config(f"configs/{name}.yaml")
-    assert config.input is not None
-    report = evaluate(config.input, make_plan(config)).report
+    report = report_of(name)
     line = re.search(rf"^\| {row} \|.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert line is not None
     told = [cell.strip() for cell in line[0].strip("|").split("|")][2:]

@@ -71,6 +71,7 @@ def test_run_prints_and_writes_the_report(
     assert capsys.readouterr().out in printed
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_weights_whose_sums_float64_cannot_hold(
     tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_weights_whose_sums_float64_cannot_hold(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_a_second_run_needs_overwrite(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +127,7 @@ def test_bad_rows_publish_the_data_report_alone(
         ("slices: [age]\nconfidence: {folds: 60}\nmax_state_mb: 1", "raise 'max_state_mb'"),
     ],
 )
+@pytest.mark.usefixtures("without_beam")
 def test_slices_that_are_too_many_publish_the_data_report_alone(
     files: str,
     tmp_path: Path,
@@ -138,6 +141,7 @@ def test_slices_that_are_too_many_publish_the_data_report_alone(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"data.json", "anomalies.pbtxt"}
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_a_broken_file_is_named(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,6 +188,7 @@ def test_no_file_matches(tmp_path: Path, run: Run, capsys: pytest.CaptureFixture
     assert "no file matches" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_where_that_keeps_nothing(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,6 +225,7 @@ heads:
 """
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_diff_prints_and_writes_a_comparison(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,6 +256,7 @@ def test_diff_prints_and_writes_a_comparison(
     assert printed.startswith(capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_diff_of_other_rows_says_so(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -261,6 +268,7 @@ def test_diff_of_other_rows_says_so(
     assert "the runs saw different rows" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_diff_refuses_what_cannot_be_compared(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,6 +291,7 @@ def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert "heads" in json.loads(capsys.readouterr().out)["properties"]
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo", "--output", str(tmp_path)]) == 0
     for name in DEMO:
@@ -299,6 +308,7 @@ def test_every_config_validates_as_it_is(
     assert cli.main(["validate", "--config", str(path)]) == 0
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_a_run_that_finds_no_data_leaves_the_data_report_and_may_be_run_again(
     files: str, tmp_path: Path, run: Run
 ) -> None:

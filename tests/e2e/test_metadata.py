@@ -49,6 +49,7 @@ def anomalies(output: Path) -> anomalies_pb2.Anomalies:
     return text_format.Parse(text, anomalies_pb2.Anomalies())
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_distributions_of_slices_are_written(files: str, tmp_path: Path, run: Run) -> None:
     assert run(files, tmp_path / "out", config=CONFIG) == 0
     content = (tmp_path / "out" / STATISTICS).read_bytes()
@@ -65,6 +66,7 @@ def test_distributions_of_slices_are_written(files: str, tmp_path: Path, run: Ru
     assert not anomalies(tmp_path / "out").anomaly_info
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_rows_that_break_the_schema_are_bad(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_schema_that_cannot_be_used_is_a_mistake_of_the_configuration(
     assert said in message
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_a_problem_statement_stands_for_settings_of_heads(
     files: str, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_an_output_that_would_be_read_is_refused(
 
 @pytest.mark.parametrize("name", ["metrics.parquet", "data.json"])
 @pytest.mark.parametrize("link", [os.symlink, os.link])
+@pytest.mark.usefixtures("without_beam")
 def test_an_input_that_would_be_replaced_is_refused(
     files: Path,
     tmp_path: Path,
@@ -91,6 +92,7 @@ def test_an_input_that_would_be_replaced_is_refused(
         assert pq.read_metadata(tmp_path / "linked.parquet").num_rows == 50
 
 
+@pytest.mark.usefixtures("without_beam")
 def test_files_of_others_survive_every_run(
     files: Path, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,7 @@ class Full(io.StringIO):
 
 
 @pytest.mark.parametrize("stdout", ["full", "closed", "ascii"])
+@pytest.mark.usefixtures("without_beam")
 def test_a_report_that_is_there_is_exit_0_whatever_stdout_is(
     files: str,
     tmp_path: Path,

@@ -26,6 +26,7 @@ def overall(output: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.usefixtures("without_beam")
 def test_reported_thresholds_can_be_configured(
     dtype: type, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

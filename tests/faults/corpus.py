@@ -45,6 +45,8 @@ class Fault:
             expressions.
         meanwhile: what happens to the files when they have been listed, before rows are read.
         refused: the names of files and directories that nobody may read.
+        beam: whether the run is one of Beam. One fault of each kind is; the others go through the
+            same steps without its runner.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Fault:
     report: dict[str, Any] = field(default_factory=dict)
     meanwhile: Callable[[Path], object] | None = None
     refused: tuple[str, ...] = ()
+    beam: bool = False
 
 
 FAULTS: list[Fault] = []
@@ -138,7 +141,7 @@ def damaged(row: int, at: int, name: str = "b.tfrecord") -> Make:
 # --- lost and damaged files ---------------------------------------------------------------------
 
 
-@fault("gzip cut short", r"b\.tfrecord\.gz.*truncated.*copy it again")
+@fault("gzip cut short", r"b\.tfrecord\.gz.*truncated.*copy it again", beam=True)
 def _(place: Path, rng: np.random.Generator) -> None:
     content = tfrecord(place / "b.tfrecord.gz", records(rng))
     (place / "b.tfrecord.gz").write_bytes(content[:-20])
@@ -214,6 +217,7 @@ def _(place: Path, rng: np.random.Generator) -> None:
     "a shard is missing, which is allowed",
     config=f"allow_missing_shards: true\n{HEAD}",
     exit=OK,
+    beam=True,
 )
 def _(place: Path, rng: np.random.Generator) -> None:
     for number in (0, 2):
@@ -247,7 +251,9 @@ def _(place: Path, rng: np.random.Generator) -> None:
     (place / "b.parquet").write_bytes(content[: len(content) // 2])
 
 
-@fault("flipped bit in a Parquet page", r"b\.parquet.*corrupt_parquet.*(crc|checksum|CRC)")
+@fault(
+    "flipped bit in a Parquet page", r"b\.parquet.*corrupt_parquet.*(crc|checksum|CRC)", beam=True
+)
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "a.parquet", columns(rng))
     data = columns(rng)
@@ -276,6 +282,7 @@ fault(
     config=f"on_corrupt: skip_record\n{HEAD}",
     exit=OK,
     report={"rows.read": ROWS - 1, "shards.0.lost.records": 1, "shards.0.lost.first.row": 7},
+    beam=True,
 )(damaged(7, 20))
 fault(
     "flipped bit in the length of a record, though data may be left out",
@@ -316,7 +323,7 @@ def _(place: Path, rng: np.random.Generator) -> None:
 # --- files that do not fit ----------------------------------------------------------------------
 
 
-@fault("column missing in one file", r"'w'", r"b\.parquet")
+@fault("column missing in one file", r"'w'", r"b\.parquet", beam=True)
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "a.parquet", columns(rng))
     data = columns(rng)
@@ -340,7 +347,7 @@ def _(place: Path, rng: np.random.Generator) -> None:
     (place / "other.txt").touch()
 
 
-@fault("no rows", r"there are no rows")
+@fault("no rows", r"there are no rows", beam=True)
 def _(place: Path, rng: np.random.Generator) -> None:
     data = {name: pa.array(values) for name, values in columns(rng).items()}
     parquet(place / "b.parquet", {name: values[:0] for name, values in data.items()})
@@ -382,9 +389,12 @@ for _name, _column, _value, _said, _config in (
     ("scores of too few classes", "c", [0.5, 1.0], "'c' is a list of the wrong length", CLASSES),
     ("scores of no class", "c", [], "'c' is a list of the wrong length", CLASSES),
 ):
-    fault(_name, rf"b\.parquet: row 17: head 'h': {_said}", config=_config)(
-        spoil(_column, 17, _value)
-    )
+    fault(
+        _name,
+        rf"b\.parquet: row 17: head 'h': {_said}",
+        config=_config,
+        beam=_name in ("a score is NaN", "scores of no class"),
+    )(spoil(_column, 17, _value))
 
 
 @fault(
@@ -404,10 +414,11 @@ fault(
     config=f"max_bad_rows: 1\n{HEAD}",
     exit=OK,
     report={"bad_rows.0.rows": 1, "first_bad_rows.0.row": 17},
+    beam=True,
 )(spoil("w", 17, -1.0))
 
 
-@fault("every row is bad", r"and none is left", config=f"max_bad_fraction: 1\n{HEAD}")
+@fault("every row is bad", r"and none is left", config=f"max_bad_fraction: 1\n{HEAD}", beam=True)
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "b.parquet", columns(rng) | {"w": [-1.0] * ROWS})
 
@@ -458,6 +469,7 @@ def _(place: Path, rng: np.random.Generator) -> None:
     "more distinct values than may be counted",
     r"column 'g' has more than 1,000 distinct",
     config=f"max_distinct: 1000\nslices: [g]\n{HEAD}",
+    beam=True,
     limit_mb=1500,
 )
 def _(place: Path, rng: np.random.Generator) -> None:

@@ -141,7 +141,13 @@ fault("a folder that is being written", r"has _temporary/", inputs=("",))(
 )
 
 
-@fault("names that tell no format", exit=OK, inputs=("*",), report={"rows.read": 4 * ROWS})
+@fault(
+    "names that tell no format",
+    exit=OK,
+    inputs=("*",),
+    report={"rows.read": 4 * ROWS},
+    beam=True,
+)
 def _(place: Path, rng: np.random.Generator) -> None:
     parquet(place / "000000_0", columns(rng))
     parquet(place / "a.parq", columns(rng))
@@ -189,7 +195,7 @@ def copied(rows: int, name: str = "b.parquet") -> Make:
 
 
 _SAME = r"a\.parquet.*, .*b\.parquet hold the same 100 rows"
-fault("a copy of 100 rows", f"{_SAME}.*allow_duplicate_files")(copied(100))
+fault("a copy of 100 rows", f"{_SAME}.*allow_duplicate_files", beam=True)(copied(100))
 fault("a copy in another partition", r"hold the same 100 rows", inputs=("**",))(
     copied(100, "day=2/a.parquet")
 )
@@ -247,4 +253,9 @@ for _what, _meanwhile, _said in (
     ("becomes a pipe", made_pipe, _CHANGED),
     ("is deleted", lambda place: (place / "b.parquet").unlink(), r"b\.parquet: missing_file"),
 ):
-    fault(f"a file that {_what} during the run", _said, meanwhile=_meanwhile)(spoil("s", 0, 0.5))
+    fault(
+        f"a file that {_what} during the run",
+        _said,
+        meanwhile=_meanwhile,
+        beam=_what in ("is written again", "is deleted"),
+    )(spoil("s", 0, 0.5))

@@ -22,6 +22,7 @@ from pipeline.beam import files
 from pipeline.beam import run as beam_run
 from tests.faults.corpus import DATA, OK, Fault
 from tests.faults.listed import FAULTS
+from tests.pipeline.beam.without_beam import run_without_beam
 
 # Runs the command with so many bytes more of memory than importing takes.
 _LIMITED = """
@@ -45,6 +46,8 @@ def run(
         # For root, who may be who runs the tests, all is open.
         for module, name in ((os, "scandir"), (files, "open_local")):
             monkeypatch.setattr(module, name, refusing(getattr(module, name), fault.refused))
+    if not fault.beam:
+        run_without_beam(monkeypatch)
     if fault.meanwhile:
         meanwhile, build = fault.meanwhile, beam_run.build
 
@@ -129,4 +132,9 @@ def test_what_is_wrong_is_said(
 def test_there_are_faults_enough() -> None:
     assert len(FAULTS) >= 30
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    # Runs of Beam that end well and that do not, and those in processes of their own.
+    of_beam = [fault for fault in FAULTS if fault.beam]
+    assert len(of_beam) >= 14
+    assert {fault.exit for fault in of_beam} == {OK, DATA}
+    assert len([fault for fault in FAULTS if fault.limit_mb]) >= 4
     assert resource.RLIMIT_AS

@@ -70,7 +70,7 @@ def worker(graph: Path) -> dict[str, Any]:
 
 def test_every_payload_is_looked_into(worker: dict[str, Any]) -> None:
     kinds = {payload["urn"] for payload in worker["payloads"] if "pickled" in payload["urn"]}
-    assert {urn.split(":")[1] for urn in kinds} >= {"dofn", "combinefn", "coder", "transform"}
+    assert {urn.split(":")[1] for urn in kinds} >= {"dofn", "combinefn", "coder"}
     for payload in worker["payloads"]:
         assert payload["pickled"] == ("pickled" in payload["urn"]), payload
     names = {name for payload in worker["payloads"] for name in payload["names"]}

@@ -38,7 +38,7 @@ from tests.pipeline.tables import (
 MIXED = """
 where: [{column: keep, values: [true]}]
 slices: [g, k, {columns: [g, {column: k, edges: [1]}]}, {column: t, max_slices: 2}]
-confidence: {key: id, max_slices: 9}
+confidence: {key: id, folds: 10, max_slices: 5}
 heads:
   h:
     type: binary
@@ -46,18 +46,16 @@ heads:
     label: y
     weight: w
     baseline: {probability: p}
-    at: {recall: [0.5], precision: [0.5], false_positive_rate: [0.2]}
-    metrics: [average_loss, auc, roc_auc, precision, f1, expected_calibration_error, label/mean,
-              best_f1, threshold_at_best_f1, kolmogorov_smirnov, gain/decile_2, lift/decile_1,
-              precision_at_recall_0.5, threshold_at_recall_0.5, recall_at_precision_0.5,
-              threshold_at_precision_0.5, recall_at_false_positive_rate_0.2,
-              threshold_at_false_positive_rate_0.2, debiased_calibration_error, spiegelhalter_z]
+    at: {recall: [0.5], precision: [0.5]}
+    metrics: [average_loss, auc, roc_auc, precision, expected_calibration_error, label/mean,
+              best_f1, gain/decile_2, precision_at_recall_0.5, threshold_at_precision_0.5,
+              debiased_calibration_error, spiegelhalter_z]
   m:
     type: multi_label
     n_classes: 2
     probability: q
     label: {column: v, form: ids}
-    metrics: [average_loss, roc_auc, roc_auc/class1, recall/class0, exact_match]
+    metrics: [average_loss, roc_auc/class1, exact_match]
 """
 
 

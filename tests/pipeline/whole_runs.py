@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 from heads.statistics.codec import encode
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
+from pipeline.readers.shards import Shard
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.runs.diff import Run, load_run
@@ -69,18 +71,34 @@ def with_column(name: str, values: Any, rows: pa.Table | None = None) -> pa.Tabl
 
 def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.parquet") -> Path:
     """A run as the pipeline leaves it, as far as a comparison looks at it."""
-    plan = plan_of(text)
     shard = write(directory / "data" / file, rows)
-    evaluation = evaluate(str(directory / "data" / file), plan)
+    if rows is table():
+        # Many tests make the same run, of which no file knows where it is.
+        report, states = _files_of(text, file)
+    else:
+        report, states = _evaluated(text, shard)
+    (directory / "report.json").write_bytes(report)
+    (directory / "states.zip").write_bytes(states)
+    return seal(directory)
+
+
+@cache
+def _files_of(text: str, file: str) -> tuple[bytes, bytes]:
+    with TemporaryDirectory() as directory:
+        return _evaluated(text, write(Path(directory) / file, table()))
+
+
+def _evaluated(text: str, shard: Shard) -> tuple[bytes, bytes]:
+    """The report of a run of one file, and its states."""
+    plan = plan_of(text)
+    evaluation = evaluate(shard.path, plan)
     counting = CountingPass(plan, open_local)
     for item in plan_items(shard, open_local):
         counting.add_item(item)
     known = known_slices(plan)
     slices = decide_slices(plan, counting.counts()) if known is None else known
     states = zip_states(slices, ((key, encode(state)) for key, state in evaluation.states.items()))
-    (directory / "report.json").write_bytes(report_bytes(evaluation.report))
-    (directory / "states.zip").write_bytes(states)
-    return seal(directory)
+    return report_bytes(evaluation.report), states
 
 
 def seal(directory: Path) -> Path:

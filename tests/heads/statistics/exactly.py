@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -59,6 +60,7 @@ def ieee_sum(values: Iterable[float]) -> float:
     return nearest_double(sum(map(Fraction, values), Fraction(0)))
 
 
+@cache
 def sigmoid(score: float) -> Fraction:
     """Returns `1 / (1 + exp(-score))`, to at least 40 digits of its distance from 1/2."""
     tiny = -math.frexp(score)[1] if score else 0

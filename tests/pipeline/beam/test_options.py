@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    _BeamArgumentParser,
+)
 from apache_beam.options.value_provider import ValueProvider
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
@@ -272,3 +279,21 @@ def test_options_of_a_job_server_need_one() -> None:
         beam_options(OF_THE_SERVER[:1])
     with pytest.raises(ConfigError, match="no job server answered at localhost:1 within 1 s"):
         beam_options(["--job_endpoint=localhost:1", "--job_server_timeout=1", *OF_THE_SERVER])
+
+
+def test_a_view_is_made_once_and_shows_the_values_of_now() -> None:
+    options = beam_options(["--direct_num_workers=3", "--experiments=a"])
+    view = options.view_as(DirectOptions)
+    assert options.view_as(DirectOptions) is view
+    view.direct_num_workers = 5
+    assert options.view_as(DirectOptions).direct_num_workers == 5
+    assert options.get_all_options()["direct_num_workers"] == 5
+    # Views of a copy are its own, as those of what goes to workers are, which have no credentials.
+    options.view_as(GoogleCloudOptions).impersonate_service_account = "someone"
+    other = copy.deepcopy(options)
+    other.view_as(DirectOptions).direct_num_workers = 7
+    numbers = [given.get_all_options()["direct_num_workers"] for given in (options, other)]
+    assert numbers == [5, 7]
+    assert other.view_as(GoogleCloudOptions).impersonate_service_account is None
+    assert other.view_as(DebugOptions).experiments == ["a"]
+    assert options.view_as(GoogleCloudOptions).impersonate_service_account == "someone"

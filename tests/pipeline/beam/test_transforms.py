@@ -49,7 +49,7 @@ from pipeline.readers.input_summary import InputSummary, summarize_inputs
 from pipeline.readers.shard_list import shard_line
 from pipeline.readers.shards import Shard, WorkItem, make_shard
 from pipeline.readers.storage import open_local
-from pipeline.results.partition import Partition
+from pipeline.results.partition import Partition, partition_of
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
 from tests.pipeline.tables import add_counts, law, plan_items, plan_of, write
@@ -228,7 +228,7 @@ def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shar
     total = found[0].value[1]
     assert total.shards == {broken}
     assert broken.path in total.failures
-    assert found[1].value == InputSummary()
+    assert found[1].value == (0, InputSummary())
     items = list(PlanItems(plan, 9).process(shard_line(shards)))
     assert [output for output in items if isinstance(output, WorkItem)] == items_of(shards)
     findings = [output.value for output in items if getattr(output, "tag", "") == FINDINGS]
@@ -236,7 +236,8 @@ def test_a_shard_that_cannot_be_read_is_a_fact(tmp_path: Path, shards: list[Shar
         (shard.path, Findings(frozenset([shard]), unverified=frozenset([shard.path])))
         for shard in shards
     ]
-    assert items[-1].value == summarize_inputs(shards, names_looked_for(plan), open_local)
+    summary = summarize_inputs(shards, names_looked_for(plan), open_local)
+    assert items[-1].value == (0, summary)
 
 
 @pytest.mark.parametrize(
@@ -266,13 +267,14 @@ def test_every_partition_has_the_shift_of_all_rows() -> None:
     shifts = [shift for element in elements for shift in _overall_shift(element)]
     assert shifts == [(("h", 0, "a1"), overall.shift)]
     known = dict(shifts)
-    key, levelled = _align_shifts(elements[0], known)
+    partition, (key, levelled) = _align_shifts(elements[0], known)
     assert key == second
+    assert partition == partition_of(StateKey(*second))
     assert levelled == encode(small.coarsened(overall.shift)) != elements[0][1]
-    assert _align_shifts(elements[1], known) == elements[1]
+    assert _align_shifts(elements[1], known) == (partition_of(StateKey(*first)), elements[1])
     # Another statistic, or that of another head, has nothing to do with it.
     for other in (("h", 0, "b2", 1), ("h", 1, "a1", 1), ("g", 0, "a1", 1)):
-        assert _align_shifts((other, elements[0][1]), known) == (other, elements[0][1])
+        assert _align_shifts((other, elements[0][1]), known)[1] == (other, elements[0][1])
 
 
 def a_bundle_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,10 +417,10 @@ def test_states_and_their_keys_are_not_pickled(shards: list[Shard]) -> None:
     p.visit(steps)
     tree = ["Among13", "MergeIn13/GroupByKey", "From13", "Merge/GroupByKey"]
     states = ["Measure/ParDo(Measure)", *(f"MergeStates/{step}" for step in tree)]
-    for step in [*states, "AlignShifts", "ByPartition", "Partitions"]:
+    for step in [*states, "AlignShifts", "Partitions"]:
         coder = registry.get_coder(steps.found[step].element_type)
         assert coder.is_deterministic(), step
     others = [f"{of}/{step}" for of in ("Slices/AddCounts", "FindingsOfFiles") for step in tree]
-    for step in others:
+    for step in [*others, "AllSummaries/GroupByKey"]:
         key, _ = steps.found[step].element_type.tuple_types
         assert registry.get_coder(key).is_deterministic(), step

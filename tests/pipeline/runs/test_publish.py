@@ -29,8 +29,9 @@ from pipeline.runs.stage import ROOT, Stage, join, new_stage, stage_ids
 from pipeline.runs.store import LocalStore, Store
 from tests.pipeline.runs.stores import Crash, MemoryStore, crashing, take_turns
 
-OLD = {"report.json": b"old", "data.json": b"{}", "gates.json": b"old", "NOT_BLESSED": b"\n"}
-NEW = {"report.json": b"new", "data.json": b"{ }", "gates.json": b"new", "BLESSED": b"\n"}
+# A file that both runs have with other content, and one that each has alone.
+OLD = {"report.json": b"old", "data.json": b"{}", "NOT_BLESSED": b"\n"}
+NEW = {"report.json": b"new", "data.json": b"{ }", "BLESSED": b"\n"}
 # Files of others, which have nothing to do with a run.
 FOREIGN = {"notes.txt": b"mine", ".headcountrc": b"mine"}
 
