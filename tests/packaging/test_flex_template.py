@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,17 @@ def launch(directory: Path, *parameters: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_program_runs_the_command(tmp_path: Path) -> None:
+def launch_again(monkeypatch: pytest.MonkeyPatch, *parameters: str) -> int | str | None:
+    """What the template's program exits with, in this process, which has all modules."""
+    monkeypatch.setattr(sys, "argv", ["main.py", *parameters])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TEMPLATE / "main.py"), run_name="__main__")
+    return ended.value.code
+
+
+def test_program_runs_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = ROOT / "configs" / "data" / "breast_cancer" / "parquet" / "*.parquet"
     given = [f"--config={ROOT / 'configs' / 'binary.yaml'}", f"--input={files}"]
     given += ["--runner=FnApiRunner", "--sdk_container_image=image"]
@@ -85,16 +96,15 @@ def test_program_runs_the_command(tmp_path: Path) -> None:
     assert cli.main(["run", *given, "--output", str(tmp_path / "here")]) == 0
     report = (tmp_path / "there" / "report.json").read_bytes()
     assert report == (tmp_path / "here" / "report.json").read_bytes()
-    again = launch(tmp_path, *given, "--output=there")
-    assert again.returncode == 6
-    assert "give --overwrite to replace it" in again.stderr
-    assert launch(tmp_path, *given, "--output=there", "--overwrite=true").returncode == 0
+    monkeypatch.chdir(tmp_path)
+    assert launch_again(monkeypatch, *given, "--output=there", "--overwrite=false") == 6
+    assert "give --overwrite to replace it" in capsys.readouterr().err
+    assert launch_again(monkeypatch, *given, "--output=there", "--overwrite=true") == 0
 
 
-def test_program_refuses_what_is_no_flag(tmp_path: Path) -> None:
-    done = launch(tmp_path, "--config=c.yaml", "--overwrite=yes")
-    assert done.returncode == 1
-    assert done.stderr.endswith("--overwrite must be true or false, not 'yes'\n")
+def test_program_refuses_what_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = launch_again(monkeypatch, "--config=c.yaml", "--overwrite=yes")
+    assert code == "--overwrite must be true or false, not 'yes'"
 
 
 def instructions() -> list[list[str]]:

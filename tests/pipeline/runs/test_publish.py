@@ -207,7 +207,7 @@ def test_two_publishers_without_locks_leave_one_whole_run(order: list[int], cras
     assert_holds(store, output, stages[place], files[place], files[1 - place])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 1), max_size=200))
 def test_a_run_that_is_published_reads_its_files_or_learns_of_the_other(order: list[int]) -> None:
     store, output = in_memory()
