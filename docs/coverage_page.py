@@ -35,9 +35,10 @@ _HEADS = {
         "Binary heads",
         """{samples}
 The true values are integrated, up to sums on a grid whose error is far below that of the
-simulation. `T` is the threshold of the scenario. The contrib binary head has the same metrics of
-the same counts. Counts, such as `true_positives`, hold too often here: their intervals allow for
-another number of rows, and the samples are all of one size. The populations are in
+simulation. `T` is the threshold of the scenario. The contrib binary head has metrics of the
+same names and counts; of them its `auc` and `auc_precision_recall`, which it computes in another
+way, were not simulated. Counts, such as `true_positives`, hold too often here: their intervals
+allow for another number of rows, and the samples are all of one size. The populations are in
 `benchmarks/coverage_binary.py`.""",
     ),
     "multi_class": (
