@@ -8,8 +8,11 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt $(BIN)/pip
 demo: $(VENV)/installed
 	$(BIN)/headcount demo --output out/demo
 
+# Tests start many processes, which would compile all modules again if none kept the bytecode. A
+# worker of pytest has the tests of a module together, which share what is made once.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

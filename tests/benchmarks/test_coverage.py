@@ -95,8 +95,8 @@ def test_intervals_of_several_classes_hold_what_a_large_sample_has(
     simulation: ModuleType, head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classes = simulation.coverage_classes
-    monkeypatch.setattr(classes, "TRUE_ROWS", 40_000)
-    monkeypatch.setattr(classes, "_BATCH", 20_000)
+    monkeypatch.setattr(classes, "TRUE_ROWS", 20_000)
+    monkeypatch.setattr(classes, "_BATCH", 10_000)
     population = population_of(simulation, "40 equal clusters", head)
     true, _ = population.true_values(1_000)
     context = population.context()

@@ -19,7 +19,7 @@ HEAD += " accuracy, precision, roc_auc, f1], baseline: {{logits: t}}"
 CLASSES = (
     "  k: {type: multi_class, n_classes: 3, logits: c, label: k, metrics: [accuracy, f1/macro]}"
 )
-MUTANTS = 150
+MUTANTS = 100
 
 
 @pytest.fixture(scope="module")
