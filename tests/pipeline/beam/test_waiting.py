@@ -224,8 +224,9 @@ class Work:
     directory: Path
 
     def __call__(self, _: int) -> None:
-        (self.directory / "begun").touch()
         try:
+            # It may be stopped as soon as the file is there.
+            (self.directory / "begun").touch()
             while True:
                 time.sleep(0.01)
         finally:
