@@ -33,7 +33,7 @@ def listing_of(count: int) -> Listing:
 def test_the_graph_does_not_grow_with_the_shards(job: Job, tmp_path: Path) -> None:
     options = PipelineOptions(["--runner=FnApiRunner"])
     graphs = []
-    for count in (3, 200_000):
+    for count in (3, 70_000):
         listing = listing_of(count)
         stage = open_stage(tmp_path / "out")
         graph = build(job, stage, "job", listing, options).to_runner_api().SerializeToString()

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heads.metrics.core.registry import MAX_METRICS
 from heads.statistics import OVERALL, ConfusionMatrix, Key
 from pipeline.config.load import parse_config
 from pipeline.errors.problems import ConfigError
+from pipeline.evaluation import plan as plan_module
 from pipeline.evaluation.head_plan import ModelStatistic, identity_statistic
 from pipeline.evaluation.plan import PARTITION_BYTES, Plan, make_plan
 from pipeline.slicing.table import SliceTable, SpecSlices
@@ -237,19 +237,21 @@ def test_bytes_of_states_are_those_of_each_slice(examples: list[int | None], lar
     assert plan.state_bytes(table) == expected
 
 
-def test_metrics_are_bounded_in_all_heads_together() -> None:
-    head = "type: binary, logits: s, label: y"
-    each = len(plan_of(f"heads: {{a: {{{head}}}}}").heads["a"].models[0].metrics)
-    fitting = MAX_METRICS // each
-    heads = [f"h{i}: {{{head}}}" for i in range(fitting + 1)]
-    assert len(plan_of(f"heads: {{{', '.join(heads[:-1])}}}").heads) == fitting
-    with pytest.raises(ConfigError, match=rf"heads\.h{fitting}: with this one, the heads have"):
-        plan_of(f"heads: {{{', '.join(heads)}}}")
+def test_metrics_are_bounded_in_all_heads_together(monkeypatch: pytest.MonkeyPatch) -> None:
     thresholds = ", ".join(f"{i / 10_000}" for i in range(1, 10_000))
+    head = "type: binary, logits: s, label: y"
     # All that the head has is counted, for a name is looked up among all.
     many = f"heads: {{a: {{{head}, thresholds: [{thresholds}], metrics: [auc]}}}}"
     with pytest.raises(ConfigError, match=r"heads\.a: with this one, .* more than 100,000 metrics"):
         plan_of(many)
+    bound = 10_000
+    monkeypatch.setattr(plan_module, "MAX_METRICS", bound)
+    each = len(plan_of(f"heads: {{a: {{{head}}}}}").heads["a"].models[0].metrics)
+    fitting = bound // each
+    heads = [f"h{i}: {{{head}}}" for i in range(fitting + 1)]
+    assert len(plan_of(f"heads: {{{', '.join(heads[:-1])}}}").heads) == fitting
+    with pytest.raises(ConfigError, match=rf"heads\.h{fitting}: with this one, the heads have"):
+        plan_of(f"heads: {{{', '.join(heads)}}}")
 
 
 def test_heads_of_equal_settings_share_their_metrics() -> None:
