@@ -78,18 +78,13 @@ class DistinctAccumulator(Accumulator):
         """Adds what is pending to the state."""
         if not self._pending:
             return
-        code = np.concatenate([pending[0] for pending in self._pending])
-        starts = np.array(self._starts)
-        segment = np.searchsorted(starts, code, "right") - 1
+        starts, keys = np.array(self._starts), list(self._position)
         states = [self._state]
-        first = 0
-        for codes, words, sums in self._pending:
-            part = slice(first, first + len(codes))
-            first = part.stop
-            ones = {"rows": np.ones(len(codes), np.int64)}
-            group = codes - starts[segment[part]]
-            keys = list(self._position)
-            states.append(build_state(self._scores, keys, segment[part], group, words, ones, sums))
+        for code, words, sums in self._pending:
+            segment = np.searchsorted(starts, code, "right") - 1
+            rows = {"rows": np.ones(len(code), np.int64)}
+            group = code - starts[segment]
+            states.append(build_state(self._scores, keys, segment, group, words, rows, sums))
         self._state = merge(states)
         self._pending, self._elements_pending = [], 0
         self._closed = np.zeros(len(self._position), np.bool_)
