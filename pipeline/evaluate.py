@@ -31,7 +31,7 @@ from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import open_local
 from pipeline.report.data_json import Files, copies_in, row_problems
 from pipeline.report.report_json import build_report
-from pipeline.results.compute import compute
+from pipeline.results.compute import compute, compute_overall
 from pipeline.results.partition import (
     PartitionKey,
     overall_shift,
@@ -189,7 +189,15 @@ def finish(
     partitions: dict[PartitionKey, dict[StateKey, State]] = {}
     for key, state in states.items():
         partitions.setdefault(partition_of(key), {})[key] = state
-    results = [compute(plan, table, head, part) for (head, _), part in partitions.items()]
+    overall = {
+        head: compute_overall(plan, table, head, part)
+        for (head, number), part in partitions.items()
+        if number == 0 and plan.config.against_overall
+    }
+    results = [
+        compute(plan, table, head, part, overall.get(head, ()))
+        for (head, _), part in partitions.items()
+    ]
     return Evaluation(build_report(plan, table, results, total), results, states, findings)
 
 

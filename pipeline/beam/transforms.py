@@ -27,7 +27,7 @@ from pipeline.readers.read import RECORDS
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
-from pipeline.results.compute import compute
+from pipeline.results.compute import OverallMetrics, compute, compute_overall
 from pipeline.results.partition import (
     Partition,
     PartitionKey,
@@ -298,15 +298,19 @@ class Evaluate(beam.PTransform):
             MergeStates(), tree_widths(self._bundles, plan.partition_bytes)
         )
         shifts = merged | "HistogramShifts" >> beam.FlatMap(_overall_shift)
-        partitions = (
+        grouped = (
             merged
             | "AlignShifts"
             >> beam.Map(_align_shifts, AsDict(shifts)).with_output_types(
                 tuple[PartitionKey, tuple[Key, bytes]]
             )
             | "Partitions" >> beam.GroupByKey()
-            | "ComputeMetrics" >> beam.Map(_compute, plan, table)
         )
+        overall: dict[str, AsDict] = {}
+        if plan.config.against_overall:
+            found = grouped | "ComputeOverall" >> beam.FlatMap(_compute_overall, plan, table)
+            overall = {"overall": AsDict(found)}
+        partitions = grouped | "ComputeMetrics" >> beam.Map(_compute, plan, table, **overall)
         findings = (
             (planned[FINDINGS], measured[FINDINGS])
             | "AllFindings" >> beam.Flatten()
@@ -381,10 +385,24 @@ def _align_shifts(
     return partition_of(StateKey(*key)), (key, state)
 
 
-def _compute(
+def _compute_overall(
     element: tuple[PartitionKey, Iterable[tuple[Key, bytes]]], plan: Plan, table: SliceTable
+) -> Iterator[tuple[str, OverallMetrics]]:
+    (head, number), states = element
+    if number == 0:
+        decoded = {StateKey(*key): decode(state, trusted=True) for key, state in states}
+        yield head, compute_overall(plan, table, head, decoded)
+
+
+def _compute(
+    element: tuple[PartitionKey, Iterable[tuple[Key, bytes]]],
+    plan: Plan,
+    table: SliceTable,
+    overall: Mapping[str, OverallMetrics] | None = None,
 ) -> Partition:
     partition, states = element
     encoded = {StateKey(*key): state for key, state in states}
     decoded = {key: decode(state, trusted=True) for key, state in encoded.items()}
-    return Partition(partition, compute(plan, table, partition[0], decoded), encoded)
+    of_overall = () if overall is None else overall[partition[0]]
+    results = compute(plan, table, partition[0], decoded, of_overall)
+    return Partition(partition, results, encoded)

@@ -64,6 +64,11 @@ class Config(Model):
         ge=1,
         description="Slices of fewer rows are marked as small and take no part in comparisons.",
     )
+    against_overall: bool = Field(
+        False,
+        description="Compare every slice with overall: the difference and the ratio of each metric, "
+        "with intervals, in the report.",
+    )
     max_distinct: int = Field(
         1_000_000,
         ge=1,

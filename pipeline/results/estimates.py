@@ -273,7 +273,8 @@ class Stack:
         degrees: Floats,
         lower: Floats,
         upper: Floats,
-        p_worse: Floats,
+        p_worse: Floats | None = None,
+        p_value: Floats | None = None,
     ) -> dict[str, Estimates]:
         """Returns the estimates of each metric, by its name, in no units any more.
 
@@ -284,9 +285,12 @@ class Stack:
             lower: float64 `[metrics * s]`, the lower ends of the intervals; NaN where there is
                 none.
             upper: float64 `[metrics * s]`, the upper ends.
-            p_worse: float64 `[metrics * s]`, the p-values.
+            p_worse: float64 `[metrics * s]`, the p-values that a candidate is worse; None for none.
+            p_value: float64 `[metrics * s]`, the p-values that a slice differs from overall; None
+                for none.
         """
         why = self.no_interval_reason(errors, lower)
+        nothing = np.full(len(lower), np.nan)
         degrees = np.where(np.isnan(error), np.nan, degrees)
         rounded = ((self.below > 0) | (self.above > 0)) & ~np.isnan(self.value)
         lowest, highest = (
@@ -301,9 +305,10 @@ class Stack:
             lower,
             upper,
             why,
-            p_worse,
+            nothing if p_worse is None else p_worse,
             lowest,
             highest,
+            nothing if p_value is None else p_value,
         )
         if self.exponent.any():
             together = without_units(together, self.exponent)
@@ -359,5 +364,4 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     # Of the values that rounding leaves possible, each has its interval. An open end stays open.
     lower = np.where(np.isinf(lower), lower, np.maximum(lower - stack.below, lows))
     upper = np.where(np.isinf(upper), upper, np.minimum(upper + stack.above, highs))
-    no_p = np.full(len(value), np.nan)
-    return stack.estimates(errors, error, stack.degrees, lower, upper, no_p)
+    return stack.estimates(errors, error, stack.degrees, lower, upper)
