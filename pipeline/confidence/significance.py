@@ -71,9 +71,7 @@ def p_worse(
     return np.where(standard_error > 0, p, np.nan)
 
 
-def p_differs(
-    difference: Floats, standard_error: Floats, degrees: Floats | Integers
-) -> Floats:
+def p_differs(difference: Floats, standard_error: Floats, degrees: Floats | Integers) -> Floats:
     """Returns the two-sided p-value for there being a difference.
 
     It is the probability that a difference which is 0 looks at least as large, by Student's

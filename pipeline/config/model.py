@@ -66,8 +66,8 @@ class Config(Model):
     )
     against_overall: bool = Field(
         False,
-        description="Compare every slice with overall: the difference and the ratio of each metric, "
-        "with intervals, in the report.",
+        description="Compare every slice with overall: the report has the difference and the ratio "
+        "of each metric, with intervals.",
     )
     max_distinct: int = Field(
         1_000_000,

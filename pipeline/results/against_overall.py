@@ -43,7 +43,7 @@ class OverallMetric(NamedTuple):
 
     Attributes:
         reading: its readings in the only slice overall, without curves and sums in bins.
-        ends: the value and the ends of its interval, `[1]`, for a metric whose interval is where
+        ends: the value and the ends of its interval, for a metric whose interval is where
             tests reject; None for others.
     """
 
@@ -88,9 +88,6 @@ def against_overall(
 ) -> dict[str, AgainstOverall]:
     """Returns the metrics of some slices compared with those of overall.
 
-    A slice and overall share rows and folds: the errors are those of the differences without each
-    fold. The interval of a ratio is that of a difference of logarithms, by the delta method.
-
     Args:
         slices: the readings of the slices, by name of the metric.
         overall: the metrics of overall. What it does not have is left out.
@@ -98,11 +95,32 @@ def against_overall(
         small: bool `[s]`, which slices have fewer rows than `min_slice_size`, and no intervals.
     """
     chosen = {name: reading for name, reading in slices.items() if name in overall}
-    if not chosen:
+    repeated = {
+        name: OverallMetric(_repeated(overall[name].reading, len(small)), overall[name].ends)
+        for name in chosen
+    }
+    return compare_parts(chosen, repeated, level, small)
+
+
+def compare_parts(
+    parts: Mapping[str, Readings], wholes: Mapping[str, OverallMetric], level: float, small: Mask
+) -> dict[str, AgainstOverall]:
+    """Returns metrics of parts of some rows compared with those of all the rows.
+
+    A part and the whole share rows and folds: the errors are those of the differences without each
+    fold. The interval of a ratio is that of a difference of logarithms, by the delta method.
+
+    Args:
+        parts: the readings of the parts, by name of the metric.
+        wholes: the metrics of the wholes that the parts are of, in the same order.
+        level: the confidence level, in (0, 1).
+        small: bool `[s]`, which parts have no intervals, for they are small.
+    """
+    if not parts:
         return {}
-    compared = _Compared(chosen, [overall[name] for name in chosen], level, small)
+    compared = _Compared(parts, wholes, level, small)
     differences, ratios = compared.differences(), compared.ratios()
-    return {name: AgainstOverall(differences[name], ratios[name]) for name in chosen}
+    return {name: AgainstOverall(differences[name], ratios[name]) for name in parts}
 
 
 class _Compared:
@@ -110,13 +128,13 @@ class _Compared:
 
     Attributes:
         new: the readings of the slices.
-        old: the readings of overall, as often as there are slices.
+        old: the readings of overall, for each slice once.
         refused: why there is no interval, whatever the errors are: by reason bool `[metrics * s]`.
         degrees: float64 `[metrics * s]`, the degrees of freedom of the errors.
 
     Args:
         slices: the readings of the slices.
-        overall: the metrics of overall, in the same order.
+        overall: the metrics of overall, for each slice once.
         level: the confidence level, in (0, 1).
         small: bool `[s]`, which slices have fewer rows than `min_slice_size`.
     """
@@ -124,14 +142,14 @@ class _Compared:
     def __init__(
         self,
         slices: Mapping[str, Readings],
-        overall: list[OverallMetric],
+        overall: Mapping[str, OverallMetric],
         level: float,
         small: Mask,
     ) -> None:
-        self._level, number = level, len(small)
-        self._ends = [metric.ends for metric in overall]
-        repeated = (_repeated(metric.reading, number) for metric in overall)
-        self.new, self.old = Stack(slices), Stack(dict(zip(slices, repeated, strict=True)))
+        self._level = level
+        self._ends = [overall[name].ends for name in slices]
+        self.new = Stack(slices)
+        self.old = Stack({name: overall[name].reading for name in slices})
         new, old = self.new, self.old
         new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
         self.degrees = np.fmin(new.degrees, old.degrees)
@@ -155,8 +173,8 @@ class _Compared:
         self._factor = area_factor(new, old)
         self._added = share_variance_of(new), share_variance_of(old)
         # Where a slice has no rows, only overall differs without the fold.
-        kept = new.present.any(axis=1)
-        new.present = new.present | (kept[:, np.newaxis] & old.present)
+        kept = new.present.any(axis=1, keepdims=True)
+        new.present = new.present | (kept & old.present)
 
     def _few_outside(self) -> Mask:
         """Returns where too few rows are outside the slice: nothing tells how much they vary."""
@@ -174,7 +192,9 @@ class _Compared:
         """Returns the metrics of the slices less those of overall."""
         new, old = self.new, self.old
         value = new.value - old.value
-        errors = paired_errors(new, old, self._factor, sum(self._added), self.degrees)
+        errors = paired_errors(
+            new, old, self._factor, self._added[0] + self._added[1], self.degrees
+        )
         error = self._shown(errors)
         lower, upper = interval(value, error, self.degrees, self._level)
         tested_error = error.copy()
@@ -212,13 +232,10 @@ class _Compared:
             RATIO_TOO_LARGE: np.isinf(highest),
         }
         reasons = np.where(new.reasons.astype(bool), new.reasons, first_reasons(texts, len(value)))
-        added = sum(
-            variance / stack.value**2
-            for variance, stack in zip(self._added, (new, old), strict=True)
-        )
-        relative = [Stack(_relative(stack)) for stack in (new, old)]
-        relative[0].present = new.present
-        errors = paired_errors(*relative, self._factor, added, self.degrees)
+        added = self._added[0] / new.value**2 + self._added[1] / old.value**2
+        relative_new, relative_old = (Stack(_relative(stack)) for stack in (new, old))
+        relative_new.present = new.present
+        errors = paired_errors(relative_new, relative_old, self._factor, added, self.degrees)
         error = self._shown(errors) * value
         lower, upper = interval(value, error, self.degrees, self._level, low=0.0)
         for metric, ends, other, part in self._tested:
@@ -273,7 +290,10 @@ class _Compared:
         shown = copy(self.new)
         shown.value, shown.reasons = value, reasons
         shown.below, shown.above = distances
-        errors = replace(errors, reasons={**self.refused, **errors.reasons})
+        reasons_of_none = dict(self.refused)
+        for text, where in errors.reasons.items():
+            reasons_of_none[text] = self.refused.get(text, False) | (where & ~self._none)
+        errors = replace(errors, reasons=reasons_of_none)
         p_value = None if p_value is None else np.where(undefined, np.nan, p_value)
         return shown.estimates(errors, error, self.degrees, lower, upper, p_value=p_value)
 

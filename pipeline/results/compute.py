@@ -22,7 +22,6 @@ from pipeline.results.results import MAX_SLICES, Results
 from pipeline.results.views import SliceViews, read_for_model, read_model, slice_views
 from pipeline.slicing.table import SliceTable
 
-
 OverallMetrics = tuple[Mapping[str, OverallMetric], ...]
 """The metrics of overall that slices of a head are compared with, by name: of each model, and then
 those of both models together."""

@@ -52,9 +52,9 @@ class Readings:
         bounds: the bounds of the values, both `[s]`; None where all values are exact.
         bins: the sums in bins by slice and fold `[s, f, b]`, for a metric of bins; those of slices
             that are not kept by fold have no meaning.
-        rows: float64 `[s]`, the number of rows that the metric needs enough of for an interval, each
-            counted once: of several parts the scarcest, and only the share of them that counts;
-            None if it was not measured by fold.
+        rows: float64 `[s]`, how many rows there are of those that the metric needs enough of for an
+            interval, each counted once: of several parts the scarcest; None if it was not measured
+            by fold.
     """
 
     metric: Metric
