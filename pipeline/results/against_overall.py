@@ -196,7 +196,10 @@ class _Compared:
             new, old, self._factor, self._added[0] + self._added[1], self.degrees
         )
         error = self._shown(errors)
-        lower, upper = interval(value, error, self.degrees, self._level)
+        # The best of many thresholds is too good by more in a slice, which has fewer rows.
+        centre = new.centre - old.centre
+        lower, upper = interval(centre, error, self.degrees, self._level)
+        lower, upper = np.minimum(lower, value), np.maximum(upper, value)
         tested_error = error.copy()
         for metric, ends, other, part in self._tested:
             tested = ends.less(other, metric.low, metric.high)
@@ -207,7 +210,7 @@ class _Compared:
             tested_error[part] = np.abs(towards - tested.value) / quantiles
         below, above = new.below + old.above, new.above + old.below
         # The difference nearest to 0, of those that rounding leaves possible.
-        least = np.clip(0.0, value - below, value + above)
+        least = np.clip(0.0, centre - below, centre + above)
         p = p_differs(least, np.where(self._none, np.nan, tested_error), self.degrees)
         reasons = new.reasons.copy()
         reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
@@ -236,14 +239,16 @@ class _Compared:
         relative_new, relative_old = (Stack(_relative(stack)) for stack in (new, old))
         relative_new.present = new.present
         errors = paired_errors(relative_new, relative_old, self._factor, added, self.degrees)
-        error = self._shown(errors) * value
-        lower, upper = interval(value, error, self.degrees, self._level, low=0.0)
+        error = self._shown(errors)
+        centre = new.centre / old.centre
+        lower, upper = interval(centre, error * centre, self.degrees, self._level, low=0.0)
+        lower, upper = np.minimum(lower, value), np.maximum(upper, value)
         for metric, ends, other, part in self._tested:
             tested = ends.over(other, metric.high)
             lower[part], upper[part] = tested.lower, tested.upper
         interval_ends = lower * (lowest / value), upper * (highest / value)
         distances = value - lowest, highest - value
-        return self._estimates(value, reasons, errors, error, interval_ends, distances)
+        return self._estimates(value, reasons, errors, error * value, interval_ends, distances)
 
     @cached_property
     def _tested(self) -> list[tuple[Metric, Tested, Tested, slice]]:

@@ -167,6 +167,13 @@ class Stack:
         """What is subtracted from values for the centres of intervals, `[metrics * s]`."""
         return self._from_folds[1]
 
+    @property
+    def centre(self) -> Floats:
+        """The centres of intervals `[metrics * s]`: the values, but of the best of many less."""
+        # The centre for a share that is almost nothing is no less than a quarter of it.
+        centre = np.maximum(self.value - self.shift, self.value / 4)
+        return np.where(self.shift == 0, self.value, centre)
+
     @cached_property
     def _from_folds(self) -> tuple[FoldErrors, Floats]:
         return self.with_halves(jackknife(self.replicates, self.present, self.defined))
@@ -339,9 +346,7 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     lows = stack.repeat(lambda reading: reading.metric.low)
     highs = stack.repeat(lambda reading: reading.metric.high)
     lower, upper = np.full(len(value), np.nan), np.full(len(value), np.nan)
-    # The centre for a share that is almost nothing is no less than a quarter of it.
-    shift = stack.shift
-    centre = np.where(shift == 0, value, np.maximum(value - shift, value / 4))
+    centre = stack.centre
     for low, high in {(reading.metric.low, reading.metric.high) for reading in stack.readings}:
         mask = (lows == low) & (highs == high)
         lower[mask], upper[mask] = interval(

@@ -37,6 +37,7 @@ from pipeline.evaluation.plan import make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
+from pipeline.results.against_overall import NEARLY_OVERALL, SMALL
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.estimates import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
 from tests.pipeline.beam.without_beam import run_without_beam
@@ -180,6 +181,8 @@ def test_reasons_for_no_interval_are_told() -> None:
         AT_AN_END,
         IN_ONE_FOLD,
         TOO_FEW,
+        SMALL,
+        NEARLY_OVERALL,
     )
     for reason in (*reasons, HALVES_AGREE, UNDEFINED_IN_HALVES):
         assert f"| `{reason}` |" in text

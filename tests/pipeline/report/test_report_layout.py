@@ -98,7 +98,7 @@ def test_overall_is_not_compared_with_itself() -> None:
     assert said in refusal(changed(place, compared))
     del compared["ratio"]
     assert "against_overall: key 'ratio' is missing" in refusal(
-        changed((*slices, 1, *place[3:]), compared)
+        changed((*slices, 1, *place[4:]), compared)
     )
     assert "slices[1].metrics" in refusal(changed(("config", "against_overall"), False))
 

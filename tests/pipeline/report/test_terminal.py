@@ -374,11 +374,11 @@ def test_slices_beside_overall() -> None:
     overall = {"slice": [], "examples": 36, "small": False, "metrics": {"recall": figure(0.75)}}
     head = {"slices": [overall, *entries], "headline": ["recall"]}
     config = CONFIG | {"against_overall": True}
-    assert report_of(head, config=config).splitlines()[6:] == [
-        "  difference from overall       b=0       b=1       b=2",
+    assert report_of(head, config=config).splitlines()[7:] == [
+        "  difference from overall        b=0       b=1       b=2",
         "  recall                   -0.25000!  0.12500   0.25000!",
         "",
-        "  ratio to overall      b=0  b=1       b=2",
+        "  ratio to overall       b=0  b=1       b=2",
         "  recall           0.50000!    -   1.50000!",
         "  ! is unlike overall: its 0.95 interval is on one side of it",
     ]
