@@ -379,6 +379,6 @@ def test_slices_beside_overall() -> None:
         "  recall                   -0.25000!  0.12500   0.25000!",
         "",
         "  ratio to overall       b=0  b=1       b=2",
-        "  recall           0.50000!    -   1.50000!",
+        "  recall            0.50000!   -   1.50000!",
         "  ! is unlike overall: its 0.95 interval is on one side of it",
     ]
