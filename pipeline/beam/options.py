@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import (
     DirectOptions,
     PipelineOptions,
     PortableOptions,
+    SetupOptions,
     StandardOptions,
     _BeamArgumentParser,
 )
@@ -102,7 +103,14 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
     standard = parsed.view_as(StandardOptions)
     if standard.runner is None:
         standard.runner = "FnApiRunner"
+    import_in_workers(parsed)
     return parsed
+
+
+def import_in_workers(options: PipelineOptions) -> None:
+    """Has workers import headcount first, so that they find its packages whatever their path is."""
+    setup = options.view_as(SetupOptions)
+    setup.beam_plugins = list(dict.fromkeys([*(setup.beam_plugins or ()), "headcount"]))
 
 
 def check_runner(options: PipelineOptions) -> None:

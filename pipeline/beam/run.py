@@ -32,7 +32,7 @@ from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
 from pipeline.beam.work_directory import WorkDirectory
-from pipeline.errors.faults import BadData, OutputTaken, ReadError
+from pipeline.errors.faults import BadData, OutputTaken, ReadError, RunnerError
 from pipeline.errors.interrupted import interruptible
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
@@ -79,10 +79,6 @@ class Job:
     output: str
     predictions: str | None = None
     overwrite: bool = False
-
-
-class RunnerError(Exception):
-    """The runner failed, and nothing says that the data or the configuration is the reason."""
 
 
 @dataclass(frozen=True)

@@ -220,8 +220,11 @@ class _Control:
 
 
 def worker_command() -> list[str]:
-    """Returns the command of a worker; `-P` keeps the working directory off its path."""
-    return [sys.executable, "-P", "-m", "pipeline.beam.worker"]
+    """Returns the command of a worker, which finds headcount's packages as the command does.
+
+    `-P` keeps the working directory off its path.
+    """
+    return [sys.executable, "-P", "-m", "headcount", "worker"]
 
 
 def worker_environment(environment: Mapping[str, str], path: Sequence[str]) -> dict[str, str]:
