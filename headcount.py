@@ -25,6 +25,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.beam.row_evaluation import Evaluate as Evaluate
+
     from heads import *  # noqa: F403
     from pipeline.api.evaluate import evaluate as evaluate
     from pipeline.api.metrics import Metric as Metric
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from pipeline.api.report import Report as Report
     from pipeline.api.runs import load as load
     from pipeline.api.runs import run as run
-    from pipeline.beam.row_evaluation import Evaluate as Evaluate
     from pipeline.cli import main as main
     from pipeline.config.load import load_config as load_config
     from pipeline.config.model import Config as Config
@@ -80,7 +81,10 @@ class _Finder:
 
     @classmethod
     def find_spec(
-        cls, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        cls,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG003 - what Python calls it with
+        target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Returns where a package is; None for all other modules."""
         return PathFinder.find_spec(name, [cls.home], target) if name in _PACKAGES else None
@@ -132,7 +136,7 @@ def _did_you_mean(name: str) -> str:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_offered()})
+    return [*_offered(), "main"]
 
 
 _refuse_others()

@@ -25,9 +25,7 @@ from apache_beam.options.pipeline_options import (
 from pipeline.beam.files import absolute, open_file, read_file, replace_file
 from pipeline.beam.listing import list_shards
 from pipeline.beam.local_runner import make_runner
-from pipeline.beam.outputs import check_not_read
 from pipeline.beam.publish import Publish
-from pipeline.beam.staging import Running, held_output, opened
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
@@ -51,6 +49,8 @@ from pipeline.runs.publish import (
     recover,
 )
 from pipeline.runs.stage import Stage, new_stage
+from pipeline.runs.staging import Running, held_output, opened
+from pipeline.runs.written import check_not_read
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -140,6 +140,7 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
         if rolled is None or job.overwrite:
             check_output(store, stage)
         with opened(store, stage) as running:
+            WorkDirectory(stage).open(store)
             listing = _list_inputs(job, store, stage)
             digest = _job_digest(job, listing)
             if rolled is not None and not job.overwrite:
