@@ -25,8 +25,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.beam.row_evaluation import Evaluate as Evaluate
-
     from heads import *  # noqa: F403
     from pipeline.api.evaluate import evaluate as evaluate
     from pipeline.api.metrics import Metric as Metric
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.api.report import Report as Report
     from pipeline.api.runs import load as load
     from pipeline.api.runs import run as run
+    from pipeline.beam.row_evaluation import Evaluate as Evaluate
     from pipeline.cli import main as main
     from pipeline.config.load import load_config as load_config
     from pipeline.config.model import Config as Config

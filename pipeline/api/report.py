@@ -189,7 +189,7 @@ class _Evaluated:
 class _Stored:
     """A report of a run that was read."""
 
-    inputs = ()
+    inputs: tuple[str, ...] = ()
 
     def __init__(self, run: VerifiedRun, table: pa.Table) -> None:
         self._run = run

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.beam.run import Job, _bundles, _from_the_root, build, run
+from pipeline.beam.options import expected_bundles
+from pipeline.beam.run import Job, _from_the_root, build, run
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.problems import ConfigError
 from pipeline.readers.file_list import Listing
@@ -72,7 +73,7 @@ def test_paths_are_told_from_the_root(
     ],
 )
 def test_states_come_from_so_many_bundles(options: list[str], bundles: int) -> None:
-    assert _bundles(PipelineOptions(options)) == bundles
+    assert expected_bundles(PipelineOptions(options)) == bundles
 
 
 @pytest.mark.parametrize("option", ["template_location", "output_executable_path"])
