@@ -100,8 +100,8 @@ def _refuse_others() -> None:
             found = getattr(module, "__file__", None) or ", ".join(places) or repr(module)
             raise ImportError(
                 f"headcount has a package '{name}', and another of that name is imported already:"
-                f" {found}. Import headcount before it, in a process that does not need the other,"
-                " or rename the other",
+                f" {found}. A process has room for one of them: use headcount in a process that"
+                " does not import the other, or rename the other",
                 name=name,
                 path=found,
             )

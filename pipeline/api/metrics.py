@@ -151,10 +151,11 @@ def _row_of_slice(rows: pa.Table, slice_: Mapping[str, Any]) -> dict[str, Any]:
         if len(found):
             row: dict[str, Any] = found.slice(0, 1).to_pylist()[0]
             return row
-    names = [_slice_name(text) for text in texts.to_pylist()]
+    names = [_slice_name(text) for text in texts.unique().to_pylist()]
     asked = ", ".join(f"{column}={value}" for column, value in sorted(slice_.items()))
+    shown = first_names([repr(name) for name in names])
     raise NotInReport(
-        f"there is no slice {asked!r}{did_you_mean(asked, names)}; there are: {first_names(names)}"
+        f"there is no slice {asked!r}{did_you_mean(asked, names)}; there are: {shown}"
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.api.metrics import Metric, find_metric
 from pipeline.api.places import store_of
-from pipeline.errors.wording import counted, first_names
+from pipeline.errors.wording import counted
 from pipeline.evaluate import Evaluation
 from pipeline.report.data_json import Files
 from pipeline.report.metrics_parquet import SCHEMA, metrics_table
@@ -27,6 +27,7 @@ from pipeline.runs.save import save
 from pipeline.runs.verify import VerifiedRun, explained
 
 _MOST_HEADS = 5
+_FIRST_METRICS = ("average_loss", "accuracy", "roc_auc", "auc")
 _MOST_METRICS = 3
 
 
@@ -160,14 +161,15 @@ class Report:
 def _summary(name: str, head: Mapping[str, Any]) -> str:
     """Returns a line about a head: its first metrics that have a value, of all rows."""
     overall = head["slices"][0]["metrics"]
+    names = [name for name in _FIRST_METRICS if name in overall]
     values = [
-        f"{metric} {overall[metric]['value']:.5g}"
-        for metric in head["headline"]
-        if overall[metric]["value"] is not None
+        f"{name} {overall[name]['value']:.5g}"
+        for name in [*names, *(name for name in head["headline"] if name not in names)]
+        if overall[name]["value"] is not None
     ]
     slices = len(head["slices"]) - 1 + head["slices_left_out"]
     kind = ", ".join([head["type"], *([counted(slices, "slice")] if slices else [])])
-    return f"{name} ({kind}): {first_names(values[:_MOST_METRICS])}".removesuffix(": ")
+    return f"{name} ({kind}): {', '.join(values[:_MOST_METRICS])}".removesuffix(": ")
 
 
 class _Evaluated:

@@ -13,6 +13,8 @@ from apache_beam.pvalue import AsList, AsSingleton, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
+# Starts the worker processes of Beam's local runner, which find headcount's packages then.
+import pipeline.beam.worker_process  # noqa: F401
 from heads.statistics import OVERALL
 from heads.statistics.codec import encode
 from pipeline.beam.combine import MergeInTree
