@@ -71,8 +71,13 @@ def _named(data: Any) -> str:
         return "an empty list"
     if isinstance(data, list | tuple):
         odd = next((item for item in data if not isinstance(item, str)), data[0])
-        return f"a list with {type(odd).__module__}.{type(odd).__name__} in it"
-    return f"{type(data).__module__}.{type(data).__name__}"
+        return f"a list with {_type_name(odd)} in it"
+    return _type_name(data)
+
+
+def _type_name(data: Any) -> str:
+    kind = type(data)
+    return f"{kind.__module__}.{kind.__name__}".removeprefix("builtins.")
 
 
 def _way_out(data: Any) -> str:
@@ -99,24 +104,28 @@ def _frame(data: Any, columns: Sequence[str]) -> pa.Table:
     """
     names = getattr(data, "columns", None)
     if isinstance(names, Iterable) and hasattr(data, "__getitem__"):
-        there = list(names)
-        chosen = [name for name in columns if name in there]
-        # If one is missing, the message names all that are there.
-        data = data[chosen] if len(chosen) == len(columns) else data
+        there = [name for name in names if isinstance(name, str)]
+        if not set(columns).issubset(there):
+            return _nothing(there)
+        data = data[list(columns)]
     try:
         return pa.table(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
         # A series has the same interface, and is no table.
-        reason = str(error) or type(error).__name__
+        reason = "; ".join(map(str, error.args)) or type(error).__name__
         raise TypeError(f"{_ACCEPTED}; {_named(data)} gives no table: {reason}") from error
+
+
+def _nothing(names: Sequence[str]) -> pa.Table:
+    """Returns a table without rows; whoever looks for columns says which there are instead."""
+    return pa.table({name: pa.nulls(0) for name in names})
 
 
 def _table(arrays: Mapping[Any, Any], columns: Sequence[str], source: str) -> pa.Table:
     """Returns the needed columns of a dict as a table."""
     names = [name for name in arrays if isinstance(name, str)]
     if not set(columns).issubset(names):
-        # Whoever looks for the columns says what is there instead.
-        return pa.table({name: pa.nulls(0) for name in names})
+        return _nothing(names)
     table = {name: _column(name, arrays[name], source) for name in columns}
     lengths = {name: len(column) for name, column in table.items()}
     if len(set(lengths.values())) > 1:
