@@ -65,8 +65,8 @@ _PLACES = {
 }
 """The modules that the names come from; all other names are those of `heads`."""
 
-_WORKER = "worker"
-"""The argument of a process that works for the command."""
+_WORKER = "pipeline.beam.worker"
+"""The argument, and the module, of a process that works for the command."""
 
 
 class _Finder:
@@ -144,9 +144,7 @@ if not any(getattr(finder, "home", None) == _HOME for finder in sys.meta_path):
 
 if __name__ == "__main__":
     if sys.argv[1:] == [_WORKER]:
-        from pipeline.beam.worker import main as work
-
-        work()
+        import_module(_WORKER).main()
     else:
         from pipeline.cli import main as command
 

@@ -111,7 +111,6 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
     standard = parsed.view_as(StandardOptions)
     if standard.runner is None:
         standard.runner = "FnApiRunner"
-    import_in_workers(parsed)
     return parsed
 
 

@@ -22,7 +22,7 @@ from apache_beam.options.pipeline_options import (
 from pipeline.beam.files import absolute, open_file, read_file, replace_file
 from pipeline.beam.listing import list_shards
 from pipeline.beam.local_runner import make_runner
-from pipeline.beam.options import IN_PROCESS, expected_bundles
+from pipeline.beam.options import IN_PROCESS, expected_bundles, import_in_workers
 from pipeline.beam.publish import Publish
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
@@ -271,6 +271,7 @@ def build(
     """
     shards = WorkDirectory(stage).path("shards.jsonl")
     replace_file(shards, write_shards(listing.shards))
+    import_in_workers(options)
     pipeline = beam.Pipeline(make_runner(options), options)
     evaluated = (
         pipeline

@@ -227,7 +227,7 @@ def worker_command() -> list[str]:
 
     `-P` keeps the working directory off its path.
     """
-    return [sys.executable, "-P", "-m", "headcount", "worker"]
+    return [sys.executable, "-P", "-m", "headcount", "pipeline.beam.worker"]
 
 
 def worker_environment(
