@@ -124,6 +124,8 @@ def assert_is(found: headcount.Metric, told: dict[str, Any]) -> None:
     for end, open_end in infinite.items():
         shown = told.get(end)
         assert getattr(found, end) == (open_end if end in told and shown is None else shown)
+    has_interval = "lower" in told
+    assert found.interval == ((found.lower, found.upper) if has_interval else None)
     assert found.rounded == (tuple(told["rounded"]) if "rounded" in told else None)
     for name in ("standard_error", "degrees_of_freedom", "p_worse"):
         assert getattr(found, name) == told.get(name)
