@@ -17,6 +17,7 @@ from pipeline.beam.row_batches import NO_PLACE, RowReader, ToBatches
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.head_plan import identity_statistic
 from pipeline.evaluation.state_key import StateKey
+from pipeline.extract.folds import folds_by_key
 from tests.pipeline.tables import PLAIN, evaluator_of, plan_of
 
 SCHEMA = pa.schema({"s": pa.float64(), "y": pa.int8()})
@@ -98,7 +99,11 @@ def test_rows_without_a_place_are_told_apart_by_their_keys() -> None:
     """Runs are paired if they saw the same keys with the same labels, in whatever order."""
     plan = plan_of(f"confidence: {{folds: 12, key: id}}\n{PLAIN}")
     rows = pa.table({"s": np.zeros(40), "y": [0, 1] * 20, "id": np.arange(40)})
-    others = rows.set_column(2, "id", pa.array(np.arange(40) + 1000))
+    # Other keys in the same folds.
+    pool = np.arange(1000, 2000)
+    folds = folds_by_key(pa.array(pool), 12)
+    keys = [pool[folds == fold][0] for fold in folds_by_key(rows["id"].combine_chunks(), 12)]
+    others = rows.set_column(2, "id", pa.array(keys))
 
     def identity(table: pa.Table) -> State:
         evaluator = evaluator_of(plan)
