@@ -41,8 +41,8 @@ from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import estimator_metrics
 from heads.results import as_result
-from heads.running_metric import RegularizationLoss, RunningMetric, Tally
-from heads.statistics import Scored, Statistic
+from heads.running_metric import RunningMetric, Tally, running_metrics, scored_regularization
+from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind
 
 RegularizationLosses = Sequence[float]
@@ -236,14 +236,12 @@ class BaseHead(Head):
             regularization_losses: if not None, the metric `regularization_loss` is added; pass
                 them to `update_metrics` too.
         """
-        tallies: dict[Statistic, Tally] = {}
-        running = {}
-        for metric in self._metrics.values():
-            tally = tallies.setdefault(metric.statistic, Tally(metric.statistic))
-            running[self._key(metric.name)] = RunningMetric(metric, tally)
-        if regularization_losses is not None:
-            running[self._key(MetricKeys.LOSS_REGULARIZATION)] = RegularizationLoss()
-        return running
+        return running_metrics(
+            self._metrics.values(),
+            self._weighted_context,
+            self._key,
+            regularized=regularization_losses is not None,
+        )
 
     def update_metrics(
         self,
@@ -277,8 +275,13 @@ class BaseHead(Head):
         return self._updated(eval_metrics, batch, regularization_losses)
 
     @cached_property
+    def _weighted_context(self) -> MetricContext:
+        """The context of metrics to which batches with and without weights may be added."""
+        return replace(self._context, weighted=True)
+
+    @cached_property
     def _metrics(self) -> dict[str, Metric]:
-        return estimator_metrics(self._context)
+        return estimator_metrics(self._weighted_context)
 
     @abstractmethod
     def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
@@ -382,7 +385,7 @@ class BaseHead(Head):
         updates = {self._tally(eval_metrics, name): batch.scored for name in self._metrics}
         if regularization_losses is not None:
             tally = self._tally(eval_metrics, MetricKeys.LOSS_REGULARIZATION)
-            updates[tally] = RegularizationLoss.scored(regularization_losses)
+            updates[tally] = scored_regularization(regularization_losses)
         for tally, added in updates.items():
             tally.add(added)
         return eval_metrics
