@@ -86,9 +86,9 @@ def _as_known(array: Array, name: str) -> Array:
     """Returns values of a dtype that a package has added to NumPy as float32."""
     if array.dtype.type is np.void:
         raise TypeError(
-            f"{name} must be numbers or words. Given dtype: {array.dtype}. If these are bytes of a "
-            "dtype that NumPy lacks, such as bfloat16, convert them to float32, or import ml_dtypes "
-            "before they are read."
+            f"{name} must be numbers or words. Given dtype: {array.dtype}. If these are the bytes "
+            "of a dtype that NumPy lacks, such as bfloat16, convert them to float32, or import "
+            "ml_dtypes before they are read."
         )
     return array.astype(np.float32)
 

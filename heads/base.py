@@ -41,7 +41,7 @@ from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import estimator_metrics
 from heads.results import as_result
-from heads.running_metric import RunningMetric, Tally, running_metrics, scored_regularization
+from heads.running_metric import RegularizationLoss, RunningMetric, Tally, running_metrics
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind
 
@@ -236,12 +236,11 @@ class BaseHead(Head):
             regularization_losses: if not None, the metric `regularization_loss` is added; pass
                 them to `update_metrics` too.
         """
-        return running_metrics(
-            self._metrics.values(),
-            self._weighted_context,
-            self._key,
-            regularized=regularization_losses is not None,
-        )
+        running = running_metrics(self._metrics.values(), self._weighted_context, self._summary_key)
+        if regularization_losses is not None:
+            key = self._summary_key(MetricKeys.LOSS_REGULARIZATION)
+            running[key] = RegularizationLoss(key)
+        return running
 
     def update_metrics(
         self,
@@ -332,11 +331,8 @@ class BaseHead(Head):
     def _all_classes(self, rows: int) -> npt.NDArray[np.str_]:
         return np.tile(self._class_names, (rows, 1))
 
-    def _key(self, key: str) -> str:
-        return f"{key}/{self._name}" if self._name else key
-
     def _tally(self, eval_metrics: Mapping[str, RunningMetric], name: str) -> Tally:
-        key = self._key(name)
+        key = self._summary_key(name)
         if key not in eval_metrics:
             raise KeyError(
                 f"eval_metrics lacks {key!r}: pass what metrics() of this head returned, and "
@@ -385,7 +381,7 @@ class BaseHead(Head):
         updates = {self._tally(eval_metrics, name): batch.scored for name in self._metrics}
         if regularization_losses is not None:
             tally = self._tally(eval_metrics, MetricKeys.LOSS_REGULARIZATION)
-            updates[tally] = scored_regularization(regularization_losses)
+            updates[tally] = RegularizationLoss.scored(regularization_losses)
         for tally, added in updates.items():
             tally.add(added)
         return eval_metrics

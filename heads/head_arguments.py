@@ -55,7 +55,10 @@ def threshold_items(thresholds: Iterable[float] | None) -> tuple[float, ...]:
     items = items_of(thresholds, "thresholds", "numbers in (0, 1)")
     for item in items:
         if not isinstance(item, Real):
-            raise TypeError(f"thresholds must be numbers in (0, 1). Given: {item!r}. Convert it.")
+            raise TypeError(
+                f"thresholds of {type(item)} are not supported. Given: {item!r}. Give numbers in "
+                "(0, 1)."
+            )
     return tuple(map(float, items))
 
 

@@ -16,12 +16,8 @@ from heads.metrics.core.metric import Metric, total_mass
 from heads.metrics.weighted_means import WeightedMean
 from heads.results import as_result
 from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic, merge
+from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import make_accumulator
-
-# The mean over batches of the sum of regularization losses; a batch has weight 1.
-_REGULARIZATION_LOSS = WeightedMean(
-    MetricKeys.LOSS_REGULARIZATION, RowSums(values=("loss",), weighted=True), "loss"
-)
 
 
 class Tally:
@@ -161,12 +157,30 @@ class RunningComparison(RunningMetric):
         self._add(scored_pairs(self._context, self._metric, y_true, y_pred, sample_weight))
 
 
+class RegularizationLoss(RunningMean):
+    """The metric of the unweighted mean over batches of the sum of regularization losses.
+
+    Args:
+        name: the key of the metric.
+    """
+
+    def __init__(self, name: str = MetricKeys.LOSS_REGULARIZATION) -> None:
+        metric = WeightedMean(
+            MetricKeys.LOSS_REGULARIZATION, RowSums(values=("loss",), weighted=True), "loss"
+        )
+        # Not the tallies of a head, which may have a sum of losses of the same statistic.
+        super().__init__(name, metric, MetricContext("binary", ("0", "1"), ScoreSpace()), Tallies())
+
+    @staticmethod
+    def scored(losses: Any) -> Scored:
+        """Returns a scored batch of a single row: the sum of the regularization losses."""
+        nothing = np.zeros((1, 1))
+        total = np.array([regularization_sum(losses)])
+        return Scored(score=nothing, probability=nothing, label=nothing, loss=total)
+
+
 def running_metrics(
-    metrics: Iterable[Metric],
-    context: MetricContext,
-    key: Callable[[str], str],
-    *,
-    regularized: bool,
+    metrics: Iterable[Metric], context: MetricContext, key: Callable[[str], str]
 ) -> dict[str, RunningMetric]:
     """Returns new running metrics by key, which share a tally for each statistic.
 
@@ -174,22 +188,11 @@ def running_metrics(
         metrics: what is computed, from statistics with weights.
         context: the settings of the head, with weights.
         key: the function that returns the key of the name of a metric.
-        regularized: whether there is a mean of regularization losses, too.
     """
     tallies = Tallies()
-    shared = [(metric, tallies) for metric in metrics]
-    # Not shared: the head may have a sum of losses of the same statistic.
-    alone = [(_REGULARIZATION_LOSS, Tallies())] if regularized else []
     running: dict[str, RunningMetric] = {}
-    for metric, its_tallies in (*shared, *alone):
+    for metric in metrics:
         kind = RunningMean if is_mean(metric) else RunningComparison
         name = key(metric.name)
-        running[name] = kind(name, metric, context, its_tallies)
+        running[name] = kind(name, metric, context, tallies)
     return running
-
-
-def scored_regularization(losses: Any) -> Scored:
-    """Returns a scored batch of a single row: the sum of the regularization losses."""
-    nothing = np.zeros((1, 1))
-    total = np.array([regularization_sum(losses)])
-    return Scored(score=nothing, probability=nothing, label=nothing, loss=total)
