@@ -21,9 +21,15 @@ from heads.statistics.measure import make_accumulator
 
 
 class Tally:
-    """The counts of a statistic over the batches so far; several metrics may read them."""
+    """The counts of a statistic over the batches so far; several metrics may read them.
+
+    Attributes:
+        statistic: the statistic.
+        empty: whether no batch was added.
+    """
 
     def __init__(self, statistic: Statistic) -> None:
+        self.statistic = statistic
         self._accumulator = make_accumulator(statistic)
         self._state: State | None = None
         self.empty = True
@@ -164,12 +170,14 @@ class RegularizationLoss(RunningMean):
         name: the key of the metric.
     """
 
+    mean = WeightedMean(
+        MetricKeys.LOSS_REGULARIZATION, RowSums(values=("loss",), weighted=True), "loss"
+    )
+
     def __init__(self, name: str = MetricKeys.LOSS_REGULARIZATION) -> None:
-        metric = WeightedMean(
-            MetricKeys.LOSS_REGULARIZATION, RowSums(values=("loss",), weighted=True), "loss"
-        )
         # Not the tallies of a head, which may have a sum of losses of the same statistic.
-        super().__init__(name, metric, MetricContext("binary", ("0", "1"), ScoreSpace()), Tallies())
+        context = MetricContext("binary", ("0", "1"), ScoreSpace())
+        super().__init__(name, self.mean, context, Tallies())
 
     @staticmethod
     def scored(losses: Any) -> Scored:

@@ -1,4 +1,4 @@
-"""Tests of the metrics themselves: names, update_state, reset_state, and weights that are no sum."""
+"""Tests of metrics: names, update_state, reset_state, and weights that are not finite."""
 
 from __future__ import annotations
 
