@@ -17,9 +17,6 @@ from heads.statistics.cuts import ScoreKind, ScoreSpace
 from tests.heads.metrics.samples import law
 from tests.heads.statistics import exactly
 
-many = settings(law, max_examples=300)
-each_kind = pytest.mark.parametrize("kind", ["logits", "probabilities"])
-
 logits = (
     st.floats(-800, 800)
     | st.floats(-3, 3)
@@ -95,11 +92,17 @@ def some_between(kind: ScoreKind, lowest: float, following: float) -> bool:
     return candidate > 1e-300 and Fraction(candidate) > narrowed[0]
 
 
-@each_kind
-@many
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@settings(law, max_examples=300)
 @given(st.data())
 def test_thresholds_select_the_rows_of_a_point_alone(kind: ScoreKind, data: st.DataObject) -> None:
     lowest, following = data.draw(pairs(kind))
+    check_exact(kind, lowest, following)
+    check_rounded(kind, lowest, following)
+
+
+def check_exact(kind: ScoreKind, lowest: float, following: float) -> None:
+    """No row of a lower score is selected, and both thresholds are one."""
     stored, other = both(kind, lowest, following, exact=True)
     if not math.isnan(stored):
         assert following <= stored < lowest
@@ -108,20 +111,20 @@ def test_thresholds_select_the_rows_of_a_point_alone(kind: ScoreKind, data: st.D
         assert lowest == -np.finfo(np.float64).max
     else:
         assert lowest <= 5e-324
-    if not math.isnan(other):
-        assert above(kind, lowest, other)
-        assert not above(kind, following, other)
-        assert kind == "probabilities" or 0 < other < 1
-        assert math.isfinite(other)
-    else:
+    if math.isnan(other):
         assert not some_between(kind, lowest, following)
+        return
+    assert above(kind, lowest, other)
+    assert not above(kind, following, other)
+    assert kind == "probabilities" or 0 < other < 1
+    assert math.isfinite(other)
+    logit, probability = (stored, other) if kind == "logits" else (other, stored)
+    if not math.isnan(stored) and abs(logit) < 20:
+        assert float(sigmoid(logit)) == pytest.approx(probability, rel=1e-13)
 
 
-@each_kind
-@many
-@given(st.data())
-def test_no_score_of_a_lower_cell_is_selected(kind: ScoreKind, data: st.DataObject) -> None:
-    lowest, following = data.draw(pairs(kind))
+def check_rounded(kind: ScoreKind, lowest: float, following: float) -> None:
+    """No score of a lower cell is selected."""
     stored, other = both(kind, lowest, following, exact=False)
     if not math.isnan(stored):
         assert stored == math.nextafter(lowest, -math.inf)
@@ -129,19 +132,6 @@ def test_no_score_of_a_lower_cell_is_selected(kind: ScoreKind, data: st.DataObje
         assert above(kind, lowest, other)
         almost = lowest * (1 - 2.0**-10) + following * 2.0**-10
         assert not above(kind, almost, other)
-
-
-@each_kind
-@many
-@given(st.data())
-def test_both_are_one_threshold(kind: ScoreKind, data: st.DataObject) -> None:
-    lowest, following = data.draw(pairs(kind))
-    stored, other = both(kind, lowest, following, exact=True)
-    if math.isnan(other) or math.isnan(stored):
-        return
-    logit, probability = (stored, other) if kind == "logits" else (other, stored)
-    if abs(logit) < 20:
-        assert float(sigmoid(logit)) == pytest.approx(probability, rel=1e-13)
 
 
 def test_thresholds_have_few_digits() -> None:
