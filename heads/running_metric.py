@@ -119,6 +119,9 @@ class RunningMetric:
 
     reset_states = reset_state
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self._name!r})"
+
     def _add(self, scored: Scored) -> None:
         if self._added is None:
             self._added = Tally(self._metric.statistic)
