@@ -140,7 +140,7 @@ def test_two_classes_may_be_ambiguous() -> None:
         ({"a": 1}, TypeError, "SparseLabels or any object with indices, values and dense_shape"),
         ([{"a": 1}, {}, {}], TypeError, "Dense labels must be indicators"),
         (np.array([[0], [2], [1]]), ValueError, r"values in \[0, 1\].*a matrix of scipy.sparse"),
-        (scipy.sparse.csr_array((3, 10**9)), ValueError, "Expected labels dimension=4"),
+        (scipy.sparse.csr_array((3, 10**15)), ValueError, "Expected labels dimension=4"),
         (scipy.sparse.csr_array(np.full((3, 4), 2)), ValueError, r"values in \[0, 1\]"),
         (SparseLabels([[0.5, 0]], [1], [3, 1]), TypeError, "indices of sparse labels must be int"),
         (

@@ -108,6 +108,12 @@ def test_a_probability_is_compared_as_float32(threshold: float) -> None:
     assert auc.result() == pytest.approx(bucket_auc(p, labels), abs=1e-12)
 
 
+def test_one_half_is_not_predicted_positive() -> None:
+    metric = BinaryClassHead().metrics()["precision"]
+    metric.update_state([0, 1], [0.5, np.nextafter(np.float32(0.5), np.float32(1))])
+    assert metric.result() == 1
+
+
 def bucket_auc(p: np.ndarray, labels: np.ndarray) -> float:
     """The area that Keras computes, from its buckets."""
     bucket = np.maximum(np.ceil(p.astype(np.float32) * np.float32(199)) - 1, 0)
