@@ -12,6 +12,8 @@ import numpy.typing as npt
 class ResultArray(np.ndarray[Any, np.dtype[Any]]):
     """An array that a head returned; it is a NumPy array, and has `numpy()` as a tensor does.
 
+    Slices of it have `numpy()`, too; its elements and sums are plain scalars.
+
     >>> as_result(np.array([[0.5]])).numpy().tolist()
     [[0.5]]
     """
@@ -20,14 +22,11 @@ class ResultArray(np.ndarray[Any, np.dtype[Any]]):
         """Returns the values as a plain array, without a copy."""
         return self.view(np.ndarray)
 
-    def __getitem__(self, index: Any) -> Any:
-        return as_result(super().__getitem__(index))
-
     def __array_wrap__(
         self, array: npt.NDArray[Any], context: Any = None, return_scalar: bool = False
     ) -> Any:
         del context
-        return as_result(array[()] if return_scalar else array)
+        return array[()] if return_scalar else as_result(array)
 
     def __repr__(self) -> str:
         return repr(self.numpy())
@@ -43,7 +42,7 @@ def as_result(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         return value.view(ResultArray)
-    if isinstance(value, np.number | np.str_) and not hasattr(value, "numpy"):
+    if isinstance(value, np.number) and not hasattr(value, "numpy"):
         kind: Any = type(value)
         return _scalar_type(kind)(value)
     return value

@@ -17,7 +17,7 @@ from heads.results import as_result
 LOGITS, LABELS = [[1.0], [-2.0]], [[1], [0]]
 
 
-@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "g", "i4", "u8", "U3"])
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "g", "i4", "u8"])
 def test_a_scalar_is_one_of_numpy_too(kind: str) -> None:
     plain = np.array(["1", "2"]).astype(kind)[1]
     result = as_result(plain)
@@ -49,14 +49,14 @@ def test_an_array_is_one_of_numpy_too() -> None:
     assert type(array.numpy()) is np.ndarray
     assert array.numpy().base is not None
     assert array[0].numpy().tolist() == [0, 1, 2]
-    assert array[1][2].numpy() == array[1, 2].numpy() == 5
-    assert array.sum().numpy() == array.max().numpy() * 3
-    assert isinstance(array.sum(), float)
+    # Other packages know scalars of NumPy by their exact type.
+    assert {type(x) for x in (array[1, 2], *array[0], array.sum(), array.max())} == {np.float64}
+    assert array.sum(axis=0).numpy().tolist() == [3, 5, 7]
     assert (array + 1).numpy().tolist() == [[1, 2, 3], [4, 5, 6]]
     assert repr(array) == repr(array.numpy())
     copied = pickle.loads(pickle.dumps(array))
     assert np.array_equal(copied.numpy(), array)
-    assert as_result(np.array([["a", "b"]]))[0, 1].numpy() == "b"
+    assert as_result(np.array([["a", "b"]])).numpy()[0, 1] == "b"
     assert as_result(np.bool_(True)) is np.bool_(True)
     assert as_result(None) is None
 
