@@ -32,10 +32,20 @@ class ResultArray(np.ndarray[Any, np.dtype[Any]]):
         return repr(self.numpy())
 
 
+class ResultFloat(float):
+    """A float that a metric returned; it has `numpy()` as a tensor does.
+
+    >>> ResultFloat(0.5).numpy()
+    np.float64(0.5)
+    """
+
+    def numpy(self) -> np.float64:
+        """Returns the value as a float64 of NumPy."""
+        return np.float64(self)
+
+
 def as_result(value: Any) -> Any:
     """Returns an array or a scalar of NumPy with `numpy()`; other values are returned as they are.
-
-    A scalar stays one of its NumPy type, so a float64 is a `float` too.
 
     >>> as_result(np.float32(0.5)).numpy()
     np.float32(0.5)

@@ -14,7 +14,7 @@ from heads.metric_updates import is_mean, scored_pairs, scored_values
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric, total_mass
 from heads.metrics.weighted_means import WeightedMean
-from heads.results import as_result
+from heads.results import ResultFloat
 from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic, merge
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import make_accumulator
@@ -98,8 +98,8 @@ class RunningMetric:
         """The counts of the batches that `update_metrics` added."""
         return self._tally
 
-    def result(self) -> Any:
-        """Returns the value so far, a float64 with `numpy()`.
+    def result(self) -> ResultFloat:
+        """Returns the value so far, a float with `numpy()`.
 
         Most undefined values are 0.0, as in tf.estimator. After a weight that is NaN or infinite
         the value is NaN.
@@ -108,9 +108,9 @@ class RunningMetric:
         if self._added is not None:
             state = merge([state, self._added.state])
         if not np.isfinite(total_mass(state)[0]):
-            return as_result(np.float64(np.nan))
+            return ResultFloat(np.nan)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return as_result(np.float64(self._metric.compute(state).value[0]))
+            return ResultFloat(self._metric.compute(state).value[0])
 
     def reset_state(self) -> None:
         """Forgets all batches; other metrics keep theirs."""

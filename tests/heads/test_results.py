@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import pickle
 from typing import Any
 
@@ -38,10 +37,21 @@ def test_a_scalar_is_one_of_numpy_too(kind: str) -> None:
     assert as_result(result) is result
 
 
-def test_a_float64_is_a_float() -> None:
-    result = as_result(np.float64(0.1))
-    assert (json.dumps(result), f"{result:.2f}", math.floor(result)) == ("0.1", "0.10", 0)
-    assert type(result + 1) is np.float64
+def test_a_float_is_one_of_python_too() -> None:
+    metric = BinaryClassHead().metrics()["label/mean"]
+    metric.update_state(np.float64(0.1))
+    result = metric.result()
+    plain = float(np.float32(0.1))
+    for same in (result, copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert type(same.numpy()) is np.float64
+        assert (same, same.numpy(), hash(same), repr(same)) == (
+            plain,
+            plain,
+            hash(plain),
+            repr(plain),
+        )
+    assert (json.dumps(result), f"{result:.2f}") == (repr(plain), "0.10")
+    assert type(result + 1) is float
 
 
 def test_an_array_is_one_of_numpy_too() -> None:
