@@ -92,6 +92,7 @@ def some_between(kind: ScoreKind, lowest: float, following: float) -> bool:
     return candidate > 1e-300 and Fraction(candidate) > narrowed[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
 @settings(law, max_examples=300)
 @given(st.data())
@@ -134,6 +135,7 @@ def check_rounded(kind: ScoreKind, lowest: float, following: float) -> None:
         assert not above(kind, almost, other)
 
 
+@pytest.mark.slow
 def test_thresholds_have_few_digits() -> None:
     for lowest, following, expected in (
         (0.41, 0.40, 0.405),
@@ -154,6 +156,7 @@ def test_thresholds_have_few_digits() -> None:
         assert (found, math.copysign(1, found)) == (expected, math.copysign(1, expected))
 
 
+@pytest.mark.slow
 def test_float64_may_hold_none() -> None:
     assert both("logits", 98.0, 97.0, exact=True) == (97.5, pytest.approx(math.nan, nan_ok=True))
     assert both("logits", -800.0, -900.0, exact=False)[1] is not None
@@ -166,6 +169,7 @@ def test_float64_may_hold_none() -> None:
     assert not above("probabilities", below_one, other)
 
 
+@pytest.mark.slow
 @law
 @example([0.5, 0.50000001, 0.500000011])
 @given(st.lists(st.floats(0, 1) | st.floats(allow_nan=False), unique=True))
@@ -176,6 +180,7 @@ def test_names_of_numbers_are_distinct(numbers: list[float]) -> None:
         assert name == f"{number + 0.0:g}" or float(name) == number
 
 
+@pytest.mark.slow
 def test_names_are_short_where_they_can_be() -> None:
     assert distinct_names([0.1234561, 0.5, 1e-5]) == ("0.123456", "0.5", "1e-05")
     assert distinct_names([0.1234561, 0.5, 0.1234562]) == ("0.1234561", "0.5", "0.1234562")
