@@ -163,7 +163,11 @@ class BaseHead(Head):
         by_row = self._predictors(self.score(as_rows(array)), array.dtype)
         predictors = {key: (make, lead) for key, make in by_row.items()}
         predictors |= {k: (make, lead[:1]) for k, make in self._class_lists(len(array)).items()}
-        wanted = [] if keys is None else [keys] if isinstance(keys, str) else list(keys)
+        if isinstance(keys, str):
+            raise ValueError(
+                f"keys must be a list of PredictionKeys. Given: {keys!r}. Make it one."
+            )
+        wanted = [] if keys is None else list(keys)
         for key in wanted:
             if key not in list(predictors):
                 raise ValueError(

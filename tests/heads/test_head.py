@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import numpy as np
@@ -260,10 +261,14 @@ def test_a_number_of_classes_may_be_one_of_numpy() -> None:
     assert MultiClassHead(np.int64(3)).logits_dimension == 3  # type: ignore[arg-type]
 
 
-def test_a_single_key_is_a_key() -> None:
+def test_unknown_keys() -> None:
     head = BinaryClassHead()
-    assert list(head.predictions(LOGITS, "logistic")) == ["logistic"]
-    with pytest.raises(ValueError, match=r"given: top_k\. Use one of"):
-        head.predictions(LOGITS, PredictionKeys.TOP_K)
-    with pytest.raises(ValueError, match=r"given: \['logits'\]"):
-        head.predictions(LOGITS, [["logits"]])  # type: ignore[list-item]
+    for key in ("top_k", ["logits"]):
+        with pytest.raises(
+            ValueError, match=re.escape(f"PredictionKeys, given: {key}. Use one of")
+        ):
+            head.predictions(LOGITS, [key])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"keys must be a list of PredictionKeys. Given: 'logits'"):
+        head.predictions(LOGITS, "logits")
+    keys = np.array(["logits", "logistic"])
+    assert list(head.predictions(LOGITS, keys)) == keys.tolist()
