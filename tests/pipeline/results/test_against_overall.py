@@ -35,6 +35,7 @@ confidence: {key: id}
 heads:
   h: {type: binary, probability: p, label: y, weight: w,
       metrics: [average_loss, accuracy, roc_auc, excess_brier_score, true_positives, best_f1,
+                debiased_calibration_error,
                 threshold_at_recall_0.8],
       at: {recall: [0.8]}}
 """
@@ -156,6 +157,8 @@ def test_what_has_no_ratio_or_no_comparison() -> None:
     signed = found("excess_brier_score")
     assert signed["difference"]["lower"] < signed["difference"]["upper"]
     assert signed["ratio"] == {"value": None, "reason": against_overall.SIGNED}
+    calibration = found("debiased_calibration_error", "a")["difference"]
+    assert calibration["no_interval"] == against_overall.UNHELD
     entries = slices_of(evaluation())
     assert "against_overall" not in entries["g", "string", "b"]["metrics"]["true_positives"]
     assert not any("against_overall" in metric for metric in entries[None]["metrics"].values())
