@@ -60,6 +60,7 @@ heads:
         "input_manifest": None,
         "format": None,
         "allow_duplicate_files": False,
+        "against_overall": False,
         "allow_empty_shards": False,
         "allow_missing_shards": False,
         "schema_file": None,
