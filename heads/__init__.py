@@ -11,20 +11,26 @@ from heads.estimator_spec import (
 )
 from heads.keys import MetricKeys, ModeKeys, PredictionKeys
 from heads.labels import SparseLabels
+from heads.multi_head import MultiHead
 from heads.multiclass import MultiClassHead
 from heads.multilabel import MultiLabelHead
+from heads.regression import LogisticRegressionHead, PoissonRegressionHead, RegressionHead
 
 __all__ = [
     "BinaryClassHead",
     "ClassificationOutput",
     "EstimatorSpec",
     "ExportOutput",
+    "LogisticRegressionHead",
     "MetricKeys",
     "ModeKeys",
     "MultiClassHead",
+    "MultiHead",
     "MultiLabelHead",
     "PredictOutput",
     "PredictionKeys",
+    "PoissonRegressionHead",
+    "RegressionHead",
     "RegressionOutput",
     "SparseLabels",
     "binary_classification_head",

@@ -15,6 +15,7 @@ class PredictionKeys:
     """The keys of the dict that `predictions` returns."""
 
     LOGITS = "logits"
+    PREDICTIONS = "predictions"
     LOGISTIC = "logistic"
     PROBABILITIES = "probabilities"
     CLASS_IDS = "class_ids"
@@ -33,6 +34,7 @@ class MetricKeys:
     'accuracy/positive_threshold_0.5'
     """
 
+    LOSS = "loss"
     LOSS_MEAN = "average_loss"
     LOSS_REGULARIZATION = "regularization_loss"
 

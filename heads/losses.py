@@ -103,9 +103,14 @@ def _argument_names(function: Any) -> tuple[str, ...]:
 
 
 def call_loss_fn(
-    loss_fn: LossFn, names: tuple[str, ...], labels: Array, logits: Array, features: Any
+    loss_fn: LossFn,
+    names: tuple[str, ...],
+    labels: Array,
+    logits: Array,
+    features: Any,
+    size: int = 1,
 ) -> Array:
-    """Calls a loss function by keyword and checks the shape of its result, `lead + [1]`.
+    """Calls a loss function by keyword and checks the shape of its result, `lead + [size]`.
 
     Raises:
         ValueError: if the result has another shape.
@@ -114,10 +119,10 @@ def call_loss_fn(
     if "features" in names:
         arguments["features"] = features
     losses = np.asarray(loss_fn(**arguments))
-    expected = (*logits.shape[:-1], 1)
+    expected = (*logits.shape[:-1], size)
     if losses.shape != expected:
         raise ValueError(
-            "loss_fn must return Tensor of shape [D0, D1, ... DN, 1], here "
+            f"loss_fn must return Tensor of shape [D0, D1, ... DN, {size}], here "
             f"{expected}. logits_shape: {logits.shape}. loss_shape: {losses.shape}. Return one "
             "loss for each example."
         )

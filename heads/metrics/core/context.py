@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from heads.metrics.core.number_names import distinct_names, short_names
 from heads.statistics import (
@@ -12,6 +12,7 @@ from heads.statistics import (
     ClassOutcomes,
     ConfusionMatrix,
     Flips,
+    LabelSums,
     RowSums,
     ScoreHistogram,
     Statistic,
@@ -19,10 +20,12 @@ from heads.statistics import (
 )
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
 from heads.statistics.distinct_scores import distinct_scores_of
+from heads.statistics.regression_values import EXACT_FACTORS
 from heads.statistics.score_histogram import MAX_CELLS
 from heads.statistics.statistic import Coverage
 
-HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]
+RegressionType = Literal["regression", "poisson", "logistic_regression"]
+HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary", RegressionType]
 
 MAX_MATRIX_CLASSES = 500
 """A head of more classes has no confusion matrix: it would be too large to keep as a whole."""
@@ -102,6 +105,9 @@ class MetricContext:
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
         logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
+        pinball: the quantiles at which a regression head has the pinball loss.
+        error_quantiles: the quantiles of the error that a regression head reports.
+        interval: whether a regression model predicts an interval for the label.
     """
 
     head: HeadType
@@ -118,11 +124,19 @@ class MetricContext:
     top: tuple[int, ...] = ()
     baseline: ScoreSpace | None = None
     logit_thresholds: tuple[float, ...] = ()
+    pinball: tuple[float, ...] = ()
+    error_quantiles: tuple[float, ...] = ()
+    interval: bool = False
 
     @property
     def columns(self) -> int:
-        """The number of score columns: 1 for the binary types, else the number of classes."""
-        return 1 if self.head in ("binary", "contrib_binary") else len(self.class_names)
+        """The number of score columns: the number of classes, or 1 for two classes and numbers."""
+        return len(self.class_names) if self.head in ("multi_class", "multi_label") else 1
+
+    @property
+    def regression(self) -> bool:
+        """Whether the head predicts a number, and no class."""
+        return self.head in get_args(RegressionType)
 
     @cached_property
     def estimator_space(self) -> ScoreSpace:
@@ -231,6 +245,34 @@ class MetricContext:
             values=("loss", *row_values),
             weighted=self.weighted,
             keep_unweighted=self.report,
+            squares=self.folds > 1,
+            folds=self.folds,
+        )
+
+    @cached_property
+    def label_sums(self) -> LabelSums:
+        """The sums that the weighted means of a regression head are computed from."""
+        report_values: tuple[str, ...] = ()
+        if self.report:
+            report_values = ("error", "absolute_error", "relative_error", "squared_error")
+            report_values += tuple(f"pinball_{quantile!r}" for quantile in self.pinball)
+            report_values += ("covered", "interval_width") if self.interval else ()
+            report_values += ("poisson_deviance",) if self.head == "poisson" else ()
+        return LabelSums(
+            values=("loss", "prediction", "label", *report_values),
+            weighted=self.weighted,
+            keep_unweighted=self.report,
+            squares=self.folds > 1,
+            folds=self.folds,
+        )
+
+    @cached_property
+    def moment_sums(self) -> RowSums:
+        """The exact sums of predictions, labels and their products, for a regression head."""
+        return RowSums(
+            values=(*EXACT_FACTORS, "squared_error"),
+            weighted=self.weighted,
+            keep_unweighted=True,
             squares=self.folds > 1,
             folds=self.folds,
         )
