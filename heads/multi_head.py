@@ -27,7 +27,7 @@ from heads.losses import as_scalar
 from heads.running_metric import RegularizationLoss, RunningMetric
 
 Logits = npt.ArrayLike | Mapping[str, npt.ArrayLike]
-PredictionKey = tuple[str, str]
+PredictionKey = tuple[str, Any]
 """The name of a head, and a key of its predictions."""
 
 

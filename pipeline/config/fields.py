@@ -217,3 +217,13 @@ Listed = Strict(False)
 PlainValue = Annotated[str | int | float | bool | None, BeforeValidator(_plain)]
 Words = Annotated[tuple[Text, ...], Listed, distinct(word_key)]
 SomeWords = Annotated[tuple[Text, ...], Listed, Field(min_length=1), distinct(word_key)]
+
+BASELINE = "A second model, whose scores are in other columns of the same rows, to compare with."
+Weight = Annotated[
+    Text | None,
+    Field(description="The column of the weights. Without it, each row weighs 1."),
+]
+Metrics = Annotated[
+    SomeWords | None,
+    Field(description="The names of the metrics to report. Without it, all that the head has."),
+]

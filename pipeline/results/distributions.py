@@ -12,10 +12,12 @@ import numpy.typing as npt
 from heads.statistics import Key, State, Statistic
 from heads.statistics.confusion import LABELLED
 from heads.statistics.exact import add_columns
+from heads.statistics.label_sums import ZERO_LABEL
 from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from heads.statistics.units import in_units
 from pipeline.config.heads import BinaryFields, MultiLabelHeadConfig
+from pipeline.config.regression import RegressionFields
 from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelStatistic
 from pipeline.results.feature_statistics import (
     Buckets,
@@ -104,8 +106,7 @@ class _SliceColumns:
         for number, source in enumerate((config, config.baseline)):
             if source is None:
                 continue
-            score = source.logits or source.probability
-            assert score is not None
+            score = source.source
             index = getattr(score, "index", None)
             path = (score.column,) if index is None else (score.column, str(index))
             yield self._score(number, path)
@@ -117,8 +118,8 @@ class _SliceColumns:
         per_row = context.columns
         plain = NumericFeature(path, whole=False, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
-        if probabilities:
-            mean, weighted_mean = self._mean_probability(number)
+        if context.space.kind != "logits":
+            mean, weighted_mean = self._mean_score(number)
             plain = replace(plain, mean=mean, weighted_mean=weighted_mean)
         if context.score_histogram.probabilities and not probabilities:
             # The histogram is of probabilities, but the scores of the column are logits.
@@ -145,13 +146,18 @@ class _SliceColumns:
             rounding=2.0 ** (state.shift - 52) if state.shift else None,
         )
 
-    def _mean_probability(self, number: int) -> tuple[float | None, float | None]:
-        """Returns the mean probability without weights and with them; None where not known."""
+    def _mean_score(self, number: int) -> tuple[float | None, float | None]:
+        """Returns the mean probability or prediction, without weights and with them.
+
+        Both are None where they are not known.
+        """
         context = self._head.models[number].context
-        counts = self._find(number, context.threshold_counts)
+        statistic = context.label_sums if context.regression else context.threshold_counts
+        counts = self._find(number, statistic)
         if counts is None:
             return None, None
-        plain, weighted = self._sums(counts, "probability")
+        name = "prediction" if context.regression else "probability"
+        plain, weighted = self._sums(counts, name)
         return self._mean(plain, context.columns), self._weighted_mean(weighted, context.columns)
 
     def _mean(self, total: WideSum | None, per_row: int) -> float | None:
@@ -168,6 +174,8 @@ class _SliceColumns:
         """Returns the distribution of the labels: of numbers, of class ids or of words."""
         config, context = self._head.config, self._head.context
         path = (config.label.column,)
+        if isinstance(config, RegressionFields):
+            return self._numbers(path)
         form = config.label.form if isinstance(config, MultiLabelHeadConfig) else None
         if form == "multi_hot" or (
             isinstance(config, BinaryFields) and config.label.vocabulary is None
@@ -187,6 +195,22 @@ class _SliceColumns:
         plain = NumericFeature(path, whole=True, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
         return plain if classes is None else _class_ids(plain, classes, context.columns)
+
+    def _numbers(self, path: tuple[str, ...]) -> NumericFeature:
+        """Returns the distribution of the labels of a regression head."""
+        context = self._head.context
+        plain = NumericFeature(path, False, self._rows, weight=self._weight)
+        sums, state = self._find(CANDIDATE, context.label_sums), self._state(context.label_sums)
+        if sums is None or state is None:
+            return plain
+        total, weighted = self._sums(sums, "label")
+        zero = state.group % state.statistic.groups == ZERO_LABEL
+        return replace(
+            plain,
+            mean=self._mean(total, 1),
+            weighted_mean=self._weighted_mean(weighted, 1),
+            zeros=int(state.by_segment("rows", zero)[0]),
+        )
 
     def _zero_to_one(self, path: tuple[str, ...]) -> NumericFeature:
         """Returns the distribution of labels that are numbers from 0 to 1.
