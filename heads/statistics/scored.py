@@ -175,6 +175,16 @@ class Scored:
         return probability_bits(self.probability.ravel())
 
     @cached_property
+    def prediction_bits(self) -> npt.NDArray[np.uint64]:
+        """The plain bits of the predictions of a regression head, uint64 `[n]`."""
+        return logit_bits(self.probability.ravel())
+
+    @cached_property
+    def error_bits(self) -> npt.NDArray[np.uint64]:
+        """The plain bits of prediction - label, uint64 `[n]`."""
+        return logit_bits(VALUES["error"](self))
+
+    @cached_property
     def label_set(self) -> npt.NDArray[np.int64]:
         """1 for labels that are not 0, else 0, int64 `[n * k]`."""
         present: npt.NDArray[np.int64] = (self.label.ravel() != 0).astype(np.int64)

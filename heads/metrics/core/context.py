@@ -278,6 +278,36 @@ class MetricContext:
         )
 
     @cached_property
+    def error_histogram(self) -> ScoreHistogram:
+        """The histogram of errors that quantiles are read from."""
+        return ScoreHistogram(of="error", weighted=self.weighted, coverage="largest_only")
+
+    @cached_property
+    def coarse_error_histogram(self) -> ScoreHistogram:
+        """The histogram of errors with fewer cells, as `coarse_histogram`."""
+        return self._coarse(self.error_histogram)
+
+    @cached_property
+    def prediction_histogram(self) -> ScoreHistogram:
+        """The histogram of predictions, with the sums of what they are compared with."""
+        return ScoreHistogram(
+            of="prediction",
+            values=("error", "prediction", "label"),
+            weighted=self.weighted,
+            keep_unweighted=True,
+            coverage="largest_only",
+        )
+
+    @cached_property
+    def coarse_prediction_histogram(self) -> ScoreHistogram:
+        """The histogram of predictions with fewer cells, as `coarse_histogram`."""
+        return self._coarse(self.prediction_histogram)
+
+    def _coarse(self, fine: ScoreHistogram, cells: int = COARSE_CELLS) -> ScoreHistogram:
+        coverage: Coverage = "largest" if self.folds > 1 else "small_only"
+        return replace(fine, max_cells=cells, folds=self.folds, coverage=coverage)
+
+    @cached_property
     def class_outcomes(self) -> ClassOutcomes:
         """The counts of right and wrong predictions and of labels, by exclusive class."""
         return ClassOutcomes(
@@ -340,14 +370,15 @@ class MetricContext:
         """
         named = max(1, len(self.named_classes))
         cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // named))
-        coverage: Coverage = "largest" if self.folds > 1 else "small_only"
-        return replace(self.score_histogram, max_cells=cells, folds=self.folds, coverage=coverage)
+        return self._coarse(self.score_histogram, cells)
 
     @property
     def histograms(self) -> tuple[ScoreHistogram, ...]:
         """The histograms that curves are read from: in each slice the first that has it."""
-        coarse = self.coarse_histogram
-        return distinct_scores_of(coarse), self.score_histogram, coarse
+        coarse, fine = self.coarse_histogram, self.score_histogram
+        if self.regression:
+            coarse, fine = self.coarse_prediction_histogram, self.prediction_histogram
+        return distinct_scores_of(coarse), fine, coarse
 
     @cached_property
     def flips(self) -> Flips:
