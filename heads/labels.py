@@ -143,7 +143,7 @@ def number_labels(
         if outside.any():
             at, value = _first(outside, given)
             where = f"in range [{low:g}, {high:g}]" if np.isfinite(high) else f">= {low:g}"
-            raise ValueError(f"Labels must be {where}. Given: {value!r} at {at}. Correct it.")
+            raise ValueError(f"Labels must be {where}. Given: {value} at {at}. Correct it.")
     return processed
 
 

@@ -35,13 +35,13 @@ class Scored:
         weight: `[n]`, or None if all rows have weight 1.
         predicted: int64 `[n]`, class ids of a multi-class head, else None.
         kind: whether the scores are logits, probabilities or predictions.
-        interval: `[n, 2]`, the lower and the upper end of an interval that a regression model
-            predicts for the label; None for none.
         baseline: the same rows as another model scored them, or None.
         identity: uint64 `[n]`, hashes that distinguish the rows of a run, or None.
         skip_weightless: whether rows of weight 0 add 0 to weighted sums even if their value is
             infinite or NaN; in IEEE arithmetic, infinity times 0 is NaN.
         passes: how often the batch will be measured, each time in other segments.
+        interval: `[n, 2]`, the lower and the upper end of an interval that a regression model
+            predicts for the label; None for none.
     """
 
     score: Floats
@@ -51,11 +51,11 @@ class Scored:
     weight: Floats | None = None
     predicted: npt.NDArray[np.int64] | None = None
     kind: ScoreKind = "logits"
-    interval: Floats | None = None
     baseline: Scored | None = None
     identity: npt.NDArray[np.uint64] | None = None
     skip_weightless: bool = False
     passes: int = 1
+    interval: Floats | None = None
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -153,10 +153,10 @@ class Scored:
             None if self.weight is None else self.weight.take(rows),
             None if self.predicted is None else self.predicted.take(rows),
             self.kind,
-            None if self.interval is None else self.interval.take(rows, axis=0),
             None if self.baseline is None else self.baseline.take(rows),
             None if self.identity is None else self.identity.take(rows),
             self.skip_weightless,
+            interval=None if self.interval is None else self.interval.take(rows, axis=0),
         )
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints
+from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints, RegressionType
 from heads.metrics.core.metric import Metric
 from heads.statistics import Scored, Segments, State, Statistic
 from heads.statistics.cuts import ScoreSpace
@@ -46,6 +47,18 @@ def make_context(
 ) -> MetricContext:
     several = head in ("multi_class", "multi_label")
     names = ("a", "b", "c") if several else ("0", "1")
+    if head in get_args(RegressionType):
+        return MetricContext(
+            head,
+            (),
+            space or ScoreSpace("logits"),
+            weighted=weighted,
+            report=True,
+            folds=folds,
+            pinball=(0.5, 0.9),
+            error_quantiles=(0.1, 0.9),
+            interval=True,
+        )
     return MetricContext(
         head,
         names,

@@ -34,12 +34,16 @@ def rows(head: HeadType, n: int, seed: int = 0) -> Scored:
     score = rng.normal(0, 2, (n, context.columns)).round(1)
     probability = sigmoid(score)
     label = rng.integers(0, 2, (n, context.columns)).astype(np.float64)
-    predicted = None
+    predicted = interval = None
+    if context.regression:
+        probability = {"regression": score, "poisson": np.exp(score)}.get(head, probability)
+        interval = np.hstack([probability - 0.5, probability + 0.5])
     if head == "multi_class":
         probability = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
         label = rng.integers(0, context.columns, (n, 1)).astype(np.float64)
         predicted = score.argmax(axis=1)
-    return Scored(score, probability, label, rng.random(n), rng.uniform(0.1, 3, n), predicted)
+    weight = rng.uniform(0.1, 3, n)
+    return Scored(score, probability, label, rng.random(n), weight, predicted, interval=interval)
 
 
 def samples(head: HeadType) -> dict[str, Scored]:
