@@ -9,8 +9,9 @@ from heads.estimator_spec import (
     PredictOutput,
     RegressionOutput,
 )
-from heads.keys import MetricKeys, ModeKeys, PredictionKeys
-from heads.labels import SparseLabels
+from heads.head import Head
+from heads.keys import MetricKeys, ModeKeys, PredictionKeys, Reduction
+from heads.label_sets import SparseLabels
 from heads.multi_head import MultiHead
 from heads.multiclass import MultiClassHead
 from heads.multilabel import MultiLabelHead
@@ -21,6 +22,7 @@ __all__ = [
     "ClassificationOutput",
     "EstimatorSpec",
     "ExportOutput",
+    "Head",
     "LogisticRegressionHead",
     "MetricKeys",
     "ModeKeys",
@@ -30,6 +32,7 @@ __all__ = [
     "PoissonRegressionHead",
     "PredictOutput",
     "PredictionKeys",
+    "Reduction",
     "RegressionHead",
     "RegressionOutput",
     "SparseLabels",

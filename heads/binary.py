@@ -11,17 +11,11 @@ import numpy.typing as npt
 from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, ExclusiveScores, IndependentScores, Real
-from heads.estimator_head import Head
 from heads.estimator_spec import REGRESS_SERVING_KEY, ExportOutput, RegressionOutput
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
-from heads.labels import (
-    UNKNOWN,
-    Vocabulary,
-    binary_labels,
-    check_vocabulary_words,
-    class_names,
-)
+from heads.label_words import UNKNOWN, Vocabulary, check_vocabulary_words, class_names
+from heads.labels import binary_labels
 from heads.losses import (
     REDUCTIONS,
     LossFn,
@@ -73,7 +67,7 @@ class BinaryHead(BaseHead):
         return {**super()._exports(predictions), REGRESS_SERVING_KEY: regression}
 
 
-class BinaryClassHead(BinaryHead, Head):
+class BinaryClassHead(BinaryHead):
     """The head of two classes with sigmoid cross entropy, as `tf.estimator.BinaryClassHead`.
 
     Logits are `[D0, ..., DN, 1]`. Labels are `[D0, ..., DN, 1]` or `[D0, ..., DN]`, numbers in

@@ -13,9 +13,11 @@ from heads.batch import Array, Batch
 from heads.binary import BinaryHead, binary_thresholds
 from heads.estimator_spec import EstimatorSpec, Loss, TrainOpFn, train_op
 from heads.inputs import Features, Float32, WeightColumn
-from heads.labels import Vocabulary, check_vocabulary_words, class_names
+from heads.keys import check_unused_mode
+from heads.label_words import Vocabulary, check_vocabulary_words, class_names
 from heads.losses import LossFn, as_scalar, check_loss_fn, check_reduction, weighted_sum
 from heads.metrics.core.context import MetricContext
+from heads.results import as_result
 from heads.running_metric import RunningMetric
 from heads.statistics.cuts import ScoreSpace
 
@@ -74,12 +76,13 @@ class ContribBinaryHead(BinaryHead):
             ValueError: if an input has the wrong shape, a label is out of range, or a feature is
                 missing.
         """
-        del mode
+        check_unused_mode(mode)
         batch = self._batch(labels, logits, features)
         weights = np.asarray(np.float32(1)) if batch.weights is None else batch.weights
-        return LossSpec(self._reduced(batch), batch.losses, weights, batch.labels)
+        parts = (self._reduced(batch), batch.losses, weights, batch.labels)
+        return LossSpec(*map(as_result, parts))
 
-    def create_estimator_spec(
+    def create_estimator_spec(  # type: ignore[override]
         self,
         features: Features | None,
         mode: str,
@@ -94,7 +97,7 @@ class ContribBinaryHead(BinaryHead):
         Args:
             features: as for `create_loss`.
             mode: a value of `ModeKeys`; the spec has export outputs for PREDICT, metrics for EVAL,
-                and a train op for any other mode.
+                and a train op for TRAIN.
             logits: as for `create_loss`.
             labels: as for `create_loss`; not read for PREDICT.
             optimizer: an object whose `minimize(loss)` returns the train op. TRAIN needs it or

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,19 @@ import numpy.typing as npt
 
 from heads.base import RegularizationLosses
 from heads.batch import Array
-from heads.estimator_head import Head
 from heads.estimator_spec import (
     DEFAULT_SERVING_KEY,
     PREDICT_SERVING_KEY,
     EstimatorSpec,
     ExportOutput,
-    Optimizer,
     PredictOutput,
     TrainOpFn,
-    train_op,
 )
-from heads.inputs import Features, as_logits
-from heads.keys import MetricKeys, ModeKeys
+from heads.head import Head
+from heads.inputs import Features, as_logits, regularization_sum
+from heads.keys import MetricKeys, ModeKeys, check_unused_mode
 from heads.losses import as_scalar
+from heads.results import as_result
 from heads.running_metric import RegularizationLoss, RunningMetric
 
 Logits = npt.ArrayLike | Mapping[str, npt.ArrayLike]
@@ -31,14 +31,16 @@ PredictionKey = tuple[str, Any]
 """The name of a head, and a key of its predictions."""
 
 
-class MultiHead:
+class MultiHead(Head):
     """The head of several heads, as `tf.estimator.MultiHead`.
 
     Logits are a dict by name of the head, or an array `[D0, ..., DN, logits_dimension]` with the
     logits of all heads side by side, in their order. Labels are a dict by name of the head.
     Predictions have keys `(name, key)`. Metrics are those of every head, whose keys end with its
     name, and `loss/NAME`, the mean over batches of the training loss of the head. All add up over
-    batches.
+    batches. The export outputs for PREDICT are those of every head, by `NAME` and
+    `NAME/SIGNATURE`; the default is that of the first head, and `predict` has the predictions of
+    all by `NAME/KEY`.
 
     Args:
         heads: the heads, which must have different names; the first is served by default.
@@ -61,9 +63,7 @@ class MultiHead:
     [[-10.0, 10.0], [-15.0, 10.0]]
     """
 
-    def __init__(
-        self, heads: Sequence[Head | MultiHead], head_weights: Sequence[float] | None = None
-    ) -> None:
+    def __init__(self, heads: Sequence[Head], head_weights: Sequence[float] | None = None) -> None:
         if not heads:
             raise ValueError(f"Must specify heads. Given: {heads}. List at least one.")
         if head_weights and len(head_weights) != len(heads):
@@ -131,7 +131,7 @@ class MultiHead:
             TypeError: as `loss` of a head.
             ValueError: as `loss` of a head, and if the labels or logits of a head are missing.
         """
-        del mode
+        check_unused_mode(mode)
         losses = self._losses(labels, self._logits_of_heads(logits), features)
         return self._merged(losses, regularization_losses)
 
@@ -210,7 +210,7 @@ class MultiHead:
         losses = self._losses(labels, of_heads, features)
         added = {f"{MetricKeys.LOSS}/{name}": [loss] for name, loss in losses.items()}
         if regularization_losses is not None:
-            added[self._regularization_key] = list(regularization_losses)
+            added[self._regularization_key] = [regularization_sum(regularization_losses)]
         missing = [key for key in added if key not in eval_metrics]
         if missing:
             raise KeyError(
@@ -223,44 +223,21 @@ class MultiHead:
             eval_metrics[key].tally.add(RegularizationLoss.scored(values))
         return eval_metrics
 
-    def create_estimator_spec(
+    def _estimator_spec(
         self,
         features: Features | None,
         mode: str,
         logits: Logits,
-        labels: Any = None,
-        optimizer: Optimizer | None = None,
-        trainable_variables: list[Any] | tuple[Any, ...] | None = None,
-        train_op_fn: TrainOpFn | None = None,
-        update_ops: list[Any] | tuple[Any, ...] | None = None,
-        regularization_losses: RegularizationLosses | None = None,
+        labels: Any,
+        regularization_losses: RegularizationLosses | None,
+        make_train_op: TrainOpFn,
     ) -> EstimatorSpec:
-        """Returns the spec that a model function returns for a batch in a mode.
-
-        The arguments are those of `create_estimator_spec` of a head, with logits and labels as for
-        `loss`. The export outputs for PREDICT are those of every head, by `NAME` and
-        `NAME/SIGNATURE`; the default is that of the first head, and `predict` has the predictions
-        of all by `NAME/KEY`.
-
-        Raises:
-            TypeError: as `loss`.
-            ValueError: as `loss`, for an unknown mode, and for arguments that do not define a
-                single train op.
-        """
-        predictions = self.predictions(logits)
-        if mode == ModeKeys.PREDICT:
-            exports = self._exports(features, self._logits_of_heads(logits))
-            return EstimatorSpec(mode, predictions, export_outputs=exports)
-        if mode not in (ModeKeys.EVAL, ModeKeys.TRAIN):
-            raise ValueError(f"mode={mode} unrecognized. Use a value of ModeKeys.")
-        loss = self.loss(labels, logits, features, mode, regularization_losses)
-        if mode == ModeKeys.EVAL:
-            metrics = self.update_metrics(
-                self.metrics(regularization_losses), features, logits, labels, regularization_losses
-            )
-            return EstimatorSpec(mode, predictions, loss, eval_metric_ops=metrics)
-        op = train_op(loss, optimizer, trainable_variables, train_op_fn, update_ops)
-        return EstimatorSpec(mode, predictions, loss, train_op=op)
+        spec = super()._estimator_spec(
+            features, mode, logits, labels, regularization_losses, make_train_op
+        )
+        if mode != ModeKeys.PREDICT:
+            return spec
+        return replace(spec, export_outputs=self._exports_of_heads(features, logits))
 
     @property
     def _regularization_key(self) -> str:
@@ -303,15 +280,19 @@ class MultiHead:
         dtype = np.result_type(np.float32, *(np.asarray(loss).dtype for loss in losses.values()))
         weighted = zip(losses.values(), self._head_weights, strict=True)
         total = sum(float(loss) * weight for loss, weight in weighted)
-        return as_scalar(total + sum(map(float, regularization_losses or ())), dtype)
+        if regularization_losses is not None:
+            total += regularization_sum(regularization_losses)
+        return as_result(as_scalar(total, dtype))
 
-    def _exports(
-        self, features: Features | None, logits: Mapping[str, npt.ArrayLike]
+    def _exports_of_heads(
+        self, features: Features | None, logits: Logits
     ) -> dict[str, ExportOutput]:
+        """Returns the outputs of the heads by `NAME` and `NAME/SIGNATURE`, and those of all."""
         exports: dict[str, ExportOutput] = {}
         predictions: dict[str, Array] = {}
-        for name, head in self._heads.items():
-            spec = head.create_estimator_spec(features, ModeKeys.PREDICT, logits[name])
+        for name, of_head in self._logits_of_heads(logits).items():
+            head = self._heads[name]
+            spec = head.create_estimator_spec(features, ModeKeys.PREDICT, of_head)
             for signature, output in spec.export_outputs.items():
                 is_default = signature == DEFAULT_SERVING_KEY
                 if is_default:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, ExclusiveScores, Real
-from heads.estimator_head import Head
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
-from heads.labels import Vocabulary, check_vocabulary_words, class_id_labels, class_names
+from heads.label_words import Vocabulary, check_vocabulary_words, class_names
+from heads.labels import class_id_labels
 from heads.losses import (
     REDUCTIONS,
     LossFn,
@@ -25,7 +26,7 @@ from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
-class MultiClassHead(Head):
+class MultiClassHead(BaseHead):
     """The head of exclusive classes with softmax cross entropy, as `tf.estimator.MultiClassHead`.
 
     Logits are `[D0, ..., DN, n_classes]`. Labels are `[D0, ..., DN, 1]` or `[D0, ..., DN]`, integer

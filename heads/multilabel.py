@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, IndependentScores, Real
-from heads.estimator_head import Head
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
-from heads.labels import Vocabulary, check_vocabulary_words, class_names, indicator_labels
+from heads.label_words import Vocabulary, check_vocabulary_words, class_names
+from heads.labels import indicator_labels
 from heads.losses import (
     REDUCTIONS,
     LossFn,
@@ -24,7 +25,7 @@ from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
-class MultiLabelHead(Head):
+class MultiLabelHead(BaseHead):
     """The head of independent classes with sigmoid cross entropy, as `tf.estimator.MultiLabelHead`.
 
     Logits are `[D0, ..., DN, n_classes]`. Labels are indicators `[D0, ..., DN, n_classes]`, numbers

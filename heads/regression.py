@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heads.base import BaseHead
 from heads.batch import Array, Batch, as_rows
 from heads.class_scores import ClassScores, IndependentScores, Real
-from heads.estimator_head import Head
 from heads.estimator_spec import (
     DEFAULT_SERVING_KEY,
     PREDICT_SERVING_KEY,
@@ -26,13 +26,14 @@ from heads.labels import number_labels
 from heads.losses import REDUCTIONS, LossFn, call_loss_fn, check_loss_fn, check_reduction
 from heads.metrics.core.context import MetricContext, RegressionType
 from heads.regression_scores import PoissonScores, SquaredScores
+from heads.results import as_result
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 InverseLink = Callable[[Float32], npt.ArrayLike]
 
 
-class RegressionHead(Head):
+class RegressionHead(BaseHead):
     """The head of numbers with squared loss, as `tf.estimator.RegressionHead`.
 
     Logits are `[D0, ..., DN, label_dimension]`, and so are labels, which are any numbers; of a
@@ -130,8 +131,9 @@ class RegressionHead(Head):
         """
         array = as_logits(logits, self.logits_dimension)
         losses = self._losses(self._processed(labels, array.shape), array, features)
-        mean: Array = losses.mean(axis=-1, dtype=np.float64).astype(losses.dtype)
-        return mean
+        mean = losses.mean(axis=-1, dtype=np.float64).astype(losses.dtype)
+        example_losses: Array = as_result(mean)
+        return example_losses
 
     def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
         return SquaredScores(scores, kind)
@@ -154,7 +156,8 @@ class RegressionHead(Head):
 
     def _linked_by_caller(self, logits: Float32) -> Float32:
         assert self._inverse_link_fn is not None
-        predictions = as_float32(self._inverse_link_fn(logits), "Results of inverse_link_fn")
+        given = self._inverse_link_fn(as_result(logits))
+        predictions = as_float32(given, "Results of inverse_link_fn")
         if predictions.shape != logits.shape:
             raise ValueError(
                 f"inverse_link_fn must return predictions of the shape of the logits, here "
@@ -177,6 +180,7 @@ class RegressionHead(Head):
                 labels,
                 logits,
                 features,
+                self._loss_reduction,
                 self._label_dimension,
             )
         column = np.ascontiguousarray(logits.reshape(-1, 1))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from heads.inputs import regularization_sum
 from heads.metrics.core.metric import Metric
 from heads.metrics.weighted_means import WeightedMean
 from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic
@@ -62,8 +63,8 @@ class RegularizationLoss(RunningMetric):
         super().__init__(WeightedMean("regularization_loss", statistic, "loss"), Tally(statistic))
 
     @staticmethod
-    def scored(losses: Sequence[float]) -> Scored:
+    def scored(losses: Any) -> Scored:
         """Returns a scored batch of a single row: the sum of the regularization losses."""
-        total = np.array([sum(map(float, losses))])
+        total = np.array([regularization_sum(losses)])
         nothing = np.zeros((1, 1))
         return Scored(score=nothing, probability=nothing, label=nothing, loss=total)

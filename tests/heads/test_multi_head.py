@@ -102,7 +102,7 @@ def test_specs() -> None:
     assert float(spec.eval_metric_ops["loss/price"].result()) == 1.0
     spec = head.create_estimator_spec({}, "train", logits, labels, train_op_fn=lambda loss: loss)
     assert spec.train_op == spec.loss
-    with pytest.raises(ValueError, match="mode=other unrecognized"):
+    with pytest.raises(ValueError, match="mode must be one of"):
         head.create_estimator_spec({}, "other", logits, labels)
 
 

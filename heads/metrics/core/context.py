@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 from heads.metrics.core.number_names import distinct_names, short_names
+from heads.metrics.core.regression_context import COARSE_CELLS, RegressionContext
+from heads.metrics.core.regression_context import HeadType as HeadType
+from heads.metrics.core.regression_context import RegressionType as RegressionType
 from heads.statistics import (
     ClassFlips,
     ClassOutcomes,
     ConfusionMatrix,
     Flips,
-    LabelSums,
     RowSums,
     ScoreHistogram,
     Statistic,
@@ -20,21 +22,13 @@ from heads.statistics import (
 )
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
 from heads.statistics.distinct_scores import distinct_scores_of
-from heads.statistics.regression_values import EXACT_FACTORS
 from heads.statistics.score_histogram import MAX_CELLS
-from heads.statistics.statistic import Coverage
-
-RegressionType = Literal["regression", "poisson", "logistic_regression"]
-HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary", RegressionType]
 
 MAX_MATRIX_CLASSES = 500
 """A head of more classes has no confusion matrix: it would be too large to keep as a whole."""
 
 MAX_FOLDED_CLASSES = 100
 """The counts by class of a head of more classes are not kept for every fold."""
-
-COARSE_CELLS = 512
-"""The number of cells of a histogram that is kept by fold, or of a small slice."""
 
 # A histogram of several classes has only so many cells that it can cross a shuffle in one piece,
 # even if all classes fill all of its cells.
@@ -86,7 +80,7 @@ class OperatingPoints:
 
 
 @dataclass(frozen=True)
-class MetricContext:
+class MetricContext(RegressionContext):
     """The settings that the metrics of one head depend on.
 
     Attributes:
@@ -132,11 +126,6 @@ class MetricContext:
     def columns(self) -> int:
         """The number of score columns: the number of classes, or 1 for two classes and numbers."""
         return len(self.class_names) if self.head in ("multi_class", "multi_label") else 1
-
-    @property
-    def regression(self) -> bool:
-        """Whether the head predicts a number, and no class."""
-        return self.head in get_args(RegressionType)
 
     @cached_property
     def estimator_space(self) -> ScoreSpace:
@@ -250,64 +239,6 @@ class MetricContext:
         )
 
     @cached_property
-    def label_sums(self) -> LabelSums:
-        """The sums that the weighted means of a regression head are computed from."""
-        report_values: tuple[str, ...] = ()
-        if self.report:
-            report_values = ("error", "absolute_error", "relative_error", "squared_error")
-            report_values += tuple(f"pinball_{quantile!r}" for quantile in self.pinball)
-            report_values += ("covered", "interval_width") if self.interval else ()
-            report_values += ("poisson_deviance",) if self.head == "poisson" else ()
-        return LabelSums(
-            values=("loss", "prediction", "label", *report_values),
-            weighted=self.weighted,
-            keep_unweighted=self.report,
-            squares=self.folds > 1,
-            folds=self.folds,
-        )
-
-    @cached_property
-    def moment_sums(self) -> RowSums:
-        """The exact sums of predictions, labels and their products, for a regression head."""
-        return RowSums(
-            values=(*EXACT_FACTORS, "squared_error"),
-            weighted=self.weighted,
-            keep_unweighted=True,
-            squares=self.folds > 1,
-            folds=self.folds,
-        )
-
-    @cached_property
-    def error_histogram(self) -> ScoreHistogram:
-        """The histogram of errors that quantiles are read from."""
-        return ScoreHistogram(of="error", weighted=self.weighted, coverage="largest_only")
-
-    @cached_property
-    def coarse_error_histogram(self) -> ScoreHistogram:
-        """The histogram of errors with fewer cells, as `coarse_histogram`."""
-        return self._coarse(self.error_histogram)
-
-    @cached_property
-    def prediction_histogram(self) -> ScoreHistogram:
-        """The histogram of predictions, with the sums of what they are compared with."""
-        return ScoreHistogram(
-            of="prediction",
-            values=("error", "prediction", "label"),
-            weighted=self.weighted,
-            keep_unweighted=True,
-            coverage="largest_only",
-        )
-
-    @cached_property
-    def coarse_prediction_histogram(self) -> ScoreHistogram:
-        """The histogram of predictions with fewer cells, as `coarse_histogram`."""
-        return self._coarse(self.prediction_histogram)
-
-    def _coarse(self, fine: ScoreHistogram, cells: int = COARSE_CELLS) -> ScoreHistogram:
-        coverage: Coverage = "largest" if self.folds > 1 else "small_only"
-        return replace(fine, max_cells=cells, folds=self.folds, coverage=coverage)
-
-    @cached_property
     def class_outcomes(self) -> ClassOutcomes:
         """The counts of right and wrong predictions and of labels, by exclusive class."""
         return ClassOutcomes(
@@ -370,7 +301,7 @@ class MetricContext:
         """
         named = max(1, len(self.named_classes))
         cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // named))
-        return self._coarse(self.score_histogram, cells)
+        return self.coarse(self.score_histogram, cells)
 
     @property
     def histograms(self) -> tuple[ScoreHistogram, ...]:

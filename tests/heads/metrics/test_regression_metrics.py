@@ -176,7 +176,7 @@ def test_deciles_are_tenths_of_the_weight() -> None:
 def test_ties_are_spread_over_deciles() -> None:
     # Ten equal predictions fill all tenths; a weight counts as so many rows.
     found = values(rows_of([2.0] * 10, np.arange(10.0)), of="label/mean/")
-    assert {found[f"label/mean/decile_{k}"] for k in range(1, 11)} == {pytest.approx(4.5)}
+    assert [found[f"label/mean/decile_{k}"] for k in range(1, 11)] == pytest.approx([4.5] * 10)
     weighted = values(rows_of([1.0, 2.0], [5.0, 7.0], [3.0, 7.0]), of="label/mean/")
     labels = [weighted[f"label/mean/decile_{k}"] for k in range(1, 11)]
     assert labels == pytest.approx([5.0] * 3 + [7.0] * 7)
