@@ -58,8 +58,8 @@ def is_scipy_sparse(values: Any) -> bool:
 
 
 def _check_no_gaps(values: Any, name: str) -> None:
-    parts = values if isinstance(values, list | tuple) else (values,)
-    if any(_has_gaps(part) for part in parts):
+    listed = isinstance(values, list | tuple)
+    if any(part is None or _has_gaps(part) for part in values) if listed else _has_gaps(values):
         raise ValueError(
             f"{name} have values that are masked or missing. Fill them, or leave their rows out."
         )
@@ -86,9 +86,9 @@ def _as_known(array: Array, name: str) -> Array:
     """Returns values of a dtype that a package has added to NumPy as float32."""
     if array.dtype.type is np.void:
         raise TypeError(
-            f"{name} are raw bytes. Given dtype: {array.dtype}. NumPy does not know what they are: "
-            "convert them to float32, or import the package that defines their dtype, such as "
-            "ml_dtypes, before they are read."
+            f"{name} must be numbers or words. Given dtype: {array.dtype}. If these are the bytes "
+            "of a dtype that NumPy lacks, such as bfloat16, convert them to float32, or import "
+            "ml_dtypes before they are read."
         )
     return array.astype(np.float32)
 

@@ -41,8 +41,8 @@ from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import estimator_metrics
 from heads.results import as_result
-from heads.running_metric import RegularizationLoss, RunningMetric, Tally
-from heads.statistics import Scored, Statistic
+from heads.running_metric import RegularizationLoss, RunningMetric, Tally, running_metrics
+from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind
 
 RegularizationLosses = Sequence[float]
@@ -236,13 +236,10 @@ class BaseHead(Head):
             regularization_losses: if not None, the metric `regularization_loss` is added; pass
                 them to `update_metrics` too.
         """
-        tallies: dict[Statistic, Tally] = {}
-        running = {}
-        for metric in self._metrics.values():
-            tally = tallies.setdefault(metric.statistic, Tally(metric.statistic))
-            running[self._key(metric.name)] = RunningMetric(metric, tally)
+        running = running_metrics(self._metrics.values(), self._weighted_context, self._summary_key)
         if regularization_losses is not None:
-            running[self._key(MetricKeys.LOSS_REGULARIZATION)] = RegularizationLoss()
+            key = self._summary_key(MetricKeys.LOSS_REGULARIZATION)
+            running[key] = RegularizationLoss(key)
         return running
 
     def update_metrics(
@@ -277,8 +274,13 @@ class BaseHead(Head):
         return self._updated(eval_metrics, batch, regularization_losses)
 
     @cached_property
+    def _weighted_context(self) -> MetricContext:
+        """The context of metrics to which batches with and without weights may be added."""
+        return replace(self._context, weighted=True)
+
+    @cached_property
     def _metrics(self) -> dict[str, Metric]:
-        return estimator_metrics(self._context)
+        return estimator_metrics(self._weighted_context)
 
     @abstractmethod
     def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
@@ -329,11 +331,8 @@ class BaseHead(Head):
     def _all_classes(self, rows: int) -> npt.NDArray[np.str_]:
         return np.tile(self._class_names, (rows, 1))
 
-    def _key(self, key: str) -> str:
-        return f"{key}/{self._name}" if self._name else key
-
     def _tally(self, eval_metrics: Mapping[str, RunningMetric], name: str) -> Tally:
-        key = self._key(name)
+        key = self._summary_key(name)
         if key not in eval_metrics:
             raise KeyError(
                 f"eval_metrics lacks {key!r}: pass what metrics() of this head returned, and "

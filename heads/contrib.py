@@ -12,6 +12,7 @@ from heads.base import RegularizationLosses
 from heads.batch import Array, Batch
 from heads.binary import BinaryHead, binary_thresholds
 from heads.estimator_spec import EstimatorSpec, Loss, TrainOpFn, train_op
+from heads.head_arguments import check_binary_vocabulary
 from heads.inputs import Features, Float32, WeightColumn
 from heads.keys import check_unused_mode
 from heads.label_words import Vocabulary, check_vocabulary_words, class_names
@@ -184,13 +185,13 @@ def binary_classification_head(
         loss_reduction: `weighted_sum`; or this sum divided by the sum of weights (`weighted_mean`),
             the number of losses (`weighted_sum_over_batch_size`) or the number of weights that are
             not 0 (`weighted_sum_by_nonzero_weights`). If the divisor is 0, the loss is 0.
-        loss_fn: as for `BinaryClassHead`.
+        loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
         name: appended to the metric keys.
 
     Raises:
         TypeError: for a vocabulary, thresholds or words of another type.
-        ValueError: for a threshold outside (0, 1), an unknown reduction or a `loss_fn` with unknown
-            parameters.
+        ValueError: for a threshold outside (0, 1), an empty vocabulary, an unknown reduction or a
+            `loss_fn` with unknown parameters.
 
     >>> head = binary_classification_head(thresholds=[0.5])
     >>> spec = head.create_loss({}, "eval", logits=[[45.0], [-41.0]], labels=[[1], [1]])
@@ -202,6 +203,7 @@ def binary_classification_head(
             f"label_vocabulary should be a list or a tuple. Given type: {type(label_vocabulary)}. "
             "List the words for class 0 and 1."
         )
+    check_binary_vocabulary(label_vocabulary)
     checked = binary_thresholds(thresholds)
     check_reduction(loss_reduction, tuple(_DIVISORS))
     arguments = check_loss_fn(loss_fn, ("features",)) if loss_fn else ()

@@ -96,6 +96,10 @@ class Head(ABC):
             regularization_losses: as for `loss`.
         """
 
+    def _summary_key(self, key: str) -> str:
+        """Returns a metric key with the name of the head, as `tf.estimator.Head` has it."""
+        return f"{key}/{self.name}" if self.name else key
+
     def create_estimator_spec(
         self,
         features: Features | None,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, ExclusiveScores, Real
+from heads.head_arguments import class_count
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
 from heads.label_words import Vocabulary, check_vocabulary_words, class_names
@@ -50,11 +51,12 @@ class MultiClassHead(BaseHead):
             an object with `key` and `normalizer_fn`. With None, all examples have weight 1.
         label_vocabulary: list or tuple of n_classes words.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
-        loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
+        loss_fn: `loss_fn(labels, logits, [features], [loss_reduction])` returns the losses lead +
+            [1]; it gets the loss reduction only if that parameter has no default.
         name: appended to the metric keys.
 
     Raises:
-        TypeError: for words of another type.
+        TypeError: for words or a number of classes of another type.
         ValueError: for too few classes, a vocabulary of another length, an unknown reduction or a
             `loss_fn` with unknown parameters.
 
@@ -83,6 +85,7 @@ class MultiClassHead(BaseHead):
     ) -> None:
         if n_classes is None:
             raise ValueError("n_classes cannot be None. Give the number of classes.")
+        n_classes = class_count(n_classes)
         if label_vocabulary is not None:
             if not isinstance(label_vocabulary, list | tuple):
                 raise ValueError(
