@@ -178,9 +178,11 @@ class MultiHead(Head):
         """
         running: dict[str, RunningMetric] = {}
         if regularization_losses is not None:
-            running[self._regularization_key] = RegularizationLoss()
+            key = self._regularization_key
+            running[key] = RegularizationLoss(key)
         for name, head in self._heads.items():
-            running[f"{MetricKeys.LOSS}/{name}"] = RegularizationLoss()
+            key = f"{MetricKeys.LOSS}/{name}"
+            running[key] = RegularizationLoss(key)
             running |= head.metrics()
         return running
 
