@@ -41,10 +41,10 @@ class DecileMean(Metric):
 
     @property
     def definition(self) -> str:
-        what = {"error": "prediction - label"}.get(self.column, self.column)
+        what = {"error": "prediction - label"}.get(self.column, f"the {self.column}")
         return (
-            f"The weighted mean of the {what} over the {self.decile}. tenth of the weight in the"
-            " order of the prediction; the first tenth has the lowest predictions."
+            f"The weighted mean of {what} over tenth {self.decile} of the weight, in the order of"
+            " the prediction; tenth 1 has the lowest predictions."
         )
 
     @property
