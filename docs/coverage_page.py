@@ -58,10 +58,11 @@ in about 20 rows. The true values are found as those of exclusive classes are.""
     "regression": (
         "Regression heads",
         """{samples}
-A label is the sum of what the models know and of an error, which is normal, or of Student's
-distribution with 5 degrees of freedom (heavy tails). Two populations have samples of 20 and of 100
-rows. The true values are those of a sample of {true_rows:,} rows. Logistic regression has metrics of
-the same names, and was not simulated. The populations are in `benchmarks/coverage_regression.py`.""",
+A label is the sum of what the models know and of an error, which is normal, or of
+Student's distribution with 5 degrees of freedom (heavy tails). Two populations have samples of 20
+and of 100 rows. The true values are those of a sample of {true_rows:,} rows. Logistic regression
+has metrics of the same names, and was not simulated. The populations are in
+`benchmarks/coverage_regression.py`.""",
     ),
     "poisson": (
         "Heads of counts",

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.methods import FEW, FEW_OF_A_DECILE, Requirement
+from heads.metrics.core.methods import FEW_IN_A_DECILE, FEW_OF_A_DECILE, Requirement
 from heads.metrics.core.metric import Floats, Metric, Values, divide, weight_column
 from heads.metrics.core.registry import offers
 from heads.metrics.core.support import EveryRow, Support
@@ -61,7 +61,7 @@ class DecileMean(Metric):
 
     @property
     def requirement(self) -> Requirement:
-        return Requirement(self.support, 1 / DECILES, FEW, FEW_OF_A_DECILE)
+        return Requirement(self.support, 1 / DECILES, FEW_IN_A_DECILE, FEW_OF_A_DECILE)
 
     def compute(self, state: State) -> Values:
         means, total = decile_means(state, self.column)

@@ -100,7 +100,9 @@ FEW_FOR_RATIOS = 15
 FEW_BESIDE_QUANTILE = 10
 """The least effective number of rows on either side of a quantile for its interval."""
 FEW_OF_A_SIDE = f"fewer than {FEW_BESIDE_QUANTILE} rows on a side of the quantile"
-FEW_OF_A_DECILE = f"fewer than {FEW} rows of a tenth"
+FEW_IN_A_DECILE = 50
+"""The least effective number of rows in a tenth for the interval of a mean over it."""
+FEW_OF_A_DECILE = f"fewer than {FEW_IN_A_DECILE} rows of a tenth"
 FEW_OF_A_CLASS_FOR_BINS = f"fewer than {FEW_FOR_BINS} rows of a class"
 FEW_OF_A_CLASS = f"fewer than {FEW} rows of a class"
 FEW_LABELS = f"fewer than {FEW_FOR_RATIOS} rows of a class"
