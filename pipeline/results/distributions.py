@@ -114,15 +114,17 @@ class _SliceColumns:
     def _score(self, number: int, path: tuple[str, ...]) -> NumericFeature:
         """Returns the distribution of the scores of one model, by the number of the model."""
         context = self._head.models[number].context
-        probabilities = context.space.kind == "probabilities"
         per_row = context.columns
         plain = NumericFeature(path, whole=False, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
         if context.space.kind != "logits":
             mean, weighted_mean = self._mean_score(number)
             plain = replace(plain, mean=mean, weighted_mean=weighted_mean)
-        if context.score_histogram.probabilities and not probabilities:
-            # The histogram is of probabilities, but the scores of the column are logits.
+        linked = context.score_histogram.probabilities or (
+            context.regression and context.head != "regression"
+        )
+        if linked and context.space.kind == "logits":
+            # The histogram is of what is behind the link, but the scores of the column are logits.
             return plain
         found = (self._find(number, histogram) for histogram in context.histograms)
         states = (sums.taken(self._key) for sums in found if sums is not None)

@@ -160,3 +160,16 @@ def test_predictions_of_every_row(keys: str, expected: dict[str, list[float]]) -
     assert ("logits" in found) == ("logits" in expected)
     for name, values in expected.items():
         assert found[name] == pytest.approx(values), name
+
+
+def test_distributions_of_the_columns() -> None:
+    found = {part.head: part.statistics[0] for part in whole().results if () in part.keys}
+    columns = {feature.path[0]: feature for feature in found["h"].features}
+    assert set(columns) == {"p", "q", "y", "w"}
+    y, p, w = (table()[name].to_numpy() for name in "ypw")
+    assert columns["y"].mean == pytest.approx(y.mean(), rel=1e-15)
+    assert columns["y"].weighted_mean == pytest.approx(np.average(y, weights=w), rel=1e-15)
+    assert (columns["p"].low, columns["p"].high) == (p.min(), p.max())
+    (logit, count) = found["n"].features
+    assert (logit.path, logit.mean, logit.low) == (("x",), None, None)
+    assert (count.path, count.zeros) == (("c",), int((table()["c"].to_numpy() == 0).sum()))
