@@ -3,16 +3,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt $(BIN)/pip
 
-.PHONY: demo test lint test-packaging test-engines dist docs clean
+# Rooms whose tests start no processes and no runner of Beam.
+FAST := heads pipeline tests/architecture tests/golden tests/heads tests/laws \
+    $(addprefix tests/pipeline/,confidence config errors extract report results slicing validation)
+
+.PHONY: demo test test-fast lint test-packaging test-engines dist docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/headcount demo --output out/demo
 
 # Tests start many processes, which would compile all modules again if none kept the bytecode. A
 # worker of pytest has the tests of a module together, which share what is made once.
-test: export PYTHONDONTWRITEBYTECODE =
+test test-fast: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+test-fast: $(VENV)/installed-dev
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(FAST) \
+	    -m 'not slow and not packaging and not engines'
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

@@ -163,7 +163,11 @@ class BaseHead(Head):
         by_row = self._predictors(self.score(as_rows(array)), array.dtype)
         predictors = {key: (make, lead) for key, make in by_row.items()}
         predictors |= {k: (make, lead[:1]) for k, make in self._class_lists(len(array)).items()}
-        wanted = [] if keys is None else [keys] if isinstance(keys, str) else list(keys)
+        if isinstance(keys, str):
+            raise ValueError(
+                f"keys must be a list of PredictionKeys. Given: {keys!r}. Make it one."
+            )
+        wanted = [] if keys is None else list(keys)
         for key in wanted:
             if key not in list(predictors):
                 raise ValueError(
@@ -266,7 +270,7 @@ class BaseHead(Head):
 
         Raises:
             KeyError: if a metric of the head is missing from `eval_metrics`.
-            TypeError: as `loss`.
+            TypeError: as `loss`, and for metrics of another head.
             ValueError: as `loss`.
         """
         check_unused_mode(mode)
@@ -331,14 +335,20 @@ class BaseHead(Head):
     def _all_classes(self, rows: int) -> npt.NDArray[np.str_]:
         return np.tile(self._class_names, (rows, 1))
 
-    def _tally(self, eval_metrics: Mapping[str, RunningMetric], name: str) -> Tally:
-        key = self._summary_key(name)
+    def _tally(self, eval_metrics: Mapping[str, RunningMetric], metric: Metric) -> Tally:
+        key = self._summary_key(metric.name)
         if key not in eval_metrics:
             raise KeyError(
                 f"eval_metrics lacks {key!r}: pass what metrics() of this head returned, and "
                 "regularization_losses to both or to neither."
             )
-        return eval_metrics[key].tally
+        running = eval_metrics[key]
+        if not isinstance(running, RunningMetric) or running.tally.statistic != metric.statistic:
+            raise TypeError(
+                f"eval_metrics has a metric {key!r} of another head: pass what metrics() of this "
+                "head returned."
+            )
+        return running.tally
 
     def _caller_losses(
         self, labels: Array, logits: Float32, features: Features | None
@@ -378,9 +388,9 @@ class BaseHead(Head):
         regularization_losses: RegularizationLosses | None,
     ) -> dict[str, RunningMetric]:
         self._check_measurable(batch)
-        updates = {self._tally(eval_metrics, name): batch.scored for name in self._metrics}
+        updates = {self._tally(eval_metrics, m): batch.scored for m in self._metrics.values()}
         if regularization_losses is not None:
-            tally = self._tally(eval_metrics, MetricKeys.LOSS_REGULARIZATION)
+            tally = self._tally(eval_metrics, RegularizationLoss.mean)
             updates[tally] = RegularizationLoss.scored(regularization_losses)
         for tally, added in updates.items():
             tally.add(added)

@@ -129,7 +129,7 @@ class ContribBinaryHead(BinaryHead):
         self, regularization_losses: RegularizationLosses | None = None
     ) -> dict[str, RunningMetric]:
         """Returns new metrics by key, as `BinaryClassHead.metrics`; an empty list is as None."""
-        return super().metrics(regularization_losses or None)
+        return super().metrics(_none_if_empty(regularization_losses))
 
     def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:  # noqa: ARG002
         return {}
@@ -148,7 +148,7 @@ class ContribBinaryHead(BinaryHead):
         batch: Batch,
         regularization_losses: RegularizationLosses | None,
     ) -> dict[str, RunningMetric]:
-        return super()._updated(eval_metrics, batch, regularization_losses or None)
+        return super()._updated(eval_metrics, batch, _none_if_empty(regularization_losses))
 
     def _reduced(self, batch: Batch) -> Any:
         total = weighted_sum(batch.losses, batch.weights)
@@ -157,6 +157,10 @@ class ContribBinaryHead(BinaryHead):
         )
         divisor = _DIVISORS[self._loss_reduction](weights)
         return as_scalar(total / divisor if divisor else 0.0, batch.losses.dtype)
+
+
+def _none_if_empty(losses: Any) -> Any:
+    return None if losses is None or np.size(losses) == 0 else losses
 
 
 def binary_classification_head(

@@ -113,8 +113,10 @@ def dense_or_sets(labels: Any, lead: Shape, n_classes: int) -> Array | LabelSets
             hold both indicators and ids.
     """
     nested = labels
-    if hasattr(labels, "to_pylist"):
-        nested = labels.to_pylist()
+    # Of Arrow; of columns of pandas and polars, and of ragged tensors.
+    to_list = getattr(labels, "to_pylist", None) or getattr(labels, "to_list", None)
+    if to_list is not None:
+        nested = to_list()
     elif not isinstance(labels, list | tuple):
         array = as_array(labels, "labels")
         if array.dtype.kind != "O" or array.ndim != len(lead):

@@ -12,6 +12,8 @@ import numpy.typing as npt
 class ResultArray(np.ndarray[Any, np.dtype[Any]]):
     """An array that a head returned; it is a NumPy array, and has `numpy()` as a tensor does.
 
+    Slices of it have `numpy()`, too; its elements and sums are plain scalars.
+
     >>> as_result(np.array([[0.5]])).numpy().tolist()
     [[0.5]]
     """
@@ -20,30 +22,37 @@ class ResultArray(np.ndarray[Any, np.dtype[Any]]):
         """Returns the values as a plain array, without a copy."""
         return self.view(np.ndarray)
 
-    def __getitem__(self, index: Any) -> Any:
-        return as_result(super().__getitem__(index))
-
     def __array_wrap__(
         self, array: npt.NDArray[Any], context: Any = None, return_scalar: bool = False
     ) -> Any:
         del context
-        return as_result(array[()] if return_scalar else array)
+        return array[()] if return_scalar else as_result(array)
 
     def __repr__(self) -> str:
         return repr(self.numpy())
 
 
+class ResultFloat(float):
+    """A float that a metric returned; it has `numpy()` as a tensor does.
+
+    >>> ResultFloat(0.5).numpy()
+    np.float64(0.5)
+    """
+
+    def numpy(self) -> np.float64:
+        """Returns the value as a float64 of NumPy."""
+        return np.float64(self)
+
+
 def as_result(value: Any) -> Any:
     """Returns an array or a scalar of NumPy with `numpy()`; other values are returned as they are.
-
-    A scalar stays one of its NumPy type, so a float64 is a `float` too.
 
     >>> as_result(np.float32(0.5)).numpy()
     np.float32(0.5)
     """
     if isinstance(value, np.ndarray):
         return value.view(ResultArray)
-    if isinstance(value, np.number | np.str_) and not hasattr(value, "numpy"):
+    if isinstance(value, np.number) and not hasattr(value, "numpy"):
         kind: Any = type(value)
         return _scalar_type(kind)(value)
     return value

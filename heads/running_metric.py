@@ -14,16 +14,22 @@ from heads.metric_updates import is_mean, scored_pairs, scored_values
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric, total_mass
 from heads.metrics.weighted_means import WeightedMean
-from heads.results import as_result
+from heads.results import ResultFloat
 from heads.statistics import OVERALL, RowSums, Scored, Segments, State, Statistic, merge
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import make_accumulator
 
 
 class Tally:
-    """The counts of a statistic over the batches so far; several metrics may read them."""
+    """The counts of a statistic over the batches so far; several metrics may read them.
+
+    Attributes:
+        statistic: the statistic.
+        empty: whether no batch was added.
+    """
 
     def __init__(self, statistic: Statistic) -> None:
+        self.statistic = statistic
         self._accumulator = make_accumulator(statistic)
         self._state: State | None = None
         self.empty = True
@@ -92,8 +98,8 @@ class RunningMetric:
         """The counts of the batches that `update_metrics` added."""
         return self._tally
 
-    def result(self) -> Any:
-        """Returns the value so far, a float64 with `numpy()`.
+    def result(self) -> ResultFloat:
+        """Returns the value so far, a float with `numpy()`.
 
         Most undefined values are 0.0, as in tf.estimator. After a weight that is NaN or infinite
         the value is NaN.
@@ -102,9 +108,9 @@ class RunningMetric:
         if self._added is not None:
             state = merge([state, self._added.state])
         if not np.isfinite(total_mass(state)[0]):
-            return as_result(np.float64(np.nan))
+            return ResultFloat(np.nan)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            return as_result(np.float64(self._metric.compute(state).value[0]))
+            return ResultFloat(self._metric.compute(state).value[0])
 
     def reset_state(self) -> None:
         """Forgets all batches; other metrics keep theirs."""
@@ -112,6 +118,9 @@ class RunningMetric:
         self._added = None
 
     reset_states = reset_state
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self._name!r})"
 
     def _add(self, scored: Scored) -> None:
         if self._added is None:
@@ -164,12 +173,14 @@ class RegularizationLoss(RunningMean):
         name: the key of the metric.
     """
 
+    mean = WeightedMean(
+        MetricKeys.LOSS_REGULARIZATION, RowSums(values=("loss",), weighted=True), "loss"
+    )
+
     def __init__(self, name: str = MetricKeys.LOSS_REGULARIZATION) -> None:
-        metric = WeightedMean(
-            MetricKeys.LOSS_REGULARIZATION, RowSums(values=("loss",), weighted=True), "loss"
-        )
         # Not the tallies of a head, which may have a sum of losses of the same statistic.
-        super().__init__(name, metric, MetricContext("binary", ("0", "1"), ScoreSpace()), Tallies())
+        context = MetricContext("binary", ("0", "1"), ScoreSpace())
+        super().__init__(name, self.mean, context, Tallies())
 
     @staticmethod
     def scored(losses: Any) -> Scored:

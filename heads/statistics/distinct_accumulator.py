@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics.accumulator import Accumulator
+from heads.statistics.closed_segments import Rows, crowded_segments, with_closed
 from heads.statistics.distinct_scores import DistinctScores
 from heads.statistics.exact import ExactColumn, Ints
+from heads.statistics.keys import Key
 from heads.statistics.score_cells import ordered
 from heads.statistics.scored import Scored
 from heads.statistics.segments import Segments
@@ -79,17 +81,24 @@ class DistinctAccumulator(Accumulator):
         if not self._pending:
             return
         starts, keys = np.array(self._starts), list(self._position)
+        segments = [np.searchsorted(starts, code, "right") - 1 for code, _, _ in self._pending]
+        words = np.concatenate([words for _, words, _ in self._pending])
+        most = self._scores.max_cells
+        crowded = crowded_segments(np.concatenate(segments), words, len(starts), most)
         states = [self._state]
-        for code, words, sums in self._pending:
-            segment = np.searchsorted(starts, code, "right") - 1
-            rows = {"rows": np.ones(len(code), np.int64)}
-            group = code - starts[segment]
-            states.append(build_state(self._scores, keys, segment, group, words, rows, sums))
+        for segment, (code, words, sums) in zip(segments, self._pending, strict=True):
+            counts = {"rows": np.ones(len(code), np.int64)}
+            rows = Rows(segment, code - starts[segment], words, counts, sums)
+            states.append(_build(self._scores, keys, with_closed(rows, crowded)))
         self._state = merge(states)
         self._pending, self._elements_pending = [], 0
         self._closed = np.zeros(len(self._position), np.bool_)
         closed = np.flatnonzero(self._state.closed)
         self._closed[[self._position[self._state.keys[place]] for place in closed]] = True
+
+
+def _build(statistic: DistinctScores, keys: list[Key], rows: Rows) -> State:
+    return build_state(statistic, keys, rows.segment, rows.group, rows.cell, rows.counts, rows.sums)
 
 
 def _taken(scored: Scored, segments: Segments, rows: Ints) -> tuple[Scored, Segments]:

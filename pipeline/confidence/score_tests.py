@@ -216,7 +216,7 @@ def recall_ends(curves: FoldTables, precision: float, quantile: Floats) -> tuple
     hits, misses = curves.above
     positives, negatives = hits[:, -1:], misses[:, -1:]
     recall = hits / np.where(positives > 0, positives, 1.0)
-    odds = _odds_around(curves)
+    odds = curves.odds_around
     slope = 1 - precision - precision * odds
     seen = (hits, misses, positives - hits, negatives - misses)
     predicted = hits + misses
@@ -237,31 +237,3 @@ def recall_ends(curves: FoldTables, precision: float, quantile: Floats) -> tuple
     above = _last(rejected & (column < place[:, np.newaxis]))
     below = _first(rejected & (column > place[:, np.newaxis]))
     return _known(place, _read(recall, above, -math.inf), _read(recall, below, math.inf))
-
-
-def _odds_around(curves: FoldTables) -> Floats:
-    """Returns the odds of zero labels among the rows around each fine cell `[s, c]`."""
-    nothing = np.zeros((len(curves.rows), 1))
-    hits, misses = (np.concatenate([nothing, sums], axis=1) for sums in curves.above)
-    above = np.cumsum(curves.rows, axis=1)
-    rows = above[:, -1:]
-    mean = (hits[:, -1:] + misses[:, -1:]) / np.maximum(rows, 1.0)
-    reach = np.ceil(2.5 * np.sqrt(np.minimum(above, rows - above))) + 1
-    # Whole cells whose rows are within reach, and the cell itself in any case.
-    from_nothing = np.concatenate([nothing, above], axis=1)
-    ends = zip(from_nothing, above - reach, above, above + reach, strict=True)
-    places = [
-        (np.searchsorted(start, low, side="left"), np.searchsorted(end, high, side="right"))
-        for start, low, end, high in ends
-    ]
-    first, last = np.array(places).transpose(1, 0, 2)
-    first = np.minimum(first, np.arange(above.shape[1]))
-
-    def between(sums: Floats) -> Floats:
-        """Returns the weight of labels around each cell, and half of that of a row."""
-        after, before = (np.take_along_axis(sums, at, axis=1) for at in (last, first))
-        around: Floats = after - before + mean / 2
-        return around
-
-    zeros, ones = between(misses), between(hits)
-    return zeros / np.where(ones > 0, ones, 1.0)

@@ -8,6 +8,7 @@ import platform
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -60,10 +61,16 @@ def manifest_bytes(stage: Stage, job: str, files: Mapping[str, bytes]) -> bytes:
         "versions": {
             "python": platform.python_version(),
             "machine": platform.machine(),
-            **{name: version(name) for name in ("headcount", "apache-beam", "numpy", "pyarrow")},
+            **_releases(),
         },
     }
     return json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+@cache
+def _releases() -> dict[str, str]:
+    """Returns the releases of what computed a run; to look them up takes milliseconds."""
+    return {name: version(name) for name in ("headcount", "apache-beam", "numpy", "pyarrow")}
 
 
 def parse_manifest(content: bytes) -> Manifest | None:

@@ -1,4 +1,4 @@
-"""Tests of the metrics themselves: names, update_state, reset_state, and weights that are no sum."""
+"""Tests of metrics: names, update_state, reset_state, and weights that are not finite."""
 
 from __future__ import annotations
 
@@ -106,6 +106,12 @@ def test_a_probability_is_compared_as_float32(threshold: float) -> None:
     labels = np.arange(len(p)) % 2
     auc.update_state(labels, p)
     assert auc.result() == pytest.approx(bucket_auc(p, labels), abs=1e-12)
+
+
+def test_one_half_is_not_predicted_positive() -> None:
+    metric = BinaryClassHead().metrics()["precision"]
+    metric.update_state([0, 1], [0.5, np.nextafter(np.float32(0.5), np.float32(1))])
+    assert metric.result() == 1
 
 
 def bucket_auc(p: np.ndarray, labels: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from tests.packaging.programs import ROOT, call, install
 pytestmark = pytest.mark.packaging
 
 PACKAGES = ("heads", "pipeline", "configs")
+TOOLS = ("pytest", "pytest-timeout", "hypothesis", "scikit-learn")
 # What a build adds: `.gitignore` tells the builder what to leave out.
 ADDED = {"PKG-INFO", "pyproject.toml", ".gitignore"}
 SUITE = ("tests/golden", "tests/e2e/test_cli.py", "tests/e2e/test_real_data.py")
@@ -29,13 +30,16 @@ def tracked(*names: str) -> set[str]:
 def test_wheel_is_complete_and_has_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        licence = archive.read(next(n for n in archive.namelist() if n.endswith("/LICENSE")))
     assert names == tracked(*PACKAGES)
+    assert {f"{package}/py.typed" for package in ("heads", "pipeline")} <= names
+    assert licence == (ROOT / "LICENSE").read_bytes()
 
 
 def test_sdist_is_complete_and_has_nothing_else(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names == tracked(*PACKAGES, "README.md", "CHANGELOG.md") | ADDED
+    assert names == tracked(*PACKAGES, "README.md", "CHANGELOG.md", "LICENSE") | ADDED
 
 
 def test_demo_runs_from_the_installed_wheel(programs: Path, tmp_path: Path) -> None:
@@ -55,9 +59,7 @@ def test_dependencies_are_declared(programs: Path, tmp_path: Path) -> None:
 
 def test_suite_passes_against_the_installed_wheel(programs: Path, tmp_path: Path) -> None:
     """The tests run where there are no sources; those of the sources themselves are left out."""
-    tools = install(
-        tmp_path / "tools", "pytest", "hypothesis", "scikit-learn", upon=programs.parent
-    )
+    tools = install(tmp_path / "tools", *TOOLS, upon=programs.parent)
     away = tmp_path / "away"
     away.mkdir()
     for name in tracked("tests", "configs", "pyproject.toml"):

@@ -17,10 +17,13 @@ from pipeline.evaluate import evaluate
 from pipeline.report.report_json import report_bytes
 from tests.pipeline.tables import law, plan_of
 
-AT = (
-    "at: {recall: [0, 0.5, 0.9, 1], precision: [0, 0.6, 1], specificity: [0, 0.9, 1],"
-    " false_positive_rate: [0, 0.1, 1]}"
-)
+DEMANDS = {
+    "recall": [0, 0.5, 0.9, 1],
+    "precision": [0, 0.6, 1],
+    "specificity": [0, 0.9, 1],
+    "false_positive_rate": [0, 0.1, 1],
+}
+AT = "at: {" + ", ".join(f"{rate}: {demands}" for rate, demands in DEMANDS.items()) + "}"
 NOTHING = "at: {recall: [], precision: [], specificity: [], false_positive_rate: []}"
 RATES = {
     "recall": ("precision", "precision_at_recall"),
@@ -30,6 +33,15 @@ RATES = {
 }
 SCALES = {"threshold": "thresholds", "logit_threshold": "logit_thresholds"}
 ENDINGS = {"threshold": "positive_threshold", "logit_threshold": "positive_logit_threshold"}
+
+
+POINTS = [f"{rate}_{demand:g}" for rate, demands in DEMANDS.items() for demand in demands]
+# All that a report says of thresholds, but the curves.
+TOLD = [
+    "best_f1",
+    *(f"{scale}_at_{point}" for scale in SCALES for point in ("best_f1", *POINTS)),
+    *(f"{RATES[rate][1]}_{d:g}" for rate, demands in DEMANDS.items() for d in demands),
+]
 
 
 class Promise(NamedTuple):
@@ -107,7 +119,9 @@ def promises(head: dict[str, Any]) -> Iterator[Promise]:
 
 def check_promises(table: pa.Table, keys: str, more: str = "", rel: float = 1e-12) -> int:
     """Configures every threshold of a report, and returns how many there are."""
-    made = list(promises(read_back(table, f"heads: {{h: {{{keys}}}}}\n{more}")))
+    # Curves of classes are shown of the classes that metrics are named of.
+    told = f", metrics: {TOLD}" if AT in keys else ""
+    made = list(promises(read_back(table, f"heads: {{h: {{{keys}{told}}}}}\n{more}")))
     lists, endings = [], {}
     for scale, key in SCALES.items():
         wanted = sorted({promise.value for promise in made if promise.scale == scale})

@@ -281,6 +281,34 @@ class FoldTables:
         )
 
     @cached_property
+    def odds_around(self) -> Floats:
+        """The odds of zero labels among the rows around each fine cell `[s, c]`."""
+        nothing = np.zeros((len(self.rows), 1))
+        hits, misses = (np.concatenate([nothing, sums], axis=1) for sums in self.above)
+        above = np.cumsum(self.rows, axis=1)
+        rows = above[:, -1:]
+        mean = (hits[:, -1:] + misses[:, -1:]) / np.maximum(rows, 1.0)
+        reach = np.ceil(2.5 * np.sqrt(np.minimum(above, rows - above))) + 1
+        # Whole cells whose rows are within reach, and the cell itself in any case.
+        from_nothing = np.concatenate([nothing, above], axis=1)
+        ends = zip(from_nothing, above - reach, above, above + reach, strict=True)
+        places = [
+            (np.searchsorted(start, low, side="left"), np.searchsorted(end, high, side="right"))
+            for start, low, end, high in ends
+        ]
+        first, last = np.array(places).transpose(1, 0, 2)
+        first = np.minimum(first, np.arange(above.shape[1]))
+
+        def between(sums: Floats) -> Floats:
+            """Returns the weight of labels around each cell, and half of that of a row."""
+            after, before = (np.take_along_axis(sums, at, axis=1) for at in (last, first))
+            around: Floats = after - before + mean / 2
+            return around
+
+        zeros, ones = between(misses), between(hits)
+        return zeros / np.where(ones > 0, ones, 1.0)
+
+    @cached_property
     def _products(self) -> dict[str, Floats]:
         """The tables of products that were needed, by their letters."""
         return {}

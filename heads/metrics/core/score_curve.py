@@ -335,9 +335,10 @@ def _numbered_cells(segment: Ints, cells: Words, number: int) -> tuple[Ints, Wor
     """Returns the bounds of segments, their cells, and the position of the cell of each element."""
     cells, rank = ranked_cells(cells)
     code = segment * len(cells) + rank
-    place = np.zeros(number * len(cells), np.int64)
-    place[code] = 1
-    used = np.flatnonzero(place)
+    there = np.zeros(number * len(cells), np.bool_)
+    there[code] = True
+    used = np.flatnonzero(there)
+    place = np.empty(len(there), np.int64)
     place[used] = np.arange(len(used))
     bounds = np.searchsorted(used, np.arange(number + 1) * len(cells))
     return bounds, cells[used % max(len(cells), 1)], place[code]

@@ -75,6 +75,7 @@ def test_a_segment_does_not_depend_on_the_others(head: HeadType) -> None:
             assert alone.reason(0) == together.reason(i), metric.name
 
 
+@pytest.mark.slow
 @for_all_heads
 def test_without_a_fold_is_as_if_its_rows_were_not_there(head: HeadType) -> None:
     rows, segments = sample(head)

@@ -17,9 +17,6 @@ from heads.statistics.cuts import ScoreKind, ScoreSpace
 from tests.heads.metrics.samples import law
 from tests.heads.statistics import exactly
 
-many = settings(law, max_examples=300)
-each_kind = pytest.mark.parametrize("kind", ["logits", "probabilities"])
-
 logits = (
     st.floats(-800, 800)
     | st.floats(-3, 3)
@@ -95,11 +92,18 @@ def some_between(kind: ScoreKind, lowest: float, following: float) -> bool:
     return candidate > 1e-300 and Fraction(candidate) > narrowed[0]
 
 
-@each_kind
-@many
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@settings(law, max_examples=300)
 @given(st.data())
 def test_thresholds_select_the_rows_of_a_point_alone(kind: ScoreKind, data: st.DataObject) -> None:
     lowest, following = data.draw(pairs(kind))
+    check_exact(kind, lowest, following)
+    check_rounded(kind, lowest, following)
+
+
+def check_exact(kind: ScoreKind, lowest: float, following: float) -> None:
+    """No row of a lower score is selected, and both thresholds are one."""
     stored, other = both(kind, lowest, following, exact=True)
     if not math.isnan(stored):
         assert following <= stored < lowest
@@ -108,20 +112,20 @@ def test_thresholds_select_the_rows_of_a_point_alone(kind: ScoreKind, data: st.D
         assert lowest == -np.finfo(np.float64).max
     else:
         assert lowest <= 5e-324
-    if not math.isnan(other):
-        assert above(kind, lowest, other)
-        assert not above(kind, following, other)
-        assert kind == "probabilities" or 0 < other < 1
-        assert math.isfinite(other)
-    else:
+    if math.isnan(other):
         assert not some_between(kind, lowest, following)
+        return
+    assert above(kind, lowest, other)
+    assert not above(kind, following, other)
+    assert kind == "probabilities" or 0 < other < 1
+    assert math.isfinite(other)
+    logit, probability = (stored, other) if kind == "logits" else (other, stored)
+    if not math.isnan(stored) and abs(logit) < 20:
+        assert float(sigmoid(logit)) == pytest.approx(probability, rel=1e-13)
 
 
-@each_kind
-@many
-@given(st.data())
-def test_no_score_of_a_lower_cell_is_selected(kind: ScoreKind, data: st.DataObject) -> None:
-    lowest, following = data.draw(pairs(kind))
+def check_rounded(kind: ScoreKind, lowest: float, following: float) -> None:
+    """No score of a lower cell is selected."""
     stored, other = both(kind, lowest, following, exact=False)
     if not math.isnan(stored):
         assert stored == math.nextafter(lowest, -math.inf)
@@ -131,19 +135,7 @@ def test_no_score_of_a_lower_cell_is_selected(kind: ScoreKind, data: st.DataObje
         assert not above(kind, almost, other)
 
 
-@each_kind
-@many
-@given(st.data())
-def test_both_are_one_threshold(kind: ScoreKind, data: st.DataObject) -> None:
-    lowest, following = data.draw(pairs(kind))
-    stored, other = both(kind, lowest, following, exact=True)
-    if math.isnan(other) or math.isnan(stored):
-        return
-    logit, probability = (stored, other) if kind == "logits" else (other, stored)
-    if abs(logit) < 20:
-        assert float(sigmoid(logit)) == pytest.approx(probability, rel=1e-13)
-
-
+@pytest.mark.slow
 def test_thresholds_have_few_digits() -> None:
     for lowest, following, expected in (
         (0.41, 0.40, 0.405),
@@ -164,6 +156,7 @@ def test_thresholds_have_few_digits() -> None:
         assert (found, math.copysign(1, found)) == (expected, math.copysign(1, expected))
 
 
+@pytest.mark.slow
 def test_float64_may_hold_none() -> None:
     assert both("logits", 98.0, 97.0, exact=True) == (97.5, pytest.approx(math.nan, nan_ok=True))
     assert both("logits", -800.0, -900.0, exact=False)[1] is not None
@@ -176,6 +169,7 @@ def test_float64_may_hold_none() -> None:
     assert not above("probabilities", below_one, other)
 
 
+@pytest.mark.slow
 @law
 @example([0.5, 0.50000001, 0.500000011])
 @given(st.lists(st.floats(0, 1) | st.floats(allow_nan=False), unique=True))
@@ -186,6 +180,7 @@ def test_names_of_numbers_are_distinct(numbers: list[float]) -> None:
         assert name == f"{number + 0.0:g}" or float(name) == number
 
 
+@pytest.mark.slow
 def test_names_are_short_where_they_can_be() -> None:
     assert distinct_names([0.1234561, 0.5, 1e-5]) == ("0.123456", "0.5", "1e-05")
     assert distinct_names([0.1234561, 0.5, 0.1234562]) == ("0.1234561", "0.5", "0.1234562")

@@ -123,6 +123,7 @@ def states(metric: Metric, sample: Scored) -> dict[str, State]:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", samples("binary"))
 @pytest.mark.parametrize("head", HEADS)
 def test_every_metric_is_finite_and_within_bounds(head: HeadType, name: str) -> None:
@@ -145,6 +146,7 @@ def adds_a_constant(head: HeadType, name: str) -> bool:
     return head == "contrib_binary" and (name in ADDED or at_threshold)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", [-1070, 510])
 @pytest.mark.parametrize("head", HEADS)
 def test_weights_times_a_power_of_two(head: HeadType, power: int) -> None:
@@ -205,6 +207,7 @@ def test_every_metric_is_defined_in_words(head: HeadType) -> None:
         assert metric.low < metric.high, metric.name
 
 
+@pytest.mark.slow
 def test_the_order_does_not_depend_on_what_is_imported_first() -> None:
     program = """
 import importlib, pkgutil, sys

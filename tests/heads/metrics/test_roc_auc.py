@@ -344,6 +344,7 @@ def scales(rng: np.random.Generator) -> dict[str, Floats]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", scales(np.random.default_rng(0)))
 def test_bounds_are_narrow_on_every_scale(name: str) -> None:
     rng = np.random.default_rng(1)

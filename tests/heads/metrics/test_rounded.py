@@ -88,6 +88,7 @@ def crowded(draw: st.DrawFn, kind: ScoreKind, columns: int = 1) -> Scored:
     return rows_of(score.reshape(shape), label.reshape(shape), weight, kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["binary", "contrib_binary"])
 @pytest.mark.parametrize("kind", KINDS)
 @law
@@ -99,6 +100,7 @@ def test_of_a_score_a_row(
     check(histogram_metrics(head, kind, rows.weight is not None), rows, max_cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @law
 @given(st.data(), st.integers(2, 12))
@@ -107,6 +109,7 @@ def test_of_independent_classes(kind: ScoreKind, data: st.DataObject, max_cells:
     check(histogram_metrics("multi_label", kind, rows.weight is not None), rows, max_cells)
 
 
+@pytest.mark.slow
 @law
 @given(st.data(), st.integers(2, 12))
 def test_of_exclusive_classes(data: st.DataObject, max_cells: int) -> None:

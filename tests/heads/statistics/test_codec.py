@@ -235,6 +235,7 @@ def replaced(value: Any, path: tuple[str | int, ...], new: object) -> Any:
     return changed
 
 
+@pytest.mark.slow
 @each_state
 def test_any_odd_value_in_the_header(data: bytes) -> None:
     header, columns = parts(data)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from heads.statistics import DistinctScores, Key, Scored, Segments, State, merge
 from heads.statistics import distinct_accumulator as accumulator_module
-from heads.statistics.closed_segments import CLOSED
+from heads.statistics.closed_segments import CLOSED, crowded_segments
 from heads.statistics.measure import make_accumulator, measure_state
 from heads.statistics.runs import order_of
 from heads.statistics.score_cells import lowest_scores
@@ -69,6 +69,29 @@ def test_a_segment_is_closed_by_one_score_more(most: int) -> None:
     again = merge([full, full])
     assert not again.closed.any()
     assert again.by_segment("rows").tolist() == [6 * most]
+
+
+@law
+@given(
+    cells=st.lists(st.integers(0, 2**64 - 2), max_size=60),
+    copies=st.integers(1, 4),
+    most=st.integers(1, 9),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_no_segment_is_found_crowded_that_is_not(
+    cells: list[int], copies: int, most: int, seed: int
+) -> None:
+    cell = np.array(cells * copies, np.uint64)
+    segment = np.random.default_rng(seed).integers(0, 5, len(cell))
+    distinct = [len(np.unique(cell[segment == number])) for number in range(5)]
+    crowded = crowded_segments(segment, cell, 5, most)
+    assert all(count > most for count in np.array(distinct)[crowded])
+
+
+def test_a_segment_with_many_more_scores_is_found_crowded() -> None:
+    scores = np.random.default_rng(3).random(9000).view(np.uint64)
+    segment = np.repeat([0, 1, 2], [500, 2500, 6000])
+    assert crowded_segments(segment, scores, 4, 512).tolist() == [False, True, True, False]
 
 
 def test_scores_of_all_classes_count_together() -> None:

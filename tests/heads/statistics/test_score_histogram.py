@@ -60,6 +60,7 @@ def test_shift_and_cells_equal_brute_force(scores: list[float], most: int, batch
         assert state["rows"].tolist() == [expected[cell] for cell in sorted(expected)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["narrow", "narrow and wild", "any bits", "float32", "few", "negative", "near one"]
 )

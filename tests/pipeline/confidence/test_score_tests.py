@@ -42,6 +42,7 @@ def ends_of_recall(curve: FoldCurve, precision: float, quantile: float) -> Ends:
     return of_second(recall_ends(tables_of(curve), precision, np.full(2, quantile)))
 
 
+@pytest.mark.slow
 @law
 @given(
     seed=seeds,

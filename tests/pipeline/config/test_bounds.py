@@ -298,6 +298,7 @@ def mutants(draw: st.DrawFn) -> str:
     return text.replace("NaN", ".nan").replace("Infinity", ".inf")
 
 
+@pytest.mark.slow
 @settings(law, max_examples=150)
 @given(mutants())
 def test_any_document_is_a_configuration_or_its_problems(text: str) -> None:

@@ -184,6 +184,7 @@ heads:
     assert config.columns() == ("age", "p", "s", "site", "size", "split", "user", "w", "y")
 
 
+@pytest.mark.slow
 @law
 @given(configs)
 def test_the_normal_form_is_json_and_reads_as_the_same_configuration(data: Any) -> None:

@@ -393,6 +393,7 @@ odd = st.one_of(
 )
 
 
+@pytest.mark.slow
 @law
 @given(configs, st.data())
 def test_whatever_is_broken_is_told_in_plain_words_with_its_place(data: Any, draws: Any) -> None:

@@ -165,6 +165,7 @@ HEADS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", HEADS)
 @settings(law, max_examples=40)
 @given(st.data())

@@ -84,6 +84,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @law
 @given(ROWS, st.booleans(), st.booleans())
 def test_a_binary_head_is_described_exactly(
@@ -386,6 +387,7 @@ def test_the_spread_of_equal_weights_is_not_made_of_rounding(weight: float) -> N
     assert found.std_dev == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_bytes_do_not_depend_on_the_order_of_rows(seed: int) -> None:
     rng = np.random.default_rng(3)

@@ -158,6 +158,7 @@ def error_and_shift(name: str, whole: float, halves: Floats) -> tuple[float, flo
     return error, shift
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("name", FIGURES)
 def test_errors_are_those_of_half_samples(name: str, weighted: bool) -> None:
@@ -201,6 +202,7 @@ def sigmoid(score: float) -> float:
     return 1 / (1 + math.exp(-score))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("name", THRESHOLDS)
 def test_thresholds_have_the_ends_that_tests_give(name: str, weighted: bool) -> None:

@@ -99,6 +99,7 @@ def test_the_largest_slices_are_kept(table: Any, max_largest: int) -> None:
     assert pickle.loads(pickle.dumps(decided)) == decided
 
 
+@pytest.mark.slow
 @law
 @given(
     sliced_tables(files=2),
