@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from heads import BinaryClassHead, MultiClassHead, MultiLabelHead, binary_classification_head
 from heads.base import BaseHead
 from heads.metrics.core.context import MAX_MATRIX_CLASSES, MetricContext, OperatingPoints
+from heads.metrics.core.contract import plugin_problems
 from heads.metrics.core.metric import Metric
+from heads.metrics.core.plugins import Plugin
 from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.config.slices import Confidence
-from pipeline.errors.problems import Problem, quote
+from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import MOST, first_names
 
@@ -115,6 +117,7 @@ def make_head_plan(
     confidence: Confidence,
     problems: list[Problem],
     source: str,
+    plugins: Sequence[Plugin] = (),
 ) -> HeadPlan:
     """Makes the plan of a head.
 
@@ -124,13 +127,23 @@ def make_head_plan(
         confidence: the folds that the rows are divided into.
         problems: a list that gets what is wrong with the configuration.
         source: the file name of the configuration, for messages.
+        plugins: the plugins of the configuration.
+
+    Raises:
+        ConfigError: if a plugin breaks the contract.
     """
     head = make_head(config)
     folds = max(1, confidence.folds)
     context = make_context(config, head, folds, clustered=confidence.key is not None)
+    context = replace(context, plugins=tuple(plugin.module for plugin in plugins))
     contexts = [context]
     if context.baseline is not None:
         contexts.append(replace(context, space=context.baseline, baseline=None))
+    if broken := [
+        Problem(source, ("plugins", plugins.index(plugin)), f"{plugin.name}: {message}")
+        for plugin, message in plugin_problems(contexts, plugins)
+    ]:
+        raise ConfigError(broken)
     for clash in ambiguous_names(context):
         message = f"the metric '{clash}' would be that of a class and another one; rename the class"
         problems.append(Problem(source, ("heads", name, "class_names"), message))

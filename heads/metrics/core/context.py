@@ -102,6 +102,7 @@ class MetricContext:
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
         logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
+        plugins: the modules that offer metrics beside those of headcount, as they are loaded.
     """
 
     head: HeadType
@@ -118,6 +119,7 @@ class MetricContext:
     top: tuple[int, ...] = ()
     baseline: ScoreSpace | None = None
     logit_thresholds: tuple[float, ...] = ()
+    plugins: tuple[str, ...] = ()
 
     @property
     def columns(self) -> int:
