@@ -14,6 +14,7 @@ from heads.metrics.core.metric import Metric, Values
 from heads.metrics.core.plugins import Plugin, describe_error, plugin_of
 from heads.metrics.core.registry import MAX_METRICS, Kind, offers_of, pair_metrics, report_metrics
 from heads.statistics import OVERALL, State, Statistic
+from heads.statistics.exact import ExactColumn
 from heads.statistics.state import zero_state
 
 
@@ -53,8 +54,7 @@ def plugin_problems(
 ) -> Iterator[tuple[Plugin, str]]:
     """Yields what is wrong with the metrics that plugins offer a head, with the plugin.
 
-    A metric that holds the contract computes a state without rows; that it is right, the laws of
-    `heads.testing` and its tests must show.
+    That a metric is right, the laws of `heads.testing` and its own tests must show.
 
     Args:
         contexts: what the metrics of each model of the head depend on.
@@ -113,7 +113,7 @@ def _check_name(name: object, taken: dict[str, str], names: set[str]) -> None:
 
 
 def check_metric(metric: Metric, file: str | None = None) -> None:
-    """Checks that a metric says what must be known of it, and computes a state without rows.
+    """Checks that a metric says what must be known of it, and computes the smallest states.
 
     Args:
         metric: the metric.
@@ -124,24 +124,34 @@ def check_metric(metric: Metric, file: str | None = None) -> None:
     """
     try:
         _check_facts(metric)
+        _check_statistic(metric.statistic)
         for statistic in metric.measured:
             if statistic is not None:
                 _check_statistic(statistic)
         if pickle.loads(pickle.dumps(metric)) != metric:
             raise BrokenContract("it cannot be sent to workers: a pickled one is not equal to it")
-        state = replace(zero_state(metric.statistic.without_folds()), keys=(OVERALL,))
-        with np.errstate(all="ignore"):
-            values = metric.compute(state)
-        _check_values(values, 1)
-        if not np.isfinite(values.value).all():
-            raise BrokenContract(
-                "compute returns a value that is not finite where there are no rows: return 0.0,"
-                " and the reason why it is undefined"
-            )
+        for state in _smallest_states(metric.statistic.without_folds()):
+            with np.errstate(all="ignore"):
+                values = metric.compute(state)
+            _check_values(values, 1)
+            if not np.isfinite(values.value).all():
+                raise BrokenContract(
+                    "compute returns a value that is not finite where there is no weight: return"
+                    " 0.0, and the reason why it is undefined"
+                )
     except BrokenContract as broken:
         raise BrokenContract(f"metric '{metric.name}': {broken}") from None
     except Exception as error:
         raise BrokenContract(f"metric '{metric.name}': {describe_error(error, file)}") from error
+
+
+def _smallest_states(statistic: Statistic) -> tuple[State, State]:
+    """Returns a state of a slice without rows, and one of a slice with a row of no weight."""
+    nothing = replace(zero_state(statistic), keys=(OVERALL,))
+    zero = np.zeros(1, np.int64)
+    sums = {name: ExactColumn.zeros(1) for name in nothing.sums}
+    row = State(statistic, (OVERALL,), zero, zero, zero.astype(np.uint64), {"rows": zero + 1}, sums)
+    return nothing, row
 
 
 def _check_facts(metric: Metric) -> None:
