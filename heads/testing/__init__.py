@@ -1,4 +1,4 @@
-"""The laws of metrics, which one call of pytest runs over a module of yours:
+"""The laws of metrics, which one call of pytest runs over a module of yours.
 
 pytest -p heads.testing --pyargs heads.testing --plugins my_metrics
 """

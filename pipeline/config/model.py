@@ -145,9 +145,9 @@ class Config(Model):
     )
     plugins: Modules = Field(
         (),
-        description="Modules of your own that offer metrics: `my_metrics` is `my_metrics.py`, or a "
-        "package, beside this file, else an installed module; `acme.metrics` is installed. To run "
-        "or validate the configuration imports them.",
+        description="Modules of your own that offer metrics: `my_metrics` for `my_metrics.py`, or "
+        "a package, beside this file, and if neither is there for an installed module. To run or "
+        "to validate the configuration imports them.",
     )
     heads: Annotated[
         dict[HeadName, HeadConfig], Field(min_length=1), BeforeValidator(refuse_too_many_classes)
@@ -157,13 +157,16 @@ class Config(Model):
         json_schema_extra={"additionalProperties": False},
     )
 
-    # Set where the file is known: only plugins, of which it is a part, depend on it.
+    # Set where the file is known, for its plugins; it makes no other configuration.
     _directory: str | None = PrivateAttr(None)
 
     @property
     def directory(self) -> str | None:
         """The directory of the file, where its plugins may be; None if it was in no local file."""
         return self._directory
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.__dict__ == other.__dict__
 
     def in_directory(self, directory: str) -> "Config":
         """Returns the same configuration, whose file is in a directory."""

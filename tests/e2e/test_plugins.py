@@ -301,7 +301,13 @@ def test_one_call_runs_the_laws(tmp_path: Path) -> None:
     (tmp_path / "my_metrics.py").write_text(GOOD)
     (tmp_path / "wrong.py").write_text(GOOD.replace("root_brier", "root") + WRONG)
     call = ["-m", "pytest", "-q", "-p", "heads.testing", "--pyargs", "heads.testing"]
-    options = ["--plugins=my_metrics", "--plugins=wrong", "-p", "no:cacheprovider", "-ksegment or equal"]
+    options = [
+        "--plugins=my_metrics",
+        "--plugins=wrong",
+        "-p",
+        "no:cacheprovider",
+        "-ksegment or equal",
+    ]
     done = subprocess.run(
         [sys.executable, *call, *options, "-W", "error", "--strict-markers"],
         cwd=tmp_path,
