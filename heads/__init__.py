@@ -9,8 +9,9 @@ from heads.estimator_spec import (
     PredictOutput,
     RegressionOutput,
 )
-from heads.keys import MetricKeys, ModeKeys, PredictionKeys
-from heads.labels import SparseLabels
+from heads.head import Head
+from heads.keys import MetricKeys, ModeKeys, PredictionKeys, Reduction
+from heads.label_sets import SparseLabels
 from heads.multiclass import MultiClassHead
 from heads.multilabel import MultiLabelHead
 
@@ -19,12 +20,14 @@ __all__ = [
     "ClassificationOutput",
     "EstimatorSpec",
     "ExportOutput",
+    "Head",
     "MetricKeys",
     "ModeKeys",
     "MultiClassHead",
     "MultiLabelHead",
     "PredictOutput",
     "PredictionKeys",
+    "Reduction",
     "RegressionOutput",
     "SparseLabels",
     "binary_classification_head",

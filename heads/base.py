@@ -1,4 +1,4 @@
-"""The base class of the heads.
+"""The base class of the heads, which compute everything from the logits.
 
 `score` turns scores, labels and weights into a `Scored` batch: stored scores in float64, and logits
 of the estimator interface in float32. Predictions, losses and metrics are computed from that batch.
@@ -6,7 +6,7 @@ of the estimator interface in float32. Predictions, losses and metrics are compu
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -22,30 +22,34 @@ from heads.estimator_spec import (
     DEFAULT_SERVING_KEY,
     PREDICT_SERVING_KEY,
     ClassificationOutput,
-    EstimatorSpec,
     ExportOutput,
     PredictOutput,
-    TrainOpFn,
 )
-from heads.inputs import Features, Float32, WeightColumn, as_logits, example_weights
-from heads.keys import MetricKeys, ModeKeys, PredictionKeys
-from heads.labels import Vocabulary
-from heads.losses import LossFn, as_scalar, call_loss_fn
+from heads.head import Head
+from heads.inputs import (
+    Features,
+    Float32,
+    WeightColumn,
+    as_logits,
+    example_weights,
+    regularization_sum,
+)
+from heads.keys import MetricKeys, PredictionKeys, check_unused_mode
+from heads.label_words import Vocabulary
+from heads.losses import LossFn, as_scalar, call_loss_fn, reduce_loss
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import estimator_metrics
-from heads.running_metric import RegularizationLoss, RunningMetric, Tally
-from heads.statistics import Scored, Statistic
+from heads.results import as_result
+from heads.running_metric import RegularizationLoss, RunningMetric, Tally, running_metrics
+from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind
 
 RegularizationLosses = Sequence[float]
 
 
-class BaseHead(ABC):
-    """The base class of the heads of TensorFlow 1 and 2.
-
-    It has no `create_estimator_spec`, whose arguments differ between the two.
-    """
+class BaseHead(Head):
+    """The base class of the heads of TensorFlow 1 and 2."""
 
     def __init__(
         self,
@@ -58,6 +62,8 @@ class BaseHead(ABC):
         loss_fn_arguments: tuple[str, ...],
         name: str | None,
     ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a str or None. Given: {name!r}. Pass arguments by name.")
         self._context = context
         self._weight_column = weight_column
         self._label_vocabulary = label_vocabulary
@@ -145,7 +151,8 @@ class BaseHead(ABC):
             keys: the wanted `PredictionKeys`; None or an empty list for all that the head has.
 
         Returns:
-            Arrays by key; the docstring of the class has a table of their shapes and dtypes.
+            Arrays by key, with `numpy()`; the docstring of the class has a table of their shapes
+            and dtypes.
 
         Raises:
             TypeError: if the logits are not numbers.
@@ -156,15 +163,19 @@ class BaseHead(ABC):
         by_row = self._predictors(self.score(as_rows(array)), array.dtype)
         predictors = {key: (make, lead) for key, make in by_row.items()}
         predictors |= {k: (make, lead[:1]) for k, make in self._class_lists(len(array)).items()}
-        wanted = list(keys or ())
+        if isinstance(keys, str):
+            raise ValueError(
+                f"keys must be a list of PredictionKeys. Given: {keys!r}. Make it one."
+            )
+        wanted = [] if keys is None else list(keys)
         for key in wanted:
-            if key not in predictors:
+            if key not in list(predictors):
                 raise ValueError(
                     f"Prediction key must be in PredictionKeys, given: {key}. Use one of "
                     f"{list(predictors)}, or none for all."
                 )
         return {
-            key: (rows := make()).reshape(*shape, rows.shape[1])
+            key: as_result((rows := make()).reshape(*shape, rows.shape[1]))
             for key, (make, shape) in predictors.items()
             if not wanted or key in wanted
         }
@@ -184,18 +195,21 @@ class BaseHead(ABC):
             logits: numbers `[D0, ..., DN, logits_dimension]`, rounded to float32.
             features: feature values by name, such as the weights and what `loss_fn` reads.
             mode: ignored, as the loss is the same in all modes.
-            regularization_losses: floats to add to the reduced loss.
+            regularization_losses: a list of numbers to add to the reduced loss.
 
         Returns:
-            A float32 scalar, or a scalar of the dtype that `loss_fn` returns.
+            A float32 scalar, or a scalar of the dtype that `loss_fn` returns, with `numpy()`.
 
         Raises:
             TypeError: if an input has the wrong dtype.
             ValueError: for a wrong shape, a label out of range, or a missing feature.
         """
-        del mode
-        batch = self._batch(labels, logits, features)
-        return self._training_loss(batch, regularization_losses)
+        check_unused_mode(mode)
+        loss = self._reduced(self._batch(labels, logits, features))
+        if regularization_losses is not None:
+            total = float(loss) + regularization_sum(regularization_losses)
+            loss = as_scalar(total, np.result_type(loss.dtype, np.float32))
+        return as_result(loss)
 
     def example_loss(
         self, labels: Any, logits: npt.ArrayLike, features: Features | None = None
@@ -213,8 +227,9 @@ class BaseHead(ABC):
         losses = self._caller_losses(processed, array, features)
         if losses is None:
             loss = self.score(as_rows(array), as_rows(processed)).loss
-            return loss.astype(np.float32).reshape(array.shape[:-1])
-        return losses[..., 0]
+            losses = loss.astype(np.float32).reshape(*array.shape[:-1], 1)
+        example_losses: Array = as_result(losses[..., 0])
+        return example_losses
 
     def metrics(
         self, regularization_losses: RegularizationLosses | None = None
@@ -225,13 +240,10 @@ class BaseHead(ABC):
             regularization_losses: if not None, the metric `regularization_loss` is added; pass
                 them to `update_metrics` too.
         """
-        tallies: dict[Statistic, Tally] = {}
-        running = {}
-        for metric in self._metrics.values():
-            tally = tallies.setdefault(metric.statistic, Tally(metric.statistic))
-            running[self._key(metric.name)] = RunningMetric(metric, tally)
+        running = running_metrics(self._metrics.values(), self._weighted_context, self._summary_key)
         if regularization_losses is not None:
-            running[self._key(MetricKeys.LOSS_REGULARIZATION)] = RegularizationLoss()
+            key = self._summary_key(MetricKeys.LOSS_REGULARIZATION)
+            running[key] = RegularizationLoss(key)
         return running
 
     def update_metrics(
@@ -240,8 +252,9 @@ class BaseHead(ABC):
         features: Features | None,
         logits: npt.ArrayLike,
         labels: Any,
-        mode: str | None = None,
         regularization_losses: RegularizationLosses | None = None,
+        *,
+        mode: str | None = None,
     ) -> dict[str, RunningMetric]:
         """Adds a batch to metrics and returns the metrics.
 
@@ -252,21 +265,26 @@ class BaseHead(ABC):
             features: as for `loss`.
             logits: as for `loss`.
             labels: as for `loss`.
+            regularization_losses: a list of numbers, whose sum is a value of `regularization_loss`.
             mode: ignored, as metrics are the same in all modes.
-            regularization_losses: floats, whose sum is a value of `regularization_loss`.
 
         Raises:
             KeyError: if a metric of the head is missing from `eval_metrics`.
-            TypeError: as `loss`.
+            TypeError: as `loss`, and for metrics of another head.
             ValueError: as `loss`.
         """
-        del mode
+        check_unused_mode(mode)
         batch = self._batch(labels, logits, features)
         return self._updated(eval_metrics, batch, regularization_losses)
 
     @cached_property
+    def _weighted_context(self) -> MetricContext:
+        """The context of metrics to which batches with and without weights may be added."""
+        return replace(self._context, weighted=True)
+
+    @cached_property
     def _metrics(self) -> dict[str, Metric]:
-        return estimator_metrics(self._context)
+        return estimator_metrics(self._weighted_context)
 
     @abstractmethod
     def _class_scores(self, scores: Real, kind: ScoreKind) -> ClassScores:
@@ -291,18 +309,18 @@ class BaseHead(ABC):
         """Returns labels as statistics measure them; in float32, tiny fractions become 0."""
         return labels.astype(dtype, copy=False).astype(np.float64, copy=False)
 
-    @abstractmethod
     def _reduced(self, batch: Batch) -> Any:
         """Returns the weighted and reduced loss, a scalar of the dtype of the losses."""
+        return reduce_loss(batch.losses, batch.weights, self._loss_reduction)
 
-    def _check_measurable(self, batch: Batch) -> None:  # noqa: B027
+    def _check_measurable(self, batch: Batch) -> None:
         """Raises ValueError if metrics cannot take the batch; by default they take any batch."""
 
     def _exports(self, predictions: Mapping[str, Array]) -> dict[str, ExportOutput]:
         """Returns the export outputs of a PREDICT spec by signature name."""
         classify = ClassificationOutput(
             scores=predictions[PredictionKeys.PROBABILITIES],
-            classes=self._all_classes(len(predictions[PredictionKeys.LOGITS])),
+            classes=as_result(self._all_classes(len(predictions[PredictionKeys.LOGITS]))),
         )
         return {
             DEFAULT_SERVING_KEY: classify,
@@ -317,17 +335,20 @@ class BaseHead(ABC):
     def _all_classes(self, rows: int) -> npt.NDArray[np.str_]:
         return np.tile(self._class_names, (rows, 1))
 
-    def _key(self, key: str) -> str:
-        return f"{key}/{self._name}" if self._name else key
-
-    def _tally(self, eval_metrics: Mapping[str, RunningMetric], name: str) -> Tally:
-        key = self._key(name)
+    def _tally(self, eval_metrics: Mapping[str, RunningMetric], metric: Metric) -> Tally:
+        key = self._summary_key(metric.name)
         if key not in eval_metrics:
             raise KeyError(
                 f"eval_metrics lacks {key!r}: pass what metrics() of this head returned, and "
                 "regularization_losses to both or to neither."
             )
-        return eval_metrics[key].tally
+        running = eval_metrics[key]
+        if not isinstance(running, RunningMetric) or running.tally.statistic != metric.statistic:
+            raise TypeError(
+                f"eval_metrics has a metric {key!r} of another head: pass what metrics() of this "
+                "head returned."
+            )
+        return running.tally
 
     def _caller_losses(
         self, labels: Array, logits: Float32, features: Features | None
@@ -335,7 +356,14 @@ class BaseHead(ABC):
         """Returns the losses of the caller's `loss_fn`, `lead + [1]`; None without `loss_fn`."""
         if self._loss_fn is None:
             return None
-        return call_loss_fn(self._loss_fn, self._loss_fn_arguments, labels, logits, features)
+        return call_loss_fn(
+            self._loss_fn,
+            self._loss_fn_arguments,
+            labels,
+            logits,
+            features,
+            self._loss_reduction,
+        )
 
     def _batch(self, labels: Any, logits: npt.ArrayLike, features: Features | None) -> Batch:
         array = as_logits(logits, self.logits_dimension)
@@ -360,40 +388,10 @@ class BaseHead(ABC):
         regularization_losses: RegularizationLosses | None,
     ) -> dict[str, RunningMetric]:
         self._check_measurable(batch)
-        updates = {self._tally(eval_metrics, name): batch.scored for name in self._metrics}
+        updates = {self._tally(eval_metrics, m): batch.scored for m in self._metrics.values()}
         if regularization_losses is not None:
-            tally = self._tally(eval_metrics, MetricKeys.LOSS_REGULARIZATION)
+            tally = self._tally(eval_metrics, RegularizationLoss.mean)
             updates[tally] = RegularizationLoss.scored(regularization_losses)
         for tally, added in updates.items():
             tally.add(added)
         return eval_metrics
-
-    def _training_loss(
-        self, batch: Batch, regularization_losses: RegularizationLosses | None
-    ) -> Any:
-        loss = self._reduced(batch)
-        if regularization_losses is None:
-            return loss
-        total = float(loss) + sum(map(float, regularization_losses))
-        return as_scalar(total, np.result_type(loss.dtype, np.float32))
-
-    def _estimator_spec(
-        self,
-        features: Features | None,
-        mode: str,
-        logits: npt.ArrayLike,
-        labels: Any,
-        regularization_losses: RegularizationLosses | None,
-        make_train_op: TrainOpFn,
-    ) -> EstimatorSpec:
-        predictions = self.predictions(logits)
-        if mode == ModeKeys.PREDICT:
-            return EstimatorSpec(mode, predictions, export_outputs=self._exports(predictions))
-        batch = self._batch(labels, logits, features)
-        loss = self._training_loss(batch, regularization_losses)
-        if mode == ModeKeys.EVAL:
-            metrics = self._updated(
-                self.metrics(regularization_losses), batch, regularization_losses
-            )
-            return EstimatorSpec(mode, predictions, loss, eval_metric_ops=metrics)
-        return EstimatorSpec(mode, predictions, loss, train_op=make_train_op(loss))

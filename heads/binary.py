@@ -11,17 +11,12 @@ import numpy.typing as npt
 from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, ExclusiveScores, IndependentScores, Real
-from heads.estimator_head import Head
 from heads.estimator_spec import REGRESS_SERVING_KEY, ExportOutput, RegressionOutput
+from heads.head_arguments import check_binary_vocabulary, threshold_items
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
-from heads.labels import (
-    UNKNOWN,
-    Vocabulary,
-    binary_labels,
-    check_vocabulary_words,
-    class_names,
-)
+from heads.label_words import UNKNOWN, Vocabulary, check_vocabulary_words, class_names
+from heads.labels import binary_labels
 from heads.losses import (
     REDUCTIONS,
     LossFn,
@@ -73,7 +68,7 @@ class BinaryHead(BaseHead):
         return {**super()._exports(predictions), REGRESS_SERVING_KEY: regression}
 
 
-class BinaryClassHead(BinaryHead, Head):
+class BinaryClassHead(BinaryHead):
     """The head of two classes with sigmoid cross entropy, as `tf.estimator.BinaryClassHead`.
 
     Logits are `[D0, ..., DN, 1]`. Labels are `[D0, ..., DN, 1]` or `[D0, ..., DN]`, numbers in
@@ -101,13 +96,14 @@ class BinaryClassHead(BinaryHead, Head):
         thresholds: probabilities in (0, 1); above a threshold, an example is predicted positive.
         label_vocabulary: list or tuple of the words for class 0 and 1.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
-        loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
+        loss_fn: `loss_fn(labels, logits, [features], [loss_reduction])` returns the losses lead +
+            [1]; it gets the loss reduction only if that parameter has no default.
         name: appended to the metric keys.
 
     Raises:
         TypeError: for thresholds or words of another type.
-        ValueError: for a threshold outside (0, 1), an unknown reduction, a vocabulary that is no
-            list or tuple, or a `loss_fn` with unknown parameters.
+        ValueError: for a threshold outside (0, 1), an unknown reduction, a vocabulary that is empty
+            or no list or tuple, or a `loss_fn` with unknown parameters.
 
     >>> import numpy as np
     >>> head = BinaryClassHead()
@@ -146,6 +142,7 @@ class BinaryClassHead(BinaryHead, Head):
                 "label_vocabulary should be a list or a tuple. Given type: "
                 f"{type(label_vocabulary)}. List the words for class 0 and 1."
             )
+        check_binary_vocabulary(label_vocabulary)
         checked = binary_thresholds(thresholds)
         check_reduction(loss_reduction, REDUCTIONS)
         arguments = check_loss_fn(loss_fn, ("features", "loss_reduction")) if loss_fn else ()
@@ -174,7 +171,7 @@ def binary_thresholds(thresholds: Iterable[float] | None) -> tuple[float, ...]:
         TypeError: if the thresholds are not an iterable of numbers.
         ValueError: if a threshold is not inside (0, 1).
     """
-    given = () if thresholds is None else tuple(thresholds)
+    given = threshold_items(thresholds)
     if not all(0 < threshold < 1 for threshold in given):
         raise ValueError(f"thresholds not in (0, 1): ({given},). Give probabilities inside (0, 1).")
-    return tuple(map(float, given))
+    return given

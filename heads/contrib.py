@@ -12,10 +12,13 @@ from heads.base import RegularizationLosses
 from heads.batch import Array, Batch
 from heads.binary import BinaryHead, binary_thresholds
 from heads.estimator_spec import EstimatorSpec, Loss, TrainOpFn, train_op
+from heads.head_arguments import check_binary_vocabulary
 from heads.inputs import Features, Float32, WeightColumn
-from heads.labels import Vocabulary, check_vocabulary_words, class_names
+from heads.keys import check_unused_mode
+from heads.label_words import Vocabulary, check_vocabulary_words, class_names
 from heads.losses import LossFn, as_scalar, check_loss_fn, check_reduction, weighted_sum
 from heads.metrics.core.context import MetricContext
+from heads.results import as_result
 from heads.running_metric import RunningMetric
 from heads.statistics.cuts import ScoreSpace
 
@@ -74,12 +77,13 @@ class ContribBinaryHead(BinaryHead):
             ValueError: if an input has the wrong shape, a label is out of range, or a feature is
                 missing.
         """
-        del mode
+        check_unused_mode(mode)
         batch = self._batch(labels, logits, features)
         weights = np.asarray(np.float32(1)) if batch.weights is None else batch.weights
-        return LossSpec(self._reduced(batch), batch.losses, weights, batch.labels)
+        parts = (self._reduced(batch), batch.losses, weights, batch.labels)
+        return LossSpec(*map(as_result, parts))
 
-    def create_estimator_spec(
+    def create_estimator_spec(  # type: ignore[override]
         self,
         features: Features | None,
         mode: str,
@@ -94,7 +98,7 @@ class ContribBinaryHead(BinaryHead):
         Args:
             features: as for `create_loss`.
             mode: a value of `ModeKeys`; the spec has export outputs for PREDICT, metrics for EVAL,
-                and a train op for any other mode.
+                and a train op for TRAIN.
             logits: as for `create_loss`.
             labels: as for `create_loss`; not read for PREDICT.
             optimizer: an object whose `minimize(loss)` returns the train op. TRAIN needs it or
@@ -125,7 +129,7 @@ class ContribBinaryHead(BinaryHead):
         self, regularization_losses: RegularizationLosses | None = None
     ) -> dict[str, RunningMetric]:
         """Returns new metrics by key, as `BinaryClassHead.metrics`; an empty list is as None."""
-        return super().metrics(regularization_losses or None)
+        return super().metrics(_none_if_empty(regularization_losses))
 
     def _class_lists(self, rows: int) -> dict[str, Callable[[], Array]]:  # noqa: ARG002
         return {}
@@ -144,7 +148,7 @@ class ContribBinaryHead(BinaryHead):
         batch: Batch,
         regularization_losses: RegularizationLosses | None,
     ) -> dict[str, RunningMetric]:
-        return super()._updated(eval_metrics, batch, regularization_losses or None)
+        return super()._updated(eval_metrics, batch, _none_if_empty(regularization_losses))
 
     def _reduced(self, batch: Batch) -> Any:
         total = weighted_sum(batch.losses, batch.weights)
@@ -153,6 +157,10 @@ class ContribBinaryHead(BinaryHead):
         )
         divisor = _DIVISORS[self._loss_reduction](weights)
         return as_scalar(total / divisor if divisor else 0.0, batch.losses.dtype)
+
+
+def _none_if_empty(losses: Any) -> Any:
+    return None if losses is None or np.size(losses) == 0 else losses
 
 
 def binary_classification_head(
@@ -181,13 +189,13 @@ def binary_classification_head(
         loss_reduction: `weighted_sum`; or this sum divided by the sum of weights (`weighted_mean`),
             the number of losses (`weighted_sum_over_batch_size`) or the number of weights that are
             not 0 (`weighted_sum_by_nonzero_weights`). If the divisor is 0, the loss is 0.
-        loss_fn: as for `BinaryClassHead`.
+        loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
         name: appended to the metric keys.
 
     Raises:
         TypeError: for a vocabulary, thresholds or words of another type.
-        ValueError: for a threshold outside (0, 1), an unknown reduction or a `loss_fn` with unknown
-            parameters.
+        ValueError: for a threshold outside (0, 1), an empty vocabulary, an unknown reduction or a
+            `loss_fn` with unknown parameters.
 
     >>> head = binary_classification_head(thresholds=[0.5])
     >>> spec = head.create_loss({}, "eval", logits=[[45.0], [-41.0]], labels=[[1], [1]])
@@ -199,6 +207,7 @@ def binary_classification_head(
             f"label_vocabulary should be a list or a tuple. Given type: {type(label_vocabulary)}. "
             "List the words for class 0 and 1."
         )
+    check_binary_vocabulary(label_vocabulary)
     checked = binary_thresholds(thresholds)
     check_reduction(loss_reduction, tuple(_DIVISORS))
     arguments = check_loss_fn(loss_fn, ("features",)) if loss_fn else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,6 +76,10 @@ class EstimatorSpec:
     train_op: Any = None
     eval_metric_ops: Mapping[str, Any] = field(default_factory=dict)
     export_outputs: Mapping[str, ExportOutput] = field(default_factory=dict)
+
+    def _replace(self, **changes: Any) -> EstimatorSpec:
+        """Returns a spec with other values of some attributes, as a named tuple does."""
+        return replace(self, **changes)
 
 
 class Optimizer(Protocol):

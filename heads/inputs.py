@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from heads.labels import SparseLabels
+from heads.arrays import Array, as_array, is_sparse
+from heads.results import as_result
 
-Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]
-Features = Mapping[str, Any]
+Features = Any
+"""Feature values by name: a mapping, or a table of Arrow, pandas or polars."""
 
 
 @runtime_checkable
@@ -38,8 +39,9 @@ def as_float32(values: npt.ArrayLike, name: str) -> Float32:
 
     Raises:
         TypeError: if the values are not numbers.
+        ValueError: if values are masked or missing, or rows are of different lengths.
     """
-    array = np.asarray(values)
+    array = as_array(values, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be numbers or bools. Given dtype: {array.dtype}. Convert them first."
@@ -98,7 +100,9 @@ def example_weights(
             f"Given type: {type(column)}. Pass the name of the feature that holds the weights."
         )
     feature = _feature(key, features)
-    given = as_float32(feature if normalizer is None else normalizer(feature), f"Weights {key!r}")
+    if normalizer is not None:
+        feature = normalizer(as_result(feature))
+    given = as_float32(feature, f"Weights {key!r}")
     lead = logits_shape[:-1]
     weights = given[..., np.newaxis] if given.ndim == len(lead) else given
     if weights.shape != (*lead, 1):
@@ -110,16 +114,48 @@ def example_weights(
     return weights
 
 
-def _feature(key: str, features: Features | None) -> Array:
-    if features is None or key not in features:
+def regularization_sum(losses: Any) -> float:
+    """Returns the sum of a list of regularization losses.
+
+    Raises:
+        TypeError: if they are not a list of numbers.
+    """
+    values = None
+    if isinstance(losses, Iterable) and not isinstance(losses, str | bytes | Mapping):
+        values = [as_array(loss, "regularization_losses") for loss in losses]
+    if values is None or any(value.ndim or value.dtype.kind not in "iuf" for value in values):
+        raise TypeError(
+            f"regularization_losses must be a list of numbers. Given: {losses!r}. Wrap a single "
+            "loss in a list."
+        )
+    return sum(map(float, values))
+
+
+def _feature(key: str, features: Features) -> Array:
+    names = _feature_names(features)
+    if key not in names:
         raise ValueError(
             f"Feature {key} is not in features dictionary. Add it, or set weight_column=None. "
-            f"Given features: {list(features or ())}."
+            f"Given features: {names}."
         )
     given = features[key]
-    if isinstance(given, SparseLabels) or np.ndim(given) == 0:
+    feature = None if is_sparse(given) else as_array(given, f"Weights {key!r}")
+    if feature is None or feature.ndim == 0:
         raise ValueError(
             f"Feature (key: {key}) cannot have rank 0 nor be sparse. Give each example one weight."
         )
-    feature = np.asarray(given)
     return feature[:, np.newaxis] if feature.ndim == 1 else feature
+
+
+def _feature_names(features: Features) -> list[str]:
+    if features is None:
+        return []
+    if isinstance(features, Mapping):
+        return list(features)
+    for attribute in ("column_names", "columns"):
+        if hasattr(features, attribute):
+            return list(getattr(features, attribute))
+    raise TypeError(
+        "features must be a dictionary of values by name, or a table. Given type: "
+        f"{type(features)}. Pass weights by the name that weight_column says."
+    )

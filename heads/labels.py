@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
-Vocabulary = Sequence[str | bytes]
+from heads.arrays import Array, as_array, is_scipy_sparse, is_sparse, is_sparse_tensor
+from heads.label_sets import ACCEPTED, LabelSets, Shape, SparseLabels, dense_or_sets, sets_of_sparse
+from heads.label_words import (
+    Vocabulary,
+    are_words,
+    check_vocabulary_words,
+    class_names,
+    word_ids,
+)
 
-# The name that tf.estimator predicts for a class that a too short vocabulary does not name.
-UNKNOWN = "UNK"
-
-
-@dataclass(frozen=True, eq=False)
-class SparseLabels:
-    """Labels of a multi-label head as a list of pairs of an example and a class.
-
-    The entry `values[m]` at `indices[m] = (i0, ..., i, j)` says that example `(i0, ..., i)` has
-    class `values[m]`. The last column `j` and the last entry of `dense_shape` have no meaning;
-    entries may repeat and come in any order.
-
-    Attributes:
-        indices: integers `[m, r]`.
-        values: class ids, integers `[m]`, or words of the vocabulary, str or bytes `[m]`.
-        dense_shape: integers `[r]`; all but the last are the shape of the examples.
-    """
-
-    indices: npt.ArrayLike
-    values: npt.ArrayLike
-    dense_shape: npt.ArrayLike
-
-
-def check_vocabulary_words(vocabulary: Vocabulary) -> None:
-    """Checks that a vocabulary holds words.
-
-    Raises:
-        TypeError: if an item is neither str nor bytes.
-    """
-    for word in vocabulary:
-        if not isinstance(word, str | bytes):
-            raise TypeError(
-                f"label_vocabulary must hold strings. Given: {word!r}. Leave it None for labels "
-                "that are class ids."
-            )
-
-
-def class_names(vocabulary: Vocabulary | None, n_classes: int) -> tuple[str, ...]:
-    """Returns the words of a vocabulary, or `n_classes` class ids as text if it is None.
-
-    >>> class_names(None, 3), class_names(["no", b"yes"], 2)
-    (('0', '1', '2'), ('no', 'yes'))
-    """
-    if vocabulary is None:
-        return tuple(map(str, range(n_classes)))
-    return tuple(w.decode() if isinstance(w, bytes) else w for w in vocabulary)
+__all__ = [
+    "SparseLabels",
+    "Vocabulary",
+    "binary_labels",
+    "check_vocabulary_words",
+    "class_id_labels",
+    "class_names",
+    "indicator_labels",
+]
 
 
 def binary_labels(
@@ -75,7 +42,7 @@ def binary_labels(
     """
     given = _dense(labels, logits_shape, 1)
     if vocabulary is not None:
-        ids: Array = _word_ids(given, vocabulary)
+        ids: Array = word_ids(given, vocabulary)
     elif given.dtype.kind in "biuf":
         ids = given
     else:
@@ -107,12 +74,12 @@ def class_id_labels(
             )
         ids: Array = given
     else:
-        if not _is_words(given):
+        if not are_words(given):
             raise ValueError(
                 "Labels dtype should be string if there is a vocabulary. Instead got "
                 f"{given.dtype}. Leave label_vocabulary None for labels that are class ids."
             )
-        ids = _word_ids(given, vocabulary)
+        ids = word_ids(given, vocabulary)
     _check_range(ids, n_classes, given)
     return np.ascontiguousarray(ids)
 
@@ -129,20 +96,28 @@ def indicator_labels(
         ValueError: if the labels are None, of a wrong shape, or out of range.
     """
     _require_labels(labels)
-    if isinstance(labels, SparseLabels):
-        return _multi_hot(labels, logits_shape, vocabulary, n_classes)
-    given = np.asarray(labels)
+    lead = logits_shape[:-1]
+    if is_sparse_tensor(labels):
+        given: Array | LabelSets = sets_of_sparse(labels)
+    elif is_scipy_sparse(labels):
+        # Checked before, as the dense matrix may be large.
+        _labels_shape(labels.shape, logits_shape, n_classes)
+        given = labels.toarray()
+    else:
+        given = dense_or_sets(labels, lead, n_classes)
+    if isinstance(given, LabelSets):
+        return _multi_hot(given, logits_shape, vocabulary, n_classes)
     if given.dtype.kind not in "biuf":
         raise TypeError(
-            f"Dense labels must be indicators, numbers in [0, 1]. Instead got {given.dtype}. Pass "
-            "words as SparseLabels, with label_vocabulary."
+            f"Dense labels must be indicators, numbers in [0, 1]. Instead got {given.dtype}. "
+            f"{ACCEPTED}"
         )
     inside = (given >= 0) & (given <= 1)
     if not inside.all():
         at, value = _first(~inside, given)
         raise ValueError(
             "labels must be an integer indicator Tensor with values in [0, 1]. "
-            f"Given: {value} at {at}. Pass class ids as SparseLabels."
+            f"Given: {value} at {at}. {ACCEPTED}"
         )
     indicators = given.astype(np.int64) if given.dtype.kind == "b" else given
     return np.ascontiguousarray(
@@ -151,22 +126,21 @@ def indicator_labels(
 
 
 def _multi_hot(
-    labels: SparseLabels, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
+    sets: LabelSets, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
 ) -> npt.NDArray[np.int64]:
-    values = np.asarray(labels.values)
+    values = sets.values
     if values.dtype.kind in "iu":
         outside = (values < 0) | (values >= n_classes)
         if outside.any():
-            at, value = _first(outside, values)
             raise ValueError(
                 f"labels must be an integer SparseTensor with values in [0, {n_classes}). "
-                f"Given: {value} at values{at}. Check the class ids and n_classes."
+                f"Given: {sets.first(outside)}. Check the class ids and n_classes."
             )
         ids = values.astype(np.int64)
-    elif not _is_words(values):
+    elif not are_words(values):
         raise ValueError(
-            f"Labels dtype should be integer. Instead got {values.dtype}. Convert the values of "
-            "SparseLabels to integers."
+            f"Labels dtype should be integer. Instead got {values.dtype}. Convert class ids to "
+            "integers."
         )
     elif vocabulary is None:
         raise TypeError(
@@ -174,31 +148,14 @@ def _multi_hot(
             "Pass one, or pass class ids."
         )
     else:
-        ids = _word_ids(values, vocabulary)
+        ids = word_ids(values, vocabulary)
         if (ids < 0).any():
-            at, value = _first(ids < 0, values)
             raise ValueError(
-                f"Label {value!r} at values{at} is not in label_vocabulary. Add the word, or drop "
+                f"Label {sets.first(ids < 0)} is not in label_vocabulary. Add the word, or drop "
                 "the label."
             )
-    shape = tuple(int(size) for size in np.asarray(labels.dense_shape))
-    indices = np.asarray(labels.indices).astype(np.int64)
-    if values.ndim != 1 or indices.shape != (len(values), len(shape)):
-        raise ValueError(
-            f"SparseLabels need indices [m, {len(shape)}] for values [m] and dense_shape "
-            f"[{len(shape)}]. Given: {indices.shape}, {values.shape}."
-        )
-    lead = indices[:, :-1]
-    beyond = np.any((lead < 0) | (lead >= np.array(shape[:-1], np.int64)), axis=1)
-    if beyond.any():
-        at, value = _first(beyond, indices)
-        raise ValueError(
-            f"Sparse label at {value.tolist()}, indices{at}, lies outside dense_shape {shape}. "
-            "Give dense_shape one row for each example."
-        )
-    final = _labels_shape((*shape[:-1], n_classes), logits_shape, n_classes)
-    indicators = np.zeros(final, np.int64)
-    indicators[(*lead.T, ids)] = 1
+    indicators = np.zeros(_labels_shape((*sets.lead, n_classes), logits_shape, n_classes), np.int64)
+    indicators[(*sets.example.T, ids)] = 1
     return indicators
 
 
@@ -212,14 +169,13 @@ def _require_labels(labels: Any) -> None:
 
 def _dense(labels: Any, logits_shape: Shape, size: int) -> Array:
     _require_labels(labels)
-    match labels:
-        case SparseLabels():
-            raise ValueError(
-                "SparseTensor labels are not supported. Labels must be dense, of shape "
-                f"[D0, D1, ..., DN, {size}], for example [batch_size, {size}]. Only MultiLabelHead "
-                "takes SparseLabels."
-            )
-    given = np.asarray(labels)
+    if is_sparse(labels):
+        raise ValueError(
+            "SparseTensor labels are not supported. Labels must be dense, of shape "
+            f"[D0, D1, ..., DN, {size}], for example [batch_size, {size}]. Only MultiLabelHead "
+            "takes sparse labels."
+        )
+    given = as_array(labels, "labels")
     return given.reshape(_labels_shape(given.shape, logits_shape, size))
 
 
@@ -246,31 +202,6 @@ def _labels_shape(shape: Shape, logits_shape: Shape, size: int) -> Shape:
     return shape
 
 
-def _is_words(array: Array) -> bool:
-    if array.dtype.kind == "O":
-        return all(isinstance(word, str | bytes) for word in array.flat)
-    return array.dtype.kind in "UST"
-
-
-def _word_ids(words: Array, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
-    """Returns the position of each word in the vocabulary, -1 if unknown; case matters."""
-    if not _is_words(words):
-        raise TypeError(
-            f"Labels must be strings if there is a vocabulary. Instead got {words.dtype}. Leave "
-            "label_vocabulary None for labels that are numbers."
-        )
-    names = class_names(vocabulary, len(vocabulary))
-    if len(set(names)) < len(names):
-        raise ValueError(
-            f"label_vocabulary has words that repeat: {list(names)}. Give each class a word of its"
-            " own."
-        )
-    ids: dict[str | bytes, int] = {name: i for i, name in enumerate(names)}
-    ids.update({name.encode(): i for i, name in enumerate(names)})
-    word_ids = [ids.get(word, -1) for word in words.ravel().tolist()]
-    return np.array(word_ids, np.int64).reshape(words.shape)
-
-
 def _check_range(ids: Array, n_classes: int, given: Array) -> None:
     above = ~(ids <= n_classes - 1)
     if above.any():
@@ -282,7 +213,7 @@ def _check_range(ids: Array, n_classes: int, given: Array) -> None:
     below = ids < 0
     if below.any():
         at, value = _first(below, given)
-        why = "the word is not in label_vocabulary" if _is_words(given) else "the label is negative"
+        why = "the word is not in label_vocabulary" if are_words(given) else "the label is negative"
         raise ValueError(f"Labels must be >= 0. Given: {value!r} at {at}: {why}. Correct it.")
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from heads.arrays import Array, as_array
+from heads.results import as_result
+
 Float32 = npt.NDArray[np.float32]
 LossFn = Callable[..., npt.ArrayLike]
 
@@ -23,7 +25,7 @@ def check_reduction(reduction: Any, valid: tuple[str, ...]) -> None:
     Raises:
         ValueError: if the name is not valid.
     """
-    if reduction not in valid:
+    if not isinstance(reduction, str) or reduction not in valid:
         raise ValueError(f"Invalid loss_reduction: {reduction}. Use one of {', '.join(valid)}.")
 
 
@@ -60,10 +62,11 @@ def as_scalar(value: float, dtype: np.dtype[Any]) -> Any:
 
 
 def check_loss_fn(loss_fn: Any, optional: tuple[str, ...]) -> tuple[str, ...]:
-    """Checks the signature of a loss function and returns the names of its parameters.
+    """Checks the signature of a loss function and returns the names of the arguments that it gets.
 
-    Only parameters that can be passed by position are checked, without `self` of a bound method and
-    without the bound parameters of a `functools.partial`.
+    Of parameters that can only be passed by name, those without a default are checked; `self` of a
+    bound method and the bound parameters of a `functools.partial` are none. `loss_reduction` is
+    passed only if it has no default.
 
     Args:
         loss_fn: the loss function, any callable.
@@ -73,7 +76,8 @@ def check_loss_fn(loss_fn: Any, optional: tuple[str, ...]) -> tuple[str, ...]:
         TypeError: if `loss_fn` is not callable.
         ValueError: if it lacks `labels` or `logits`, or has an unknown parameter.
     """
-    names = _argument_names(loss_fn)
+    parameters = _parameters(loss_fn)
+    names = tuple(parameters)
     for name in ("labels", "logits"):
         if name not in names:
             raise ValueError(
@@ -86,34 +90,63 @@ def check_loss_fn(loss_fn: Any, optional: tuple[str, ...]) -> tuple[str, ...]:
             f"loss_fn has unexpected args: {unexpected}. Bind them with functools.partial; it may "
             f"have labels, logits, {', '.join(optional)}."
         )
-    return names
-
-
-def _argument_names(function: Any) -> tuple[str, ...]:
-    if not callable(function):
-        raise TypeError(f"loss_fn must be callable. Given: {function!r}. Pass a function.")
-    if isinstance(function, functools.partial):
-        names = _argument_names(function.func)[len(function.args) :]
-        return tuple(name for name in names if name not in function.keywords)
     return tuple(
-        parameter.name
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        name
+        for name, parameter in parameters.items()
+        if name != "loss_reduction" or parameter.default is parameter.empty
     )
 
 
+def _parameters(function: Any) -> dict[str, inspect.Parameter]:
+    """Returns the parameters by position, and those by name only that have no default."""
+    if not callable(function):
+        raise TypeError(f"loss_fn must be callable. Given: {function!r}. Pass a function.")
+    if isinstance(function, functools.partial):
+        bound = _parameters(function.func)
+        positions = list(bound)[len(function.args) :]
+        return {name: bound[name] for name in positions if name not in function.keywords}
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        return {}  # Functions written in C may not tell.
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if parameter.kind in by_position
+        or (parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty)
+    }
+
+
 def call_loss_fn(
-    loss_fn: LossFn, names: tuple[str, ...], labels: Array, logits: Array, features: Any
+    loss_fn: LossFn,
+    names: tuple[str, ...],
+    labels: Array,
+    logits: Array,
+    features: Any,
+    loss_reduction: str | None = None,
 ) -> Array:
-    """Calls a loss function by keyword and checks the shape of its result, `lead + [1]`.
+    """Calls a loss function by keyword and checks its result, numbers `lead + [1]`.
+
+    Args:
+        loss_fn: the loss function.
+        names: the names of the arguments that it gets, as `check_loss_fn` returns them.
+        labels: the labels, checked, as numbers.
+        logits: float32 `lead + [logits_dimension]`.
+        features: feature values by name.
+        loss_reduction: the name of the loss reduction of the head.
 
     Raises:
+        TypeError: if the result holds no numbers.
         ValueError: if the result has another shape.
     """
-    arguments = {"labels": labels, "logits": logits}
-    if "features" in names:
-        arguments["features"] = features
-    losses = np.asarray(loss_fn(**arguments))
+    arguments = {
+        "labels": as_result(labels),
+        "logits": as_result(logits),
+        "features": features,
+        "loss_reduction": loss_reduction,
+    }
+    losses = as_array(loss_fn(**{name: arguments[name] for name in names}), "losses of loss_fn")
     expected = (*logits.shape[:-1], 1)
     if losses.shape != expected:
         raise ValueError(
@@ -121,4 +154,6 @@ def call_loss_fn(
             f"{expected}. logits_shape: {logits.shape}. loss_shape: {losses.shape}. Return one "
             "loss for each example."
         )
+    if losses.dtype.kind not in "iuf":
+        raise TypeError(f"loss_fn must return numbers. Given dtype: {losses.dtype}. Convert them.")
     return losses

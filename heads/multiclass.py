@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, ExclusiveScores, Real
-from heads.estimator_head import Head
+from heads.head_arguments import class_count
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
-from heads.labels import Vocabulary, check_vocabulary_words, class_id_labels, class_names
+from heads.label_words import Vocabulary, check_vocabulary_words, class_names
+from heads.labels import class_id_labels
 from heads.losses import (
     REDUCTIONS,
     LossFn,
@@ -25,7 +27,7 @@ from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
-class MultiClassHead(Head):
+class MultiClassHead(BaseHead):
     """The head of exclusive classes with softmax cross entropy, as `tf.estimator.MultiClassHead`.
 
     Logits are `[D0, ..., DN, n_classes]`. Labels are `[D0, ..., DN, 1]` or `[D0, ..., DN]`, integer
@@ -49,11 +51,12 @@ class MultiClassHead(Head):
             an object with `key` and `normalizer_fn`. With None, all examples have weight 1.
         label_vocabulary: list or tuple of n_classes words.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
-        loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
+        loss_fn: `loss_fn(labels, logits, [features], [loss_reduction])` returns the losses lead +
+            [1]; it gets the loss reduction only if that parameter has no default.
         name: appended to the metric keys.
 
     Raises:
-        TypeError: for words of another type.
+        TypeError: for words or a number of classes of another type.
         ValueError: for too few classes, a vocabulary of another length, an unknown reduction or a
             `loss_fn` with unknown parameters.
 
@@ -82,6 +85,7 @@ class MultiClassHead(Head):
     ) -> None:
         if n_classes is None:
             raise ValueError("n_classes cannot be None. Give the number of classes.")
+        n_classes = class_count(n_classes)
         if label_vocabulary is not None:
             if not isinstance(label_vocabulary, list | tuple):
                 raise ValueError(

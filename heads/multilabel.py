@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from heads.base import BaseHead
 from heads.batch import Array
 from heads.class_scores import ClassScores, IndependentScores, Real
-from heads.estimator_head import Head
+from heads.head_arguments import class_count, items_of, threshold_items
 from heads.inputs import WeightColumn
 from heads.keys import PredictionKeys
-from heads.labels import Vocabulary, check_vocabulary_words, class_names, indicator_labels
+from heads.label_words import Vocabulary, check_vocabulary_words, class_names
+from heads.labels import indicator_labels
 from heads.losses import (
     REDUCTIONS,
     LossFn,
@@ -24,12 +26,14 @@ from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 
 
-class MultiLabelHead(Head):
+class MultiLabelHead(BaseHead):
     """The head of independent classes with sigmoid cross entropy, as `tf.estimator.MultiLabelHead`.
 
     Logits are `[D0, ..., DN, n_classes]`. Labels are indicators `[D0, ..., DN, n_classes]`, numbers
-    in [0, 1] (fractions are soft labels), or `SparseLabels` of class ids or words. The example loss
-    is the mean over classes of `max(x, 0) - x * y + log(1 + exp(-|x|))`.
+    in [0, 1] (fractions are soft labels), also as a matrix of scipy.sparse; or class ids or words:
+    as `SparseLabels` or any object with its attributes, or as a list for each example, also in an
+    Arrow array. Lists that all have n_classes numbers are indicators. The example loss is the mean
+    over classes of `max(x, 0) - x * y + log(1 + exp(-|x|))`.
 
     | prediction | shape | dtype | what |
     |---|---|---|---|
@@ -50,13 +54,14 @@ class MultiLabelHead(Head):
         thresholds: probabilities in (0, 1); above a threshold, a class is predicted.
         label_vocabulary: list or tuple of n_classes words.
         loss_reduction: `sum_over_batch_size`, `auto` (the same) or `sum`.
-        loss_fn: `loss_fn(labels, logits, [features])` returns the losses lead + [1].
+        loss_fn: `loss_fn(labels, logits, [features], [loss_reduction])` returns the losses lead +
+            [1]; it gets the loss reduction only if that parameter has no default.
         classes_for_class_based_metrics: the classes that have separate metrics, all given as ids or
             all as words.
         name: appended to the metric keys.
 
     Raises:
-        TypeError: for thresholds, words or classes of another type.
+        TypeError: for thresholds, words, classes or a number of classes of another type.
         ValueError: for too few classes, a threshold outside (0, 1), a vocabulary of another length,
             an unknown reduction or class, or a `loss_fn` with unknown parameters.
 
@@ -86,6 +91,7 @@ class MultiLabelHead(Head):
         classes_for_class_based_metrics: Iterable[int | str] | None = None,
         name: str | None = None,
     ) -> None:
+        n_classes = None if n_classes is None else class_count(n_classes)
         if n_classes is None or n_classes < 2:
             raise ValueError(
                 f"n_classes must be > 1 for multi-label classification. Given: {n_classes}. Use "
@@ -96,8 +102,10 @@ class MultiLabelHead(Head):
         arguments = check_loss_fn(loss_fn, ("features", "loss_reduction")) if loss_fn else ()
         check_reduction(loss_reduction, REDUCTIONS)
         names = class_names(label_vocabulary, n_classes)
-        wanted = () if classes_for_class_based_metrics is None else classes_for_class_based_metrics
-        chosen_ids = _class_ids(tuple(wanted), label_vocabulary, names)
+        wanted = items_of(
+            classes_for_class_based_metrics, "classes_for_class_based_metrics", "ids or words"
+        )
+        chosen_ids = _class_ids(wanted, label_vocabulary, names)
         suffixes = tuple(names[i] if label_vocabulary else f"class{i}" for i in chosen_ids)
         self._n_classes = n_classes
         super().__init__(
@@ -139,14 +147,14 @@ class MultiLabelHead(Head):
 
 
 def _thresholds(thresholds: Iterable[float] | None) -> tuple[float, ...]:
-    given = () if thresholds is None else tuple(thresholds)
+    given = threshold_items(thresholds)
     for threshold in given:
         if not 0 < threshold < 1:
             raise ValueError(
                 f"thresholds must be in (0, 1) range. Given: {threshold}. Give probabilities "
                 "inside (0, 1)."
             )
-    return tuple(map(float, given))
+    return given
 
 
 def _check_vocabulary(vocabulary: Vocabulary | None, n_classes: int) -> None:
@@ -183,7 +191,7 @@ def _class_ids(
                 )
         return tuple(dict.fromkeys(names.index(str(name)) for name in classes))
     for index in classes:
-        if not isinstance(index, int | np.integer):
+        if isinstance(index, bool) or not isinstance(index, int | np.integer):
             raise TypeError(
                 f"classes_for_class_based_metrics must be all ids or all words. Given: {classes}."
             )

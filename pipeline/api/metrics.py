@@ -68,12 +68,17 @@ class Metric:
     rounded: tuple[float, float] | None
     p_worse: float | None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The ends of the interval; None where there is none."""
+        return None if self.lower is None or self.upper is None else (self.lower, self.upper)
+
     def __float__(self) -> float:
         return math.nan if self.value is None else self.value
 
     def __repr__(self) -> str:
         told = "undefined" if self.value is None else f"{self.value:.6g}"
-        if self.lower is not None and self.upper is not None:
+        if self.interval is not None:
             told += f" ({self.level:g} interval {self.lower:.6g} to {self.upper:.6g})"
         elif (why := self.reason or self.no_interval) is not None:
             told += f" ({why})"

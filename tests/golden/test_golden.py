@@ -23,6 +23,7 @@ CASES = cases()
 NOT_SHARED = {
     "binary_degenerate:features_none": "features=None is the default, and works",
     "binary_extremes:nonfinite_probabilities": "softmax of an infinite logit is NaN throughout",
+    "binary_loss_fn:required_loss_reduction_is_not_passed": "what has no default is passed",
     "binary_keys:reg_empty_list": "no regularization losses add up to 0",
     "binary_keys:thresholds_zero_is_falsy": "a bare number is no list of thresholds",
     "multiclass_degenerate:features_none": "features=None is the default, and works",

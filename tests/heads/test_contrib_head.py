@@ -104,6 +104,9 @@ def test_no_regularization_losses_are_none() -> None:
     metrics = head.metrics(regularization_losses=[])
     assert "regularization_loss" not in metrics
     head.update_metrics(metrics, {}, [[0.0]], [1], regularization_losses=[])
+    losses = np.array([0.5, 1.0])
+    metrics = head.update_metrics(head.metrics(losses), {}, [[0.0]], [1], losses)
+    assert metrics["regularization_loss"].result() == 1.5
 
 
 def test_predictions_have_no_tables() -> None:

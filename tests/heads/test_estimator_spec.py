@@ -61,6 +61,12 @@ def test_eval_holds_metrics_of_the_batch() -> None:
     assert not spec.export_outputs
 
 
+def test_a_spec_is_changed_as_a_named_tuple() -> None:
+    spec = BinaryClassHead().create_estimator_spec(mode=ModeKeys.EVAL, **BATCH)
+    changed = spec._replace(eval_metric_ops={"mine": 1})
+    assert (changed.eval_metric_ops, changed.loss) == ({"mine": 1}, spec.loss)
+
+
 def test_train_ops() -> None:
     head = BinaryClassHead()
     spec = head.create_estimator_spec(**TRAIN, optimizer=Optimizer(), trainable_variables=["v"])

@@ -156,7 +156,7 @@ def test_bad_sparse_labels(
         # Class ids: in range they have the wrong shape, else the range is reported first.
         ([0, 1], ValueError, "Expected labels dimension=3.  Received 1"),
         ([0, 2], ValueError, r"values in \[0, 1\]"),
-        ([["a", "b", "c"]] * 2, TypeError, "must be indicators"),
+        (np.array([["a", "b", "c"]] * 2), TypeError, "must be indicators"),
         ([[0.0, np.nan, 1.0]] * 2, ValueError, r"values in \[0, 1\]"),
     ],
 )

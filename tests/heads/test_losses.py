@@ -7,6 +7,7 @@ import functools
 import numpy as np
 import pytest
 
+from heads import BinaryClassHead
 from heads.losses import (
     REDUCTIONS,
     call_loss_fn,
@@ -101,3 +102,56 @@ def test_features_are_passed_only_where_named() -> None:
         call_loss_fn(
             lambda labels, logits: labels[:, 0], ("labels", "logits"), labels, logits, features
         )
+
+
+def test_a_reduction_is_passed_where_it_has_no_default() -> None:
+    seen = []
+
+    def needed(labels, logits, features, loss_reduction):
+        seen.append((features, loss_reduction))
+        return labels
+
+    def kept(labels, logits, loss_reduction="kept"):
+        seen.append(loss_reduction)
+        return labels
+
+    def by_name(labels, logits, *, features, loss_reduction, scale=1):
+        seen.append((features, loss_reduction, scale))
+        return labels
+
+    def first(loss_reduction, logits, labels):
+        seen.append(loss_reduction)
+        return labels
+
+    for function in (needed, kept, by_name, first, functools.partial(first, "bound")):
+        head = BinaryClassHead(loss_fn=function, loss_reduction="sum")
+        assert head.loss([1, 0], [[0.0], [1.0]], {"f": 1}) == 1
+    features = {"f": 1}
+    assert seen == [(features, "sum"), "kept", (features, "sum", 1), "sum", "bound"]
+
+
+@pytest.mark.parametrize(
+    ("function", "match"),
+    [
+        (lambda labels, logits, *, margin: labels, r"unexpected args: \['margin'\]"),
+        # It does not tell its parameters.
+        (max, r"must contain argument: labels. Given arguments: \(\)"),
+    ],
+)
+def test_what_a_head_could_never_call_is_refused(function: object, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        BinaryClassHead(loss_fn=function)
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "match"),
+    [
+        (np.ones((2, 1), complex), TypeError, "must return numbers. Given dtype: complex128"),
+        (np.ones((2, 1), bool), TypeError, "must return numbers. Given dtype: bool"),
+        ([["1"], ["2"]], TypeError, "must return numbers"),
+        (None, ValueError, r"must return Tensor of shape .* loss_shape: \(\)"),
+    ],
+)
+def test_what_a_loss_function_returns(result: object, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        BinaryClassHead(loss_fn=lambda labels, logits: result).loss([1, 0], [[0.0], [1.0]])

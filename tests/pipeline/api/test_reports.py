@@ -20,6 +20,7 @@ from tests.pipeline.api.test_data import Frame
 from tests.pipeline.beam.without_beam import run_without_beam
 from tests.pipeline.whole_runs import table
 
+PLAIN = {"type": "binary", "logits": "s", "label": "y"}
 CONFIG: dict[str, Any] = {
     "confidence": {"folds": 12, "key": "id"},
     "slices": ["g", {"column": "k", "edges": [1, 2]}, {"columns": ["g", "k"]}],
@@ -124,6 +125,8 @@ def assert_is(found: headcount.Metric, told: dict[str, Any]) -> None:
     for end, open_end in infinite.items():
         shown = told.get(end)
         assert getattr(found, end) == (open_end if end in told and shown is None else shown)
+    has_interval = "lower" in told
+    assert found.interval == ((found.lower, found.upper) if has_interval else None)
     assert found.rounded == (tuple(told["rounded"]) if "rounded" in told else None)
     for name in ("standard_error", "degrees_of_freedom", "p_worse"):
         assert getattr(found, name) == told.get(name)
@@ -139,6 +142,10 @@ def test_slices_are_given_as_values_or_by_their_names(report: headcount.Report) 
     crossed = report.metric("accuracy", slice={"k": np.int64(2), "g": np.str_("a")})
     assert crossed.slice == "g=a, k=2"
     assert report.metric("accuracy", slice={"g": "a", "k": 2.0}) == crossed
+    columns = {"s": [0.5, -0.5], "y": [1, 0], "r": [1.0, 2.5]}
+    floats = headcount.evaluate(columns, {"slices": ["r"], "heads": {"h": PLAIN}})
+    for given, name in ((1, "1.0"), (1.0, "1.0"), ("2.5", "2.5"), (2.5, "2.5")):
+        assert floats.metric("accuracy", slice={"r": given}).slice == f"r={name}"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +176,7 @@ def test_what_is_no_name(report: headcount.Report, arguments: dict[str, Any]) ->
 
 
 def test_the_head_is_named_if_there_are_several() -> None:
-    heads = {name: {"type": "binary", "logits": "s", "label": "y"} for name in "abcdefg"}
+    heads = dict.fromkeys("abcdefg", PLAIN)
     several = headcount.evaluate(table(), {"heads": heads})
     with pytest.raises(KeyError, match="give head=, one of a, b, c"):
         several.metric("accuracy")

@@ -6,14 +6,19 @@ from collections import namedtuple
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.pvalue import TaggedOutput
 
+from heads.statistics import State, same
 from pipeline.beam import row_batches
 from pipeline.beam.row_batches import NO_PLACE, RowReader, ToBatches
 from pipeline.errors.problems import ConfigError
-from tests.pipeline.tables import PLAIN, plan_of
+from pipeline.evaluation.head_plan import identity_statistic
+from pipeline.evaluation.state_key import StateKey
+from pipeline.extract.folds import folds_by_key
+from tests.pipeline.tables import PLAIN, evaluator_of, plan_of
 
 SCHEMA = pa.schema({"s": pa.float64(), "y": pa.int8()})
 BATCH = pa.record_batch({"s": [0.5, 1.5], "y": pa.array([0, 1], pa.int8())})
@@ -88,3 +93,24 @@ def test_batches_need_the_columns_of_the_plan() -> None:
         with pytest.raises(ConfigError, match="no column 'y' in a record batch; it has: s"):
             list(reader.rows(BATCH.select(["s"])))
         assert list(reader.rows_if_readable(BATCH.select(["s"]))) == []
+
+
+def test_rows_without_a_place_are_told_apart_by_their_keys() -> None:
+    """Runs are paired if they saw the same keys with the same labels, in whatever order."""
+    plan = plan_of(f"confidence: {{folds: 12, key: id}}\n{PLAIN}")
+    rows = pa.table({"s": np.zeros(40), "y": [0, 1] * 20, "id": np.arange(40)})
+    # Other keys in the same folds.
+    pool = np.arange(1000, 2000)
+    folds = folds_by_key(pa.array(pool), 12)
+    keys = [pool[folds == fold][0] for fold in folds_by_key(rows["id"].combine_chunks(), 12)]
+    others = rows.set_column(2, "id", pa.array(keys))
+
+    def identity(table: pa.Table) -> State:
+        evaluator = evaluator_of(plan)
+        for batch in table.to_batches(max_chunksize=7):
+            for part in RowReader(plan, "c.yaml").rows(batch):
+                evaluator.add(part)
+        return evaluator.states()[StateKey("h", 0, identity_statistic(12).digest)]
+
+    assert same(identity(rows), identity(rows.take(np.arange(40)[::-1])))
+    assert not same(identity(rows), identity(others))

@@ -15,7 +15,14 @@ from apache_beam.testing.util import assert_that
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
 import headcount
+from pipeline.beam.row_batches import NO_PLACE
+from pipeline.beam.row_evaluation import _judge
+from pipeline.config.load import as_config
+from pipeline.evaluation.input_files import InputVerdict
+from pipeline.evaluation.plan import make_plan
 from pipeline.runs.outputs import FAILED_FILES
+from pipeline.slicing.table import SliceTable
+from pipeline.validation.findings import Findings
 from tests.pipeline.whole_runs import table
 
 HEAD = {"type": "binary", "logits": "s", "label": "y", "metrics": ["average_loss", "roc_auc"]}
@@ -70,6 +77,15 @@ def test_bad_rows_fail_the_pipeline_and_leave_the_data_report(tmp_path: Path) ->
     assert data["problems"][0] == "head 'h': 2 of 4 rows are bad, more than max_bad_fraction (0)"
     places = [(row["path"], row["row"], row["reason"]) for row in data["first_bad_rows"]]
     assert places == [(None, None, "null:y"), (None, None, "out_of_range:y")]
+
+
+def test_states_that_the_runner_lost_are_missed() -> None:
+    plan = make_plan(as_config(PLAIN)[0])
+    table, found = SliceTable((), frozenset()), [(0, {NO_PLACE: Findings(rows=5, kept=4)})]
+    assert _judge(InputVerdict(), plan, table, found, [("h", 4)]) == []
+    for overall in ([("h", 3)], []):
+        with pytest.raises(RuntimeError, match=r"evaluated 4 rows, .* the runner lost states"):
+            _judge(InputVerdict(), plan, table, found, overall)
 
 
 def test_it_needs_a_key_or_no_folds() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
 from pipeline.beam.options import expected_bundles
 from pipeline.beam.run import Job, _from_the_root, build, run
@@ -45,6 +45,8 @@ def test_the_graph_does_not_grow_with_the_shards(job: Job, tmp_path: Path) -> No
         assert tuple(shard for part in found for shard in part) == listing.shards
         assert max(map(len, found)) <= max(32, count / 4096 + 1)
         assert min(count, 64) <= len(found) <= 4096
+    # Workers import headcount before they unpickle what refers to its packages.
+    assert options.view_as(SetupOptions).beam_plugins == ["headcount"]
     # What is pickled is compressed: a number more or less in it moves some bytes.
     assert max(graphs) - min(graphs) < 1000
 
