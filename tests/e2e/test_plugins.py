@@ -202,6 +202,7 @@ def test_an_installed_module_of_the_same_name_is_told(
     (tmp_path / "my_metrics.py").write_text(GOOD)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     assert cli.main(["validate", "--config", "conf/c.yaml"]) == 0
+    assert "plugin my_metrics: " in capsys.readouterr().out
     (told,) = (record.getMessage() for record in caplog.records)
     assert told.endswith(f"/conf/my_metrics.py, and not the installed {tmp_path}/my_metrics.py")
 
@@ -306,7 +307,7 @@ def test_one_call_runs_the_laws(tmp_path: Path) -> None:
         "--plugins=wrong",
         "-p",
         "no:cacheprovider",
-        "-ksegment or equal",
+        "-ksegment or equal_states",
     ]
     done = subprocess.run(
         [sys.executable, *call, *options, "-W", "error", "--strict-markers"],

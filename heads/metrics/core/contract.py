@@ -67,7 +67,9 @@ def plugin_problems(
     for plugin in plugins:
         names: set[str] = set()
         for number, context in enumerate(contexts):
-            kinds: tuple[Kind, ...] = ("report", "pair") if context.baseline else ("report",)
+            kinds: tuple[Kind, ...] = (
+                ("report", "pair") if context.baseline is not None else ("report",)
+            )
             try:
                 for metric in _metrics(plugin, context, kinds):
                     if not number:

@@ -88,6 +88,8 @@ def load_plugin(name: str, directory: str | None) -> Plugin:
             if directory is not None and "." not in name:
                 also = f"there is no {os.path.join(os.path.abspath(directory), name)}.py, and "
             raise PluginError(f"{name}: {also}no module of this name is installed as Python source")
+        if source_sha256(plugin.file) != plugin.sha256:
+            raise PluginError(f"{name}: {plugin.file} was changed while it was imported")
         _check_offers(plugin)
         _LOADED.setdefault(plugin.module, plugin)
     return plugin
@@ -135,7 +137,9 @@ def source_sha256(file: str) -> str:
 def plugin_of(kind: type) -> Plugin | None:
     """Returns the plugin that a class is defined in; None if it is in none."""
     module = f"{kind.__module__}."
-    return next((p for p in _LOADED.values() if module.startswith(f"{p.module}.")), None)
+    # Another thread may load one meanwhile.
+    loaded = list(_LOADED.values())
+    return next((plugin for plugin in loaded if module.startswith(f"{plugin.module}.")), None)
 
 
 def describe_error(error: BaseException, file: str | None) -> str:

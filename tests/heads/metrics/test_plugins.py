@@ -142,6 +142,7 @@ def test_that_beside_hides_the_installed_and_says_so(installed: Path, tmp_path: 
     assert load_plugin("my_metrics", str(installed)).hidden is None
 
 
+GROWS = f"{GOOD}import pathlib\npathlib.Path(__file__).write_text('')\n"
 NO_OFFERS = "import heads.metrics.core.registry\n"
 
 
@@ -158,6 +159,7 @@ NO_OFFERS = "import heads.metrics.core.registry\n"
         ("my_metrics", "def f():\n    1 / 0\nf()\n", "my_metrics.py, line 2: ZeroDivisionError"),
         ("my_metrics", "import sys\nsys.exit(3)\n", "my_metrics.py, line 2: SystemExit: 3"),
         ("my_metrics", "import beside\n", "put both into a package, with relative imports"),
+        ("my_metrics", GROWS, "my_metrics.py was changed while it was imported"),
         ("my_metrics", NO_OFFERS, "offers no metrics: none of its functions has the decorator"),
         ("my_metrics", GOOD.replace('"binary"', '"binry"'), "root_brier: 'binry' is no type of"),
         ("my_metrics", GOOD.replace('"binary", ', ""), "root_brier: '' is no type of head"),
