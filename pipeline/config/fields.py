@@ -227,12 +227,11 @@ Text = Annotated[str, Field(min_length=1)]
 Listed = Strict(False)
 """Lets a list become a tuple; what is in the list stays strict."""
 
-PlainValue = Annotated[str | int | float | bool | None, BeforeValidator(_plain)]
-Words = Annotated[tuple[Text, ...], Listed, distinct(word_key)]
-SomeWords = Annotated[tuple[Text, ...], Listed, Field(min_length=1), distinct(word_key)]
-
 _MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 ModuleName = Annotated[
     Text, AfterValidator(module_name), Field(json_schema_extra={"pattern": f"^{_MODULE}$"})
 ]
 Modules = Annotated[tuple[ModuleName, ...], Listed, Field(max_length=100), distinct(word_key)]
+PlainValue = Annotated[str | int | float | bool | None, BeforeValidator(_plain)]
+Words = Annotated[tuple[Text, ...], Listed, distinct(word_key)]
+SomeWords = Annotated[tuple[Text, ...], Listed, Field(min_length=1), distinct(word_key)]

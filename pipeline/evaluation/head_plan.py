@@ -136,14 +136,10 @@ def make_head_plan(
     folds = max(1, confidence.folds)
     context = make_context(config, head, folds, clustered=confidence.key is not None)
     context = replace(context, plugins=tuple(plugin.module for plugin in plugins))
+    _check_plugins(context, plugins, source)
     contexts = [context]
     if context.baseline is not None:
         contexts.append(replace(context, space=context.baseline, baseline=None))
-    if broken := [
-        Problem(source, ("plugins", plugins.index(plugin)), f"{plugin.name}: {message}")
-        for plugin, message in plugin_problems(contexts, plugins)
-    ]:
-        raise ConfigError(broken)
     for clash in ambiguous_names(context):
         message = f"the metric '{clash}' would be that of a class and another one; rename the class"
         problems.append(Problem(source, ("heads", name, "class_names"), message))
@@ -179,6 +175,15 @@ def _distinct(measured: Iterable[tuple[int, Statistic]]) -> tuple[ModelStatistic
     # Most metrics share their statistic, whose hash takes long if it has thousands of cuts.
     objects = {(model, id(statistic)): (model, statistic) for model, statistic in measured}
     return tuple(dict.fromkeys(ModelStatistic(*pair) for pair in objects.values()))
+
+
+def _check_plugins(context: MetricContext, plugins: Sequence[Plugin], source: str) -> None:
+    """Raises ConfigError if the metrics that plugins offer a head break the contract."""
+    if broken := [
+        Problem(source, ("plugins", plugins.index(plugin)), f"{plugin.name}: {message}")
+        for plugin, message in plugin_problems(context, plugins)
+    ]:
+        raise ConfigError(broken)
 
 
 def identity_statistic(folds: int) -> Statistic:

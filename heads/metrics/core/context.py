@@ -99,10 +99,10 @@ class MetricContext:
         clustered: whether rows may depend on each other, so that they are put into folds by a key.
         at: the operating points.
         top: the numbers `k` of the top-k accuracies.
+        plugins: the modules that offer metrics beside those of headcount, as they are loaded.
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
         logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
-        plugins: the modules that offer metrics beside those of headcount, as they are loaded.
     """
 
     head: HeadType
@@ -117,9 +117,9 @@ class MetricContext:
     clustered: bool = False
     at: OperatingPoints = OperatingPoints()
     top: tuple[int, ...] = ()
+    plugins: tuple[str, ...] = ()
     baseline: ScoreSpace | None = None
     logit_thresholds: tuple[float, ...] = ()
-    plugins: tuple[str, ...] = ()
 
     @property
     def columns(self) -> int:

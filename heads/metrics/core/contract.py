@@ -12,7 +12,7 @@ import numpy as np
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.metric import Metric, Values
 from heads.metrics.core.plugins import Plugin, describe_error, plugin_of
-from heads.metrics.core.registry import MAX_METRICS, Kind, offers_of, pair_metrics, report_metrics
+from heads.metrics.core.registry import MAX_METRICS, offers_of, pair_metrics, report_metrics
 from heads.statistics import OVERALL, State, Statistic
 from heads.statistics.exact import ExactColumn
 from heads.statistics.state import zero_state
@@ -50,42 +50,36 @@ def compute_checked(metric: Metric, state: State) -> Values:
 
 
 def plugin_problems(
-    contexts: Sequence[MetricContext], plugins: Sequence[Plugin]
+    context: MetricContext, plugins: Sequence[Plugin]
 ) -> Iterator[tuple[Plugin, str]]:
     """Yields what is wrong with the metrics that plugins offer a head, with the plugin.
 
     That a metric is right, the laws of `heads.testing` and its own tests must show.
 
     Args:
-        contexts: what the metrics of each model of the head depend on.
+        context: what the metrics of the only model of the head, or of the candidate, depend on.
         plugins: the plugins.
     """
     if not plugins:
         return
-    plain = replace(contexts[0], plugins=())
+    plain = replace(context, plugins=())
     taken = dict.fromkeys([*report_metrics(plain), *pair_metrics(plain)], "headcount")
     for plugin in plugins:
         names: set[str] = set()
-        for number, context in enumerate(contexts):
-            kinds: tuple[Kind, ...] = (
-                ("report", "pair") if context.baseline is not None else ("report",)
-            )
-            try:
-                for metric in _metrics(plugin, context, kinds):
-                    if not number:
-                        _check_name(metric.name, taken, names)
-                        names.add(metric.name)
-                    check_metric(metric, plugin.file)
-            except BrokenContract as broken:
-                yield plugin, str(broken)
-                break
+        try:
+            for metric in _metrics(plugin, context):
+                _check_name(metric.name, taken, names)
+                names.add(metric.name)
+                check_metric(metric, plugin.file)
+        except BrokenContract as broken:
+            yield plugin, str(broken)
         taken |= dict.fromkeys(names, f"plugin {plugin.name}")
 
 
-def _metrics(plugin: Plugin, context: MetricContext, kinds: Sequence[Kind]) -> Iterator[Metric]:
-    """Yields what a plugin offers a model, once it is known to be metrics."""
+def _metrics(plugin: Plugin, context: MetricContext) -> Iterator[Metric]:
+    """Yields what a plugin offers a head, once it is known to be metrics."""
     for types, kind, offer in offers_of(plugin.module):
-        if context.head not in types or kind not in kinds:
+        if context.head not in types or (kind == "pair" and context.baseline is None):
             continue
         name = getattr(offer, "__name__", "an offer")
         try:
