@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,9 +26,6 @@ class AccuracyBaseline(Metric):
 
 class ContribAccuracyBaseline(Metric):
     """max(m, 1 - m) for the label mean m of TensorFlow 1.x; hence 1 where that is undefined."""
-
-    # Weights may be negative there.
-    low, high = -math.inf, math.inf
 
     def compute(self, state: State) -> Values:
         total = total_mass(state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,8 +41,6 @@ class SpiegelhalterZ(Metric):
     trials", 1986). It takes each row for one: with weights, or rows that depend on each other, the
     interval of `excess_brier_score` tells what this test cannot.
     """
-
-    low, high = -math.inf, math.inf
 
     @property
     def definition(self) -> str:
