@@ -114,7 +114,7 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     """Returns whether a log record tells the user something that matters."""
     # At every import without Google's clients, Beam logs that apitools are not found, whether or
     # not they are needed. At its start, a worker process logs that it does not know all options of
-    # its runner. What is wrong with a plugin in a worker, the run says. What Beam's S3 code logs,
+    # its runner. What is wrong with a plugin, the run says. What Beam's S3 code logs,
     # with a traceback, it also raises. That a connection to a worker is lost says less than the
     # error that names the end of the worker. That a job server is started, and waited for, nobody
     # asked.
@@ -122,6 +122,7 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     return not (
         record.module == "s3io"
         or message.startswith("apitools not found")
+        or (message.startswith("plugin ") and record.exc_info)
         or (record.module == "local_job_service" and re.search(_WORKER_SAYS, message))
         or (record.module == "data_plane" and message.startswith("Failed to read inputs"))
         or (record.module == "subprocess_server" and message.startswith(_SERVER_STARTS))
