@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.bin_errors import Bins
+from heads.metrics.core.contract import compute_checked
 from heads.metrics.core.fold_curve import FoldCurves
 from heads.metrics.core.methods import CalibrationTest, Halves, Jackknife, NoInterval
 from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
@@ -248,7 +249,7 @@ def _values(
 
 def _compute(metric: Metric, state: State) -> Values:
     """Returns the values of a metric, undefined where float64 cannot hold what they depend on."""
-    values = metric.compute(state)
+    values = compute_checked(metric, state)
     return replace(values, reasons={TOO_FAR_APART: too_far_apart(state), **values.reasons})
 
 

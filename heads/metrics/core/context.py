@@ -96,6 +96,7 @@ class MetricContext(RegressionContext):
         clustered: whether rows may depend on each other, so that they are put into folds by a key.
         at: the operating points.
         top: the numbers `k` of the top-k accuracies.
+        plugins: the modules that offer metrics beside those of headcount, as they are loaded.
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
         logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
@@ -116,6 +117,7 @@ class MetricContext(RegressionContext):
     clustered: bool = False
     at: OperatingPoints = OperatingPoints()
     top: tuple[int, ...] = ()
+    plugins: tuple[str, ...] = ()
     baseline: ScoreSpace | None = None
     logit_thresholds: tuple[float, ...] = ()
     pinball: tuple[float, ...] = ()

@@ -70,6 +70,7 @@ heads:
         "max_bad_fraction": None,
         "max_bad_rows": None,
         "problem_statement": None,
+        "plugins": [],
         "heads": {
             "cancer": {
                 "type": "binary",
@@ -261,6 +262,7 @@ def test_there_is_a_ready_configuration_for_each_kind_of_run() -> None:
         "multi_class_tfrecord",
         "multi_label",
         "multi_label_names",
+        "own_metric",
         "two_heads",
     ]
 
