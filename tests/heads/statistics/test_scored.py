@@ -86,6 +86,7 @@ def test_taking_rows_takes_them_of_every_column() -> None:
             "probabilities",
             baseline,
             rng.integers(0, 2**64, n, np.uint64),
+            interval=rng.random((n, 2)),
         )
 
     whole, rows = scored(scored(None)), np.array([4, 0, 4, 2])
@@ -99,5 +100,6 @@ def test_taking_rows_takes_them_of_every_column() -> None:
                 assert np.array_equal(taken_values, values[rows]), column.name
                 assert taken_values.flags.c_contiguous
         assert (part.kind, part.cut) == ("probabilities", 0.5)
-    bare = replace(whole, weight=None, predicted=None, baseline=None, identity=None).take(rows)
-    assert (bare.weight, bare.predicted, bare.baseline, bare.identity) == (None,) * 4
+    names = ("weight", "predicted", "baseline", "identity", "interval")
+    bare = replace(whole, **dict.fromkeys(names)).take(rows)
+    assert [getattr(bare, name) for name in names] == [None] * 5
