@@ -86,6 +86,7 @@ def test_taking_rows_takes_them_of_every_column() -> None:
             "probabilities",
             baseline,
             rng.integers(0, 2**64, n, np.uint64),
+            class_loss=rng.random((n, 2)),
         )
 
     whole, rows = scored(scored(None)), np.array([4, 0, 4, 2])
@@ -99,5 +100,6 @@ def test_taking_rows_takes_them_of_every_column() -> None:
                 assert np.array_equal(taken_values, values[rows]), column.name
                 assert taken_values.flags.c_contiguous
         assert (part.kind, part.cut) == ("probabilities", 0.5)
-    bare = replace(whole, weight=None, predicted=None, baseline=None, identity=None).take(rows)
-    assert (bare.weight, bare.predicted, bare.baseline, bare.identity) == (None,) * 4
+    unset = ("weight", "predicted", "baseline", "identity", "class_loss")
+    bare = replace(whole, **dict.fromkeys(unset)).take(rows)  # type: ignore[arg-type]
+    assert [getattr(bare, name) for name in unset] == [None] * 5
