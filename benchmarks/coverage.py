@@ -6,9 +6,9 @@
 Draws rows of a known population again and again, measures and computes them as a run does, and
 writes the share of intervals that hold what is true of the population, for every metric of a head
 that has an interval, and for the differences of two models. The populations, and what is true of
-them, are in `coverage_binary.py`, where it is integrated, and in `coverage_classes.py`, where it is
-that of a very large sample. `benchmarks/coverage.json` is what it wrote, of which
-`docs/coverage_page.py` makes a page.
+them, are in `coverage_binary.py`, where it is integrated, and in `coverage_classes.py` and
+`coverage_regression.py`, where it is that of a very large sample. `benchmarks/coverage.json` is
+what it wrote, of which `docs/coverage_page.py` makes a page.
 
 A repetition is a slice: as many as have together no more scores than the score histogram has cells
 are measured at once. So that histogram keeps every score of 2,000 rows apart, as it would of one
@@ -21,11 +21,12 @@ import argparse
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import coverage_binary
 import coverage_classes
+import coverage_regression
 import numpy as np
 from coverage_samples import SEED, Floats, Population, Sample
 
@@ -47,8 +48,11 @@ HEADS: Mapping[str, Sequence[Population]] = {
     "binary": coverage_binary.POPULATIONS,
     "multi_class": coverage_classes.MULTI_CLASS,
     "multi_label": coverage_classes.MULTI_LABEL,
+    "regression": coverage_regression.REGRESSION,
+    "poisson": coverage_regression.POISSON,
 }
-"""The populations of each type of head. The contrib binary head has the metrics of the binary."""
+"""The populations of each type of head. The contrib binary head has the metrics of the binary, and
+logistic regression those of regression."""
 
 
 def read_model(
@@ -56,6 +60,7 @@ def read_model(
 ) -> dict[str, Readings]:
     """What a run reads of the metrics of one model in every repetition."""
     scored = population.head.score(sample.scores[model], sample.labels, sample.weights)
+    scored = replace(scored, interval=population.interval(scored))
     keys, every = tuple(sample.segments.keys), np.ones(len(sample.segments.keys), bool)
     statistics = {s for metric in metrics for s in metric.measured if s is not None}
     views = {
@@ -132,6 +137,7 @@ def simulate(
     only: Collection[str] | None = None,
 ) -> dict[str, Tally]:
     """The intervals of many repetitions, by name of the metric."""
+    rows = population.rows or rows
     true, other = population.true_values(rows)
     names = [name for name in true if only is None or name in only]
     context = population.context()

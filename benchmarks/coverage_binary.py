@@ -26,7 +26,7 @@ from heads import BinaryClassHead
 from heads.metrics.core.context import MetricContext, OperatingPoints
 from heads.metrics.core.methods import NoInterval
 from heads.metrics.core.registry import report_metrics
-from heads.statistics import Segments
+from heads.statistics import Scored, Segments
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
 
@@ -59,9 +59,14 @@ class BinaryPopulation:
     models: tuple[Model, Model] = (BETTER, WORSE)
     threshold: float = 0.5
 
+    rows = None
+
     @property
     def name(self) -> str:
         return self.design.name
+
+    def interval(self, _: Scored) -> None:
+        return None
 
     @cached_property
     def head(self) -> BinaryClassHead:

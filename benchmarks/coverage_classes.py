@@ -32,7 +32,7 @@ from heads.base import BaseHead
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.methods import NoInterval
 from heads.metrics.core.registry import report_metrics
-from heads.statistics import Segments
+from heads.statistics import Scored, Segments
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import make_accumulator
 
@@ -79,9 +79,14 @@ class ClassPopulation:
     shared: float = 0.0
     models: tuple[Model, Model] = (BETTER, WORSE)
 
+    rows = None
+
     @property
     def name(self) -> str:
         return self.design.name
+
+    def interval(self, _: Scored) -> None:
+        return None
 
     @property
     def class_names(self) -> tuple[str, ...]:

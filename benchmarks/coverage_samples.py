@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from heads.base import BaseHead
 from heads.metrics.core.context import MetricContext
-from heads.statistics import Key, Segments
+from heads.statistics import Key, Scored, Segments
 from pipeline.extract.folds import folds_by_key, folds_by_row
 
 Floats = npt.NDArray[np.float64]
@@ -90,7 +90,14 @@ class Population(Protocol):
     def name(self) -> str: ...
 
     @property
+    def rows(self) -> int | None:
+        """How many rows there are; None for as many as the program is told."""
+
+    @property
     def head(self) -> BaseHead: ...
+
+    def interval(self, scored: Scored) -> Floats | None:
+        """Returns the interval that a regression model predicts for the labels; None for none."""
 
     def context(self) -> MetricContext:
         """Returns what the metrics of both models depend on."""

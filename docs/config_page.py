@@ -15,6 +15,13 @@ from pipeline.config.heads import (
 )
 from pipeline.config.load import parse_config
 from pipeline.config.model import Config, Where
+from pipeline.config.regression import (
+    LogisticRegressionHeadConfig,
+    PoissonHeadConfig,
+    RegressionBaseline,
+    RegressionHeadConfig,
+    RegressionLabel,
+)
 from pipeline.config.scores import BinaryBaseline, Score, ScoreList
 from pipeline.config.slices import Confidence, Slice, SliceColumn
 from pipeline.config.thresholds import OperatingPoints
@@ -36,6 +43,9 @@ _TABLES = (
     ScoreList,
     MultiLabelHeadConfig,
     MultiLabelLabel,
+    RegressionHeadConfig,
+    RegressionLabel,
+    RegressionBaseline,
 )
 
 _WRONG = """\
@@ -78,6 +88,8 @@ $Config
 
 Logits and probabilities are declared, never guessed: a head is given one of the two. A probability
 is used as it is stored. Several heads in one file are evaluated in one pass over the rows.
+
+`plugins` are modules beside the file, or installed, with [metrics of your own](plugins.md).
 
 `headcount schema` prints the JSON schema of all this, for editors that complete YAML.
 
@@ -254,6 +266,62 @@ heads:
     class_metrics: [high_bmi, fast_progression]
 ```
 
+## `type: regression`
+
+$RegressionHeadConfig_doc
+
+$RegressionHeadConfig
+
+The `label`:
+
+$RegressionLabel
+
+The `prediction` or the `logits` are columns as the `logits` of `binary`. The `baseline` has one of
+them as well, and may have an interval:
+
+$RegressionBaseline
+
+```yaml
+heads:
+  price:
+    type: regression
+    prediction: predicted_price
+    label: price
+    weight: weight
+    lower: price_5
+    upper: price_95
+    baseline: {prediction: old_price}
+    pinball_quantiles: [0.5]
+    error_quantiles: [0.05, 0.95]
+```
+
+## `type: poisson`
+
+$PoissonHeadConfig_doc Its keys are those of `regression`. Labels
+and predictions must not be negative.
+
+```yaml
+heads:
+  visits:
+    type: poisson
+    logits: log_visits
+    label: visits
+```
+
+## `type: logistic_regression`
+
+$LogisticRegressionHeadConfig_doc Its keys are those
+of `regression`. Labels and predictions must be from 0 to 1; the report has the metrics of
+regression on the probability, and the loss.
+
+```yaml
+heads:
+  share:
+    type: logistic_regression
+    logits: logit
+    label: share
+```
+
 ## Errors
 
 All that is wrong is told at once, a line a problem, with its place; the exit code is 2. Of more
@@ -277,7 +345,15 @@ as the glob `"*.parquet"`, needs quotes.
 def config_page() -> str:
     """Returns docs/config.md: the keys of every model, and the errors that a wrong file gets."""
     parts = {model.__name__: _table(model) for model in _TABLES}
-    heads = (BinaryHeadConfig, ContribBinaryHeadConfig, MultiClassHeadConfig, MultiLabelHeadConfig)
+    heads = (
+        BinaryHeadConfig,
+        ContribBinaryHeadConfig,
+        MultiClassHeadConfig,
+        MultiLabelHeadConfig,
+        RegressionHeadConfig,
+        PoissonHeadConfig,
+        LogisticRegressionHeadConfig,
+    )
     parts |= {f"{head.__name__}_doc": str(head.__doc__) for head in heads}
     return _PAGE.substitute(parts, errors=_error_of(_WRONG))
 

@@ -55,6 +55,21 @@ are in `benchmarks/coverage_classes.py`.""",
 There are three classes, of which one is true in an eighteenth of the rows, or
 in about 20 rows. The true values are found as those of exclusive classes are.""",
     ),
+    "regression": (
+        "Regression heads",
+        """{samples}
+A label is the sum of what the models know and of an error, which is normal, or of
+Student's distribution with 5 degrees of freedom (heavy tails). Two populations have samples of 20
+and of 100 rows. The true values are those of a sample of {true_rows:,} rows. Logistic regression
+has metrics of the same names, and was not simulated. The populations are in
+`benchmarks/coverage_regression.py`.""",
+    ),
+    "poisson": (
+        "Heads of counts",
+        """{samples}
+The labels have a Poisson distribution around e on average. The true values are found as those of
+regression are.""",
+    ),
 }
 
 _DIFFERENCES = """

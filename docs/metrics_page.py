@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import get_args
 
-from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints
+from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints, RegressionType
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import estimator_metrics, pair_metrics, report_metrics
 from heads.statistics.cuts import ScoreSpace
@@ -16,6 +17,9 @@ HEADS: dict[HeadType, str] = {
     "multi_class": "`tf.estimator.MultiClassHead`",
     "multi_label": "`tf.estimator.MultiLabelHead`",
     "contrib_binary": "`tf.contrib.estimator.binary_classification_head` of TensorFlow 1",
+    "regression": "`tf.estimator.RegressionHead`",
+    "poisson": "`tf.estimator.PoissonRegressionHead`",
+    "logistic_regression": "`tf.estimator.LogisticRegressionHead`",
 }
 
 # A number that stands for any threshold; it occurs in no name of a metric by itself.
@@ -27,7 +31,9 @@ _TOP = """<!-- Written by `make docs`; do not edit. -->
 
 What a report holds for each type of head, in every slice. Names are those of the configuration's
 `metrics` key. `T` stands for a configured threshold or demand, `CLASS` for the name of a class,
-`K` for an entry of `top_k`. A probability `>` a threshold is predicted positive, at configured
+`K` for an entry of `top_k`; of a regression head `T` stands for an entry of `pinball_quantiles` or
+`error_quantiles`, and those at `lower` and `upper` are there if a model predicts an interval. A
+probability `>` a threshold is predicted positive, at configured
 thresholds and at those that a report finds. Whatever is given at `positive_threshold_T` is given at
 `positive_logit_threshold_T` too, for each of `logit_thresholds`, which exclusive classes do not
 have. Of heads of several classes, metrics at a threshold whose names do not end with a class, and
@@ -64,6 +70,8 @@ DIFFERENCES = {
     "`1.2e-7 / (1 - T)` of that of T, which float32 may not tell it from",
     "`prediction/mean`, `probability_mean/CLASS`": "by up to 5e-8",
     "`average_loss`": "by up to 2.4e-7 times the mean of loss + largest absolute logit of a row",
+    "`average_loss`, `prediction/mean` of the regression heads": "as float32 rounds: by about 1e-7 "
+    "times the largest of the logits, predictions and labels of a row, or of their squares",
 }
 """By the estimator's metrics: how the report's may differ, where float32 holds all that is read."""
 
@@ -119,19 +127,23 @@ def metrics_page() -> str:
 def _section(head: HeadType) -> str:
     """Returns the section about one type of head."""
     several = head.startswith("multi")
-    names = ("CLASS", "b", "c") if several else ("0", "1")
+    number = head in get_args(RegressionType)
+    names = ("CLASS", "b", "c") if several else () if number else ("0", "1")
     classes = (0,) if several else ()
     context = MetricContext(
         head=head,
         class_names=names,
         space=ScoreSpace("logits"),
-        thresholds=(ANY,),
+        thresholds=() if number else (ANY,),
         named_classes=classes,
         class_suffixes=names[: len(classes)],
         report=True,
         at=OperatingPoints((ANY,), (ANY,), (ANY,), (ANY,)),
         top=(2,),
         baseline=ScoreSpace("logits"),
+        pinball=(ANY,),
+        error_quantiles=(ANY,),
+        interval=True,
     )
     # A head has averages over all classes only if all its classes are named.
     all_named = (
@@ -150,8 +162,10 @@ def _section(head: HeadType) -> str:
         "",
         *_table(metrics, of_estimator),
     ]
-    lines += ["", "With a `baseline` also, of both models together:", ""]
-    return "\n".join([*lines, *_table(pair_metrics(context), {})]) + "\n"
+    pairs = pair_metrics(context)
+    if pairs:
+        lines += ["", "With a `baseline` also, of both models together:", "", *_table(pairs, {})]
+    return "\n".join(lines) + "\n"
 
 
 def _table(metrics: Mapping[str, Metric], of_estimator: Mapping[str, Metric]) -> list[str]:
@@ -160,7 +174,9 @@ def _table(metrics: Mapping[str, Metric], of_estimator: Mapping[str, Metric]) ->
     for name, metric in sorted(metrics.items()):
         mark = "*e*" if name in of_estimator else ""
         good = {True: "high", False: "low", None: ""}[metric.higher_is_better]
-        bounds = "" if math.isinf(metric.low) else f"{metric.low:g} to {metric.high:g}"
+        bounds = f"{metric.low:g} to {metric.high:g}"
+        if math.isinf(metric.low):
+            bounds = "" if math.isinf(metric.high) else f"up to {metric.high:g}"
         shown = name.replace("top_2", "top_K").replace(f"{ANY:g}", "T")
         text = metric.definition.replace(f"{ANY:g}", "T").replace("|", r"\|")
         lines.append(f"| `{shown}` | {mark} | {good} | {bounds} | {text} |")

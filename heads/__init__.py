@@ -12,8 +12,10 @@ from heads.estimator_spec import (
 from heads.head import Head
 from heads.keys import MetricKeys, ModeKeys, PredictionKeys, Reduction
 from heads.label_sets import SparseLabels
+from heads.multi_head import MultiHead
 from heads.multiclass import MultiClassHead
 from heads.multilabel import MultiLabelHead
+from heads.regression import LogisticRegressionHead, PoissonRegressionHead, RegressionHead
 
 __all__ = [
     "BinaryClassHead",
@@ -21,13 +23,17 @@ __all__ = [
     "EstimatorSpec",
     "ExportOutput",
     "Head",
+    "LogisticRegressionHead",
     "MetricKeys",
     "ModeKeys",
     "MultiClassHead",
+    "MultiHead",
     "MultiLabelHead",
+    "PoissonRegressionHead",
     "PredictOutput",
     "PredictionKeys",
     "Reduction",
+    "RegressionHead",
     "RegressionOutput",
     "SparseLabels",
     "binary_classification_head",

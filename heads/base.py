@@ -108,7 +108,7 @@ class BaseHead(Head):
             labels: valid labels, numbers `[n, logits_dimension]`, or class ids `[n, 1]` of a
                 multi-class head; None if only predictions are needed.
             weights: `[n]`, or None if all rows have weight 1.
-            kind: whether the scores are logits or probabilities.
+            kind: whether the scores are logits, probabilities, or predictions of a regression head.
 
         Returns:
             The batch; its float64 arrays hold values of the dtype of the scores. Labels and losses
@@ -136,8 +136,8 @@ class BaseHead(Head):
         Unknown logits are left out, and so are predictions that list all classes in every row.
         """
         predictors = self._predictors(scored, np.dtype(np.float64))
-        if scored.kind == "probabilities":
-            del predictors[PredictionKeys.LOGITS]
+        if scored.kind != "logits":
+            predictors.pop(PredictionKeys.LOGITS, None)
         return {key: make() for key, make in predictors.items()}
 
     def predictions(

@@ -21,8 +21,9 @@ class Batch:
     Attributes:
         logits: float32 `lead + [logits_dimension]`.
         labels: the labels as numbers, `lead + [1]` or `lead + [n_classes]`.
-        losses: the unreduced loss, `lead + [1]`.
-        weights: float32 `lead + [1]`, or None without a weight column.
+        losses: the unreduced loss, `lead + [1]`; of a regression head `lead + [label_dimension]`.
+        weights: float32 `lead + [1]`, or None without a weight column; of a regression head also
+            `lead + [label_dimension]`.
         scored: the same examples as rows `[D0 * ... * DN]` that statistics measure.
     """
 

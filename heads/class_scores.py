@@ -47,7 +47,7 @@ class ClassScores(ABC):
             labels: the labels of the rows, see the subclass.
 
         Returns:
-            The losses of independent classes `[n, k]`; or of exclusive classes together, `[n, 1]`.
+            The losses of independent classes, `[n, k]`; of other heads those of rows, `[n, 1]`.
         """
 
     def losses(self, labels: npt.NDArray[Any]) -> Real:

@@ -36,7 +36,8 @@ class RegressionOutput:
     """The output of a regression signature.
 
     Attributes:
-        value: float32 `lead + [1]`, the probability of the positive class.
+        value: float32 `lead + [1]`, the probability of the positive class; of a regression head its
+            predictions.
     """
 
     value: Array
@@ -62,7 +63,7 @@ class EstimatorSpec:
 
     Attributes:
         mode: a value of `ModeKeys`.
-        predictions: all predictions by key, in every mode.
+        predictions: all predictions by key, in every mode; of a `MultiHead` by `(name, key)`.
         loss: scalar, the regularized training loss; None for PREDICT.
         train_op: the op that the optimizer or `train_op_fn` returned, in a tuple with `update_ops`
             if these are given; None except for TRAIN.
@@ -71,7 +72,7 @@ class EstimatorSpec:
     """
 
     mode: str
-    predictions: Mapping[str, Array]
+    predictions: Mapping[Any, Array]
     loss: Loss | None = None
     train_op: Any = None
     eval_metric_ops: Mapping[str, Any] = field(default_factory=dict)

@@ -61,7 +61,7 @@ class Head(ABC):
         """
 
     @abstractmethod
-    def predictions(self, logits: Any, keys: Iterable[str] | None = None) -> dict[str, Any]:
+    def predictions(self, logits: Any, keys: Iterable[str] | None = None) -> dict[Any, Any]:
         """Returns the predictions of a batch by key.
 
         Args:

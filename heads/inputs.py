@@ -72,9 +72,15 @@ def as_logits(logits: npt.ArrayLike, logits_dimension: int) -> Float32:
 
 
 def example_weights(
-    column: WeightColumn | None, features: Features | None, logits_shape: tuple[int, ...]
+    column: WeightColumn | None,
+    features: Features | None,
+    logits_shape: tuple[int, ...],
+    *,
+    per_logit: bool = False,
 ) -> Float32 | None:
     """Returns weights as float32 `lead + [1]`, or None for a head without a weight column.
+
+    A head that takes a weight for each logit may get weights `lead + [logits_dimension]`.
 
     The values are not changed, even if they are zero, negative or NaN.
 
@@ -82,6 +88,7 @@ def example_weights(
         column: the name of a feature, or a `NumericColumn`.
         features: feature values by name; the weights are `lead` or `lead + [1]`.
         logits_shape: `lead + [logits_dimension]`.
+        per_logit: whether there may be a weight for each logit.
 
     Raises:
         TypeError: if the column has another type or the weights are not numbers.
@@ -105,9 +112,10 @@ def example_weights(
     given = as_float32(feature, f"Weights {key!r}")
     lead = logits_shape[:-1]
     weights = given[..., np.newaxis] if given.ndim == len(lead) else given
-    if weights.shape != (*lead, 1):
+    if weights.shape != (*lead, 1) and not (per_logit and weights.shape == logits_shape):
+        more = " or [D0, D1, ... DN, logits_dimension]" if per_logit else ""
         raise ValueError(
-            "weights shape must be [D0, D1, ... DN] or [D0, D1, ... DN, 1], logits_shape: "
+            f"weights shape must be [D0, D1, ... DN] or [D0, D1, ... DN, 1]{more}, logits_shape: "
             f"{logits_shape}. weights_shape: {given.shape}. Give feature {key!r} one weight for "
             "each example."
         )

@@ -76,7 +76,8 @@ class MetricKeys:
 
     The `_AT_THRESHOLD` keys are formats for a threshold, the `_AT_NAME` keys for a vocabulary word,
     the `_AT_CLASS` keys for a class id, and those at another rate for that rate. No head has the
-    last, nor `LOSS`, which is what `Estimator.evaluate` calls the mean of `head.loss`.
+    last. `LOSS` is what `Estimator.evaluate` calls the mean of `head.loss`; a `MultiHead` has it of
+    each of its heads.
 
     >>> MetricKeys.ACCURACY_AT_THRESHOLD % 0.5
     'accuracy/positive_threshold_0.5'

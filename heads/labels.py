@@ -84,6 +84,36 @@ def class_id_labels(
     return np.ascontiguousarray(ids)
 
 
+def number_labels(
+    labels: Any, logits_shape: Shape, size: int, allowed: tuple[float, float] | None
+) -> npt.NDArray[np.float32]:
+    """Returns labels of a regression head as float32 `lead + [size]`.
+
+    Args:
+        labels: the labels, numbers.
+        logits_shape: `lead + [size]`.
+        size: the number of labels of an example.
+        allowed: the lowest and the highest label that the head takes; None for any number.
+
+    Raises:
+        TypeError: if the labels are not numbers.
+        ValueError: if the labels are None, sparse, of a wrong shape, or not in the range.
+    """
+    given = _dense(labels, logits_shape, size)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"Labels must be numbers. Instead got {given.dtype}. Convert them first.")
+    with np.errstate(over="ignore"):
+        processed = np.asarray(given, np.float32, order="C")
+    if allowed is not None:
+        low, high = allowed
+        outside = ~((processed >= low) & (processed <= high))
+        if outside.any():
+            at, value = _first(outside, given)
+            where = f"in range [{low:g}, {high:g}]" if np.isfinite(high) else f">= {low:g}"
+            raise ValueError(f"Labels must be {where}. Given: {value} at {at}. Correct it.")
+    return processed
+
+
 def indicator_labels(
     labels: Any, logits_shape: Shape, vocabulary: Vocabulary | None, n_classes: int
 ) -> Array:

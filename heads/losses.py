@@ -125,8 +125,9 @@ def call_loss_fn(
     logits: Array,
     features: Any,
     loss_reduction: str | None = None,
+    size: int = 1,
 ) -> Array:
-    """Calls a loss function by keyword and checks its result, numbers `lead + [1]`.
+    """Calls a loss function by keyword and checks its result, numbers `lead + [size]`.
 
     Args:
         loss_fn: the loss function.
@@ -135,6 +136,7 @@ def call_loss_fn(
         logits: float32 `lead + [logits_dimension]`.
         features: feature values by name.
         loss_reduction: the name of the loss reduction of the head.
+        size: the number of losses of an example.
 
     Raises:
         TypeError: if the result holds no numbers.
@@ -147,10 +149,10 @@ def call_loss_fn(
         "loss_reduction": loss_reduction,
     }
     losses = as_array(loss_fn(**{name: arguments[name] for name in names}), "losses of loss_fn")
-    expected = (*logits.shape[:-1], 1)
+    expected = (*logits.shape[:-1], size)
     if losses.shape != expected:
         raise ValueError(
-            "loss_fn must return Tensor of shape [D0, D1, ... DN, 1], here "
+            f"loss_fn must return Tensor of shape [D0, D1, ... DN, {size}], here "
             f"{expected}. logits_shape: {logits.shape}. loss_shape: {losses.shape}. Return one "
             "loss for each example."
         )

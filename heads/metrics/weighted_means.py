@@ -50,7 +50,7 @@ class WeightedMean(Metric):
         The mean is right even where float64 cannot hold the sums.
         """
         weight = class_sum(state, None, self.group)
-        if self.column == "label":
+        if self.column == "label" and "label" not in state.sums:
             return divide(label_sum(state, self.group), weight), weight
         rows = _of_class(state, self.group)
         columns = (self.column, weight_column(state))

@@ -4,6 +4,7 @@ from heads.statistics.confusion import ClassOutcomes, ConfusionMatrix
 from heads.statistics.distinct_scores import DistinctScores
 from heads.statistics.flips import ClassFlips, Flips
 from heads.statistics.keys import OVERALL, Condition, Key
+from heads.statistics.label_sums import LabelSums
 from heads.statistics.row_sums import RowSums
 from heads.statistics.same import same
 from heads.statistics.score_histogram import ScoreHistogram
@@ -24,6 +25,7 @@ __all__ = [
     "Elements",
     "Flips",
     "Key",
+    "LabelSums",
     "RowSums",
     "Scored",
     "ScoreHistogram",

@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-ScoreKind = Literal["logits", "probabilities"]
-"""What scores are: logits or probabilities. Stored probabilities are used as they are, without
-conversion to logits or clipping, so a probability of 0 for the true class is an infinite loss."""
+ScoreKind = Literal["logits", "probabilities", "predictions"]
+"""What scores are: logits, probabilities, or the predictions of a regression head. Stored
+probabilities and predictions are used as they are, without conversion to logits or clipping, so a
+probability of 0 for the true class is an infinite loss."""
 
 AUC_THRESHOLDS = 200
 """The thresholds of the estimator's AUC: -1e-7, 1/199, ..., 198/199, 1 + 1e-7."""

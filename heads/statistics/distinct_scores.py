@@ -57,5 +57,7 @@ def distinct_scores_of(coarse: ScoreHistogram) -> DistinctScores:
         max_cells=coarse.max_cells,
         by_class=coarse.by_class,
         of=coarse.of,
+        values=coarse.values,
         weighted=coarse.weighted,
+        keep_unweighted=coarse.keep_unweighted,
     )

@@ -4,7 +4,7 @@ A float64 is a whole multiple of 2**-1074, so any sum of finite floats is an int
 and addition of integers does not depend on order. A value is cut into limbs of `RADIX` bits at
 fixed absolute positions: limb `j` counts units of `2**(RADIX * j + ORIGIN)`. Limbs are small
 enough that a float64 `bincount` over a batch of at most `MAX_ROWS` rows adds them without rounding.
-There are limbs for the product of any two floats, which may be beyond the range of float64.
+There are limbs for the product of any three floats, which may be beyond the range of float64.
 
 `ORIGIN` puts limb 0 over the bits 2**-26 .. 2**9, so that a float32 weight between 1/8 and 512
 touches one limb only.
@@ -25,13 +25,13 @@ Ints = npt.NDArray[np.int64]
 RADIX = 36
 ORIGIN = -26
 MAX_ROWS = 1 << 17
-# A limb grows by less than 2**53 for each batch added, and int64 ends at 2**63.
-MAX_ADDS = 512
+# A limb grows by less than 2**54 for each batch added, and int64 ends at 2**63.
+MAX_ADDS = 256
 
 _HALF = 1 << (RADIX - 1)
-# The limbs that sums of products of two float64 can touch: they are from 2**-2148 to 2**2048, and
+# The limbs that sums of products of three float64 can touch: they are from 2**-3222 to 2**3072, and
 # int64 counts the rows.
-_LOWEST, _HIGHEST = -59, 59
+_LOWEST, _HIGHEST = -89, 88
 
 
 def limb_exponent(limb: int) -> int:

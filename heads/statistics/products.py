@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,9 @@ from heads.statistics.summands import Summand
 _RAISED = 43
 # Between these magnitudes a product, and a square that `_short` rounds, is rounded as anywhere.
 _LEAST, _MOST = float(np.finfo(np.float64).tiny), 2.0**990
+# What rounding loses of a product of three factors between these magnitudes, float64 holds.
+_SMALL, _LARGE = 2.0**-250, 2.0**300
+_SPLIT = 2.0**27 + 1
 
 
 def product(weight: Floats, value: Floats, *, skip_weightless: bool = False) -> Summand:
@@ -68,3 +73,65 @@ def _short(values: Floats) -> Floats:
         short: npt.NDArray[np.float64] = large - (large - values)
     finite = np.isfinite(large)
     return short if finite.all() else np.where(finite, short, values)
+
+
+def exact_product(factors: Sequence[Floats], *, skip_weightless: bool = False) -> Summand:
+    """Returns the products of one to three factors, without any rounding, whatever their magnitude.
+
+    A product is that of float64, and what that rounds off in up to three other floats.
+
+    Args:
+        factors: float64 `[n]` each.
+        skip_weightless: whether the product of a first factor of 0 and an infinity or NaN is 0.
+    """
+    usual = np.logical_and.reduce([_is_usual(factor) for factor in factors])
+    if usual.all():
+        values, *rest = _expansion(factors)
+        return Summand(values, rest=tuple(rest))
+    finite = np.logical_and.reduce([np.isfinite(factor) for factor in factors])
+    scaled, exponent = [], np.zeros(len(usual), np.int64)
+    for factor in factors:
+        mantissa, power = np.frexp(np.where(finite, factor, 0.0))
+        scaled.append(np.where(usual, factor, mantissa))
+        exponent += np.where(usual, 0, power)
+    raised, left = np.divmod(exponent, RADIX)
+    values, *rest = (np.ldexp(part, left) for part in _expansion(scaled))
+    if not finite.all():
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            product_ = np.prod(factors, axis=0)
+        weightless = skip_weightless & (factors[0] == 0)
+        values = np.where(finite | weightless, values, product_)
+    return Summand(values, raised.astype(np.int8), tuple(rest))
+
+
+def _is_usual(factor: Floats) -> npt.NDArray[np.bool_]:
+    """Tells where the products of three such factors, and what they round off, are floats."""
+    size = np.abs(factor)
+    usual: npt.NDArray[np.bool_] = (factor == 0) | ((size > _SMALL) & (size < _LARGE))
+    return usual
+
+
+def _expansion(factors: Sequence[Floats]) -> list[Floats]:
+    """Returns floats whose sum is the product of up to three factors, the rounded product first."""
+    terms = [factors[0]]
+    for factor in factors[1:]:
+        # A product of two terms, then what it rounds off, for every term.
+        pairs = [_two_product(term, factor) for term in terms]
+        terms = [part for pair in zip(*pairs, strict=True) for part in pair]
+    return terms
+
+
+def _two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Returns the rounded product and the rounding error; T. J. Dekker, 1971, as `_short`."""
+    product_ = a * b
+    a_high, b_high = _half(a), _half(b)
+    a_low, b_low = a - a_high, b - b_high
+    error = ((a_high * b_high - product_) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product_, error
+
+
+def _half(values: Floats) -> Floats:
+    """Returns values rounded to 26 bits."""
+    large = values * _SPLIT
+    half: Floats = large - (large - values)
+    return half

@@ -19,6 +19,9 @@ MAX_CELLS = 1 << 14
 """So many cells keep the bounds of areas within a thousandth, on scores of any scale."""
 
 
+Divided = Literal["logit", "probability", "class_probability", "prediction", "error"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreHistogram(Statistic):
     """A histogram of scores: rows and weights by class, label and cell of the score.
@@ -35,7 +38,8 @@ class ScoreHistogram(Statistic):
         by_class: whether classes are counted separately; otherwise all count as class 0.
         of: what is divided into cells: `logit`, scores that are logits; `probability`, scores that
             are probabilities; or `class_probability`, the probabilities of exclusive classes, whose
-            labels are class ids.
+            labels are class ids. Of a regression head, `prediction`, or `error`: prediction -
+            label; the group is then always 0.
     """
 
     stable_name = "score_histogram"
@@ -43,7 +47,7 @@ class ScoreHistogram(Statistic):
     classes: int = 1
     max_cells: int = MAX_CELLS
     by_class: bool = True
-    of: Literal["logit", "probability", "class_probability"] = "logit"
+    of: Divided = "logit"
 
     def __post_init__(self) -> None:
         if not self.max_cells >= 2:
@@ -52,11 +56,16 @@ class ScoreHistogram(Statistic):
     @property
     def probabilities(self) -> bool:
         """Whether probabilities are divided into cells."""
-        return self.of != "logit"
+        return self.of in ("probability", "class_probability")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether rows are told apart by their label."""
+        return self.of not in ("prediction", "error")
 
     @property
     def groups(self) -> int:
-        return 2 * (self.classes if self.by_class else 1)
+        return (2 if self.labelled else 1) * (self.classes if self.by_class else 1)
 
     @property
     def cells(self) -> int:
@@ -72,6 +81,8 @@ class ScoreHistogram(Statistic):
 
     def elements(self, scored: Scored) -> Elements:
         """Returns the elements without their cells, which depend on the accumulator's shift."""
+        if not self.labelled:
+            return Elements(np.zeros(len(scored), np.int64))
         if self.of == "class_probability":
             group = (scored.label == np.arange(self.classes)).astype(np.int64).ravel()
         else:
@@ -82,6 +93,10 @@ class ScoreHistogram(Statistic):
 
     def divided(self, scored: Scored) -> Words:
         """Returns the plain bits of the values to divide into cells, uint64 `[n * classes]`."""
+        if self.of == "error":
+            return scored.error_bits
+        if self.of == "prediction":
+            return scored.prediction_bits
         return scored.probability_bits if self.probabilities else scored.logit_bits
 
     def cell_limit(self, shift: int) -> int:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from heads.statistics.cuts import ScoreKind
 from heads.statistics.exact import Floats
-from heads.statistics.products import product, short_square
+from heads.statistics.products import exact_product, product, short_square
+from heads.statistics.regression_values import EXACT_FACTORS, OF_PREDICTION, pinball_loss
 from heads.statistics.score_cells import logit_bits, probability_bits
 from heads.statistics.summands import Columns, Summand
 
@@ -26,19 +27,23 @@ class Scored:
     Attributes:
         score: `[n, k]`, the scores as stored: logits, or probabilities if these are declared.
             `k` is 1 for a binary head, else the number of classes.
-        probability: `[n, k]`, the probability of each class; for a binary head, of class 1.
-        label: `[n, k]` in [0, 1]; for a multi-class head `[n, 1]`, the class id.
+        probability: `[n, k]`, the probability of each class; for a binary head, of class 1; for a
+            regression head `[n, 1]`, the prediction.
+        label: `[n, k]` in [0, 1]; for a multi-class head `[n, 1]`, the class id; for a regression
+            head `[n, 1]`, any number.
         loss: `[n]`, the unreduced loss of each row.
         weight: `[n]`, or None if all rows have weight 1.
         predicted: int64 `[n]`, class ids of a multi-class head, else None.
-        kind: whether the scores are logits or probabilities.
+        kind: whether the scores are logits, probabilities or predictions.
         baseline: the same rows as another model scored them, or None.
         identity: uint64 `[n]`, hashes that distinguish the rows of a run, or None.
         class_loss: `[n, k]`, the losses of independent classes that `loss` is the mean of; `[n, 1]`
-            of exclusive classes; None if they are not known.
+            of other heads; None if they are not known.
         skip_weightless: whether rows of weight 0 add 0 to weighted sums even if their value is
             infinite or NaN; in IEEE arithmetic, infinity times 0 is NaN.
         passes: how often the batch will be measured, each time in other segments.
+        interval: `[n, 2]`, the lower and the upper end of an interval that a regression model
+            predicts for the label; None for none.
     """
 
     score: Floats
@@ -53,6 +58,7 @@ class Scored:
     skip_weightless: bool = False
     passes: int = 1
     class_loss: Floats | None = None
+    interval: Floats | None = None
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -98,7 +104,8 @@ class Scored:
         """Returns a value of all elements, cut into limbs only once.
 
         Args:
-            name: a name of `VALUES`, of `NUMBERED` with its number, `weight` or `weight_squared`.
+            name: a name of `VALUES` or `EXACT_FACTORS`, of `NUMBERED` with its number, `pinball_Q`,
+                `weight` or `weight_squared`.
             repeat: how many elements a row gives; a value of a row is repeated so often.
             weighted: whether the value is multiplied by the weight.
         """
@@ -112,6 +119,11 @@ class Scored:
             return Summand(self._weight()).repeated(repeat)
         if name == "weight_squared":
             return short_square(self._weight()).repeated(repeat)
+        if name in EXACT_FACTORS:
+            factors = [VALUES[factor](self) for factor in EXACT_FACTORS[name]]
+            if not weighted:
+                return exact_product(factors)
+            return exact_product([self._weight(), *factors], skip_weightless=self.skip_weightless)
         value = self._row_value(name)
         if len(value) != len(self) * repeat:
             value = _repeated(value, repeat)
@@ -122,6 +134,9 @@ class Scored:
 
     def _row_value(self, name: str) -> Floats:
         kind, _, number = name.rpartition("_")
+        if kind == "pinball":
+            with np.errstate(invalid="ignore", over="ignore"):
+                return pinball_loss(self.probability.ravel(), self.label.ravel(), float(number))
         if number.isdecimal():
             return NUMBERED[kind](self, int(number))
         return VALUES[name](self)
@@ -145,6 +160,7 @@ class Scored:
             None if self.identity is None else self.identity.take(rows),
             self.skip_weightless,
             class_loss=None if self.class_loss is None else self.class_loss.take(rows, axis=0),
+            interval=None if self.interval is None else self.interval.take(rows, axis=0),
         )
 
     @property
@@ -161,6 +177,16 @@ class Scored:
     def probability_bits(self) -> npt.NDArray[np.uint64]:
         """The plain bits of the probabilities, uint64 `[n * k]`."""
         return probability_bits(self.probability.ravel())
+
+    @cached_property
+    def prediction_bits(self) -> npt.NDArray[np.uint64]:
+        """The plain bits of the predictions of a regression head, uint64 `[n]`."""
+        return logit_bits(self.probability.ravel())
+
+    @cached_property
+    def error_bits(self) -> npt.NDArray[np.uint64]:
+        """The plain bits of prediction - label, uint64 `[n]`."""
+        return logit_bits(VALUES["error"](self))
 
     @cached_property
     def label_set(self) -> npt.NDArray[np.int64]:
@@ -262,11 +288,46 @@ def _identity(scored: Scored) -> npt.NDArray[np.uint64]:
     return scored.identity
 
 
+def _of_prediction(name: str) -> Callable[[Scored], Floats]:
+    """Returns a function that returns a value of each row of a regression head, `[n]`."""
+
+    def value(scored: Scored) -> Floats:
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            return OF_PREDICTION[name](scored.probability.ravel(), scored.label.ravel())
+
+    return value
+
+
+def _ends(scored: Scored) -> Floats:
+    if scored.interval is None:
+        raise ValueError("Predicted intervals are needed; give the head their lower and upper end.")
+    return scored.interval
+
+
+def _covered(scored: Scored) -> Floats:
+    """Returns 1 for rows whose label is within the predicted interval, ends included, else 0."""
+    ends, label = _ends(scored), scored.label.ravel()
+    covered: Floats = ((ends[:, 0] <= label) & (label <= ends[:, 1])).astype(np.float64)
+    return covered
+
+
+def _interval_width(scored: Scored) -> Floats:
+    with np.errstate(over="ignore"):
+        width: Floats = _ends(scored)[:, 1] - _ends(scored)[:, 0]
+    return width
+
+
+def _squared_error(scored: Scored) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared: Floats = np.square(scored.probability - scored.label).ravel()
+    return squared
+
+
 VALUES: dict[str, Callable[[Scored], Floats]] = {
     "loss": lambda scored: scored.loss,
     "probability": lambda scored: scored.probability.ravel(),
     "soft_label": _soft_label,
-    "squared_error": lambda scored: np.square(scored.probability - scored.label).ravel(),
+    "squared_error": _squared_error,
     "excess_brier": _excess_brier,
     "excess_brier_variance": _excess_brier_variance,
     "coverage": _coverage,
@@ -275,11 +336,15 @@ VALUES: dict[str, Callable[[Scored], Floats]] = {
     "class_loss": _class_loss,
     "class_brier": _class_brier,
     "hit": lambda scored: (scored.classes[0] == scored.classes[1]).astype(np.float64),
+    "covered": _covered,
+    "interval_width": _interval_width,
+    **{name: _of_prediction(name) for name in OF_PREDICTION},
     # 35 bits in the range of a single limb.
     "identity": lambda scored: np.ldexp((_identity(scored) >> np.uint64(29)).astype(float), -26),
 }
 """The values that exact sums are kept of, by name: float64 `[n]`, or `[n * k]` for values by class.
 
+There is also `pinball_Q` for any quantile Q, the pinball loss of a prediction of that quantile.
 `soft_label` is the label if it lies between 0 and 1, else 0: rows with label 0 or 1 are counted.
 """
 

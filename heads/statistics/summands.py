@@ -70,11 +70,19 @@ class Summand:
         values: float64 `[n]`.
         raised: int8 `[n]`, by how many limbs each value is raised, so that the summand is `values *
             2**(RADIX * raised)`, which may be beyond the range of float64. None if by 0.
+        rest: finite values of `n` rows that are added to these, and raised as they are: what
+            float64 could not hold of them.
     """
 
-    def __init__(self, values: Floats, raised: npt.NDArray[np.int8] | None = None) -> None:
+    def __init__(
+        self,
+        values: Floats,
+        raised: npt.NDArray[np.int8] | None = None,
+        rest: tuple[Floats, ...] = (),
+    ) -> None:
         self.values = values
         self.raised = raised
+        self.rest = rest
 
     def __len__(self) -> int:
         return len(self.values)
@@ -83,14 +91,16 @@ class Summand:
         whole = rows.start == 0 and rows.stop >= len(self)
         if whole:
             return self
-        return Summand(self.values[rows], None if self.raised is None else self.raised[rows])
+        raised = None if self.raised is None else self.raised[rows]
+        return Summand(self.values[rows], raised, tuple(part[rows] for part in self.rest))
 
     def repeated(self, repeat: int) -> Summand:
         """Returns every value `repeat` times, one after another."""
         if repeat == 1:
             return self
         raised = None if self.raised is None else np.repeat(self.raised, repeat)
-        return Summand(np.repeat(self.values, repeat), raised)
+        rest = tuple(np.repeat(part, repeat) for part in self.rest)
+        return Summand(np.repeat(self.values, repeat), raised, rest)
 
     @cached_property
     def specials(self) -> Ints | None:
@@ -108,6 +118,12 @@ class Summand:
         if self.specials is not None:
             values = np.where(self.specials == 0, values, 0.0)
             extremes = _extremes(values)
+        parts = self._parts_of(values, extremes)
+        for rest in self.rest:
+            parts += self._parts_of(rest, _extremes(rest))
+        return parts
+
+    def _parts_of(self, values: Floats, extremes: tuple[float, float]) -> list[Part]:
         if self.raised is None:
             return list(_cut(values, extremes))
         parts = []
@@ -126,8 +142,8 @@ class Summand:
         low, high = min(limbs, default=0), max(limbs, default=-1) + 1
         table = np.zeros((len(self), high - low), np.int64)
         for part in self.parts:
-            # Parts of the same limb are of other rows.
-            table[slice(None) if part.rows is None else part.rows, part.limb - low] = part.integers
+            # A part has a row at most once.
+            table[slice(None) if part.rows is None else part.rows, part.limb - low] += part.integers
         if self.specials is None:
             return ExactColumn(low, table, np.zeros((len(self), 0), np.int64))
         return ExactColumn(low, table, (self.specials[:, np.newaxis] == [1, 2, 3]).astype(np.int64))

@@ -13,11 +13,13 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from pipeline.config.fields import (
+    BASELINE,
     Key,
     Listed,
+    Metrics,
     Model,
-    SomeWords,
     Text,
+    Weight,
     Words,
     as_mapping,
     distinct,
@@ -27,6 +29,11 @@ from pipeline.config.fields import (
     repeated,
     together,
     wrong_length,
+)
+from pipeline.config.regression import (
+    LogisticRegressionHeadConfig,
+    PoissonHeadConfig,
+    RegressionHeadConfig,
 )
 from pipeline.config.scores import (
     BinaryBaseline,
@@ -45,8 +52,6 @@ from pipeline.errors.wording import MOST
 MAX_CLASSES = 1_000_000
 MAX_CLASS_METRICS = 50
 """A head of at most so many classes has metrics of every class, if `class_metrics` is not given."""
-
-BASELINE = "A second model, whose scores are in other columns of the same rows, to compare with."
 
 
 class BinaryLabel(Model):
@@ -123,14 +128,6 @@ class MultiLabelLabel(Model):
         return value
 
 
-Weight = Annotated[
-    Text | None,
-    Field(description="The column of the weights. Without it, each row weighs 1."),
-]
-Metrics = Annotated[
-    SomeWords | None,
-    Field(description="The names of the metrics to report. Without it, all that the head has."),
-]
 ClassNames = Annotated[
     Words,
     Field(
@@ -177,7 +174,7 @@ class HeadModel(ScoresModel):
         if weight is not None:
             names.add(weight)
         if baseline is not None:
-            names.add((baseline.logits or baseline.probability).column)
+            names.add(baseline.source.column)
         return names
 
     @field_validator("label", mode="wrap", check_fields=False)
@@ -337,7 +334,13 @@ class MultiLabelHeadConfig(HeadModel):
 
 
 HeadConfig = Annotated[
-    BinaryHeadConfig | MultiClassHeadConfig | MultiLabelHeadConfig | ContribBinaryHeadConfig,
+    BinaryHeadConfig
+    | MultiClassHeadConfig
+    | MultiLabelHeadConfig
+    | ContribBinaryHeadConfig
+    | RegressionHeadConfig
+    | PoissonHeadConfig
+    | LogisticRegressionHeadConfig,
     Field(discriminator="type"),
 ]
 

@@ -172,8 +172,9 @@ def _settings(task: problem_statement_pb2.Task) -> Settings:
     settings = _KINDS[kind](type_message)
     column = _label_column(task.name, type_message)
     settings["label"] = {"column": column, **settings.get("label", {})}
-    if type_message.example_weight:
-        settings["weight"] = type_message.example_weight
+    weight = type_message.weight if kind == _REGRESSION else type_message.example_weight
+    if weight:
+        settings["weight"] = weight
     return settings
 
 
@@ -230,8 +231,17 @@ def _n_classes(type_message: Any) -> Settings:
     return {"n_classes": type_message.n_classes} if type_message.n_classes else {}
 
 
+def _regression(type_message: problem_statement_pb2.OneDimensionalRegression) -> Settings:
+    if type_message.HasField("counts"):
+        return {"type": "poisson"}
+    logistic = type_message.HasField("probability")
+    return {"type": "logistic_regression" if logistic else "regression"}
+
+
+_REGRESSION = "one_dimensional_regression"
 _KINDS: dict[str, Callable[[Any], Settings]] = {
     "binary_classification": _binary,
+    _REGRESSION: _regression,
     "multi_class_classification": _multi_class,
     "multi_label_classification": _multi_label,
     "top_k_classification": _top_k,

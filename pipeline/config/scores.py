@@ -60,6 +60,15 @@ BinaryProbability = Annotated[
 class ScoresModel(Model):
     """The base class of models of scores, which are either logits or probabilities."""
 
+    @property
+    def source(self) -> Score | ScoreList:
+        """Where the scores are."""
+        source: Score | ScoreList | None = getattr(self, "logits") or getattr(  # noqa: B009
+            self, "probability"
+        )
+        assert source is not None
+        return source
+
     @field_validator("probability", mode="wrap", check_fields=False)
     @classmethod
     def _one_score(

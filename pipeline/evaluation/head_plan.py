@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from heads import BinaryClassHead, MultiClassHead, MultiLabelHead, binary_classification_head
+from heads import (
+    BinaryClassHead,
+    LogisticRegressionHead,
+    MultiClassHead,
+    MultiLabelHead,
+    PoissonRegressionHead,
+    RegressionHead,
+    binary_classification_head,
+)
 from heads.base import BaseHead
 from heads.metrics.core.context import MAX_MATRIX_CLASSES, MetricContext, OperatingPoints
+from heads.metrics.core.contract import plugin_problems
 from heads.metrics.core.metric import Metric
+from heads.metrics.core.plugins import Plugin
 from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
+from pipeline.config.regression import RegressionBaseline, RegressionFields
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.config.slices import Confidence
-from pipeline.errors.problems import Problem, quote
+from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import MOST, first_names
 
@@ -115,6 +126,7 @@ def make_head_plan(
     confidence: Confidence,
     problems: list[Problem],
     source: str,
+    plugins: Sequence[Plugin] = (),
 ) -> HeadPlan:
     """Makes the plan of a head.
 
@@ -124,13 +136,19 @@ def make_head_plan(
         confidence: the folds that the rows are divided into.
         problems: a list that gets what is wrong with the configuration.
         source: the file name of the configuration, for messages.
+        plugins: the plugins of the configuration.
+
+    Raises:
+        ConfigError: if a plugin breaks the contract.
     """
     head = make_head(config)
     folds = max(1, confidence.folds)
     context = make_context(config, head, folds, clustered=confidence.key is not None)
+    context = replace(context, plugins=tuple(plugin.module for plugin in plugins))
+    _check_plugins(context, plugins, source)
     contexts = [context]
     if context.baseline is not None:
-        contexts.append(replace(context, space=context.baseline, baseline=None))
+        contexts.append(_baseline_context(config, context, context.baseline))
     for clash in ambiguous_names(context):
         message = f"the metric '{clash}' would be that of a class and another one; rename the class"
         problems.append(Problem(source, ("heads", name, "class_names"), message))
@@ -168,12 +186,33 @@ def _distinct(measured: Iterable[tuple[int, Statistic]]) -> tuple[ModelStatistic
     return tuple(dict.fromkeys(ModelStatistic(*pair) for pair in objects.values()))
 
 
+def _check_plugins(context: MetricContext, plugins: Sequence[Plugin], source: str) -> None:
+    """Raises ConfigError if the metrics that plugins offer a head break the contract."""
+    if broken := [
+        Problem(source, ("plugins", plugins.index(plugin)), f"{plugin.name}: {message}")
+        for plugin, message in plugin_problems(context, plugins)
+    ]:
+        raise ConfigError(broken)
+
+
 def identity_statistic(folds: int) -> Statistic:
     """Returns the statistic that tells, fold by fold, whether two runs saw the same rows."""
     return RowSums(values=("identity",), folds=folds, coverage="overall")
 
 
+def _baseline_context(
+    config: HeadConfig, context: MetricContext, space: ScoreSpace
+) -> MetricContext:
+    """Returns what the metrics of the baseline depend on, whose scores are in a space."""
+    if isinstance(config, RegressionFields):
+        assert config.baseline is not None
+        context = replace(context, interval=config.baseline.interval is not None)
+    return replace(context, space=space, baseline=None)
+
+
 def _counting(context: MetricContext) -> Statistic:
+    if context.regression:
+        return context.label_sums
     return context.threshold_counts if context.columns == 1 else context.row_sums
 
 
@@ -192,6 +231,11 @@ def make_head(config: HeadConfig) -> BaseHead:
             words = words[::-1]
         make = binary_classification_head if config.type == "contrib_binary" else BinaryClassHead
         return make(config.weight, config.thresholds, words)
+    if isinstance(config, RegressionFields):
+        if config.type == "logistic_regression":
+            return LogisticRegressionHead(config.weight)
+        regression = PoissonRegressionHead if config.type == "poisson" else RegressionHead
+        return regression(weight_column=config.weight)
     ids = tuple(map(str, range(config.n_classes)))
     words = None if config.class_names == ids else config.class_names
     if isinstance(config, MultiClassHeadConfig):
@@ -226,6 +270,13 @@ def make_context(
         clustered=clustered,
         baseline=None if config.baseline is None else ScoreSpace(score_kind(config.baseline)),
     )
+    if isinstance(config, RegressionFields):
+        return replace(
+            context,
+            pinball=config.pinball_quantiles,
+            error_quantiles=config.error_quantiles,
+            interval=config.interval is not None,
+        )
     if not isinstance(config, MultiClassHeadConfig):
         context = replace(context, logit_thresholds=config.logit_thresholds)
     if not isinstance(config, BinaryFields):
@@ -246,6 +297,11 @@ def make_context(
     return context
 
 
-def score_kind(model: HeadConfig | BinaryBaseline | ClassBaseline) -> ScoreKind:
-    """Returns whether the stored scores of a model are logits or probabilities."""
-    return "probabilities" if model.logits is None else "logits"
+def score_kind(
+    model: HeadConfig | BinaryBaseline | ClassBaseline | RegressionBaseline,
+) -> ScoreKind:
+    """Returns whether the stored scores of a model are logits, probabilities or predictions."""
+    if model.logits is not None:
+        return "logits"
+    regression = isinstance(model, RegressionFields | RegressionBaseline)
+    return "predictions" if regression else "probabilities"

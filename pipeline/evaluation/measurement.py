@@ -29,9 +29,13 @@ def score_rows(head: HeadPlan, columns: Extracted, hashes: Hashes | None) -> Sco
         hashes: uint64 `[n]`, the hash of the file and the number of each row; None if the rows
             need not be compared with those of another run.
     """
+    by_model = zip(head.models, (columns.scores, columns.baseline), columns.intervals, strict=False)
     models = [
-        head.head.score(scores, columns.labels, columns.weights, model.context.space.kind)
-        for model, scores in zip(head.models, (columns.scores, columns.baseline), strict=False)
+        replace(
+            head.head.score(scores, columns.labels, columns.weights, model.context.space.kind),
+            interval=interval,
+        )
+        for model, scores, interval in by_model
         if scores is not None
     ]
     identity = None if hashes is None else _identity(columns, hashes)

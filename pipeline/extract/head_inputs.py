@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.config.heads import HeadConfig, MultiLabelHeadConfig
-from pipeline.config.scores import BinaryBaseline, ClassBaseline, Score, ScoreList
+from pipeline.config.regression import RegressionBaseline, RegressionFields
+from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.errors.faults import ColumnError
 from pipeline.readers.arrow_types import is_list, is_number, is_text
 from pipeline.readers.rows import (
@@ -22,8 +23,11 @@ from pipeline.readers.rows import (
     words,
 )
 
-Model = HeadConfig | BinaryBaseline | ClassBaseline
+Model = HeadConfig | BinaryBaseline | ClassBaseline | RegressionBaseline
 """The configuration that says in which columns the scores of a model are."""
+
+# The largest logit whose exponential float64 holds.
+_MOST_LOGIT = float(np.log(np.finfo(np.float64).max))
 
 Fault = tuple[str, Mask]
 """A reason, and a mask `[n]` of the rows that have this fault."""
@@ -38,6 +42,8 @@ class Extracted:
         labels: float64 `[n, k]`; `[n, 1]` for a multi-class head.
         weights: float64 `[n]`; None for a head without weights.
         baseline: float64 `[n, k]`, the scores of the baseline; None for a head without a baseline.
+        intervals: float64 `[n, 2]` for the candidate and for the baseline: the ends of the interval
+            that a regression model predicts; None for a model without.
         faults: the faults of the rows; the values of a row with a fault have no meaning.
     """
 
@@ -45,16 +51,19 @@ class Extracted:
     labels: Floats
     weights: Floats | None
     baseline: Floats | None
+    intervals: tuple[Floats | None, Floats | None]
     faults: list[Fault]
 
     def without(self, bad: Mask) -> Extracted:
         """Returns the inputs of the rows for which the mask `bad`, `[n]`, is false."""
         if not bad.any():
             return self
-        weights, baseline = (
-            None if array is None else array[~bad] for array in (self.weights, self.baseline)
+        weights, baseline, lower, upper = (
+            None if array is None else array[~bad]
+            for array in (self.weights, self.baseline, *self.intervals)
         )
-        return Extracted(self.scores[~bad], self.labels[~bad], weights, baseline, [])
+        intervals = lower, upper
+        return Extracted(self.scores[~bad], self.labels[~bad], weights, baseline, intervals, [])
 
 
 def extract(head: HeadConfig, rows: Rows) -> Extracted:
@@ -68,7 +77,8 @@ def extract(head: HeadConfig, rows: Rows) -> Extracted:
     labels = _labels(head, rows, faults)
     weights = _weights(head, rows, faults)
     baseline = _baseline(head, rows, faults)
-    return Extracted(scores, labels, weights, baseline, faults)
+    intervals = _interval(head, rows, faults), _baseline_interval(head, rows, faults)
+    return Extracted(scores, labels, weights, baseline, intervals, faults)
 
 
 def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
@@ -77,7 +87,7 @@ def type_problems(head: HeadConfig, rows: Rows) -> list[str]:
     Only the types of the columns matter, not the values of the rows.
     """
     problems = []
-    for read_part in (_scores, _labels, _weights, _baseline):
+    for read_part in (_scores, _labels, _weights, _baseline, _interval, _baseline_interval):
         try:
             read_part(head, rows, [])
         except ColumnError as error:
@@ -94,7 +104,7 @@ def _baseline(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | Non
 
 
 def _scores_of(head: HeadConfig, model: Model, rows: Rows, faults: list[Fault]) -> Floats:
-    source = _source(model)
+    source = model.source
     column = source.column
     index = getattr(source, "index", None)
     classes = getattr(head, "n_classes", None)
@@ -107,21 +117,46 @@ def _scores_of(head: HeadConfig, model: Model, rows: Rows, faults: list[Fault]) 
     finite = np.isfinite(scores)
     if not finite.all():
         _add_fault(faults, f"not_finite:{column}", _any_in_row(~finite))
-    if model.logits is None:
-        with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):
+        if head.type == "poisson":
+            if model.logits is None:
+                _add_fault(faults, f"negative:{column}", (scores < 0)[:, 0])
+            else:
+                _add_fault(faults, f"too_large:{column}", (scores > _MOST_LOGIT)[:, 0])
+        elif model.logits is None and head.type != "regression":
             inside = (scores >= 0) & (scores <= 1)
-        if not inside.all():
-            _add_fault(faults, f"not_a_probability:{column}", _any_in_row(~inside))
+            if not inside.all():
+                _add_fault(faults, f"not_a_probability:{column}", _any_in_row(~inside))
     return scores
 
 
-def _source(model: Model) -> Score | ScoreList:
-    source = model.logits or model.probability
-    assert source is not None
-    return source
+def _interval(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
+    return _interval_of(head, rows, faults) if isinstance(head, RegressionFields) else None
+
+
+def _baseline_interval(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
+    if not isinstance(head, RegressionFields) or head.baseline is None:
+        return None
+    return _interval_of(head.baseline, rows, faults)
+
+
+def _interval_of(
+    model: RegressionFields | RegressionBaseline, rows: Rows, faults: list[Fault]
+) -> Floats | None:
+    """Returns the lower and the upper end of the predicted interval `[n, 2]`; None for none."""
+    if model.interval is None:
+        return None
+    ends = np.empty((len(rows), 2))
+    for end, column in enumerate(model.interval):
+        ends[:, end] = _finite_numbers(rows, column, faults)
+    with np.errstate(invalid="ignore"):
+        _add_fault(faults, f"above_upper:{model.interval[0]}", ends[:, 0] > ends[:, 1])
+    return ends
 
 
 def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
+    if isinstance(head, RegressionFields):
+        return _number_labels(head, rows, faults)
     label = head.label
     column = label.column
     if isinstance(head, MultiLabelHeadConfig):
@@ -150,12 +185,23 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     return labels[:, np.newaxis]
 
 
+def _number_labels(head: RegressionFields, rows: Rows, faults: list[Fault]) -> Floats:
+    """Returns the labels `[n, 1]` of a regression head."""
+    column = head.label.column
+    labels = _finite_numbers(rows, column, faults)
+    if head.type == "logistic_regression":
+        _add_outside(faults, column, labels, 1.0)
+    elif head.type == "poisson":
+        with np.errstate(invalid="ignore"):
+            _add_fault(faults, f"negative:{column}", labels < 0)
+    return labels[:, np.newaxis]
+
+
 def _weights(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
     column = head.weight
     if column is None:
         return None
-    weights = _single_numbers(rows, column, faults)
-    _add_fault(faults, f"not_finite:{column}", ~np.isfinite(weights))
+    weights = _finite_numbers(rows, column, faults)
     with np.errstate(invalid="ignore"):
         _add_fault(faults, f"negative:{column}", weights < 0)
     return weights
@@ -168,6 +214,13 @@ def _single_numbers(rows: Rows, column: str, faults: list[Fault]) -> Floats:
         raise ColumnError(f"column '{column}' is {array.type}, and numbers are needed")
     values, null = numbers(array)
     _add_missing(faults, column, null, several)
+    return values
+
+
+def _finite_numbers(rows: Rows, column: str, faults: list[Fault]) -> Floats:
+    """Returns the numbers `[n]` of a column, which must be finite."""
+    values = _single_numbers(rows, column, faults)
+    _add_fault(faults, f"not_finite:{column}", ~np.isfinite(values))
     return values
 
 
@@ -224,7 +277,7 @@ def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
     """
     lengths_by_column = {}
     for model in (head, head.baseline):
-        source = None if model is None else _source(model)
+        source = None if model is None else model.source
         if getattr(source, "index", None) is None or not len(rows):
             continue
         assert source is not None

@@ -25,6 +25,8 @@ ANOMALY_TYPES = {
     "not_a_class_id": "INT_TYPE_INT_EXPECTED",
     "not_in_vocabulary": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
     "negative": "FLOAT_TYPE_SMALL_FLOAT",
+    "too_large": "FLOAT_TYPE_BIG_FLOAT",
+    "above_upper": "FLOAT_TYPE_BIG_FLOAT",
     "below_domain": "FLOAT_TYPE_SMALL_FLOAT",
     "above_domain": "FLOAT_TYPE_BIG_FLOAT",
     "not_in_domain": "ENUM_TYPE_UNEXPECTED_STRING_VALUES",

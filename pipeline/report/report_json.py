@@ -147,6 +147,8 @@ def headline(head: HeadPlan) -> list[str]:
 
 def _threshold_rule(head: HeadPlan) -> str:
     """Returns what is predicted positive at every threshold of the report, in words."""
+    if head.context.regression:
+        return "a number is predicted, and no threshold applies"
     rule = "probability > threshold, logit > logit threshold"
     # That of TensorFlow 1.x.
     at_least = "; accuracy at configured thresholds: >="

@@ -28,6 +28,8 @@ def details_of(
         states: the merged states of the model, by statistic.
     """
     details: dict[str, Any] = {}
+    if context.regression:
+        return details
     histogram = next(
         filter(None, (_slice_state(states, each, key) for each in context.histograms)), None
     )

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import Key, State, Statistic
 from heads.statistics.confusion import LABELLED
-from heads.statistics.exact import add_columns
+from heads.statistics.label_sums import ZERO_LABEL
 from heads.statistics.statistic import UNWEIGHTED
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 from heads.statistics.units import in_units
 from pipeline.config.heads import BinaryFields, MultiLabelHeadConfig
+from pipeline.config.regression import RegressionFields
 from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelStatistic
+from pipeline.results.class_rows import ClassRows, describe_class_ids, rows_by_class
 from pipeline.results.feature_statistics import (
     Buckets,
     NumericFeature,
     SliceStatistics,
     TextFeature,
 )
-from pipeline.results.score_buckets import MOST_BUCKETS, moments, summarise_scores
+from pipeline.results.score_buckets import summarise_scores
 from pipeline.results.wide_sums import SliceSums, WideSum
 
 Floats = npt.NDArray[np.float64]
@@ -104,8 +106,7 @@ class _SliceColumns:
         for number, source in enumerate((config, config.baseline)):
             if source is None:
                 continue
-            score = source.logits or source.probability
-            assert score is not None
+            score = source.source
             index = getattr(score, "index", None)
             path = (score.column,) if index is None else (score.column, str(index))
             yield self._score(number, path)
@@ -113,15 +114,17 @@ class _SliceColumns:
     def _score(self, number: int, path: tuple[str, ...]) -> NumericFeature:
         """Returns the distribution of the scores of one model, by the number of the model."""
         context = self._head.models[number].context
-        probabilities = context.space.kind == "probabilities"
         per_row = context.columns
         plain = NumericFeature(path, whole=False, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
-        if probabilities:
-            mean, weighted_mean = self._mean_probability(number)
+        if context.space.kind != "logits":
+            mean, weighted_mean = self._mean_score(number)
             plain = replace(plain, mean=mean, weighted_mean=weighted_mean)
-        if context.score_histogram.probabilities and not probabilities:
-            # The histogram is of probabilities, but the scores of the column are logits.
+        linked = context.score_histogram.probabilities or (
+            context.regression and context.head != "regression"
+        )
+        if linked and context.space.kind == "logits":
+            # The histogram is of what is behind the link, but the scores of the column are logits.
             return plain
         found = (self._find(number, histogram) for histogram in context.histograms)
         states = (sums.taken(self._key) for sums in found if sums is not None)
@@ -145,13 +148,18 @@ class _SliceColumns:
             rounding=2.0 ** (state.shift - 52) if state.shift else None,
         )
 
-    def _mean_probability(self, number: int) -> tuple[float | None, float | None]:
-        """Returns the mean probability without weights and with them; None where not known."""
+    def _mean_score(self, number: int) -> tuple[float | None, float | None]:
+        """Returns the mean probability or prediction, without weights and with them.
+
+        Both are None where they are not known.
+        """
         context = self._head.models[number].context
-        counts = self._find(number, context.threshold_counts)
+        statistic = context.label_sums if context.regression else context.threshold_counts
+        counts = self._find(number, statistic)
         if counts is None:
             return None, None
-        plain, weighted = self._sums(counts, "probability")
+        name = "prediction" if context.regression else "probability"
+        plain, weighted = self._sums(counts, name)
         return self._mean(plain, context.columns), self._weighted_mean(weighted, context.columns)
 
     def _mean(self, total: WideSum | None, per_row: int) -> float | None:
@@ -168,6 +176,8 @@ class _SliceColumns:
         """Returns the distribution of the labels: of numbers, of class ids or of words."""
         config, context = self._head.config, self._head.context
         path = (config.label.column,)
+        if isinstance(config, RegressionFields):
+            return self._numbers(path)
         form = config.label.form if isinstance(config, MultiLabelHeadConfig) else None
         if form == "multi_hot" or (
             isinstance(config, BinaryFields) and config.label.vocabulary is None
@@ -178,7 +188,7 @@ class _SliceColumns:
             # The negative word comes first here, in whatever order the vocabulary has them.
             words: Sequence[str] | None = context.class_names
             state = self._state(context.threshold_counts)
-            classes = None if state is None else _by_class(state, state.group % LABEL_KINDS)
+            classes = None if state is None else rows_by_class(state, state.group % LABEL_KINDS)
         else:
             words = config.label.vocabulary
             classes = self._classes()
@@ -186,7 +196,23 @@ class _SliceColumns:
             return self._words(path, words, per_row, classes)
         plain = NumericFeature(path, whole=True, rows=self._rows, per_row=per_row)
         plain = replace(plain, weight=self._weight)
-        return plain if classes is None else _class_ids(plain, classes, context.columns)
+        return plain if classes is None else describe_class_ids(plain, classes, context.columns)
+
+    def _numbers(self, path: tuple[str, ...]) -> NumericFeature:
+        """Returns the distribution of the labels of a regression head."""
+        context = self._head.context
+        plain = NumericFeature(path, False, self._rows, weight=self._weight)
+        sums, state = self._find(CANDIDATE, context.label_sums), self._state(context.label_sums)
+        if sums is None or state is None:
+            return plain
+        total, weighted = self._sums(sums, "label")
+        zero = state.group % state.statistic.groups == ZERO_LABEL
+        return replace(
+            plain,
+            mean=self._mean(total, 1),
+            weighted_mean=self._weighted_mean(weighted, 1),
+            zeros=int(state.by_segment("rows", zero)[0]),
+        )
 
     def _zero_to_one(self, path: tuple[str, ...]) -> NumericFeature:
         """Returns the distribution of labels that are numbers from 0 to 1.
@@ -232,7 +258,7 @@ class _SliceColumns:
             weighted_std_dev=_spread(weighted_mean) if hard else None,
         )
 
-    def _classes(self) -> _Classes | None:
+    def _classes(self) -> ClassRows | None:
         """Returns the rows by class of the label; None if they were not measured."""
         context = self._head.context
         if context.head == "multi_label":
@@ -240,20 +266,20 @@ class _SliceColumns:
             if state is None:
                 return None
             class_, kind = np.divmod(state.group % state.statistic.groups, LABEL_KINDS)
-            return _by_class(state, class_, kind == ONE)
+            return rows_by_class(state, class_, kind == ONE)
         state = self._state(context.class_outcomes)
         if state is not None:
             labelled = state.cell == np.uint64(LABELLED)
-            return _by_class(state, state.group % state.statistic.groups, labelled)
+            return rows_by_class(state, state.group % state.statistic.groups, labelled)
         state = self._state(context.confusion_matrix)
-        return None if state is None else _by_class(state, state.group)
+        return None if state is None else rows_by_class(state, state.group)
 
     def _words(
         self,
         path: tuple[str, ...],
         words: Sequence[str],
         per_row: int | None,
-        classes: _Classes | None,
+        classes: ClassRows | None,
     ) -> TextFeature:
         """Returns the distribution of labels that are words; `words` has one for each class id."""
         plain = TextFeature(path, self._rows, per_row, weight=self._weight)
@@ -300,87 +326,6 @@ class _SliceColumns:
         plain = f"{UNWEIGHTED}{value}"
         unweighted = sums.total(self._key, plain) if plain in sums.state.sums else None
         return unweighted, sums.total(self._key, value)
-
-
-@dataclass(frozen=True, eq=False)
-class _Classes:
-    """The number of rows by class of the label.
-
-    Attributes:
-        ids: int64 `[c]`, the ids of the classes that occur, in ascending order.
-        rows: int64 `[c]`, the number of rows of each class.
-        weights: float64 `[c]`, the sum of the weights of these rows, in the unit `2**exponent`;
-            None without weights.
-        exponent: the exponent of the unit.
-    """
-
-    ids: Ints
-    rows: Ints
-    weights: Floats | None
-    exponent: int = 0
-
-    def shown(self, weights: Floats) -> tuple[float, ...]:
-        """Returns weights as numbers; they are infinite where they are too large for float64."""
-        with np.errstate(over="ignore"):
-            return tuple(np.ldexp(weights, self.exponent).tolist())
-
-
-def _by_class(state: State, ids: Ints, chosen: npt.NDArray[np.bool_] | None = None) -> _Classes:
-    """Adds up the table rows of each class.
-
-    Args:
-        state: the state of one slice.
-        ids: int64 `[m]`, the class id of each table row.
-        chosen: bool `[m]`, which table rows to add; None for all.
-    """
-    rows = np.arange(len(state)) if chosen is None else np.flatnonzero(chosen)
-    order = rows[np.argsort(ids[rows], kind="stable")]
-    distinct, starts = np.unique(ids[order], return_index=True)
-    if not len(distinct):
-        return _Classes(distinct, distinct, np.zeros(0) if "weight" in state.sums else None)
-    weights, exponent = None, 0
-    if "weight" in state.sums:
-        sums = add_columns([state.sums["weight"]], starts, order)
-        weights = state.floats("weight", sums, np.zeros(len(starts), np.int64))
-        exponent = 0 if state.exponents is None else int(state.exponents[0])
-    rows_by_class = np.add.reduceat(state.counts["rows"][order], starts)
-    return _Classes(distinct, rows_by_class, weights, exponent)
-
-
-def _class_ids(plain: NumericFeature, by_class: _Classes, classes: int) -> NumericFeature:
-    """Returns the distribution of class ids, taken as numbers.
-
-    Args:
-        plain: the distribution without what is known of the ids.
-        by_class: the rows by class of the label.
-        classes: the number of classes of the head.
-    """
-    if not len(by_class.ids):
-        return plain
-    values = by_class.ids.astype(np.float64)
-    mean, std_dev = moments(values, by_class.rows.astype(np.float64))
-    weighted_mean = weighted_std_dev = weights = None
-    width = -(-classes // MOST_BUCKETS)
-    edges = (*range(0, classes, width), classes)
-    bucket = by_class.ids // width
-    rows = np.zeros(len(edges) - 1, np.int64)
-    np.add.at(rows, bucket, by_class.rows)
-    if by_class.weights is not None:
-        in_buckets = np.bincount(bucket, by_class.weights, len(rows))
-        weights = by_class.shown(in_buckets.astype(np.float64, copy=False))
-        if by_class.weights.any():
-            weighted_mean, weighted_std_dev = moments(values, by_class.weights)
-    return replace(
-        plain,
-        mean=mean,
-        std_dev=std_dev,
-        low=float(values[0]),
-        high=float(values[-1]),
-        zeros=int(by_class.rows[0]) if by_class.ids[0] == 0 else 0,
-        buckets=Buckets(tuple(map(float, edges)), tuple(rows.tolist()), weights),
-        weighted_mean=weighted_mean,
-        weighted_std_dev=weighted_std_dev,
-    )
 
 
 def _spread(mean: float | None) -> float | None:

@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.bin_errors import Bins
+from heads.metrics.core.contract import compute_checked
 from heads.metrics.core.fold_curve import FoldCurves
 from heads.metrics.core.methods import CalibrationTest, Halves, Jackknife, NoInterval
 from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
 from heads.metrics.core.score_curve import CurveMetric
+from heads.metrics.error_quantiles import ErrorQuantile
 from heads.statistics import State
 from heads.statistics.units import exponents_of, too_far_apart
 from pipeline.results.half_samples import HalfReadings, read_halves
+from pipeline.results.linearised import linearised
 from pipeline.results.state_views import StateViews, SupportReadings
 
 Floats = npt.NDArray[np.float64]
@@ -192,6 +195,10 @@ def read_metric(
         half_curves = folds.half_curves(finer, support, weighted=weighted)
         halves = read_halves(metric, metric.method, half_curves)
         return replace(found, curves=curves, halves=halves)
+    if isinstance(metric, ErrorQuantile):
+        finer = [views for views in (distinct, fine) if views is not None]
+        approximate = linearised(metric, found.value, folds, finer, weighted=weighted)
+        return replace(found, replicates=approximate)
     without = folds.without(weighted=weighted)
     if not len(without.keys):
         return found
@@ -242,7 +249,7 @@ def _values(
 
 def _compute(metric: Metric, state: State) -> Values:
     """Returns the values of a metric, undefined where float64 cannot hold what they depend on."""
-    values = metric.compute(state)
+    values = compute_checked(metric, state)
     return replace(values, reasons={TOO_FAR_APART: too_far_apart(state), **values.reasons})
 
 

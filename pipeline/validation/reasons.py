@@ -21,5 +21,7 @@ REASONS = SCHEMA_REASONS | {
     "not_a_class_id": "is not a class id",
     "not_in_vocabulary": "is not in the vocabulary",
     "negative": "is negative",
+    "too_large": "has an exponential beyond float64",
+    "above_upper": "is above the upper end of the interval",
 }
 """All reasons by code: those of a schema, and those for which a head cannot score a row."""

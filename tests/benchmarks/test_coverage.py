@@ -10,13 +10,19 @@ from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import (
+    log_loss,
+    mean_squared_error,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
-from heads.metrics.core.context import MetricContext
+from heads.metrics.core.context import HeadType, MetricContext
 from heads.metrics.core.methods import NoInterval
 from heads.metrics.core.registry import report_metrics
 
@@ -122,7 +128,33 @@ def test_intervals_of_several_classes_hold_what_a_large_sample_has(
         assert held.sum() >= 0.79 * known.sum()
 
 
-HEAD_TYPES = ["binary", "contrib_binary", "multi_class", "multi_label"]
+@pytest.mark.parametrize("head", ["regression", "poisson"])
+def test_intervals_of_numbers_hold_what_a_large_sample_has(
+    simulation: ModuleType, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation.coverage_regression, "TRUE_ROWS", 20_000)
+    population = population_of(simulation, "40 equal clusters", head)
+    true, _ = population.true_values(1_000)
+    assert set(true) == with_interval(population.context())
+    assert all(math.isfinite(value) for value in true.values())
+    sample = population.draw(20_000, 1, 9, 1)
+    prediction = np.exp(sample.scores[0]) if head == "poisson" else sample.scores[0]
+    label = sample.labels
+    error = np.abs(prediction - label)
+    assert true["mse"] == pytest.approx(mean_squared_error(label, prediction), rel=0.05)
+    assert true["median_absolute_error"] == pytest.approx(np.median(error), rel=0.05)
+    names = ("rmse", "median_error", "bias/decile_3", "pearson")
+    found = simulation.simulate(population, 1_000, 48, only=names)
+    for tally in found.values():
+        lower, upper, _ = np.concatenate(tally.parts, axis=1)
+        assert lower.shape == (48,)
+        held = (lower <= tally.truth) & (tally.truth <= upper)
+        assert held.sum() >= 0.79 * (~np.isnan(lower)).sum()
+
+
+HEAD_TYPES = get_args(HeadType)
+SIMULATED_AS = {"contrib_binary": "binary", "logistic_regression": "regression"}
+"""The types of heads whose metrics were simulated as those of another type."""
 
 
 def with_interval(context: MetricContext) -> set[str]:
@@ -132,7 +164,7 @@ def with_interval(context: MetricContext) -> set[str]:
 
 @pytest.mark.parametrize("head", HEAD_TYPES)
 def test_every_metric_that_has_an_interval_was_simulated(simulation: ModuleType, head: str) -> None:
-    simulated = "binary" if head == "contrib_binary" else head
+    simulated = SIMULATED_AS.get(head, head)
     measured = json.loads((BENCHMARKS / "coverage.json").read_text())["heads"][simulated]
     page = (ROOT / "docs" / "coverage.md").read_text()
     for population in simulation.HEADS[simulated]:

@@ -21,8 +21,11 @@ from heads.metrics.core.methods import (
     AT_AN_END,
     BIASED,
     FEW_ALLOWED,
+    FEW_ERRORS,
     FEW_OF_A_CLASS,
     FEW_OF_A_CLASS_FOR_BINS,
+    FEW_OF_A_DECILE,
+    FEW_OF_A_SIDE,
 )
 from heads.metrics.spiegelhalter import A_TEST
 from heads.statistics import Scored
@@ -164,7 +167,8 @@ def test_columns_of_predictions_are_told() -> None:
 
     (batch,) = pq.read_table(DATA).to_batches()[:1]
     evaluator_of(plan).add(rows_of(batch), sink)
-    # What they hold, then their types. A binary head has the columns of all others.
+    # What they hold, then their types. A binary head has the columns of all others but numbers.
+    found.insert(found.index("logits") + 1, "predictions")
     assert told == found * 2
 
 
@@ -177,6 +181,9 @@ def test_reasons_for_no_interval_are_told() -> None:
         A_TEST,
         FEW_OF_A_CLASS,
         FEW_ALLOWED,
+        FEW_ERRORS,
+        FEW_OF_A_SIDE,
+        FEW_OF_A_DECILE,
         AT_AN_END,
         IN_ONE_FOLD,
         TOO_FEW,

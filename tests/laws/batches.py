@@ -23,6 +23,7 @@ from heads.statistics import (
     DistinctScores,
     Flips,
     Key,
+    LabelSums,
     RowSums,
     Scored,
     ScoreHistogram,
@@ -32,6 +33,8 @@ from heads.statistics import (
     ThresholdCounts,
 )
 from heads.statistics.measure import measure_state
+from heads.statistics.regression_values import EXACT_FACTORS, OF_PREDICTION
+from heads.statistics.score_histogram import Divided
 from heads.statistics.statistic import Coverage
 
 Floats = npt.NDArray[np.float64]
@@ -174,6 +177,8 @@ class Rows:
         weighted: whether the rows have weights.
         class_ids: whether labels are class ids `[n, 1]`, and rows have predicted classes.
         baseline: whether a second model scored the rows too.
+        interval: whether the rows are of a regression head: labels and predictions are any numbers,
+            and the model predicts an interval.
     """
 
     scores: st.SearchStrategy[list[float]] = finite_pools
@@ -181,6 +186,7 @@ class Rows:
     weighted: bool = False
     class_ids: bool = False
     baseline: bool = False
+    interval: bool = False
 
 
 Make = Callable[[st.DrawFn], tuple[Statistic, Rows]]
@@ -225,6 +231,13 @@ def _row_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     columns = draw(st.integers(2 if class_ids else 1, 4))
     rows = Rows(columns=columns, weighted=common["weighted"], class_ids=class_ids)
     return RowSums(**common), rows
+
+
+@_samples_of(LabelSums)
+def _label_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
+    names = (*OF_PREDICTION, *EXACT_FACTORS, "loss", "squared_error", "pinball_0.9")
+    common = _common(draw, *names, "covered", "interval_width")
+    return LabelSums(**common), Rows(weighted=common["weighted"], interval=True)
 
 
 def _exclusive(draw: st.DrawFn, common: dict[str, Any]) -> Rows:
@@ -327,14 +340,17 @@ def _distinct_scores(draw: st.DrawFn) -> tuple[Statistic, Rows]:
 
 def _histogram(draw: st.DrawFn) -> tuple[dict[str, Any], Rows]:
     """Draws the parameters of a histogram, and the rows that it takes."""
-    of = draw(st.sampled_from(("logit", "probability", "class_probability")))
+    of = draw(st.sampled_from(get_args(Divided)))
+    number = of in ("prediction", "error")
     # A label that is a class id cannot be compared with a probability.
-    common = _common(draw, *(BY_CLASS if of != "class_probability" else ("loss", "probability")))
+    values = BY_CLASS if of != "class_probability" else ("loss", "probability")
+    common = _common(draw, *(("error", "prediction", "label") if number else values))
     rows = Rows(
         score_pools,
-        columns=draw(st.integers(1, 3)),
+        columns=1 if number else draw(st.integers(1, 3)),
         weighted=common["weighted"],
         class_ids=of == "class_probability",
+        interval=number,
     )
     cells = {
         "classes": rows.columns,
@@ -378,16 +394,22 @@ def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
     ids = np.arange(float(k))
     values, pool = draw(value_pools), draw(rows.scores)
 
+    def label() -> Floats:
+        if rows.interval:
+            return column([0.0, *values], n, k)
+        return column(ids, n, 1) if rows.class_ids else column(labels, n, k)
+
     def scored() -> Scored:
         return Scored(
             score=column(pool, n, k),
-            probability=column(PROBABILITIES, n, k),
-            label=column(ids, n, 1) if rows.class_ids else column(labels, n, k),
+            probability=column(pool if rows.interval else PROBABILITIES, n, k),
+            label=label(),
             loss=column(values, n),
             weight=column(values, n) if rows.weighted else None,
             predicted=rng.integers(0, k, n) if rows.class_ids else None,
             identity=rng.integers(0, 2**64, n, np.uint64),
             class_loss=None if rows.class_ids else column(values, n, k),
+            interval=column(values, n, 2) if rows.interval else None,
         )
 
     keys = [KEYS[i] for i in rng.permutation(len(KEYS))[: draw(st.integers(1, len(KEYS)))]]

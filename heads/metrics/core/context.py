@@ -7,6 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 from heads.metrics.core.number_names import distinct_names, short_names
+from heads.metrics.core.regression_context import COARSE_CELLS, RegressionContext
+from heads.metrics.core.regression_context import HeadType as HeadType
+from heads.metrics.core.regression_context import RegressionType as RegressionType
 from heads.statistics import (
     ClassFlips,
     ClassOutcomes,
@@ -20,18 +23,12 @@ from heads.statistics import (
 from heads.statistics.cuts import AUC_THRESHOLDS, ScoreSpace
 from heads.statistics.distinct_scores import distinct_scores_of
 from heads.statistics.score_histogram import MAX_CELLS
-from heads.statistics.statistic import Coverage
-
-HeadType = Literal["binary", "multi_class", "multi_label", "contrib_binary"]
 
 MAX_MATRIX_CLASSES = 500
 """A head of more classes has no confusion matrix: it would be too large to keep as a whole."""
 
 MAX_FOLDED_CLASSES = 100
 """The counts by class of a head of more classes are not kept for every fold."""
-
-COARSE_CELLS = 512
-"""The number of cells of a histogram that is kept by fold, or of a small slice."""
 
 # A histogram of several classes has only so many cells that it can cross a shuffle in one piece,
 # even if all classes fill all of its cells.
@@ -83,7 +80,7 @@ class OperatingPoints:
 
 
 @dataclass(frozen=True)
-class MetricContext:
+class MetricContext(RegressionContext):
     """The settings that the metrics of one head depend on.
 
     Attributes:
@@ -99,9 +96,13 @@ class MetricContext:
         clustered: whether rows may depend on each other, so that they are put into folds by a key.
         at: the operating points.
         top: the numbers `k` of the highest scores that top-k metrics are of.
+        plugins: the modules that offer metrics beside those of headcount, as they are loaded.
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
         logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
+        pinball: the quantiles at which a regression head has the pinball loss.
+        error_quantiles: the quantiles of the error that a regression head reports.
+        interval: whether a regression model predicts an interval for the label.
     """
 
     head: HeadType
@@ -116,13 +117,17 @@ class MetricContext:
     clustered: bool = False
     at: OperatingPoints = OperatingPoints()
     top: tuple[int, ...] = ()
+    plugins: tuple[str, ...] = ()
     baseline: ScoreSpace | None = None
     logit_thresholds: tuple[float, ...] = ()
+    pinball: tuple[float, ...] = ()
+    error_quantiles: tuple[float, ...] = ()
+    interval: bool = False
 
     @property
     def columns(self) -> int:
-        """The number of score columns: 1 for the binary types, else the number of classes."""
-        return 1 if self.head in ("binary", "contrib_binary") else len(self.class_names)
+        """The number of score columns: the number of classes, or 1 for two classes and numbers."""
+        return len(self.class_names) if self.head in ("multi_class", "multi_label") else 1
 
     @cached_property
     def estimator_space(self) -> ScoreSpace:
@@ -335,14 +340,15 @@ class MetricContext:
         """
         named = max(1, len(self.named_classes))
         cells = min(COARSE_CELLS, max(_LEAST_COARSE_CELLS, _COARSE_CELLS // named))
-        coverage: Coverage = "largest" if self.folds > 1 else "small_only"
-        return replace(self.score_histogram, max_cells=cells, folds=self.folds, coverage=coverage)
+        return self.coarse(self.score_histogram, cells)
 
     @property
     def histograms(self) -> tuple[ScoreHistogram, ...]:
         """The histograms that curves are read from: in each slice the first that has it."""
-        coarse = self.coarse_histogram
-        return distinct_scores_of(coarse), self.score_histogram, coarse
+        coarse, fine = self.coarse_histogram, self.score_histogram
+        if self.regression:
+            coarse, fine = self.coarse_prediction_histogram, self.prediction_histogram
+        return distinct_scores_of(coarse), fine, coarse
 
     @cached_property
     def flips(self) -> Flips:

@@ -16,6 +16,11 @@ class Jackknife:
 
 
 @dataclass(frozen=True)
+class Linearised(Jackknife):
+    """The error is that of the share of the rows up to a quantile, over their density there."""
+
+
+@dataclass(frozen=True)
 class Halves:
     """The error is that of the values of half-samples: right for figures at points of curves.
 
@@ -92,6 +97,15 @@ FEW_FOR_BINS = 50
 """The least effective number of labels of each kind for the interval of errors in bins."""
 FEW_FOR_RATIOS = 15
 """The least effective number of rows of each label and prediction for the interval of a ratio."""
+FEW_BESIDE_QUANTILE = 10
+"""The least effective number of rows on either side of a quantile for its interval."""
+FEW_OF_A_SIDE = f"fewer than {FEW_BESIDE_QUANTILE} rows on a side of the quantile"
+FEW_FOR_ERRORS = 50
+"""The least effective number of rows for the interval of a mean of errors, which may be skewed."""
+FEW_ERRORS = f"fewer than {FEW_FOR_ERRORS} rows"
+FEW_IN_A_DECILE = 50
+"""The least effective number of rows in a tenth for the interval of a mean over it."""
+FEW_OF_A_DECILE = f"fewer than {FEW_IN_A_DECILE} rows of a tenth"
 FEW_OF_A_CLASS_FOR_BINS = f"fewer than {FEW_FOR_BINS} rows of a class"
 FEW_OF_A_CLASS = f"fewer than {FEW} rows of a class"
 FEW_LABELS = f"fewer than {FEW_FOR_RATIOS} rows of a class"

@@ -17,13 +17,14 @@ from heads.statistics.measure import measure_state
 from heads.statistics.state import zero_state
 
 CLASSES = {"binary": 2, "contrib_binary": 2, "multi_class": 3, "multi_label": 3}
+"""The number of classes by type of head; regression has none."""
 HEADS = get_args(HeadType)
 
 
 def make_context(head: HeadType, weighted: bool = True) -> MetricContext:
-    names = tuple("abc"[: CLASSES[head]])
+    names = tuple("abc"[: CLASSES.get(head, 0)])
     named = (0, 2) if head == "multi_label" else ()
-    thresholds = () if head == "multi_class" else (0.25, 0.5)
+    thresholds = () if head not in CLASSES or head == "multi_class" else (0.25, 0.5)
     return MetricContext(
         head,
         names,

@@ -22,6 +22,7 @@ from heads.statistics import (
     ConfusionMatrix,
     DistinctScores,
     Flips,
+    LabelSums,
     RowSums,
     Scored,
     ScoreHistogram,
@@ -42,7 +43,7 @@ PREFIX = struct.Struct("<4sHII")
 
 def _state(statistic: Statistic, rows: int = 12) -> State:
     rng = np.random.default_rng(3)
-    class_ids = isinstance(statistic, ConfusionMatrix | ClassOutcomes | ClassFlips)
+    class_ids = isinstance(statistic, ConfusionMatrix | ClassOutcomes | ClassFlips | LabelSums)
 
     def scored() -> Scored:
         return Scored(
@@ -63,6 +64,7 @@ STATES = {
     statistic.stable_name: _state(statistic)
     for statistic in (
         RowSums(values=("loss",), weighted=True, keep_unweighted=True, squares=True, folds=3),
+        LabelSums(values=("loss",), weighted=True, folds=3),
         ClassOutcomes(classes=2, weighted=True),
         ConfusionMatrix(classes=2, weighted=True, coverage="largest_only"),
         Flips(cuts=(0.0, 0.5), classes=2, weighted=True, folds=3),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heads.statistics.exact import RADIX
-from heads.statistics.products import product, short_square
+from heads.statistics.products import exact_product, product, short_square
 from heads.statistics.summands import Summand
 from tests.heads.statistics.exactly import rounded, weighted
 from tests.laws.batches import LARGEST, SMALLEST_NORMAL, finite, law
@@ -90,3 +90,29 @@ def test_infinite_values_and_weights() -> None:
         assert found.raised[2] > 0 > found.raised[7]
         assert numbers_of(found[2:3]) == [weighted(1e308, 1e308)]
         assert numbers_of(found[7:8]) == [weighted(1e-200, 1e-200)]
+
+
+@settings(law, max_examples=100)
+@given(st.lists(st.tuples(numbers, numbers, numbers), min_size=1, max_size=8), st.integers(1, 3))
+def test_exact_products_are_not_rounded(
+    rows: list[tuple[float, float, float]], factors: int
+) -> None:
+    columns = [np.array(column) for column in zip(*rows, strict=True)][:factors]
+    found = exact_product(columns)
+    expected = [math.prod(map(Fraction, row[:factors])) for row in rows]
+    assert limbs_of(found) == expected
+    assert limbs_of(found[0:1]) == expected[:1]
+    assert limbs_of(found.repeated(2)) == [number for number in expected for _ in range(2)]
+    # So many are added before they are carried.
+    for limb in {part.limb for part in found.parts}:
+        parts = [part for part in found.parts if part.limb == limb]
+        assert sum(int(np.abs(part.integers).max()) for part in parts) <= 1 << (RADIX + 1)
+
+
+def test_exact_products_of_infinities_and_of_nothing() -> None:
+    infinite, number = np.array([0.0, 2.0, 0.0]), np.array([math.inf, math.nan, 3.0])
+    assert np.isnan(exact_product([infinite, number]).values[:2]).all()
+    assert exact_product([infinite, number]).specials is not None
+    skipped = exact_product([infinite, number], skip_weightless=True).values
+    assert skipped[0] == skipped[2] == 0
+    assert math.isnan(skipped[1])

@@ -87,6 +87,7 @@ def test_taking_rows_takes_them_of_every_column() -> None:
             baseline,
             rng.integers(0, 2**64, n, np.uint64),
             class_loss=rng.random((n, 2)),
+            interval=rng.random((n, 2)),
         )
 
     whole, rows = scored(scored(None)), np.array([4, 0, 4, 2])
@@ -100,6 +101,6 @@ def test_taking_rows_takes_them_of_every_column() -> None:
                 assert np.array_equal(taken_values, values[rows]), column.name
                 assert taken_values.flags.c_contiguous
         assert (part.kind, part.cut) == ("probabilities", 0.5)
-    unset = ("weight", "predicted", "baseline", "identity", "class_loss")
-    bare = replace(whole, **dict.fromkeys(unset)).take(rows)  # type: ignore[arg-type]
-    assert [getattr(bare, name) for name in unset] == [None] * 5
+    names = ("weight", "predicted", "baseline", "identity", "interval", "class_loss")
+    bare = replace(whole, **dict.fromkeys(names)).take(rows)
+    assert [getattr(bare, name) for name in names] == [None] * 6

@@ -14,7 +14,8 @@ law = settings(deadline=None)
 
 BINARY = "heads:\n  h: {type: binary, logits: s, label: y}\n"
 IDS = "label: {column: y, form: ids}"
-TYPES = "binary, multi_class, multi_label, contrib_binary"
+REGRESSION = "regression, poisson, logistic_regression"
+TYPES = f"binary, multi_class, multi_label, contrib_binary, {REGRESSION}"
 
 
 def binary(keys: str) -> str:
@@ -27,6 +28,10 @@ def multi_class(keys: str) -> str:
 
 def multi_label(keys: str) -> str:
     return f"heads: {{h: {{type: multi_label, logits: s, n_classes: 3, {keys}}}}}"
+
+
+def regression(keys: str) -> str:
+    return f"heads: {{h: {{type: regression, {keys}}}}}"
 
 
 names = st.text("abcdefg", min_size=1, max_size=4)
@@ -55,6 +60,8 @@ def heads(draw: st.DrawFn) -> dict[str, Any]:
         indexed: dict[str, st.SearchStrategy[Any]] = {"column": columns, "index": st.integers(0, 3)}
         score |= st.fixed_dictionaries(indexed)
         vocabulary = draw(st.none() | words(2))
+    if kind in REGRESSION:
+        return head | draw(_regression_keys(score))
     head[draw(st.sampled_from(["logits", "probability"]))] = draw(score)
     label = {"column": draw(columns), "vocabulary": vocabulary}
     if kind == "multi_label":
@@ -72,6 +79,15 @@ def heads(draw: st.DrawFn) -> dict[str, Any]:
         shares = st.lists(st.sampled_from([0, 0.25, 0.9999999, 0.99999995, 1]), unique=True)
         head |= draw(maybe(at=maybe(recall=shares, false_positive_rate=shares)))
     return head
+
+
+@st.composite
+def _regression_keys(draw: st.DrawFn, score: st.SearchStrategy[Any]) -> dict[str, Any]:
+    shares = st.lists(st.sampled_from([0.1, 0.5, 0.9999999]), unique=True)
+    keys = draw(maybe(pinball_quantiles=shares, error_quantiles=shares))
+    keys |= draw(st.sampled_from([{}, {"lower": "low", "upper": "high"}]))
+    keys[draw(st.sampled_from(["logits", "prediction"]))] = draw(score)
+    return {**keys, "label": draw(columns | st.fixed_dictionaries({"column": columns}))}
 
 
 values = st.lists(

@@ -70,6 +70,7 @@ heads:
         "max_bad_fraction": None,
         "max_bad_rows": None,
         "problem_statement": None,
+        "plugins": [],
         "heads": {
             "cancer": {
                 "type": "binary",
@@ -258,10 +259,12 @@ def test_there_is_a_ready_configuration_for_each_kind_of_run() -> None:
         "binary_tfrecord",
         "contrib_thresholds",
         "directory_columns",
+        "logistic_regression",
         "multi_class",
         "multi_class_tfrecord",
         "multi_label",
         "multi_label_names",
+        "own_metric",
         "two_heads",
     ]
 

@@ -23,6 +23,7 @@ from tests.pipeline.config.configurations import (
     law,
     multi_class,
     multi_label,
+    regression,
 )
 
 
@@ -273,6 +274,31 @@ def told(text: str) -> list[str]:
             multi_class("n_classes: 3, label: y, logit_thresholds: [0.5]"),
             "heads.h.logit_thresholds: unknown key 'logit_thresholds'; did you mean 'thresholds'?",
         ),
+        (regression("label: y"), "heads.h: key 'prediction' or 'logits' is missing; give one"),
+        (
+            regression("label: y, logits: s, prediction: p"),
+            "heads.h.prediction: give 'prediction' or 'logits', not both",
+        ),
+        (
+            regression("label: y, logits: s, lower: l"),
+            "heads.h: key 'upper' is missing: an interval has both ends",
+        ),
+        (
+            regression("label: y, logits: s, upper: u"),
+            "heads.h: key 'lower' is missing: an interval has both ends",
+        ),
+        (
+            regression("label: y, logits: s, baseline: {logits: t, upper: u}"),
+            "heads.h.baseline: key 'lower' is missing: an interval has both ends",
+        ),
+        (
+            regression("label: y, logits: s, error_quantiles: [0.5, 1]"),
+            "heads.h.error_quantiles[1]: must be less than 1, not 1",
+        ),
+        (
+            regression("label: y, logits: s, pinball_quantiles: [0.5, 0.50]"),
+            "heads.h.pinball_quantiles[1]: 0.5 is given twice (first as [0]); keep one",
+        ),
         (binary("logits: s, label: y, treshold: [0.5]"), "treshold: unknown key 'treshold'; did y"),
         (
             multi_class("n_classes: 3, label: y, at: {recall: [0.5]}"),
@@ -361,7 +387,7 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 JARGON = re.compile(
-    r"pydantic|https?:|[Ii]nputs? |union|valid |tag|<class|Error|function|tuple|dict"
+    r"pydantic|https?:|[Ii]nputs? |union|valid |tag|<class|Error|function|tuple|\bdict"
 )
 
 odd = st.one_of(

@@ -72,6 +72,19 @@ def test_the_positive_class_is_of_the_label() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ("weight: 'w'", "regression"),
+        ("counts {} weight: 'w'", "poisson"),
+        ("probability {} weight: 'w'", "logistic_regression"),
+    ],
+)
+def test_a_number_may_be_a_count_or_a_probability(fields: str, kind: str) -> None:
+    settings = settings_of("one_dimensional_regression", f"label: 'y' {fields}")
+    assert settings == {"type": kind, "label": {"column": "y"}, "weight": "w"}
+
+
+@pytest.mark.parametrize(
     ("task", "head"),
     [
         ("", "head"),
@@ -97,11 +110,7 @@ BINARY = {"type": "binary", "label": {"column": "y"}}
     [
         ("tasks {\n nom: 'a' }", "^line 2: not the text of a ProblemStatement"),
         ("", "no tasks"),
-        ("tasks { name: 'a' }", "'a' has no type; heads are for: binary_classification, multi_"),
-        (
-            "tasks { name: 'a' type { one_dimensional_regression { label: 'y' } } }",
-            "'a' is of the type 'one_dimensional_regression'.*multi_label_classification",
-        ),
+        ("tasks { name: 'a' }", "'a' has no type; heads are for: binary_classification, one_"),
         ("tasks { type { text_generation { targets: 'y' } } }", "'text_generation'.*heads are for"),
         ("tasks { name: 'a' type { binary_classification {} } }", "'a' has no label"),
         (
