@@ -99,19 +99,18 @@ class ClassPopulation:
 
     def context(self) -> MetricContext:
         number = len(self.intercepts)
-        exclusive = self.kind == "multi_class"
         return MetricContext(
             self.kind,
             self.class_names,
             ScoreSpace("logits"),
-            thresholds=() if exclusive else (0.3,),
+            thresholds=(0.3,),
             weighted=self.design.weights is not None,
             named_classes=tuple(range(number)),
             class_suffixes=self.class_names,
             report=True,
             folds=FOLDS,
             clustered=self.design.clusters is not None,
-            top=(2,) if exclusive else (),
+            top=(2,),
         )
 
     def true_values(self, rows: int) -> tuple[dict[str, float], dict[str, float]]:  # noqa: ARG002

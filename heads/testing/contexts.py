@@ -47,14 +47,14 @@ def make_context(
         head,
         names,
         space or ScoreSpace("logits"),
-        () if head == "multi_class" else thresholds,
+        thresholds,
         weighted,
         (0, 1, 2) if several else (),
         names if several else (),
         report=True,
         folds=folds,
         at=AT,
-        top=(1, 2) if head == "multi_class" else (),
+        top=(1, 2) if several else (),
         logit_thresholds=() if head == "multi_class" else (-0.5, 1.0),
     )
 

@@ -42,8 +42,19 @@ def rows(head: HeadType, n: int, seed: int = 0) -> Scored:
         probability = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
         label = rng.integers(0, context.columns, (n, 1)).astype(np.float64)
         predicted = score.argmax(axis=1)
-    weight = rng.uniform(0.1, 3, n)
-    return Scored(score, probability, label, rng.random(n), weight, predicted, interval=interval)
+    weight, class_loss = rng.uniform(0.1, 3, n), None
+    if head == "multi_label":
+        class_loss = rng.random(score.shape)
+    return Scored(
+        score,
+        probability,
+        label,
+        rng.random(n),
+        weight,
+        predicted,
+        class_loss=class_loss,
+        interval=interval,
+    )
 
 
 def samples(head: HeadType) -> dict[str, Scored]:

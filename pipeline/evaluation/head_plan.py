@@ -279,6 +279,8 @@ def make_context(
         )
     if not isinstance(config, MultiClassHeadConfig):
         context = replace(context, logit_thresholds=config.logit_thresholds)
+    if not isinstance(config, BinaryFields):
+        context = replace(context, top=config.top_k)
     if isinstance(config, BinaryFields):
         return replace(context, at=OperatingPoints(**config.at.model_dump()))
     if isinstance(config, MultiClassHeadConfig):
@@ -286,7 +288,12 @@ def make_context(
         names = context.class_names
         unnamed = names == tuple(map(str, range(config.n_classes)))
         suffixes = tuple(f"class{i}" if unnamed else names[i] for i in named)
-        return replace(context, named_classes=named, class_suffixes=suffixes, top=config.top_k)
+        return replace(
+            context,
+            named_classes=named,
+            class_suffixes=suffixes,
+            thresholds=config.thresholds,
+        )
     return context
 
 
