@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.methods import FEW_FOR_RATIOS, FEW_LABELS, Requirement
+from heads.metrics.core.methods import (
+    FEW_FOR_MEANS,
+    FEW_FOR_RATIOS,
+    FEW_LABELS,
+    FEW_OF_A_CLASS_FOR_MEANS,
+    Requirement,
+)
 from heads.metrics.core.metric import Floats, Metric, Values, divide, weight_column
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import Reasons
@@ -140,7 +146,16 @@ def _by_kind(state: State, column: str) -> Floats:
     return np.stack([state.by_segment(column, kind == k) for k in range(LABEL_KINDS)], axis=1)
 
 
-class CoefficientOfDiscrimination(LabelFit):
+class MeansByLabel(LabelFit):
+    """A figure of the mean probabilities of positive and of zero labels."""
+
+    @property
+    def requirement(self) -> Requirement:
+        rows = BothLabels(self.statistic)
+        return Requirement(rows, 1.0, FEW_FOR_MEANS, FEW_OF_A_CLASS_FOR_MEANS)
+
+
+class CoefficientOfDiscrimination(MeansByLabel):
     """The mean probability of positive labels less that of zero labels.
 
     T. Tjur, "Coefficients of determination in logistic regression models", 2009. A label y between
@@ -161,7 +176,7 @@ class CoefficientOfDiscrimination(LabelFit):
         return Values(of_positive - of_zero, reasons)
 
 
-class RelativeCoefficientOfDiscrimination(LabelFit):
+class RelativeCoefficientOfDiscrimination(MeansByLabel):
     """The mean probability of positive labels over that of zero labels.
 
     It equals `RelativeCoefficientOfDiscrimination` of TensorFlow Model Analysis.
