@@ -103,7 +103,7 @@ FEW_OF_A_SIDE = f"fewer than {FEW_BESIDE_QUANTILE} rows on a side of the quantil
 FEW_IN_A_DECILE = 50
 """The least effective number of rows in a tenth for the interval of a mean over it."""
 FEW_OF_A_DECILE = f"fewer than {FEW_IN_A_DECILE} rows of a tenth"
-FEW_FOR_MEANS = 50
+FEW_FOR_MEANS = 100
 """The least effective number of labels of each kind for the interval of means by label."""
 FEW_OF_A_CLASS_FOR_BINS = f"fewer than {FEW_FOR_BINS} rows of a class"
 FEW_OF_A_CLASS_FOR_MEANS = f"fewer than {FEW_FOR_MEANS} rows of a class"
