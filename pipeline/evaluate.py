@@ -5,19 +5,26 @@ The Beam pipeline runs the same code, and must give the same states and the same
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from heads.statistics import State
+from heads.statistics.codec import encode
 from pipeline.errors.faults import BadData, DataFault
 from pipeline.errors.problems import ConfigError, Problem
+from pipeline.errors.wording import counted, first_names
 from pipeline.evaluation.evaluator import Evaluator
-from pipeline.evaluation.input_files import check_inputs, check_types, list_files, names_looked_for
+from pipeline.evaluation.input_files import (
+    ListShards,
+    check_columns,
+    check_inputs,
+    list_files,
+    names_looked_for,
+)
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.evaluation.state_key import StateKey
@@ -28,11 +35,12 @@ from pipeline.readers.footer_cache import FooterCache
 from pipeline.readers.input_summary import InputSummary, merge_summaries, records_looked_at
 from pipeline.readers.rows import Rows
 from pipeline.readers.shards import WorkItem
-from pipeline.readers.storage import open_local
+from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.data_json import Files, copies_in, row_problems
 from pipeline.report.report_json import build_report
 from pipeline.results.compute import compute
 from pipeline.results.partition import (
+    Partition,
     PartitionKey,
     overall_shift,
     partition_of,
@@ -43,10 +51,13 @@ from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine
 from pipeline.validation.findings import Findings
 
-Part = TypeVar("Part")
-
 TABLE = "table"
 """The name of a table in memory, in the places where a file has its path."""
+
+_READ_TWICE = (
+    "the rows of each slice are counted before they are evaluated, and a reader gives its rows"
+    " once: give a table (reader.read_all()), files, or every entry its 'values' or 'edges'"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,46 +65,61 @@ class Evaluation:
     """A finished evaluation.
 
     Attributes:
+        plan: the plan that was followed.
+        table: the slices.
         report: the report, as it is written to report.json.
         results: the results of all slices, including those that the report leaves out.
         states: the merged states.
         findings: what was found in each file, by path.
+        notes: what is known of all files together, one line per note.
+        inputs: the globs of the files.
     """
 
+    plan: Plan
+    table: SliceTable
     report: dict[str, Any]
     results: list[Results]
     states: dict[StateKey, State]
     findings: dict[str, Findings]
+    notes: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        rows = self.report["rows"]["evaluated"]
+        return f"<Evaluation of {counted(rows, 'row')}: {first_names(list(self.plan.heads))}>"
+
+    def partitions(self) -> Iterator[Partition]:
+        """Yields the results and the encoded states of each partition of the slices."""
+        parts = _by_partition(self.states)
+        for (key, states), results in zip(parts.items(), self.results, strict=True):
+            yield Partition(key, results, {name: encode(state) for name, state in states.items()})
 
 
-def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
-    """Evaluates a table, or files on this machine, in this process and without Beam.
+def evaluate(
+    source: pa.Table | pa.RecordBatchReader | str | Sequence[str],
+    plan: Plan,
+    name: str = "plan",
+    list_shards: ListShards = list_local,
+    open_file: OpenFile = open_local,
+) -> Evaluation:
+    """Evaluates rows in memory, or files, in this process and without Beam.
 
     Args:
-        source: a table, or globs of Parquet and TFRecord files.
+        source: a table, a reader of record batches, or globs of Parquet and TFRecord files.
         plan: what to evaluate.
+        name: the name of the configuration, for messages.
+        list_shards: lists the files that globs match.
+        open_file: opens a file; several threads call it.
 
     Raises:
         BadData: if rows or files are bad, or if there are none.
-        ConfigError: if the table or the files do not have the columns that the plan reads, or if
-            the table has one of them twice.
+        ConfigError: if the rows do not have the columns that the plan reads, or have one of them
+            twice, or if a reader would have to be read twice.
     """
-    if isinstance(source, pa.Table):
-        types = {field.name: field.type for field in source.schema}
-        check_types(plan, types, "the table", "plan")
-        counts = Counter(source.schema.names)
-        if repeated := [name for name in plan.columns if counts[name] > 1]:
-            what = (
-                f"the table has {counts[repeated[0]]} columns '{repeated[0]}'; rename all but one"
-            )
-            raise ConfigError([Problem("plan", (), what)])
-        batches = list(_batches(source.select(list(plan.columns))))
-        counting = CountingPass(plan, open_local)
-        evaluator = Evaluator(plan, _slices(plan, counting, batches, counting.add), open_local)
-        found = {TABLE: _add_table(plan, evaluator, batches)}
-        return finish(plan, evaluator.table, evaluator.states(), found)
+    if isinstance(source, pa.Table | pa.RecordBatchReader):
+        return _evaluate_batches(source, plan, name)
     patterns = [source] if isinstance(source, str) else source
-    listing = list_files(plan, patterns, "plan", list_local, open_local)
+    listing = list_files(plan, patterns, name, list_shards, open_file)
     names, records = names_looked_for(plan), records_looked_at(listing)
     items: list[WorkItem] = []
     findings: dict[str, Findings] = {}
@@ -101,12 +127,29 @@ def evaluate(source: pa.Table | str | Sequence[str], plan: Plan) -> Evaluation:
     footers = FooterCache()
     for shard in listing:
         shard_items, findings[shard.path], summary = examine(
-            shard, names, open_local, plan.reading, records, footers
+            shard, names, open_file, plan.reading, records, footers
         )
         items += shard_items
         summaries.append(summary)
-    check_inputs(plan, merge_summaries(summaries), "plan", open_local)
-    return evaluate_items(items, plan, findings, footers)
+    notes = check_inputs(plan, merge_summaries(summaries), name, open_file)
+    evaluation = evaluate_items(items, plan, findings, footers, open_file)
+    return replace(evaluation, notes=(*listing.notes, *notes), inputs=tuple(patterns))
+
+
+def _evaluate_batches(source: pa.Table | pa.RecordBatchReader, plan: Plan, name: str) -> Evaluation:
+    """Evaluates rows in memory, batch by batch; arguments as in `evaluate`."""
+    check_columns(plan, source.schema, "the table", name)
+    counting = CountingPass(plan, open_local)
+    table = known_slices(plan)
+    if table is None:
+        if isinstance(source, pa.RecordBatchReader):
+            raise ConfigError([Problem(name, ("slices",), _READ_TWICE)])
+        for rows in _batches(source, plan):
+            counting.add(rows)
+        table = decide_slices(plan, counting.counts())
+    evaluator = Evaluator(plan, _without_problems(table), open_local)
+    findings = _add_batches(plan, evaluator, _batches(source, plan))
+    return finish(plan, table, evaluator.states(), {TABLE: findings})
 
 
 def evaluate_items(
@@ -114,22 +157,28 @@ def evaluate_items(
     plan: Plan,
     findings: Mapping[str, Findings] | None = None,
     footers: FooterCache | None = None,
+    open_file: OpenFile = open_local,
 ) -> Evaluation:
-    """Evaluates work items of files on this machine, in the given order.
+    """Evaluates work items in the given order.
 
     Args:
         items: the work items to evaluate.
         plan: the plan of the run.
         findings: what is known of the files already, by path.
         footers: the footers that are known already; new ones are added.
+        open_file: opens a file.
 
     Raises:
         BadData: if rows or files are bad.
     """
     footers = FooterCache() if footers is None else footers
-    counting = CountingPass(plan, open_local, footers)
-    table = _slices(plan, counting, items, counting.add_item)
-    evaluator = Evaluator(plan, table, open_local, footers)
+    table = known_slices(plan)
+    if table is None:
+        counting = CountingPass(plan, open_file, footers)
+        for item in items:
+            counting.add_item(item)
+        table = decide_slices(plan, counting.counts())
+    evaluator = Evaluator(plan, _without_problems(table), open_file, footers)
     known = dict(findings or {})
     for item in items:
         path = item.shard.path
@@ -137,25 +186,12 @@ def evaluate_items(
     return finish(plan, table, evaluator.states(), known)
 
 
-def _slices(
-    plan: Plan, counting: CountingPass, parts: Sequence[Part], add: Callable[[Part], None]
-) -> SliceTable:
-    """Returns the slices of a run, and counts their rows if that is needed.
-
-    Args:
-        plan: the plan of the run.
-        counting: the pass that counts rows.
-        parts: all batches of rows, or all work items.
-        add: adds a part to the counting pass.
+def _without_problems(table: SliceTable) -> SliceTable:
+    """Returns the slices of a run.
 
     Raises:
-        BadData: if the run cannot go on with these slices.
+        BadData: if the run cannot go on with them.
     """
-    table = known_slices(plan)
-    if table is None:
-        for part in parts:
-            add(part)
-        table = decide_slices(plan, counting.counts())
     if table.problems:
         raise BadData(list(table.problems))
     return table
@@ -186,22 +222,34 @@ def finish(
         raise BadData(problems)
     shifts = dict(pair for key, state in merged.items() for pair in overall_shift(key, state.shift))
     states = {key: state.coarsened(shift_to_align(key, shifts)) for key, state in merged.items()}
+    results = [
+        compute(plan, table, head, part) for (head, _), part in _by_partition(states).items()
+    ]
+    report = build_report(plan, table, results, total)
+    return Evaluation(plan, table, report, results, states, findings)
+
+
+def _by_partition(
+    states: Mapping[StateKey, State],
+) -> dict[PartitionKey, dict[StateKey, State]]:
+    """Returns the states of each partition of the slices."""
     partitions: dict[PartitionKey, dict[StateKey, State]] = {}
     for key, state in states.items():
         partitions.setdefault(partition_of(key), {})[key] = state
-    results = [compute(plan, table, head, part) for (head, _), part in partitions.items()]
-    return Evaluation(build_report(plan, table, results, total), results, states, findings)
+    return partitions
 
 
-def _batches(table: pa.Table) -> Iterator[Rows]:
+def _batches(source: pa.Table | pa.RecordBatchReader, plan: Plan) -> Iterator[Rows]:
+    """Yields the rows of a table or reader, with the columns that the plan reads."""
+    names = list(plan.columns)
     row = 0
-    for batch in table.to_batches(read.BATCH_ROWS):
-        for part, _ in cut(batch, read.BATCH_ROWS):
+    for batch in source.to_batches() if isinstance(source, pa.Table) else source:
+        for part, _ in cut(batch.select(names), read.BATCH_ROWS):
             yield Rows(part, np.arange(row, row + len(part)), TABLE, {})
             row += len(part)
 
 
-def _add_table(plan: Plan, evaluator: Evaluator, batches: Sequence[Rows]) -> Findings:
+def _add_batches(plan: Plan, evaluator: Evaluator, batches: Iterable[Rows]) -> Findings:
     findings = Findings()
     for rows in batches:
         try:

@@ -7,7 +7,7 @@ The launcher writes every parameter as `--name=value`, and adds Beam's options.
 
 import sys
 
-from pipeline import cli
+import headcount
 
 FLAGS = {"--overwrite", "--debug_samples"}
 """Options that the command has without a value."""
@@ -35,4 +35,4 @@ def to_arguments(parameters: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(["run", *to_arguments(sys.argv[1:])]))
+    sys.exit(headcount.main(["run", *to_arguments(sys.argv[1:])]))

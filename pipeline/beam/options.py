@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -10,8 +11,10 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    FlinkRunnerOptions,
     PipelineOptions,
     PortableOptions,
+    SetupOptions,
     StandardOptions,
     _BeamArgumentParser,
 )
@@ -34,6 +37,12 @@ _LEAST = {
 }
 _PORTS = ("job_port", "artifact_port", "expansion_port")
 _MOST = {"direct_num_workers": 1000, "profile_sample_rate": 1, **dict.fromkeys(_PORTS, 65535)}
+
+IN_PROCESS = ("FnApiRunner", "BundleBasedDirectRunner")
+"""The runners that work in this process, or in processes that it starts."""
+
+# The number of bundles to expect of a cluster whose size is not known.
+_MANY = 1000
 
 
 class Options(PipelineOptions):
@@ -103,6 +112,22 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
     if standard.runner is None:
         standard.runner = "FnApiRunner"
     return parsed
+
+
+def import_in_workers(options: PipelineOptions) -> None:
+    """Has workers import headcount first, so that they find its packages whatever their path is."""
+    setup = options.view_as(SetupOptions)
+    setup.beam_plugins = list(dict.fromkeys([*(setup.beam_plugins or ()), "headcount"]))
+
+
+def expected_bundles(options: PipelineOptions) -> int:
+    """Returns from how many bundles states may come.
+
+    It is the number of workers or slots, if that is known.
+    """
+    if options.view_as(StandardOptions).runner in IN_PROCESS:
+        return int(options.view_as(DirectOptions).direct_num_workers) or os.cpu_count() or 1
+    return max(0, int(options.view_as(FlinkRunnerOptions).parallelism)) or _MANY
 
 
 def check_runner(options: PipelineOptions) -> None:

@@ -28,12 +28,14 @@ class Publish(beam.PTransform):
 
     Args:
         plan: the plan of the run.
-        stage: the stage of the run.
+        stage: the stage of the run, or a side input that has it.
         job: what tells equal jobs.
         notes: what is known of all files together, one line per note.
     """
 
-    def __init__(self, plan: Plan, stage: Stage, job: str, notes: Sequence[str]) -> None:
+    def __init__(
+        self, plan: Plan, stage: Stage | AsSingleton, job: str, notes: Sequence[str]
+    ) -> None:
         super().__init__()
         self._plan = plan
         self._stage = stage
@@ -41,9 +43,9 @@ class Publish(beam.PTransform):
         self._notes = tuple(notes)
 
     def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
-        work = WorkDirectory(self._stage)
-        partitions = evaluated.partitions | "KeepPartitions" >> beam.Map(_keep_partition, work)
-        files = evaluated.findings | "KeepFiles" >> beam.Map(_keep_files, work)
+        stage = self._stage
+        partitions = evaluated.partitions | "KeepPartitions" >> beam.Map(_keep_partition, stage)
+        files = evaluated.findings | "KeepFiles" >> beam.Map(_keep_files, stage)
         return (
             evaluated.slices.pipeline
             | "Once" >> beam.Impulse()
@@ -51,7 +53,7 @@ class Publish(beam.PTransform):
             >> beam.Map(
                 _publish,
                 self._plan,
-                self._stage,
+                stage,
                 self._job,
                 self._notes,
                 AsList(partitions),
@@ -62,13 +64,13 @@ class Publish(beam.PTransform):
         )
 
 
-def _keep_partition(partition: Partition, work: WorkDirectory) -> str:
+def _keep_partition(partition: Partition, stage: Stage) -> str:
     head, number = partition.key
-    return work.keep(f"{head}-{number}.partition", partition)
+    return WorkDirectory(stage).keep(f"{head}-{number}.partition", partition)
 
 
-def _keep_files(part: tuple[int, dict[str, Findings]], work: WorkDirectory) -> str:
-    return work.keep(f"{part[0]}.files", Files.of(part[1]))
+def _keep_files(part: tuple[int, dict[str, Findings]], stage: Stage) -> str:
+    return WorkDirectory(stage).keep(f"{part[0]}.files", Files.of(part[1]))
 
 
 def _publish(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -13,8 +12,6 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
-    DirectOptions,
-    FlinkRunnerOptions,
     GoogleCloudOptions,
     PipelineOptions,
     PortableOptions,
@@ -25,14 +22,13 @@ from apache_beam.options.pipeline_options import (
 from pipeline.beam.files import absolute, open_file, read_file, replace_file
 from pipeline.beam.listing import list_shards
 from pipeline.beam.local_runner import make_runner
-from pipeline.beam.outputs import check_not_read
+from pipeline.beam.options import IN_PROCESS, expected_bundles, import_in_workers
 from pipeline.beam.publish import Publish
-from pipeline.beam.staging import Running, held_output, opened
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
 from pipeline.beam.work_directory import WorkDirectory
-from pipeline.errors.faults import BadData, OutputTaken, ReadError
+from pipeline.errors.faults import BadData, OutputTaken, ReadError, RunnerError
 from pipeline.errors.interrupted import interruptible
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
@@ -51,12 +47,10 @@ from pipeline.runs.publish import (
     recover,
 )
 from pipeline.runs.stage import Stage, new_stage
+from pipeline.runs.staging import Running, held_output, opened
+from pipeline.runs.written import check_not_read
 
 _LOGGER = logging.getLogger(__name__)
-
-_IN_PROCESS = ("FnApiRunner", "BundleBasedDirectRunner")
-# The number of bundles to expect of a cluster whose size is not known.
-_MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -79,10 +73,6 @@ class Job:
     output: str
     predictions: str | None = None
     overwrite: bool = False
-
-
-class RunnerError(Exception):
-    """The runner failed, and nothing says that the data or the configuration is the reason."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +115,7 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
     # A pipeline would set these options, but files are looked for before there is a pipeline.
     FileSystems.set_options(options)
     _refuse_templates(options)
-    local = options.view_as(StandardOptions).runner in _IN_PROCESS
+    local = options.view_as(StandardOptions).runner in IN_PROCESS
     if not local:
         job = _from_the_root(job)
     store = BeamStore()
@@ -144,6 +134,7 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
         if rolled is None or job.overwrite:
             check_output(store, stage)
         with opened(store, stage) as running:
+            WorkDirectory(stage).open(store)
             listing = _list_inputs(job, store, stage)
             digest = _job_digest(job, listing)
             if rolled is not None and not job.overwrite:
@@ -280,6 +271,7 @@ def build(
     """
     shards = WorkDirectory(stage).path("shards.jsonl")
     replace_file(shards, write_shards(listing.shards))
+    import_in_workers(options)
     pipeline = beam.Pipeline(make_runner(options), options)
     evaluated = (
         pipeline
@@ -292,7 +284,7 @@ def build(
             job.source,
             records_looked_at(listing),
             stage.predictions,
-            _bundles(options),
+            expected_bundles(options),
             items_per_batch(listing),
         )
     )
@@ -327,16 +319,6 @@ def _from_the_root(job: Job) -> Job:
         output=absolute(job.output),
         predictions=None if predictions is None else absolute(predictions),
     )
-
-
-def _bundles(options: PipelineOptions) -> int:
-    """Returns from how many bundles states may come.
-
-    It is the number of workers or slots, if that is known.
-    """
-    if options.view_as(StandardOptions).runner in _IN_PROCESS:
-        return int(options.view_as(DirectOptions).direct_num_workers) or os.cpu_count() or 1
-    return max(0, int(options.view_as(FlinkRunnerOptions).parallelism)) or _MANY
 
 
 def _lines(_: bytes, path: str) -> list[bytes]:

@@ -3,45 +3,36 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.pvalue import AsDict, AsIter, AsList, AsSingleton, TaggedOutput
-from apache_beam.transforms.window import GlobalWindow
+from apache_beam.pvalue import AsIter, AsList, AsSingleton, TaggedOutput
 from apache_beam.utils.windowed_value import WindowedValue
 
-from heads.statistics.codec import decode, encode, encoded_shift
-from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
+from heads.statistics.codec import encode
+from pipeline.beam.combine import MergeInTree, tree_widths
 from pipeline.beam.files import open_file
+from pipeline.beam.partitions import Key, compute_partitions, in_global_window
 from pipeline.beam.prediction_writer import PredictionWriter
 from pipeline.evaluation.evaluator import Evaluator
 from pipeline.evaluation.input_files import InputVerdict, names_looked_for, validate_inputs
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
-from pipeline.evaluation.state_key import Series, StateKey
 from pipeline.readers.input_summary import InputSummary, merge_summaries
 from pipeline.readers.parquet import ITEM_BYTES
 from pipeline.readers.read import RECORDS
 from pipeline.readers.shard_list import parse_shards
 from pipeline.readers.shards import Shard, WorkItem
 from pipeline.readers.threads import in_threads
-from pipeline.results.compute import compute
 from pipeline.results.partition import (
     Partition,
-    PartitionKey,
-    overall_shift,
-    partition_of,
-    shift_to_align,
 )
 from pipeline.slicing.counting import PARTS, SliceCounts, merge_counts
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.examine import examine
 from pipeline.validation.findings import Findings, findings_by_path
-
-Key = tuple[str, int, str, int]
-"""A `StateKey` as a plain tuple, because every runner has a deterministic coder for tuples."""
 
 WorkBatch = Sequence[WorkItem]
 """Work items that one worker measures, one after the other."""
@@ -121,7 +112,7 @@ class MakeWorkBatches(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._items:
-            yield _in_global_window(self._items)
+            yield in_global_window(self._items)
 
 
 @beam.typehints.with_output_types(tuple[tuple[int, int], SliceCounts])
@@ -145,7 +136,7 @@ class CountSlices(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for key, counts in self._counting.counts().items():
-            yield _in_global_window((key, counts))
+            yield in_global_window((key, counts))
         del self._counting
 
 
@@ -183,39 +174,36 @@ class Measure(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         if self._evaluator is not None:
             for key, state in self._evaluator.iter_states():
-                yield _in_global_window((tuple(key), encode(state)))
+                yield in_global_window((tuple(key), encode(state)))
             self._evaluator = None
 
 
-def _in_global_window(element: object) -> WindowedValue:
-    window = GlobalWindow()
-    return WindowedValue(element, window.max_timestamp(), (window,))
-
-
 class Slices(beam.PTransform):
-    """Turns work items into the `SliceTable` of the run, counting rows only if that is needed.
+    """Turns rows into the `SliceTable` of the run, counting rows only if that is needed.
 
     Args:
         plan: the plan of the run.
-        bundles: how many bundles of work items there may be.
+        bundles: how many bundles of rows there may be.
+        count: counts the rows; without it, those of batches of work items are counted.
     """
 
-    def __init__(self, plan: Plan, bundles: int = 1) -> None:
+    def __init__(self, plan: Plan, bundles: int = 1, count: beam.DoFn | None = None) -> None:
         super().__init__()
         self._plan = plan
         self._bundles = bundles
+        self._count = count or CountSlices(plan)
 
     def expand(
-        self, parts: tuple[beam.PCollection[WorkBatch], beam.PCollection[InputVerdict]]
+        self, parts: tuple[beam.PCollection[Any], beam.PCollection[InputVerdict]]
     ) -> beam.PCollection[SliceTable]:
         plan = self._plan
-        work_batches, verdict = parts
+        rows, verdict = parts
         if (known := known_slices(plan)) is not None:
             return verdict | "KnownSlices" >> beam.Map(_unless_problems, known)
         widths = tree_widths(self._bundles, plan.config.max_distinct * _COUNT_BYTES // PARTS)
         counts = (
-            work_batches
-            | "CountSlices" >> beam.ParDo(CountSlices(plan), AsSingleton(verdict))
+            rows
+            | "CountSlices" >> beam.ParDo(self._count, AsSingleton(verdict))
             | "AddCounts" >> MergeInTree(partial(_add_counts, plan=plan), widths)
             | "KeepCounts" >> beam.Map(_keep, plan)
         )
@@ -294,19 +282,7 @@ class Evaluate(beam.PTransform):
         measured = work_batches | "Measure" >> beam.ParDo(
             Measure(plan, self._predictions), table
         ).with_outputs(FINDINGS, main=STATES)
-        merged = measured[STATES] | "MergeStates" >> MergeInTree(
-            MergeStates(), tree_widths(self._bundles, plan.partition_bytes)
-        )
-        shifts = merged | "HistogramShifts" >> beam.FlatMap(_overall_shift)
-        partitions = (
-            merged
-            | "AlignShifts"
-            >> beam.Map(_align_shifts, AsDict(shifts)).with_output_types(
-                tuple[PartitionKey, tuple[Key, bytes]]
-            )
-            | "Partitions" >> beam.GroupByKey()
-            | "ComputeMetrics" >> beam.Map(_compute, plan, table)
-        )
+        partitions = compute_partitions(measured[STATES], plan, table, self._bundles)
         findings = (
             (planned[FINDINGS], measured[FINDINGS])
             | "AllFindings" >> beam.Flatten()
@@ -364,27 +340,3 @@ def _decide(
 ) -> SliceTable:
     table = SliceTable((), frozenset()) if verdict.problems else decide_slices(plan, dict(counts))
     return _unless_problems(verdict, table)
-
-
-def _overall_shift(element: tuple[Key, bytes]) -> Iterator[tuple[Series, int]]:
-    key, state = element
-    return overall_shift(StateKey(*key), encoded_shift(state))
-
-
-def _align_shifts(
-    element: tuple[Key, bytes], shifts: Mapping[Series, int]
-) -> tuple[PartitionKey, tuple[Key, bytes]]:
-    key, state = element
-    shift = shift_to_align(StateKey(*key), shifts)
-    if encoded_shift(state) < shift:
-        state = encode(decode(state, trusted=True).coarsened(shift))
-    return partition_of(StateKey(*key)), (key, state)
-
-
-def _compute(
-    element: tuple[PartitionKey, Iterable[tuple[Key, bytes]]], plan: Plan, table: SliceTable
-) -> Partition:
-    partition, states = element
-    encoded = {StateKey(*key): state for key, state in states}
-    decoded = {key: decode(state, trusted=True) for key, state in encoded.items()}
-    return Partition(partition, compute(plan, table, partition[0], decoded), encoded)

@@ -93,7 +93,10 @@ class WorkerProcess(GrpcWorkerHandler):
         grpc_server: GrpcServer,
     ) -> None:
         super().__init__(state, provision_info, grpc_server)
-        self._workers: Workers = getattr(provision_info, "workers", None) or Workers()
+        workers = getattr(provision_info, "workers", None)
+        # In a pipeline of the user's own, modules of the working directory are of the pipeline.
+        self._keeps_here = workers is None
+        self._workers: Workers = workers or Workers()
         control = grpc_server.control_handler
         self._connection = control.get_conn_by_worker_id(self.worker_id)
         self._control = self.control_conn = _Control(self._connection)
@@ -124,7 +127,7 @@ class WorkerProcess(GrpcWorkerHandler):
                 stdin=subprocess.PIPE,
                 stdout=self._errors,
                 stderr=self._errors,
-                env=worker_environment(os.environ, sys.path)
+                env=worker_environment(os.environ, sys.path, keep_here=self._keeps_here)
                 | {
                     "CONTROL_API_SERVICE_DESCRIPTOR": _descriptor(self.control_address),
                     "LOGGING_API_SERVICE_DESCRIPTOR": _descriptor(f"localhost:{port}"),
@@ -220,11 +223,16 @@ class _Control:
 
 
 def worker_command() -> list[str]:
-    """Returns the command of a worker; `-P` keeps the working directory off its path."""
-    return [sys.executable, "-P", "-m", "pipeline.beam.worker"]
+    """Returns the command of a worker, which finds headcount's packages as the command does.
+
+    `-P` keeps the working directory off its path.
+    """
+    return [sys.executable, "-P", "-m", "headcount", "pipeline.beam.worker"]
 
 
-def worker_environment(environment: Mapping[str, str], path: Sequence[str]) -> dict[str, str]:
+def worker_environment(
+    environment: Mapping[str, str], path: Sequence[str], *, keep_here: bool = False
+) -> dict[str, str]:
     """Returns the environment of a worker, in which it finds the modules that this process finds.
 
     The path of this process may have the working directory first, where Python puts it by itself,
@@ -234,13 +242,14 @@ def worker_environment(environment: Mapping[str, str], path: Sequence[str]) -> d
     Args:
         environment: the environment of this process.
         path: the path of this process, `sys.path`.
+        keep_here: whether the working directory stays in any case.
     """
     here = os.path.abspath("")
     named = environment.get("PYTHONPATH", "").split(os.pathsep)
     home = str(Path(__file__).absolute().parents[2])
     kept = {home, *(os.path.abspath(place) for place in named if place)}
     places = [os.path.abspath(place) for place in path if isinstance(place, str)]
-    places = [place for place in places if place in kept or place != here]
+    places = [place for place in places if keep_here or place in kept or place != here]
     return {**environment, "PYTHONPATH": os.pathsep.join(dict.fromkeys([*places, home]))}
 
 

@@ -118,8 +118,8 @@ def evaluate(
     import_beam()
     from pipeline.beam.access import connect
     from pipeline.beam.options import beam_options, check_runner
-    from pipeline.beam.run import Job, RunnerError, Submitted, run
-    from pipeline.errors.faults import BadData
+    from pipeline.beam.run import Job, Submitted, run
+    from pipeline.errors.faults import BadData, RunnerError
     from pipeline.evaluation.plan import make_plan
     from pipeline.report.terminal import render
 

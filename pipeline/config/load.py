@@ -1,13 +1,15 @@
 """Reads a configuration from YAML into a checked model, or reports all that is wrong with it."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline.config.explain import explain
 from pipeline.config.model import Config
-from pipeline.config.yaml_loader import MAX_BYTES, read_document
+from pipeline.config.plain_data import plain_document
+from pipeline.config.yaml_loader import MAX_BYTES, Document, read_document
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile, open_local
 
@@ -29,6 +31,35 @@ def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) 
     except OSError as error:
         raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
     return _parse(content, source, open_file)
+
+
+def as_config(
+    config: str | os.PathLike[str] | Mapping[str, Any] | Config, open_file: OpenFile = open_local
+) -> tuple[Config, str]:
+    """Returns a configuration that is given in any way, and its name in messages.
+
+    Args:
+        config: the path of a YAML file; the same as a dict; or a `Config`.
+        open_file: opens the file, and the problem statement that the configuration may name.
+
+    Raises:
+        ConfigError: with every problem that the configuration has.
+        TypeError: if it is something else.
+
+    >>> try:
+    ...     as_config({"heads": {"spam": {"type": "binary", "logit": "score", "label": "spam"}}})
+    ... except ConfigError as error:
+    ...     print(error)
+    config: heads.spam.logit: unknown key 'logit'; did you mean 'logits'?
+    """
+    if isinstance(config, Config):
+        return config, "config"
+    if isinstance(config, Mapping):
+        return _checked(plain_document(config, "config"), open_file), "config"
+    if isinstance(config, str | os.PathLike):
+        return load_config(config, open_file), os.fspath(config)
+    kind = type(config).__name__
+    raise TypeError(f"config is the path of a YAML file, a dict or a Config, not {kind}")
 
 
 def parse_config(text: str, source: str, open_file: OpenFile = open_local) -> Config:
@@ -58,11 +89,19 @@ def config_schema() -> dict[str, Any]:
 
 def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
     """Reads a configuration from the content of a YAML file; arguments as in `parse_config`."""
-    document = read_document(content, source)
+    return _checked(read_document(content, source), open_file)
+
+
+def _checked(document: Document, open_file: OpenFile) -> Config:
+    """Returns the configuration that a document is.
+
+    Raises:
+        ConfigError: with every problem that the document has.
+    """
     problems, more = list(document.problems), document.more
     data = {} if document.data is None else document.data
     if isinstance(data, dict) and isinstance(data.get("problem_statement"), str):
-        data = {**data, "heads": _stated_heads(data, source, open_file)}
+        data = {**data, "heads": _stated_heads(data, document.source, open_file)}
     try:
         config = Config.model_validate(data)
     except ValidationError as error:

@@ -76,21 +76,22 @@ class Document:
             place of a refused value has no meaning.
         problems: a problem for everything that was refused, or for the first of very many.
         more: the number of other problems.
-        places: the line and column of every value by its path; `()` is the whole document.
+        places: the line and column of every value by its path, if they are known; `()` is the
+            whole document.
     """
 
     source: str
     data: Any
     problems: tuple[Problem, ...]
     more: int
-    places: Mapping[Path, tuple[int, int]]
+    places: Mapping[Path, tuple[int | None, int | None]]
 
     def problem(self, path: Path, message: str) -> Problem:
         """Returns a problem at `path`, or at its nearest parent if the document lacks the path."""
         path = self._known(path)
         return Problem(self.source, path, message, *self.places[path])
 
-    def place(self, path: Path) -> tuple[int, int]:
+    def place(self, path: Path) -> tuple[int | None, int | None]:
         """Returns the line and column of `path`, or of its nearest parent."""
         return self.places[self._known(path)]
 
@@ -285,10 +286,9 @@ class _Builder:
 
     def _usable(self, text: str, path: Path, event: Any) -> str:
         """Returns the text; characters that UTF-8 or file names cannot hold are refused."""
-        match = _UNUSABLE.search(text)
-        if match is None:
+        message = unusable(text)
+        if message is None:
             return text
-        message = f"the character U+{ord(match[0]):04X} cannot be used in a configuration"
         self._refuse(path, message, event)
         return _UNUSABLE.sub("\ufffd", text)
 
@@ -304,6 +304,14 @@ class _Builder:
         """Returns the error of a document that must not be read further than an event."""
         mark = event.start_mark
         return _unreadable(self._source, message, mark.line + 1, mark.column + 1)
+
+
+def unusable(text: str) -> str | None:
+    """Returns why a text cannot be used: UTF-8 or file names cannot hold a character; or None."""
+    match = _UNUSABLE.search(text)
+    if match is None:
+        return None
+    return f"the character U+{ord(match[0]):04X} cannot be used in a configuration"
 
 
 def _refused(event: Any) -> list[str]:

@@ -82,6 +82,10 @@ class OutputTaken(Exception):
     """An exception for an output that holds a run, other files, or another run at work."""
 
 
+class RunnerError(Exception):
+    """The runner failed, and nothing says that the data or the configuration is the reason."""
+
+
 class Misread(DataFault):
     """A fault of a file that may be undamaged, but is read with options that do not fit it.
 

@@ -18,7 +18,7 @@ from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.slice_counting import CountingPass
 from pipeline.evaluation.state_key import StateKey, split
 from pipeline.extract.filter import keep_mask
-from pipeline.extract.folds import Hashes, folds_by_key, folds_of, row_identity
+from pipeline.extract.folds import Hashes, folds_of, key_hashes, row_identity
 from pipeline.extract.head_inputs import Extracted, Fault, element_lengths, extract, first_faults
 from pipeline.readers import read
 from pipeline.readers.footer_cache import FooterCache
@@ -146,20 +146,24 @@ class Evaluator:
 
     def _place(self, rows: Rows) -> _PlacedRows:
         """Returns rows with the folds and the segments that they belong to."""
-        identity = row_identity(rows.path, rows.numbers) if self._plan.folds > 1 else None
-        fold = None if identity is None else self._fold(rows, identity)
+        identity = fold = None
+        if self._plan.folds > 1:
+            keys = self._keys(rows)
+            # What tells a row without a place from others is its key.
+            identity = row_identity(rows.path, rows.numbers) if rows.path or keys is None else keys
+            fold = folds_of(identity if keys is None else keys, self._plan.folds)
         self._passes = self._slicer.segments(rows)
         return _PlacedRows(rows, identity, fold, self._passes)
 
-    def _fold(self, rows: Rows, identity: Hashes) -> Ints:
-        """Returns the fold of each row, int64 `[n]`.
+    def _keys(self, rows: Rows) -> Hashes | None:
+        """Returns the hash of the key of each row, uint64 `[n]`; None without a key.
 
         Raises:
             ColumnError: if the key column cannot be read, or has several values in a row.
         """
-        folds, key = self._plan.folds, self._plan.config.confidence.key
+        key = self._plan.config.confidence.key
         if key is None:
-            return folds_of(identity, folds)
+            return None
         values, several = rows.scalars(key)
         if several is not None:
             row = rows.numbers[np.flatnonzero(several)[0]]
@@ -168,7 +172,7 @@ class Evaluator:
                 " column of single values"
             )
         try:
-            return folds_by_key(values, folds)
+            return key_hashes(values)
         except ColumnError as error:
             raise ColumnError(f"column '{key}': {error}") from error
 

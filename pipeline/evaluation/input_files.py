@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -253,6 +254,26 @@ def check_types(plan: Plan, columns: dict[str, pa.DataType], place: str, source:
         problems = [Problem(source, path, why) for path, why in _wrong_types(plan, columns)]
     if problems:
         raise ConfigError(problems)
+
+
+def check_columns(plan: Plan, schema: pa.Schema, place: str, source: str) -> None:
+    """Checks that rows in memory have all columns of a configuration once, of readable types.
+
+    Args:
+        plan: what is evaluated.
+        schema: the columns of the rows.
+        place: what has these columns, for messages.
+        source: the name of the configuration, for messages.
+
+    Raises:
+        ConfigError: if they have not; it names all columns that are missing or of the wrong type.
+    """
+    check_types(plan, {field.name: field.type for field in schema}, place, source)
+    counts = Counter(schema.names)
+    repeated = [name for name in plan.columns if counts[name] > 1]
+    if repeated:
+        what = f"{place} has {counts[repeated[0]]} columns '{repeated[0]}'; rename all but one"
+        raise ConfigError([Problem(source, (), what)])
 
 
 def _missing_everywhere(

@@ -77,7 +77,7 @@ def folds_by_key(array: pa.Array, folds: int) -> Integers:
     >>> folds_by_key(pa.array(["42", "7", None]), 20)
     array([8, 2, 0])
     """
-    return folds_of(_key_hashes(array), folds)
+    return folds_of(key_hashes(array), folds)
 
 
 def row_identity(path: str, numbers: Integers) -> Hashes:
@@ -145,11 +145,16 @@ def _mix(hashes: Hashes, values: Hashes, out: Hashes | None = None) -> Hashes:
     return out
 
 
-def _key_hashes(array: pa.Array) -> Hashes:
+def key_hashes(array: pa.Array) -> Hashes:
+    """Returns the hash of each key, uint64 `[n]`; `folds_by_key` says which keys there are.
+
+    Raises:
+        ColumnError: if the keys are of another type.
+    """
     type_ = array.type
     if pa.types.is_dictionary(type_):
         # A last entry is for the rows that have no place in the dictionary.
-        hashes: Hashes = np.append(_key_hashes(array.dictionary), np.uint64(NULL))
+        hashes: Hashes = np.append(key_hashes(array.dictionary), np.uint64(NULL))
         indices = array.indices.cast(pa.int64()).fill_null(len(array.dictionary))
         places: Integers = indices.to_numpy(zero_copy_only=False)
         return hashes[places]

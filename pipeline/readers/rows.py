@@ -35,7 +35,7 @@ class Rows:
         batch: the columns that are in the file, in the few types of `arrow_types`, whatever types
             they are given in.
         numbers: int64 `[n]`, the numbers of the rows within the file.
-        path: the path of the file.
+        path: the path of the file; empty for rows that have no place, whose numbers mean nothing.
         directory: the columns in the names of its directories: name and value; None for null.
     """
 

@@ -81,9 +81,7 @@ def column_anomalies(findings: Findings, severity: Severity) -> list[ColumnAnoma
     for (head, code), rows in sorted(findings.bad.items()):
         reason, _, column = code.partition(":")
         first = tuple(
-            f"{row.path}: row {row.row}"
-            for row in findings.examples
-            if row.head == head and row.reason == code
+            row.place for row in findings.examples if row.head == head and row.reason == code
         )
         share = rows / findings.kept if findings.kept else 0.0
         anomalies.append(ColumnAnomaly(column, reason, head, rows, share, first, severity))

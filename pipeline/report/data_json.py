@@ -104,7 +104,12 @@ def data_bytes(
         "rows": {"read": total.rows, "evaluated": total.kept},
         "bad_rows": _bad_rows_data(total),
         "first_bad_rows": [
-            {"path": row.path, "row": row.row, "head": row.head, "reason": row.reason}
+            {
+                "path": row.path or None,
+                "row": row.row if row.path else None,
+                "head": row.head,
+                "reason": row.reason,
+            }
             for row in total.examples
         ],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pipeline.evaluation.plan import Plan
 from pipeline.report.data_json import Files, copies_in, data_bytes, row_problems
@@ -49,15 +50,11 @@ def run_files(
     from pipeline.report.statistics_pb import statistics_bytes  # its protobufs take long to import
 
     total = Findings.total(part.total for part in parts)
-    # If the table says why no row was measured, it is no further problem that there are no rows.
-    copies, noted = copies_in(parts, allow=plan.config.allow_duplicate_files)
-    missing = list(table.problems) or row_problems(parts) + copies
-    notes = [*notes, *noted]
-    run_problems = [] if table.problems else total.run_problems()
-    problems = missing + total.data_problems(plan.tolerance) + run_problems
+    judged = judge(plan, table, parts, total)
+    problems = judged.problems
     failed_run = identity if problems else None
-    told = [*missing, *run_problems]
-    files = _data_files(parts, total, problems, notes, plan.tolerance, told, failed_run)
+    notes = [*notes, *judged.notes]
+    files = _data_files(parts, total, problems, notes, plan.tolerance, judged.of_run, failed_run)
     if problems:
         return files
     kept = list(partitions)
@@ -69,6 +66,37 @@ def run_files(
     files[METRICS] = parquet_bytes(metrics_table(plan, results))
     files[STATES] = zip_states(table, states)
     return files
+
+
+class Judgement(NamedTuple):
+    """What is wrong with the data of a run, once all rows were read.
+
+    Attributes:
+        problems: why there must be no report, one line per reason; empty if there may be one.
+        of_run: those of them that do not belong to single files or rows.
+        notes: what users should know, one line per note.
+    """
+
+    problems: list[str]
+    of_run: list[str]
+    notes: list[str]
+
+
+def judge(plan: Plan, table: SliceTable, parts: Sequence[Files], total: Findings) -> Judgement:
+    """Judges the data of a run.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices; its problems say why no row was measured.
+        parts: what is known of the files.
+        total: the findings of all files together.
+    """
+    # If the table says why no row was measured, it is no further problem that there are no rows.
+    copies, notes = copies_in(parts, allow=plan.config.allow_duplicate_files)
+    missing = list(table.problems) or row_problems(parts) + copies
+    of_run = [] if table.problems else total.run_problems()
+    problems = missing + total.data_problems(plan.tolerance) + of_run
+    return Judgement(problems, [*missing, *of_run], notes)
 
 
 def problem_files(problems: Sequence[str], identity: str) -> dict[str, bytes]:

@@ -299,7 +299,7 @@ def check_output(store: Store, stage: Stage) -> None:
 
 def holds_a_run(output: str) -> str:
     """Returns the message that an output holds a run."""
-    return f"output: {output} holds a run; give --overwrite to replace it"
+    return f"output: {output} holds a run; give --overwrite to replace it, in Python overwrite=True"
 
 
 def foreign_files(store: Store, output: str) -> list[str]:

@@ -20,7 +20,7 @@ class BadRow:
     """A bad row, which was left out of a head.
 
     Attributes:
-        path: the path of its file.
+        path: the path of its file; empty for a row that has no place.
         row: the number of the row within the file, from 0.
         head: the name of the head it was left out of.
         reason: what is wrong, and with which column, such as `null:label`.
@@ -33,10 +33,15 @@ class BadRow:
     reason: str
     sample: str = ""
 
+    @property
+    def place(self) -> str:
+        """The file and the row, as people read them."""
+        return f"{self.path}: row {self.row}" if self.path else "a row"
+
     def __str__(self) -> str:
         code, _, column = self.reason.partition(":")
         value = f": {self.sample}" if self.sample else ""
-        return f"{self.path}: row {self.row}: head '{self.head}': '{column}' {REASONS[code]}{value}"
+        return f"{self.place}: head '{self.head}': '{column}' {REASONS[code]}{value}"
 
 
 @dataclass(frozen=True)

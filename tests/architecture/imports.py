@@ -9,12 +9,16 @@ from pathlib import Path
 Graph = Mapping[str, set[str]]
 
 PACKAGES = ("heads", "pipeline")
+DOOR = "headcount"
 FACE = "__init__"
 
 
 def modules(root: Path) -> dict[str, Path]:
-    """The modules of the packages by dotted name; a package has the name of its folder."""
-    found = {}
+    """The modules of the packages by dotted name; a package has the name of its folder.
+
+    The door, a module at the root, is among them if it is there.
+    """
+    found = {DOOR: root / f"{DOOR}.py"} if (root / f"{DOOR}.py").exists() else {}
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             parts = path.relative_to(root).with_suffix("").parts
@@ -56,8 +60,10 @@ def room_of(module: str, paths: Mapping[str, Path]) -> str:
     """The room that a module is in.
 
     It is the folder of `heads` that holds it; in `pipeline` the folder right below, with all that
-    is in it. A module at the root of `pipeline` is a room of its own.
+    is in it. A module at the root of `pipeline`, and the door, are rooms of their own.
     """
+    if module == DOOR:
+        return DOOR
     folder = module if paths[module].stem == FACE else module.rpartition(".")[0]
     if folder.startswith("pipeline."):
         return ".".join(folder.split(".")[:2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -14,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.util import assert_that
 
+import headcount
 from heads.statistics import Scored, State
 from heads.statistics.codec import encode
 from pipeline.beam.publish import Publish
@@ -34,6 +37,7 @@ from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
+from pipeline.runs.outputs import FILES
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, open_stage, states_of
 from tests.pipeline.tables import evaluator_of, own_states, plan_items
 
@@ -135,18 +139,50 @@ def test_two_processes(rows: pa.Table, by_row: Evaluation, tmp_path: Path) -> No
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("raise ImportError('of the working directory')")
     files = write_shards(rows, tmp_path / "data", CUTS, 350)
+    # Nor does what the user has on the path hide headcount.
+    for name in ("pipeline", "heads"):
+        (tmp_path / "named" / name).mkdir(parents=True)
+        (tmp_path / "named" / name / "__init__.py").write_text("raise ImportError('of the user')")
     (tmp_path / "config.yaml").write_text(CONFIG)
     command = [str(Path(sys.executable).with_name("headcount")), "run", "--config=config.yaml"]
     two = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     done = subprocess.run(
         [*command, f"--input={files}", "--output=out", *two],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": "named"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stderr == ""
     assert_same(tmp_path / "out", by_row)
+
+
+def test_rows_of_a_pipeline_of_ones_own(
+    rows: pa.Table, reference: Evaluation, tmp_path: Path
+) -> None:
+    shuffled = rows.take(np.random.default_rng(11).permutation(len(rows)))
+    batches = shuffled.combine_chunks().to_batches(max_chunksize=300)
+    (tmp_path / "config.yaml").write_text(KEYED)
+    expected = metrics_table(plan_of(KEYED), reference.results)
+
+    def check(found: list[pa.RecordBatch]) -> None:
+        assert {batch.schema for batch in found} == {expected.schema}
+        # A batch has some slices of a head, in the order of the table.
+        parts = sorted((pa.Table.from_batches([batch]) for batch in found), key=first_row)
+        assert pa.concat_tables(parts).unify_dictionaries().to_pylist() == expected.to_pylist()
+
+    with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
+        config, output = tmp_path / "config.yaml", tmp_path / "out"
+        metrics = pipeline | beam.Create(batches) | headcount.Evaluate(config, output=output)
+        assert_that(metrics, check)
+    assert_same(tmp_path / "out", reference, files=False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+
+
+def first_row(table: pa.Table) -> tuple[str, str]:
+    row = table.slice(0, 1).to_pylist()[0]
+    return row["head"], row["slice"]
 
 
 def test_other_cuts_and_orders(rows: pa.Table, reference: Evaluation, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.packaging.programs import ROOT, call, install
 
 pytestmark = pytest.mark.packaging
 
-PACKAGES = ("heads", "pipeline", "configs")
+PACKAGES = ("headcount.py", "heads", "pipeline", "configs")
 TOOLS = ("pytest", "pytest-timeout", "hypothesis", "scikit-learn")
 # What a build adds: `.gitignore` tells the builder what to leave out.
 ADDED = {"PKG-INFO", "pyproject.toml", ".gitignore"}
@@ -45,7 +45,7 @@ def test_sdist_is_complete_and_has_nothing_else(sdist: Path) -> None:
 def test_demo_runs_from_the_installed_wheel(programs: Path, tmp_path: Path) -> None:
     printed = call(programs / "headcount", "demo", "--output", "here", cwd=tmp_path)
     assert "569 rows evaluated of 569 read" in printed
-    call(sys.executable, "-m", "pipeline.cli", "demo", "--output", tmp_path / "source", cwd=ROOT)
+    call(sys.executable, "-m", "headcount", "demo", "--output", tmp_path / "source", cwd=ROOT)
     for report in sorted((tmp_path / "source").glob("*/report.json")):
         installed = tmp_path / "here" / report.parent.name / "report.json"
         assert installed.read_bytes() == report.read_bytes()
@@ -53,8 +53,43 @@ def test_demo_runs_from_the_installed_wheel(programs: Path, tmp_path: Path) -> N
 
 def test_dependencies_are_declared(programs: Path, tmp_path: Path) -> None:
     assert "No broken requirements" in call(programs / "pip", "check", cwd=tmp_path)
-    code = "import heads, pipeline.beam.run; print(heads.__file__)"
+    code = "import headcount, heads, pipeline.beam.run; print(heads.__file__)"
     assert str(ROOT) not in call(programs / "python", "-c", code, cwd=tmp_path)
+
+
+FRAMES = """
+import sys, headcount
+assert not {"pandas", "polars", "apache_beam"} & set(sys.modules)
+import pandas, polars
+columns = {"s": [0.9, 0.2, 0.6, 0.4], "y": [1, 0, 0, 1], "g": ["a", "b", "a", None]}
+config = {"slices": ["g"], "heads": {"h": {"type": "binary", "probability": "s", "label": "y"}}}
+expected = headcount.evaluate(columns, config)
+odd = pandas.DataFrame({**columns, "odd": [object(), 1, "a", None]})
+coded = polars.DataFrame(columns).with_columns(polars.col("g").cast(polars.Categorical))
+for frame in (odd, odd.astype({"g": "category", "y": "Int8"}), coded):
+    report = headcount.evaluate(frame, config)
+    assert report.to_dict() == expected.to_dict(), type(frame)
+frame = report.to_pandas()
+assert list(frame.columns) == report.to_arrow().column_names
+assert polars.from_arrow(report.to_arrow()).height == len(frame) > 100
+print("done")
+"""
+
+
+def test_frames_of_pandas_and_polars_and_folders_of_the_user(
+    programs: Path, tmp_path: Path
+) -> None:
+    frames = install(tmp_path / "frames", "pandas", "polars", upon=programs.parent)
+    project = tmp_path / "project"
+    for name in ("pipeline", "heads", "configs"):
+        (project / name).mkdir(parents=True)
+        (project / name / "__init__.py").write_text("raise ImportError('of the user')")
+    assert call(frames / "python", "-c", FRAMES, cwd=project, PYTHONPATH=".") == "done\n"
+    data = ROOT / "configs" / "data" / "breast_cancer" / "parquet" / "*.parquet"
+    two = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    files = (f"--config={ROOT / 'configs' / 'binary.yaml'}", f"--input={data}", "--output=out")
+    printed = call(programs / "headcount", "run", *files, *two, cwd=project, PYTHONPATH=".")
+    assert "written to out/report.json" in printed
 
 
 def test_suite_passes_against_the_installed_wheel(programs: Path, tmp_path: Path) -> None:

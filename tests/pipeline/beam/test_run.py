@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
-from pipeline.beam.run import Job, _bundles, _from_the_root, build, run
+from pipeline.beam.options import expected_bundles
+from pipeline.beam.run import Job, _from_the_root, build, run
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.problems import ConfigError
 from pipeline.readers.file_list import Listing
@@ -44,6 +45,8 @@ def test_the_graph_does_not_grow_with_the_shards(job: Job, tmp_path: Path) -> No
         assert tuple(shard for part in found for shard in part) == listing.shards
         assert max(map(len, found)) <= max(32, count / 4096 + 1)
         assert min(count, 64) <= len(found) <= 4096
+    # Workers import headcount before they unpickle what refers to its packages.
+    assert options.view_as(SetupOptions).beam_plugins == ["headcount"]
     # What is pickled is compressed: a number more or less in it moves some bytes.
     assert max(graphs) - min(graphs) < 1000
 
@@ -72,7 +75,7 @@ def test_paths_are_told_from_the_root(
     ],
 )
 def test_states_come_from_so_many_bundles(options: list[str], bundles: int) -> None:
-    assert _bundles(PipelineOptions(options)) == bundles
+    assert expected_bundles(PipelineOptions(options)) == bundles
 
 
 @pytest.mark.parametrize("option", ["template_location", "output_executable_path"])

@@ -23,6 +23,7 @@ from heads.statistics import Scored, ScoreHistogram, Segments, State, merge, sam
 from heads.statistics.codec import decode, encode
 from heads.statistics.measure import measure_state
 from pipeline.beam.combine import FAN_IN, MergeInTree, MergeStates, tree_widths
+from pipeline.beam.partitions import _align_shifts, _overall_shift
 from pipeline.beam.transforms import (
     FINDINGS,
     SUMMARIES,
@@ -34,8 +35,6 @@ from pipeline.beam.transforms import (
     PlanItems,
     Slices,
     WorkBatch,
-    _align_shifts,
-    _overall_shift,
     items_per_batch,
 )
 from pipeline.evaluate import evaluate

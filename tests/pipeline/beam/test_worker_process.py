@@ -76,6 +76,14 @@ def test_workers_have_the_path_of_the_command_without_the_working_directory(
     ]
 
 
+def test_workers_of_a_pipeline_of_ones_own_keep_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = worker_environment({}, ["", "/site"], keep_here=True)["PYTHONPATH"]
+    assert found.split(os.pathsep) == [str(tmp_path), "/site", ROOT]
+
+
 def test_headcount_itself_may_be_in_the_working_directory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

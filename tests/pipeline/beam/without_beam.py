@@ -15,6 +15,7 @@ import pytest
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.runners.runner import PipelineState
 
+from pipeline.beam import partitions as beam_partitions
 from pipeline.beam import publish, run, transforms
 from pipeline.beam.files import replace_file
 from pipeline.beam.run import Job
@@ -39,7 +40,7 @@ class Steps:
         replace_file(self._shards, write_shards(listing.shards))
 
     def run(self) -> SimpleNamespace:
-        plan, work = self._job.plan, WorkDirectory(self._stage)
+        plan = self._job.plan
         planned = transforms.PlanItems(plan, records_looked_at(self._listing))
         items, found = [], []
         for line in run._lines(b"", self._shards):
@@ -53,13 +54,15 @@ class Steps:
         measure.start_bundle()
         found += tagged(measure.process(items, table))
         merged = [window.value for window in measure.finish_bundle()]
-        shifts = dict(pair for element in merged for pair in transforms._overall_shift(element))
+        shifts = dict(
+            pair for element in merged for pair in beam_partitions._overall_shift(element)
+        )
         parts: dict[Any, list[Any]] = {}
         for element in merged:
-            partition, state = transforms._align_shifts(element, shifts)
+            partition, state = beam_partitions._align_shifts(element, shifts)
             parts.setdefault(partition, []).append(state)
         partitions = [
-            publish._keep_partition(transforms._compute(part, plan, table), work)
+            publish._keep_partition(beam_partitions._compute(part, plan, table), self._stage)
             for part in parts.items()
         ]
         files: dict[int, list[Any]] = {}
@@ -68,7 +71,7 @@ class Steps:
         ):
             files.setdefault(part, []).append(findings)
         kept = [
-            publish._keep_files((part, findings_by_path(findings)), work)
+            publish._keep_files((part, findings_by_path(findings)), self._stage)
             for part, findings in files.items()
         ]
         publish._publish(

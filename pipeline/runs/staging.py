@@ -1,4 +1,4 @@
-"""The output and the stage of a run while its driver is at work."""
+"""The output and the stage of a run while it is made."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from pipeline.beam.store import BeamStore
-from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.errors.interrupted import uninterrupted
 from pipeline.readers.storage import is_local
 from pipeline.runs.publish import LOCK_SECONDS
 from pipeline.runs.stage import COMMIT, Stage
+from pipeline.runs.store import Store
 
 _LOGGER = logging.getLogger(__name__)
 # A run that has just ended may be about to let go of the lock.
@@ -33,7 +32,7 @@ class Running:
 
 
 @contextmanager
-def held_output(store: BeamStore, output: str, predictions: str | None) -> Iterator[bool]:
+def held_output(store: Store, output: str, predictions: str | None) -> Iterator[bool]:
     """Holds the lock of an output, and deletes the directories that it made if they are empty.
 
     Args:
@@ -67,7 +66,7 @@ def _missing(path: str | None) -> list[str]:
 
 
 @contextmanager
-def opened(store: BeamStore, stage: Stage) -> Iterator[Running]:
+def opened(store: Store, stage: Stage) -> Iterator[Running]:
     """Opens the stage of a run and, if the run ends without having been published, discards it.
 
     The stage stays if the job goes on without its driver, or if the run is whole: then the next
@@ -76,7 +75,6 @@ def opened(store: BeamStore, stage: Stage) -> Iterator[Running]:
     stage.open(store)
     running = Running()
     try:
-        WorkDirectory(stage).open(store)
         if stage.predictions is not None:
             store.make_directory(stage.predictions)
         yield running
@@ -86,7 +84,7 @@ def opened(store: BeamStore, stage: Stage) -> Iterator[Running]:
                 _close(store, stage)
 
 
-def _close(store: BeamStore, stage: Stage) -> None:
+def _close(store: Store, stage: Stage) -> None:
     try:
         with store.lock(stage.root, LOCK_SECONDS):
             if not stage.is_open(store):

@@ -1,0 +1,104 @@
+"""Runs as the command makes them, and reports of finished runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipeline.api.places import open_anywhere, store_of
+from pipeline.api.report import Report
+from pipeline.config.load import as_config
+from pipeline.config.model import Config
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.evaluation.plan import make_plan
+from pipeline.runs.pending import pending_note
+from pipeline.runs.verify import open_run
+
+_LOGGER = logging.getLogger(__name__)
+
+_Path = str | os.PathLike[str]
+
+
+def run(
+    config: _Path | Mapping[str, Any] | Config,
+    input: _Path | Sequence[_Path] | None = None,  # noqa: A002 - the option of the command
+    output: _Path | None = None,
+    *,
+    overwrite: bool = False,
+    write_predictions: _Path | None = None,
+    debug_samples: bool = False,
+    options: Sequence[str] = (),
+) -> Report | None:
+    """Evaluates files on Apache Beam and leaves a run, as `headcount run` does.
+
+    Args:
+        config: the path of a YAML file, the same as a dict, or a `Config`.
+        input: one or more globs of files, in place of the configuration's.
+        output: the directory to write, in place of the configuration's.
+        overwrite: whether to replace an older run in `output`.
+        write_predictions: a directory for the predictions of every row, or None.
+        debug_samples: whether messages may show what bad rows hold, which may be personal data.
+        options: options of Beam, as on the command line, such as `--direct_num_workers=2`.
+
+    Returns:
+        The report; None if the options ask not to wait for the end of the run, or for no run.
+
+    Raises:
+        BadData: if rows or files are bad, or there are none; `data_report` says where the data
+            report is.
+        ConfigError: if the configuration or the options do not fit the files or each other.
+        OutputTaken: if the output holds a run, other files, or another run at work.
+        RunnerError: if the runner failed.
+        StorageError: if files elsewhere cannot be reached.
+    """
+    from pipeline.beam.access import connect
+    from pipeline.beam.options import beam_options, check_runner
+    from pipeline.beam.run import Job, Submitted
+    from pipeline.beam.run import run as run_job
+
+    checked, source = as_config(config, open_anywhere)
+    inputs = _globs(input) or list(checked.input or ())
+    place = os.fspath(output) if output is not None else checked.output
+    predictions = None if write_predictions is None else os.fspath(write_predictions)
+    if not inputs or not place:
+        missing = "output" if inputs else "input"
+        message = f"give {missing}=, or '{missing}' in the configuration"
+        raise ConfigError([Problem(source, (), message)])
+    beam = beam_options(list(options))
+    check_runner(beam)
+    plan = make_plan(checked, source, open_anywhere)
+    plan = replace(plan, debug_samples=debug_samples)
+    written = [f"{path}/_SUCCESS" for path in (place, predictions) if path]
+    connect([*inputs, *written], beam)
+    job = Job(plan, source, inputs, place, predictions, overwrite)
+    if isinstance(finished := run_job(job, beam), Submitted):
+        _LOGGER.warning("%s", finished.message)
+        return None
+    return load(place)
+
+
+def load(directory: _Path) -> Report:
+    """Opens the report of a finished run, which is verified by the checksums of its manifest.
+
+    Args:
+        directory: the directory of the run.
+
+    Raises:
+        ConfigError: if the directory holds no finished run, or a file of it was changed.
+        StorageError: if files elsewhere cannot be reached.
+    """
+    place = os.fspath(directory)
+    note = pending_note(store_of(place), place)
+    if note is not None:
+        _LOGGER.warning("%s", note)
+    return Report.read(open_run(place, open_anywhere))
+
+
+def _globs(given: _Path | Sequence[_Path] | None) -> list[str]:
+    if given is None:
+        return []
+    paths = [given] if isinstance(given, str | os.PathLike) else given
+    return [os.fspath(path) for path in paths]
