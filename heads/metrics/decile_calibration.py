@@ -68,6 +68,18 @@ class DecileMean(Metric):
         return Values(means[:, self.decile - 1], {"the weights sum to zero": total == 0})
 
 
+class PositiveDecileMean(DecileMean):
+    """A mean over a tenth of the weight of numbers that are not negative."""
+
+    low = 0.0
+
+
+class DecileShare(PositiveDecileMean):
+    """A mean over a tenth of the weight of numbers from 0 to 1."""
+
+    high = 1.0
+
+
 @kept_with_state(last=6)
 def decile_means(state: State, column: str) -> tuple[Floats, Floats]:
     """Returns the means of a column in tenths of the weight `[s, 10]`, and the weights `[s]`.
@@ -92,9 +104,11 @@ def decile_means(state: State, column: str) -> tuple[Floats, Floats]:
 def decile_calibration(context: MetricContext) -> Iterator[Metric]:
     fine, coarse = context.prediction_histogram, context.coarse_prediction_histogram
     names = {"bias": "error", "prediction/mean": "prediction", "label/mean": "label"}
+    of_numbers = {"poisson": PositiveDecileMean, "logistic_regression": DecileShare}
     for name, column in names.items():
+        kind = DecileMean if column == "error" else of_numbers.get(context.head, DecileMean)
         for decile in range(1, DECILES + 1):
-            yield DecileMean(
+            yield kind(
                 f"{name}/decile_{decile}",
                 fine,
                 coarse,

@@ -9,6 +9,7 @@ import numpy as np
 
 from heads.metrics.core.class_counts import trials
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import FEW_ERRORS, FEW_FOR_ERRORS, Requirement
 from heads.metrics.core.metric import Floats, Metric, Values, ratio, weight_column
 from heads.metrics.core.number_names import distinct_names
 from heads.metrics.core.registry import offers
@@ -24,7 +25,19 @@ class MeanError(WeightedMean):
     definition = Metric.definition
 
 
-class MeanSquaredError(MeanError):
+class SkewedMean(MeanError):
+    """The weighted mean of a value that may be skewed, so that it takes many rows."""
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW_FOR_ERRORS, FEW_ERRORS)
+
+
+class RegressionLoss(SkewedMean, MeanLoss):
+    """The weighted mean of the loss, `sum(w * v) / sum(w)`."""
+
+
+class MeanSquaredError(SkewedMean):
     """The weighted mean of (prediction - label)^2; scikit-learn's `mean_squared_error`."""
 
     higher_is_better = False
@@ -55,7 +68,7 @@ class Bias(MeanError):
     headline = True
 
 
-class MeanAbsolutePercentageError(MeanError):
+class MeanAbsolutePercentageError(SkewedMean):
     """The weighted mean of |prediction - label| / |label| over rows whose label is not 0.
 
     It is a share, not a percentage; where no label is 0 it is scikit-learn's
@@ -82,7 +95,7 @@ class MeanAbsolutePercentageError(MeanError):
         return ratio(total, weight, "every label is 0")
 
 
-class PinballLoss(MeanError):
+class PinballLoss(SkewedMean):
     """The weighted mean of Q (label - prediction), or of (1 - Q) (prediction - label) above it.
 
     R. Koenker and G. Bassett, "Regression quantiles", 1978; scikit-learn's `mean_pinball_loss`. It
@@ -102,7 +115,7 @@ class PinballLoss(MeanError):
         )
 
 
-class PoissonDeviance(MeanError):
+class PoissonDeviance(SkewedMean):
     """The weighted mean of 2 (y ln(y / m) - y + m), for labels y and predictions m.
 
     P. McCullagh and J. A. Nelder, "Generalized Linear Models", 1989; scikit-learn's
@@ -134,7 +147,7 @@ class IntervalCoverage(MeanError):
         )
 
 
-class IntervalWidth(MeanError):
+class IntervalWidth(SkewedMean):
     """The weighted mean of `upper` - `lower`."""
 
     low = 0.0
@@ -163,7 +176,7 @@ def means(context: MetricContext) -> Iterator[Metric]:
     """Offers the means of loss, prediction and label."""
     sums = context.label_sums
     mean = {"poisson": Mean, "logistic_regression": MeanShare}.get(context.head, WeightedMean)
-    yield MeanLoss("average_loss", sums, "loss")
+    yield RegressionLoss("average_loss", sums, "loss")
     yield mean("prediction/mean", sums, "prediction")
     yield mean("label/mean", sums, "label")
 

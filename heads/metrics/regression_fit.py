@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from heads.metrics.core.context import MetricContext
+from heads.metrics.core.methods import FEW_ERRORS, FEW_FOR_ERRORS, Requirement
 from heads.metrics.core.metric import Metric, Values
 from heads.metrics.core.moments import moments
 from heads.metrics.core.registry import offers
@@ -17,7 +18,15 @@ NO_SPREAD = "all labels are the same"
 NO_WEIGHT = "the weights sum to zero"
 
 
-class R2(Metric):
+class Fit(Metric):
+    """The base class of metrics of how well predictions follow the labels."""
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(self.support, 1.0, FEW_FOR_ERRORS, FEW_ERRORS)
+
+
+class R2(Fit):
     """1 - sum(w * (label - prediction)^2) / sum(w * (label - mean label)^2).
 
     The mean label is weighted; scikit-learn's `r2_score`. It is 0 for a model that predicts the
@@ -45,7 +54,7 @@ class R2(Metric):
         )
 
 
-class PearsonCorrelation(Metric):
+class PearsonCorrelation(Fit):
     """The weighted correlation of prediction and label (K. Pearson, 1895).
 
     It is cov(prediction, label) / (sd(prediction) * sd(label)), as `scipy.stats.pearsonr`. The sums

@@ -100,6 +100,9 @@ FEW_FOR_RATIOS = 15
 FEW_BESIDE_QUANTILE = 10
 """The least effective number of rows on either side of a quantile for its interval."""
 FEW_OF_A_SIDE = f"fewer than {FEW_BESIDE_QUANTILE} rows on a side of the quantile"
+FEW_FOR_ERRORS = 50
+"""The least effective number of rows for the interval of a mean of errors, which may be skewed."""
+FEW_ERRORS = f"fewer than {FEW_FOR_ERRORS} rows"
 FEW_IN_A_DECILE = 50
 """The least effective number of rows in a tenth for the interval of a mean over it."""
 FEW_OF_A_DECILE = f"fewer than {FEW_IN_A_DECILE} rows of a tenth"

@@ -257,6 +257,7 @@ def test_there_is_a_ready_configuration_for_each_kind_of_run() -> None:
         "binary_tfrecord",
         "contrib_thresholds",
         "directory_columns",
+        "logistic_regression",
         "multi_class",
         "multi_class_tfrecord",
         "multi_label",
