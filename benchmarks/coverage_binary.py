@@ -30,7 +30,7 @@ from heads.statistics import Scored, Segments
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
 
-AT = OperatingPoints((0.8,), (0.8,), (0.9,), (0.05,))
+AT = OperatingPoints((0.8,), (0.8,), (0.9,), (0.05,), (0.9,))
 BETTER, WORSE = Model(0.1, 1.2, 0.9), Model(0.4, 1.6, 0.8)
 SHARP = Model(0.0, 6.0, 0.97), Model(0.0, 5.0, 0.95)
 

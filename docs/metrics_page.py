@@ -138,7 +138,7 @@ def _section(head: HeadType) -> str:
         named_classes=classes,
         class_suffixes=names[: len(classes)],
         report=True,
-        at=OperatingPoints((ANY,), (ANY,), (ANY,), (ANY,)),
+        at=OperatingPoints((ANY,), (ANY,), (ANY,), (ANY,), (ANY,)),
         top=(2,),
         baseline=ScoreSpace("logits"),
         pinball=(ANY,),

@@ -1,12 +1,14 @@
-"""The confusion matrix as plain data for the report; it counts rows without weights."""
+"""The confusion matrix as plain data for the report: numbers of rows, and weights."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.core.metric import in_unit
 from heads.statistics import ConfusionMatrix, State
 
 Ints = npt.NDArray[np.int64]
@@ -33,6 +35,33 @@ def matrix(state: State, segment: int, max_classes: int = 100) -> list[list[int]
     table[label, predicted] = rows
     out: list[list[int]] = table.tolist()
     return out
+
+
+def weighted_matrix(
+    state: State, segment: int, max_classes: int = 100
+) -> list[list[float | None]] | None:
+    """Returns the weights of the rows of a segment by labelled class, and then by predicted class.
+
+    Args:
+        state: a state of `ConfusionMatrix` over all folds, in units.
+        segment: the position of the segment in the keys of the state.
+        max_classes: how many classes a matrix may have; beyond that there is none.
+
+    Returns:
+        A list for each class of the label, with a sum for each predicted class, which is None
+        where float64 cannot hold it; None if there are more classes than `max_classes`, or no
+        weights.
+    """
+    counts = state.statistic
+    assert isinstance(counts, ConfusionMatrix)
+    if counts.classes > max_classes or "weight" not in state.sums:
+        return None
+    rows = state.segment == segment
+    with np.errstate(over="ignore"):
+        weight = state["weight"][rows] / in_unit(state, 1.0)[segment]
+    table = np.zeros((counts.classes, counts.classes))
+    table[state.group[rows], state.cell[rows].astype(np.int64)] = weight
+    return [[cell if math.isfinite(cell) else None for cell in row] for row in table.tolist()]
 
 
 def most_confused(

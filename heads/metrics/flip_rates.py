@@ -16,8 +16,8 @@ from heads.metrics.core.registry import offers
 from heads.statistics import ClassFlips, State
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
-# Cells of `Flips`, 2 * candidate + baseline, where the prediction goes to negative or to positive.
-_TO_NEGATIVE, _TO_POSITIVE = 1, 2
+# Cells of `Flips`, 2 * candidate + baseline: the prediction stays or goes to negative or positive.
+_BOTH_NEGATIVE, _TO_NEGATIVE, _TO_POSITIVE, _BOTH_POSITIVE = 0, 1, 2, 3
 # Cells of `ClassFlips`, 2 * candidate + baseline: which of two models that differ is right.
 _NEITHER, _BASELINE, _CANDIDATE = 0, 1, 2
 _ANY_LABEL = (ZERO, ONE, SOFT)
@@ -79,6 +79,18 @@ class NegativeToPositiveRate(Flip):
     cells = tuple((kind, _TO_POSITIVE) for kind in _ANY_LABEL)
 
 
+class PositiveToPositiveRate(Flip):
+    """The weighted share of rows that both models predict to be positive."""
+
+    cells = tuple((kind, _BOTH_POSITIVE) for kind in _ANY_LABEL)
+
+
+class NegativeToNegativeRate(Flip):
+    """The weighted share of rows that neither model predicts to be positive."""
+
+    cells = tuple((kind, _BOTH_NEGATIVE) for kind in _ANY_LABEL)
+
+
 class CorrectToWrongRate(Flip):
     """The weighted share of all rows that the baseline predicts right and the candidate wrong.
 
@@ -111,6 +123,8 @@ AT_CUTS: dict[str, type[Flip]] = {
     **OF_CLASSES,
     "positive_to_negative_rate": PositiveToNegativeRate,
     "negative_to_positive_rate": NegativeToPositiveRate,
+    "positive_to_positive_rate": PositiveToPositiveRate,
+    "negative_to_negative_rate": NegativeToNegativeRate,
 }
 """The flip rates at a cut of the score, by name."""
 

@@ -20,7 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.context import MetricContext
-from heads.metrics.core.crossings import precision_at_recall, recall_at_rate
+from heads.metrics.core.crossings import (
+    precision_at_recall,
+    recall_at_rate,
+    specificity_at_recall,
+)
 from heads.metrics.core.curve_rates import (
     SLACK,
     Best,
@@ -44,6 +48,7 @@ from heads.metrics.core.methods import (
     AT_AN_END,
     FEW_ALLOWED,
     FEW_BEYOND,
+    FEW_MISSED,
     Halves,
     Method,
     NoInterval,
@@ -56,7 +61,7 @@ from heads.metrics.core.metric import Bounds, Floats, Metric
 from heads.metrics.core.number_names import distinct_names
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve
-from heads.metrics.core.support import Negatives
+from heads.metrics.core.support import Negatives, Positives
 from heads.statistics.cuts import ScoreSpace
 
 # A rate and its thresholds are read from the same point.
@@ -72,13 +77,15 @@ class OperatingPoint(CurveMetric):
 
     Attributes:
         demand: the value that the other rate must reach or may not exceed.
-        nothing_will_do: whether a model that predicts nothing positive, whose recall is 0, meets
-            every demand.
+        nothing_will_do: whether predicting nothing positive meets the demand where no threshold
+            does.
+        of_nothing: the value of the rate if nothing is predicted positive.
     """
 
     demand: float = field(kw_only=True)
 
     nothing_will_do: ClassVar[bool] = False
+    of_nothing: ClassVar[float] = 0.0
     higher_is_better = True
     low, high = 0.0, 1.0
 
@@ -129,13 +136,12 @@ class OperatingPoint(CurveMetric):
 
     def of_curve(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
         point = self.best(curve)
-        # Where only predicting nothing positive meets the demand, the recall is 0.
-        value = np.where(point.exists, point.value, 0.0)
+        value = np.where(point.exists, point.value, self.of_nothing)
         return where_defined(value, self.reasons(curve, point))
 
     def bounds_of_curve(self, curve: ScoreCurve) -> Bounds:
         point = self.best(curve)
-        lowest = np.where(point.exists, point.value, 0.0)
+        lowest = np.where(point.exists, point.value, self.of_nothing)
         return lowest, np.maximum(lowest, self.hidden(curve).highest)
 
 
@@ -220,6 +226,40 @@ class RecallAtFalsePositiveRate(SensitivityAtSpecificity):
         return curve_rates.recall, curve_rates.false_positive_rate <= self.demand + SLACK
 
 
+class SpecificityAtSensitivity(OperatingPoint):
+    """The highest specificity at a threshold where the recall is at least the one of the name.
+
+    The points are those of scikit-learn's `roc_curve`. Predicting nothing has a recall of 0 and a
+    specificity of 1.
+    """
+
+    nothing_will_do = True
+    of_nothing = 1.0
+
+    @property
+    def demanded(self) -> tuple[RateName, float]:
+        return "recall", self.demand
+
+    @property
+    def requirement(self) -> Requirement:
+        rows = Positives(self.labels, self.group)
+        return Requirement(rows, 1 - self.demand, FEW_BEYOND, FEW_MISSED)
+
+    def of_halves(self, curve: ScoreCurve) -> tuple[Floats, Reasons]:
+        reasons = {
+            "no label is positive": curve.positives == 0,
+            "no label is zero": curve.negatives == 0,
+        }
+        return where_defined(specificity_at_recall(curve, self.demand), reasons)
+
+    def choose(self, curve_rates: Rates) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        specificity = 1 - curve_rates.false_positive_rate
+        # A demand that predicting nothing meets is met as well only by thresholds as good.
+        least = self.demand - SLACK
+        meets = (curve_rates.recall >= least) & ((least > 0) | (specificity >= 1 - SLACK))
+        return specificity, meets
+
+
 @dataclass(frozen=True)
 class ThresholdAt(CurveMetric):
     """The threshold on the probability at which a rate is the highest while another is as demanded.
@@ -295,6 +335,7 @@ def operating_points(context: MetricContext) -> Iterator[Metric]:
             RecallAtFalsePositiveRate,
             context.at.false_positive_rate,
         ),
+        "sensitivity": ("specificity", SpecificityAtSensitivity, context.at.sensitivity),
     }
     for demanded, (rate, kind, demands) in kinds.items():
         for demand, shown in zip(demands, distinct_names(demands), strict=True):

@@ -230,6 +230,12 @@ def _soft_label(scored: Scored) -> Floats:
     return soft
 
 
+def _soft_product(scored: Scored) -> Floats:
+    """Returns the products of probability and soft label `[n * k]`, 0 for labels of 0 or 1."""
+    product: Floats = scored.probability.ravel() * _soft_label(scored)
+    return product
+
+
 def _excess_brier(scored: Scored) -> Floats:
     """Returns (label - probability) * (1 - 2 * probability) of the only class, `[n]`."""
     probability = scored.probability
@@ -242,6 +248,17 @@ def _excess_brier_variance(scored: Scored) -> Floats:
     probability = scored.probability
     variance: Floats = (np.square(1 - 2 * probability) * probability * (1 - probability)).ravel()
     return variance
+
+
+def _symmetric_difference(scored: Scored) -> Floats:
+    """Returns 2 |p - q| / (p + q) of the only class, q being the baseline's, `[n]`; 0 if both are
+    0.
+    """
+    assert scored.baseline is not None
+    candidate, baseline = scored.probability.ravel(), scored.baseline.probability.ravel()
+    both = candidate + baseline
+    difference: Floats = 2 * np.abs(candidate - baseline) / np.where(both == 0, 1.0, both)
+    return difference
 
 
 def _coverage(scored: Scored) -> Floats:
@@ -327,9 +344,12 @@ VALUES: dict[str, Callable[[Scored], Floats]] = {
     "loss": lambda scored: scored.loss,
     "probability": lambda scored: scored.probability.ravel(),
     "soft_label": _soft_label,
+    "soft_product": _soft_product,
+    "soft_square": lambda scored: np.square(_soft_label(scored)),
     "squared_error": _squared_error,
     "excess_brier": _excess_brier,
     "excess_brier_variance": _excess_brier_variance,
+    "symmetric_difference": _symmetric_difference,
     "coverage": _coverage,
     "exact_match": _exact_match,
     "labels": lambda scored: np.count_nonzero(scored.label, axis=1).astype(np.float64),

@@ -17,6 +17,7 @@ AT = OperatingPoints(
     precision=(0.3, 0.5, 1.0),
     specificity=(0.1, 0.9, 1.0),
     false_positive_rate=(0.01, 0.1, 0.5),
+    sensitivity=(0.0, 0.2, 0.8, 1.0),
 )
 
 

@@ -52,3 +52,6 @@ class OperatingPoints(Model):
     false_positive_rate: Shares = Field(
         (0.01,), description="The recall is given at these false positive rates."
     )
+    sensitivity: Shares = Field(
+        (0.95,), description="The specificity is given at these sensitivities."
+    )

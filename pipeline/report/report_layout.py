@@ -106,6 +106,7 @@ _DETAILS = {
     "curves": _CURVES,
     "class_curves": mapping_of(_CURVES),
     "confusion_matrix": list_of(list_of(count)),
+    "weighted_confusion_matrix": list_of(list_of(or_null(number))),
     "most_confused": list_of(_CONFUSED),
 }
 
@@ -234,9 +235,10 @@ def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
         if (key in entry) != ("worse" in head):
             raise Misfit(f"'{key}' of a slice goes with 'worse' of the head")
     for model in (entry, entry.get("baseline", entry)):
-        matrix = model.get("confusion_matrix")
-        if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
-            raise Misfit("it has not a row and a column for each class", ("confusion_matrix",))
+        for name in ("confusion_matrix", "weighted_confusion_matrix"):
+            matrix = model.get(name)
+            if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
+                raise Misfit("it has not a row and a column for each class", (name,))
 
 
 def _check_compared(entry: dict[str, Any], *, compared: bool) -> None:

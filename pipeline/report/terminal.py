@@ -45,7 +45,7 @@ def render(report: dict[str, Any], encoding: str = "utf-8") -> str:
             lines += _against_overall(head, level, encoding)
         if "worse" in head:
             lines += _comparison(head, level, encoding)
-        lines += _matrix(head, encoding)
+        lines += _matrices(head, encoding)
     return _text_of(lines, encoding)
 
 
@@ -194,20 +194,34 @@ def _interval(metric: dict[str, Any] | None) -> str:
     return f"at least {_text(lower)}" if upper is None else f"{_text(lower)} to {_text(upper)}"
 
 
-def _matrix(head: dict[str, Any], encoding: str) -> list[str]:
-    """Returns the lines of the confusion matrix of the first slice that has one."""
-    matrices = [
-        entry["confusion_matrix"] for entry in head["slices"] if "confusion_matrix" in entry
-    ]
-    if not matrices or len(head["classes"]) > MOST_WORSE:
+def _matrices(head: dict[str, Any], encoding: str) -> list[str]:
+    """Returns the lines of the confusion matrices of the first slice that has any."""
+    entry = next((entry for entry in head["slices"] if "confusion_matrix" in entry), None)
+    if entry is None or len(head["classes"]) > MOST_WORSE:
         return []
+    lines = _matrix(head, entry["confusion_matrix"], "examples", encoding)
+    if "weighted_confusion_matrix" in entry:
+        lines += _matrix(head, entry["weighted_confusion_matrix"], "weight", encoding)
+    return lines
+
+
+def _matrix(
+    head: dict[str, Any], cells: list[list[float | None]], counted: str, encoding: str
+) -> list[str]:
+    """Returns the lines of a confusion matrix."""
     classes = head["classes"]
     table = [["label \\ predicted", *classes]]
     table += [
-        [name, *(f"{count:,}" if count else "." for count in row)]
-        for name, row in zip(classes, matrices[0], strict=True)
+        [name, *(_cell(cell) for cell in row)] for name, row in zip(classes, cells, strict=True)
     ]
-    return ["", "examples by label and predicted class", *_aligned(table, encoding)]
+    return ["", f"{counted} by label and predicted class", *_aligned(table, encoding)]
+
+
+def _cell(cell: float | None) -> str:
+    """Returns a cell of a confusion matrix as text."""
+    if not cell:
+        return "-" if cell is None else "."
+    return f"{cell:,}" if isinstance(cell, int) else _text(cell)
 
 
 def _number(metric: dict[str, Any] | None) -> str:

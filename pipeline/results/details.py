@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from heads.curves.confusion_matrix import matrix, most_confused
+from heads.curves.confusion_matrix import matrix, most_confused, weighted_matrix
 from heads.curves.points import calibration_curve, gain_curve, precision_recall_curve, roc_curve
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.score_curve import ScoreCurve, score_curves
@@ -50,6 +50,9 @@ def details_of(
             table = matrix(confusion, 0)
             if table is not None:
                 details["confusion_matrix"] = table
+            weights = weighted_matrix(confusion, 0)
+            if weights is not None:
+                details["weighted_confusion_matrix"] = weights
             details["most_confused"] = most_confused(confusion, 0, context.class_names)
     return details
 

@@ -22,8 +22,10 @@ from heads.metrics.core.methods import (
     BIASED,
     FEW_ALLOWED,
     FEW_ERRORS,
+    FEW_MISSED,
     FEW_OF_A_CLASS,
     FEW_OF_A_CLASS_FOR_BINS,
+    FEW_OF_A_CLASS_FOR_MEANS,
     FEW_OF_A_DECILE,
     FEW_OF_A_SIDE,
 )
@@ -178,6 +180,8 @@ def test_reasons_for_no_interval_are_told() -> None:
     reasons = (FEW_FOLDS, UNDEFINED, AGREE, AT_BOUND, NOT_LARGEST, NO_FOLDS)
     reasons += (
         FEW_OF_A_CLASS_FOR_BINS,
+        FEW_OF_A_CLASS_FOR_MEANS,
+        FEW_MISSED,
         BIASED,
         A_TEST,
         FEW_OF_A_CLASS,

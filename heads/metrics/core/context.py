@@ -71,12 +71,14 @@ class OperatingPoints:
         precision: the precisions at which the recall is read.
         specificity: the specificities at which the sensitivity is read.
         false_positive_rate: the false positive rates at which the recall is read.
+        sensitivity: the sensitivities at which the specificity is read.
     """
 
     recall: tuple[float, ...] = ()
     precision: tuple[float, ...] = ()
     specificity: tuple[float, ...] = ()
     false_positive_rate: tuple[float, ...] = ()
+    sensitivity: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,9 @@ class MetricContext(RegressionContext):
             if self.head == "contrib_binary":
                 cuts.add(threshold.at_least(self.space))
         loss = ("loss",) if self.columns == 1 else ()
-        error = ("squared_error",) if self.report else ()
+        error: tuple[str, ...] = ("squared_error",) if self.report else ()
+        if self.report and self.columns == 1:
+            error += ("absolute_error", "soft_product", "soft_square")
         if self.report and self.named_classes:
             loss = ("class_loss",)
         return ThresholdCounts(
@@ -220,6 +224,17 @@ class MetricContext(RegressionContext):
         """The sums that tell whether the squared errors are as large as the probabilities say."""
         return RowSums(
             values=("excess_brier", "excess_brier_variance"),
+            weighted=self.weighted,
+            keep_unweighted=True,
+            squares=self.folds > 1,
+            folds=self.folds,
+        )
+
+    @cached_property
+    def difference_sums(self) -> RowSums:
+        """The sums of how far the probabilities of this model and the baseline are apart."""
+        return RowSums(
+            values=("symmetric_difference",),
             weighted=self.weighted,
             keep_unweighted=True,
             squares=self.folds > 1,

@@ -36,6 +36,20 @@ def precision_at_recall(curve: ScoreCurve, recall: float) -> Floats:
     return best
 
 
+def specificity_at_recall(curve: ScoreCurve, recall: float) -> Floats:
+    """Returns the specificity `[r]` at a recall; 1 without zero labels."""
+    curve_rates = rates(curve)
+    hits, misses = curve_rates.from_nothing
+    wanted = recall * hits[:, -1]
+    crossing = _interpolated(wanted, hits, misses)
+    # Where cells have just that recall, the highest of them.
+    beyond = curve_rates.true_positive >= wanted[:, np.newaxis]
+    allowed = np.where(beyond, curve_rates.false_positive, np.inf).min(axis=1, initial=np.inf)
+    false_positive = np.minimum(crossing, allowed)
+    specificity: Floats = 1 - false_positive / np.where(misses[:, -1] == 0, 1.0, misses[:, -1])
+    return specificity
+
+
 def _interpolated(wanted: Floats, x: Floats, y: Floats) -> Floats:
     """Returns `y` where rising `x` reaches what is wanted `[r]`; of equal `x` the last counts."""
     rows, last = np.arange(len(x)), x.shape[1] - 1

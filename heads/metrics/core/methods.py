@@ -92,7 +92,7 @@ AT_AN_END = "a single row decides where a rate of 0 or 1 is reached"
 FEW = 10
 """The least effective number of labels of each kind for the interval of an area."""
 FEW_BEYOND = 5
-"""The least effective number of zero labels that a false positive rate allows above it."""
+"""The least effective number of labels that a demand allows on the wrong side of the threshold."""
 FEW_FOR_BINS = 50
 """The least effective number of labels of each kind for the interval of errors in bins."""
 FEW_FOR_RATIOS = 15
@@ -106,11 +106,15 @@ FEW_ERRORS = f"fewer than {FEW_FOR_ERRORS} rows"
 FEW_IN_A_DECILE = 50
 """The least effective number of rows in a tenth for the interval of a mean over it."""
 FEW_OF_A_DECILE = f"fewer than {FEW_IN_A_DECILE} rows of a tenth"
+FEW_FOR_MEANS = 100
+"""The least effective number of labels of each kind for the interval of means by label."""
 FEW_OF_A_CLASS_FOR_BINS = f"fewer than {FEW_FOR_BINS} rows of a class"
+FEW_OF_A_CLASS_FOR_MEANS = f"fewer than {FEW_FOR_MEANS} rows of a class"
 FEW_OF_A_CLASS = f"fewer than {FEW} rows of a class"
 FEW_LABELS = f"fewer than {FEW_FOR_RATIOS} rows of a class"
 FEW_OF_A_KIND = f"fewer than {FEW_FOR_RATIOS} rows of a label or of a prediction"
 FEW_ALLOWED = f"fewer than {FEW_BEYOND} rows with zero labels are allowed above the threshold"
+FEW_MISSED = f"fewer than {FEW_BEYOND} rows with positive labels are allowed below the threshold"
 
 
 @dataclass(frozen=True)

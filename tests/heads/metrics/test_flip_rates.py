@@ -41,6 +41,7 @@ def brute_force(rows: Scored, cut: float | None, weighted: bool) -> dict[str, fl
     sums = dict.fromkeys(
         ("flip", "positive_to_negative", "negative_to_positive", "correct_to_wrong"), 0.0
     )
+    sums |= dict.fromkeys(("positive_to_positive", "negative_to_negative"), 0.0)
     sums["wrong_to_correct"] = total = 0.0
     for row in range(len(rows)):
         weight = rows.weight[row] if weighted else 1.0
@@ -56,11 +57,42 @@ def brute_force(rows: Scored, cut: float | None, weighted: bool) -> dict[str, fl
             sums["flip"] += weight * (new != old)
             sums["positive_to_negative"] += weight * (old and not new)
             sums["negative_to_positive"] += weight * (new and not old)
+            sums["positive_to_positive"] += weight * (new and old)
+            sums["negative_to_negative"] += weight * (not new and not old)
             sums["correct_to_wrong"] += weight * (old == label and new != label)
             sums["wrong_to_correct"] += weight * (old != label and new == label)
     if cut is None:
-        sums = {name: value for name, value in sums.items() if "positive" not in name}
+        sums = {name: value for name, value in sums.items() if "tive" not in name}
     return {f"{name}_rate": value / total for name, value in sums.items()}
+
+
+def symmetric_difference(rows: Scored, weighted: bool) -> float:
+    """The mean of 2 |p - q| / (p + q)."""
+    assert rows.baseline is not None
+    assert rows.weight is not None
+    of_rows = []
+    for p, q in zip(rows.probability.ravel(), rows.baseline.probability.ravel(), strict=True):
+        of_rows.append(2 * abs(p - q) / (p + q) if p + q else 0.0)
+    return float(np.average(of_rows, weights=rows.weight if weighted else None))
+
+
+def test_probabilities_of_zero_do_not_differ() -> None:
+    rows = pair("binary", 0)
+    zero = np.zeros((2, 1))
+    rows = rows.take(np.array([0, 0]))
+    assert rows.baseline is not None
+    rows = replace(rows, probability=zero, baseline=replace(rows.baseline, probability=zero))
+    assert (
+        defined(values("binary", rows, weighted=True, pair=True), "symmetric_prediction_difference")
+        == 0
+    )
+    other = np.array([[0.0], [0.5]])
+    rows = replace(rows, baseline=replace(rows.baseline, probability=other), weight=np.ones(2))
+    # 0 of the first row, 2 of the second.
+    assert (
+        defined(values("binary", rows, weighted=True, pair=True), "symmetric_prediction_difference")
+        == 1
+    )
 
 
 @pytest.mark.parametrize("head", ["binary", "contrib_binary", "multi_label", "multi_class"])
@@ -77,7 +109,11 @@ def test_rates_equal_brute_force(head: HeadType, weighted: bool, seed: int) -> N
         for suffix, cut in cuts.items()
         for name, value in brute_force(rows, cut, weighted).items()
     }
-    assert set(results) == set(expected)
+    difference = "symmetric_prediction_difference"
+    if not head.startswith("multi"):
+        wanted = symmetric_difference(rows, weighted)
+        assert defined(results, difference) == pytest.approx(wanted, rel=1e-13)
+    assert set(results) - {difference} == set(expected)
     for name, value in expected.items():
         assert defined(results, name) == pytest.approx(value, abs=1e-14), name
         trials = results[name].trials

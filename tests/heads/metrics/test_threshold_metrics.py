@@ -36,6 +36,7 @@ NAMES = (
     *(f"recall_at_precision_{at:g}" for at in AT.precision),
     *(f"sensitivity_at_specificity_{at:g}" for at in AT.specificity),
     *(f"recall_at_false_positive_rate_{at:g}" for at in AT.false_positive_rate),
+    *(f"specificity_at_sensitivity_{at:g}" for at in AT.sensitivity),
 )
 SLACK = Fraction(1, 10**12)
 
@@ -69,7 +70,7 @@ def at_point(name: str, sample: Sample) -> tuple[Fraction | None, float | None]:
         return None, None
     demanded, _, demand_text = name.partition("_at_")[2].rpartition("_")
     demand = Fraction(float(demand_text))
-    if demanded in ("specificity", "false_positive_rate") and not negative:
+    if demanded in ("specificity", "false_positive_rate", "sensitivity") and not negative:
         return None, None
     meeting = []
     for threshold, tp, fp in curve:
@@ -80,13 +81,17 @@ def at_point(name: str, sample: Sample) -> tuple[Fraction | None, float | None]:
             meets, value = precision >= demand - SLACK, recall
         elif demanded == "specificity":
             meets, value = 1 - fp / negative >= demand - SLACK, recall
+        elif demanded == "sensitivity":
+            # Predicting nothing meets a demand of 0, with a specificity of 1.
+            value = 1 - fp / negative
+            meets = recall >= demand - SLACK and (demand > 0 or value == 1)
         else:
             meets, value = fp / negative <= demand + SLACK, recall
         if meets:
             meeting.append((value, threshold))
     if not meeting:
-        nothing = Fraction(0) if demanded in ("specificity", "false_positive_rate") else None
-        return nothing, None
+        nothing = {"specificity": 0, "false_positive_rate": 0, "sensitivity": 1}
+        return (Fraction(nothing[demanded]) if demanded in nothing else None), None
     best = max(value for value, _ in meeting)
     return best, max(threshold for value, threshold in meeting if value >= best - SLACK)
 
@@ -182,6 +187,8 @@ def test_predicting_nothing() -> None:
     rows = scored([4, 3], [0, 1])
     metrics = make_metrics(weighted=False)
     assert result(metrics["sensitivity_at_specificity_0.9"], rows) == (0, None)
+    assert result(metrics["specificity_at_sensitivity_0"], rows) == (1, None)
+    assert result(metrics["specificity_at_sensitivity_1"], rows) == (0, None)
     assert result(metrics["threshold_at_specificity_0.9"], rows) == (
         0,
         "only predicting nothing is as demanded",
@@ -232,6 +239,10 @@ def test_points_of_scikit_learns_curves(seed: int, weighted: bool) -> None:
     for at in AT.specificity:
         wanted = tpr[1 - fpr >= at - slack].max()
         actual = result(metrics[f"sensitivity_at_specificity_{at:g}"], rows)[0]
+        assert actual == pytest.approx(wanted, rel=1e-12)
+    for at in AT.sensitivity:
+        wanted = 1 - fpr[tpr >= at - slack].min()
+        actual = result(metrics[f"specificity_at_sensitivity_{at:g}"], rows)[0]
         assert actual == pytest.approx(wanted, rel=1e-12)
     for at in AT.false_positive_rate:
         wanted = tpr[fpr <= at + slack].max()

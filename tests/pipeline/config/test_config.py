@@ -87,6 +87,7 @@ heads:
                     "precision": [0.9],
                     "specificity": [0.95],
                     "false_positive_rate": [0.01],
+                    "sensitivity": [0.95],
                 },
                 "metrics": None,
             },

@@ -122,6 +122,7 @@ OPTIONAL |= {
     "precision_recall",
     "gain",
     "confusion_matrix",
+    "weighted_confusion_matrix",
     "most_confused",
 }
 # Mappings whose keys are names.
@@ -235,10 +236,12 @@ def test_parts_of_a_comparison_go_together(part: str) -> None:
 
 
 def test_a_confusion_matrix_has_a_row_and_a_column_for_each_class() -> None:
+    for name in ("confusion_matrix", "weighted_confusion_matrix"):
+        path = (*SLICE, name)
+        for matrix in ([], [[1, 2], [3, 4]], [[1, 2, 3]] * 2, [[1, 2, 3], [1, 2], [1, 2, 3]]):
+            said = refusal(changed(path, matrix, CLASSES))
+            assert f"slices[0].{name}: it has not a row and a column" in said
     path = (*SLICE, "confusion_matrix")
-    for matrix in ([], [[1, 2], [3, 4]], [[1, 2, 3]] * 2, [[1, 2, 3], [1, 2], [1, 2, 3]]):
-        said = refusal(changed(path, matrix, CLASSES))
-        assert "slices[0].confusion_matrix: it has not a row and a column" in said
     assert "expected a count" in refusal(changed(path, [[0.5] * 3] * 3, CLASSES))
 
 

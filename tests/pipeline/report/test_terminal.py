@@ -28,7 +28,12 @@ def report_of(
     return render({"config": config, "rows": counted, "heads": {name: defaults | head}})
 
 
-def shown(names: list[str], value: float | None = 0.5, classes: tuple[str, ...] = ()) -> list[str]:
+def shown(
+    names: list[str],
+    value: float | None = 0.5,
+    classes: tuple[str, ...] = (),
+    weights: list[list[float | None]] | None = None,
+) -> list[str]:
     """The lines of a table with slices of these names."""
     metric: dict[str, Any] = {"value": value, "lower": 0.25, "upper": 2000.0}
     if value is None:
@@ -47,6 +52,8 @@ def shown(names: list[str], value: float | None = 0.5, classes: tuple[str, ...] 
     if classes:
         size = range(len(classes))
         entries[0]["confusion_matrix"] = [[1234 * (i == j) for j in size] for i in size]
+        if weights is not None:
+            entries[0]["weighted_confusion_matrix"] = weights
     text = report_of(head, "my_head", (10000, 9999))
     assert text.endswith("\n")
     return text[:-1].split("\n")
@@ -84,6 +91,17 @@ def test_a_table_with_a_confusion_matrix() -> None:
         "  label \\ predicted    cat    dog",
         "  cat                1,234      .",
         "  dog                    .  1,234",
+    ]
+
+
+def test_a_table_with_weights_by_class() -> None:
+    weights: list[list[float | None]] = [[1234.0, 0.0], [None, 0.5]]
+    assert shown(["x"], classes=("cat", "dog"), weights=weights)[11:] == [
+        "",
+        "weight by label and predicted class",
+        "  label \\ predicted    cat      dog",
+        "  cat                1,234        .",
+        "  dog                    -  0.50000",
     ]
 
 

@@ -97,6 +97,20 @@ def test_details_are_shown_of_overall_and_of_slices_that_are_listed() -> None:
         assert "confusion_matrix" not in found[key]
 
 
+def test_a_confusion_matrix_of_weights_is_beside_that_of_rows() -> None:
+    text = "heads: {h: {type: multi_class, n_classes: 3, logits: s, label: y, weight: w}}"
+    label, predicted = [0, 0, 1, 1, 2, 2, 2], [0, 1, 1, 1, 0, 2, 2]
+    weight = [10.0, 0.5, 1.0, 2.5, 7.0, 1.0, 1.0]
+    table = pa.table({"s": np.eye(3)[predicted].tolist(), "y": label, "w": weight})
+    entry = slices_of(evaluate(table, plan_of(text)))[None]
+    assert entry["confusion_matrix"] == [[1, 1, 0], [0, 2, 0], [1, 0, 2]]
+    assert entry["weighted_confusion_matrix"] == [[10, 0.5, 0], [0, 3.5, 0], [7, 0, 2]]
+    assert entry["metrics"]["weight"]["value"] == 23
+    assert entry["metrics"]["weight"]["unweighted"]["value"] == 7
+    plain = slices_of(evaluate(table, plan_of(text.replace(", weight: w", ""))))[None]
+    assert "weighted_confusion_matrix" not in plain
+
+
 @pytest.mark.parametrize(
     ("classes", "expected"),
     [

@@ -19,6 +19,7 @@ from heads.metrics.core.methods import (
     BIASED,
     FEW_ALLOWED,
     FEW_LABELS,
+    FEW_MISSED,
     FEW_OF_A_CLASS_FOR_BINS,
     NoInterval,
     RateName,
@@ -39,7 +40,10 @@ from tests.pipeline.tables import plan_of, slices_of
 Floats = npt.NDArray[np.float64]
 Figure = Callable[[Floats, Floats, Floats], float]
 ROWS, FOLDS = 2_000, 20
-AT = "{recall: [0.8], precision: [0.7], specificity: [0.9], false_positive_rate: [0.05]}"
+AT = (
+    "{recall: [0.8], precision: [0.7], specificity: [0.9], false_positive_rate: [0.05],"
+    " sensitivity: [0.8]}"
+)
 
 
 @cache
@@ -119,6 +123,15 @@ def precision_at_08(score: Floats, label: Floats, weight: Floats) -> float:
     return float(max(wanted / (wanted + others), (hits / (hits + misses))[beyond].max()))
 
 
+def specificity_at_08(score: Floats, label: Floats, weight: Floats) -> float:
+    _, hits, misses = counts(score, label, weight)
+    wanted = 0.8 * hits[-1]
+    reached = np.interp(wanted, np.append(0, hits), np.append(0, misses))
+    # Of several scores with just that recall the highest.
+    false_positive = min(reached, misses[hits >= wanted].min())
+    return float(1 - false_positive / misses[-1])
+
+
 def gain_3(score: Floats, label: Floats, weight: Floats) -> float:
     _, hits, misses = counts(score, label, weight)
     rows = np.append(0, hits + misses)
@@ -132,6 +145,7 @@ FIGURES: dict[str, Figure] = {
     "recall_at_false_positive_rate_0.05": recall_at(0.05),
     "sensitivity_at_specificity_0.9": recall_at(0.1),
     "precision_at_recall_0.8": precision_at_08,
+    "specificity_at_sensitivity_0.8": specificity_at_08,
     "gain/decile_3": gain_3,
 }
 CENTRED = ("best_f1", "kolmogorov_smirnov")
@@ -195,6 +209,7 @@ THRESHOLDS: dict[str, tuple[RateName, float]] = {
     "threshold_at_precision_0.7": ("precision", 0.7),
     "threshold_at_specificity_0.9": ("false_positive_rate", 1 - 0.9),
     "threshold_at_false_positive_rate_0.05": ("false_positive_rate", 0.05),
+    "threshold_at_sensitivity_0.8": ("recall", 0.8),
 }
 
 
@@ -351,6 +366,17 @@ def test_no_recall_at_a_rate_that_allows_fewer_than_five_rows() -> None:
             assert ("standard_error" in metrics[name]) == (allowed > 5)
 
 
+def test_no_specificity_at_a_sensitivity_that_allows_fewer_than_five_rows() -> None:
+    positives = int(columns()["y"].sum())
+    for allowed in (4.9, 5.1):
+        demand = 1 - allowed / positives
+        metric = entry_of(at=f"{{sensitivity: [{demand}]}}")["metrics"][
+            f"specificity_at_sensitivity_{demand:g}"
+        ]
+        assert (metric.get("no_interval") == FEW_MISSED) == (allowed < 5)
+        assert ("standard_error" in metric) == (allowed > 5)
+
+
 @pytest.mark.parametrize("keyed", [True, False])
 @pytest.mark.parametrize("weighted", [True, False])
 def test_a_calibration_error_has_the_ends_of_its_distribution(keyed: bool, weighted: bool) -> None:
@@ -400,13 +426,13 @@ def test_a_calibration_error_of_fewer_than_fifty_of_a_class_has_no_interval() ->
 
 def test_a_demand_of_nought_or_one_has_no_interval() -> None:
     ends = (0.0, 1.0)
-    at = OperatingPoints(ends, ends, ends, ends)
+    at = OperatingPoints(ends, ends, ends, ends, ends)
     context = MetricContext(
         "binary", ("0", "1"), ScoreSpace("logits"), report=True, folds=20, at=at
     )
     metrics = report_metrics(context)
     names = [name for name in metrics if name.rpartition("_")[2] in ("0", "1") and "_at_" in name]
-    assert len(names) == 24
+    assert len(names) == 30
     for name in names:
         assert metrics[name].method == NoInterval(AT_AN_END)
 
