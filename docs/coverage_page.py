@@ -40,8 +40,7 @@ same names and counts; of them its `auc` and `auc_precision_recall`, which it co
 way, were not simulated. Counts, such as `true_positives`, hold too often here: their intervals
 allow for another number of rows, and the samples are all of one size. Of 300 samples alone are the
 figures of `specificity_at_sensitivity_T`, its thresholds, `mean_absolute_error`,
-`squared_correlation`, both coefficients of discrimination and `weight`; their simulation error is
-1.3. The populations are in `benchmarks/coverage_binary.py`.""",
+`squared_correlation` and `weight`; their simulation error is 1.3. The populations are in `benchmarks/coverage_binary.py`.""",
     ),
     "multi_class": (
         "Heads of exclusive classes",
