@@ -42,7 +42,8 @@ allow for another number of rows, and the samples are all of one size. The figur
 six populations are of 10,000 samples, with a simulation error of 0.2, but for the
 coefficients of discrimination. Of 300 samples alone are the
 figures of `specificity_at_sensitivity_T`, its thresholds, `mean_absolute_error`,
-`squared_correlation` and `weight`; their simulation error is 1.3. The populations are in `benchmarks/coverage_binary.py`.""",
+`squared_correlation` and `weight`; their simulation error is 1.3. The populations are in
+`benchmarks/coverage_binary.py`.""",
     ),
     "multi_class": (
         "Heads of exclusive classes",
