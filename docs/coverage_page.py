@@ -38,9 +38,8 @@ The true values are integrated, up to sums on a grid whose error is far below th
 simulation. `T` is the threshold of the scenario. The contrib binary head has metrics of the
 same names and counts; of them its `auc` and `auc_precision_recall`, which it computes in another
 way, were not simulated. Counts, such as `true_positives`, hold too often here: their intervals
-allow for another number of rows, and the samples are all of one size. Of 300 samples alone are the
-figures of `specificity_at_sensitivity_T`, its thresholds, `mean_absolute_error`,
-`squared_correlation` and `weight`; their simulation error is 1.3. The populations are in `benchmarks/coverage_binary.py`.""",
+allow for another number of rows, and the samples are all of one size. The populations are in
+`benchmarks/coverage_binary.py`.""",
     ),
     "multi_class": (
         "Heads of exclusive classes",
