@@ -89,6 +89,8 @@ $Config
 Logits and probabilities are declared, never guessed: a head is given one of the two. A probability
 is used as it is stored. Several heads in one file are evaluated in one pass over the rows.
 
+`plugins` are modules beside the file, or installed, with [metrics of your own](plugins.md).
+
 `headcount schema` prints the JSON schema of all this, for editors that complete YAML.
 
 ## `where`

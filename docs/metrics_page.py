@@ -35,11 +35,13 @@ What a report holds for each type of head, in every slice. Names are those of th
 `error_quantiles`, and those at `lower` and `upper` are there if a model predicts an interval. A
 probability `>` a threshold is predicted positive, at configured
 thresholds and at those that a report finds. Whatever is given at `positive_threshold_T` is given at
-`positive_logit_threshold_T` too, for each of `logit_thresholds`. Weights are those of the head's
-`weight` column; without one each row weighs 1. With one, every metric has beside it, as
-`unweighted`, what it is if each row weighs 1. `examples`, beside the metrics, counts rows and is
-never weighted. *Good* says which direction comparisons take for better; intervals stay within the
-*range*.
+`positive_logit_threshold_T` too, for each of `logit_thresholds`, which exclusive classes do not
+have. Of heads of several classes, metrics at a threshold whose names do not end with a class, and
+`roc_auc` and `average_precision`, are of all pairs of a row and a class together, which is their
+micro average. Weights are those of the head's `weight` column; without one each row weighs 1. With
+one, every metric has beside it, as `unweighted`, what it is if each row weighs 1. `examples`,
+beside the metrics, counts rows and is never weighted. *Good* says which direction comparisons take
+for better; intervals stay within the *range*.
 
 Metrics marked *e* are the estimator's: `head.metrics()` has them under the same names, with its 0.0
 for most of what is undefined, where the report says `null` and why. The report computes loss and
@@ -132,7 +134,7 @@ def _section(head: HeadType) -> str:
         head=head,
         class_names=names,
         space=ScoreSpace("logits"),
-        thresholds=() if head == "multi_class" or number else (ANY,),
+        thresholds=() if number else (ANY,),
         named_classes=classes,
         class_suffixes=names[: len(classes)],
         report=True,

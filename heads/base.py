@@ -115,20 +115,19 @@ class BaseHead(Head):
             are NaN without `labels`.
         """
         class_scores = self._class_scores(scores, kind)
-        rows = len(scores)
-        if labels is None:
-            label, loss = np.full((rows, 1), np.nan), np.full(rows, np.nan)
-        else:
+        label, losses = np.full((2, len(scores), 1), np.nan)
+        if labels is not None:
             label = self._measured_labels(labels, scores.dtype)
-            loss = class_scores.losses(labels).astype(np.float64, copy=False)
+            losses = class_scores.class_losses(labels)
         return Scored(
             score=scores.astype(np.float64, copy=False),
             probability=class_scores.probability.astype(np.float64, copy=False),
             label=label,
-            loss=loss,
+            loss=class_scores.row_losses(losses).astype(np.float64, copy=False),
             weight=None if weights is None else weights.astype(np.float64, copy=False),
             predicted=class_scores.predicted if isinstance(class_scores, ExclusiveScores) else None,
             kind=kind,
+            class_loss=losses.astype(np.float64, copy=False),
         )
 
     def row_predictions(self, scored: Scored) -> dict[str, Array]:

@@ -40,12 +40,35 @@ class ClassScores(ABC):
         """The probability of each class `[n, k]`, in the dtype of the scores."""
 
     @abstractmethod
+    def class_losses(self, labels: npt.NDArray[Any]) -> Real:
+        """Returns the losses that the loss of a row is the mean of, in the dtype of the scores.
+
+        Args:
+            labels: the labels of the rows, see the subclass.
+
+        Returns:
+            The losses of independent classes, `[n, k]`; of other heads those of rows, `[n, 1]`.
+        """
+
     def losses(self, labels: npt.NDArray[Any]) -> Real:
         """Returns the loss of each row `[n]`, in the dtype of the scores.
 
         Args:
             labels: the labels of the rows, see the subclass.
         """
+        return self.row_losses(self.class_losses(labels))
+
+    def row_losses(self, class_losses: Real) -> Real:
+        """Returns the loss of each row `[n]`, the mean of what `class_losses` returned."""
+        classes = class_losses.shape[1]
+        if classes == 1:
+            return class_losses.ravel()
+        with np.errstate(over="ignore"):
+            mean = class_losses.sum(axis=1, dtype=np.float64) / classes
+        if np.isinf(mean).any():
+            # The sum may be too large for float64 where the mean is not.
+            mean = np.where(np.isinf(mean), (class_losses / classes).sum(axis=1), mean)
+        return self._rounded(mean)
 
     def _rounded(self, values: Float64) -> Real:
         """Rounds values to the dtype of the scores; values beyond its range become infinite."""
@@ -83,7 +106,7 @@ class IndependentScores(ClassScores):
         probability /= 1.0 + self._decay
         return self._rounded(probability)
 
-    def losses(self, labels: npt.NDArray[Any]) -> Real:
+    def class_losses(self, labels: npt.NDArray[Any]) -> Real:
         scores = self.scores
         labels = labels.astype(scores.dtype, copy=False)
         if self.kind == "probabilities":
@@ -97,15 +120,7 @@ class IndependentScores(ClassScores):
                 losses = np.maximum(scores, 0)
                 losses -= scores * labels
                 losses += self._rounded(np.log1p(self._decay))
-        classes = scores.shape[1]
-        if classes == 1:
-            return losses.ravel()
-        with np.errstate(over="ignore"):
-            mean = losses.sum(axis=1, dtype=np.float64) / classes
-        if np.isinf(mean).any():
-            # The sum may be too large for float64 where the mean is not.
-            mean = np.where(np.isinf(mean), (losses / classes).sum(axis=1), mean)
-        return self._rounded(mean)
+        return losses
 
 
 class ExclusiveScores(ClassScores):
@@ -158,14 +173,14 @@ class ExclusiveScores(ClassScores):
     def probability(self) -> Real:
         return self.scores if self.kind == "probabilities" else self._rounded(self._normalised[0])
 
-    def losses(self, labels: npt.NDArray[Any]) -> Real:
+    def class_losses(self, labels: npt.NDArray[Any]) -> Real:
         place = labels.astype(np.int64, copy=False)
         if self.kind == "probabilities":
             chosen = np.take_along_axis(self.scores, place, axis=1)
             with np.errstate(divide="ignore"):
-                return _cross_entropy(np.ones_like(chosen), np.log(chosen)).ravel()
+                return _cross_entropy(np.ones_like(chosen), np.log(chosen))
         chosen = np.take_along_axis(self._shifted, place, axis=1)
-        return self._rounded(self._normalised[1] - chosen).ravel()
+        return self._rounded(self._normalised[1] - chosen)
 
 
 def _cross_entropy(labels: Real, logarithms: Real) -> Real:

@@ -29,10 +29,10 @@ class SquaredScores(ClassScores):
     def probability(self) -> Real:
         return self.scores
 
-    def losses(self, labels: npt.NDArray[Any]) -> Real:
+    def class_losses(self, labels: npt.NDArray[Any]) -> Real:
         with np.errstate(invalid="ignore", over="ignore"):
             losses = np.square(self.scores - labels.astype(self.scores.dtype, copy=False))
-            return _row_means(losses)
+            return _row_means(losses)[:, np.newaxis]
 
 
 class PoissonScores(ClassScores):
@@ -63,13 +63,13 @@ class PoissonScores(ClassScores):
         with np.errstate(over="ignore"):
             return self._rounded(np.exp(self.scores, dtype=np.float64))
 
-    def losses(self, labels: npt.NDArray[Any]) -> Real:
+    def class_losses(self, labels: npt.NDArray[Any]) -> Real:
         labels = labels.astype(self.scores.dtype, copy=False)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             losses = self.probability - _times(labels, self._log_prediction)
             if self._full:
                 losses += self._rounded(_stirling(labels.astype(np.float64)))
-            return _row_means(losses)
+            return _row_means(losses)[:, np.newaxis]
 
     @property
     def _log_prediction(self) -> Real:

@@ -38,7 +38,7 @@ from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.data_json import Files, copies_in, row_problems
 from pipeline.report.report_json import build_report
-from pipeline.results.compute import compute
+from pipeline.results.compute import compute, compute_overall
 from pipeline.results.partition import (
     Partition,
     PartitionKey,
@@ -222,8 +222,15 @@ def finish(
         raise BadData(problems)
     shifts = dict(pair for key, state in merged.items() for pair in overall_shift(key, state.shift))
     states = {key: state.coarsened(shift_to_align(key, shifts)) for key, state in merged.items()}
+    partitions = _by_partition(states)
+    overall = {
+        head: compute_overall(plan, table, head, part)
+        for (head, number), part in partitions.items()
+        if number == 0 and plan.config.against_overall
+    }
     results = [
-        compute(plan, table, head, part) for (head, _), part in _by_partition(states).items()
+        compute(plan, table, head, part, overall.get(head, ()))
+        for (head, _), part in partitions.items()
     ]
     report = build_report(plan, table, results, total)
     return Evaluation(plan, table, report, results, states, findings)

@@ -1,8 +1,8 @@
-"""Precision, recall and F1 of each class, and their averages over classes.
+"""Precision, recall, F1 and such rates of each class, and their averages over classes.
 
-There is no micro average of exclusive classes: each row has one label and one prediction, so that
-micro precision, recall and F1 are all equal to the accuracy. The micro averages of independent
-classes are the metrics of all row-class pairs together, whose names have no ending.
+There is no micro average of predictions of exclusive classes: each row has one label and one
+prediction, so that micro precision, recall and F1 are all equal to the accuracy. All other micro
+averages are the metrics of all row-class pairs together, whose names have no ending.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class ByClass(Metric):
 class ClassRate(ByClass):
     """A rate of one class against all others.
 
-    It equals that of scikit-learn's `precision_recall_fscore_support` with `average=None`.
+    It equals that of scikit-learn's `precision_recall_fscore_support`, or `jaccard_score` for the
+    threat score, with `average=None`.
 
     Attributes:
         group: the id of the class.
@@ -123,7 +124,10 @@ class MacroAverage(Average):
         )
 
     @property
-    def requirement(self) -> Requirement:
+    def requirement(self) -> Requirement | None:
+        if self.rate == "specificity":
+            # Nearly all rows are of other classes, however scarce the class is.
+            return None
         of_labels, of_predictions = self.rate != "precision", self.rate != "recall"
         rows = ClassMargins(self.statistic, self.cut, labels=of_labels, predictions=of_predictions)
         return Requirement(rows, 1.0, FEW_FOR_RATIOS, FEW_OF_A_KIND)
@@ -131,7 +135,9 @@ class MacroAverage(Average):
     def compute(self, state: State) -> Values:
         counts, rates, undefined = self.rates(state)
         classes = counts.averaged.sum(axis=1).astype(np.float64)
-        return Values(divide(rates.sum(axis=1), classes), undefined)
+        # Those that do not occur have a specificity, which does not count.
+        total = np.where(counts.averaged, rates, 0.0).sum(axis=1)
+        return Values(divide(total, classes), undefined)
 
 
 class WeightedAverage(Average):

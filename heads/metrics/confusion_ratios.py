@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from heads.metrics.accuracy_precision_recall import RATES
 from heads.metrics.core import confusion_formulas as formulas
 from heads.metrics.core.confusion_formulas import (
     ALL,
@@ -358,9 +357,6 @@ RATIOS: dict[str, tuple[type[ConfusionRatio], Ratio]] = {
 }
 """The class and the formula of every ratio that is computed at every cut, by its name."""
 
-FLATTENED = ("f1", "matthews_correlation")
-"""The names of the ratios that are also computed from all row-class pairs of several classes."""
-
 
 @offers("binary", "contrib_binary", kind="report")
 def confusion_ratios(context: MetricContext) -> Iterator[Metric]:
@@ -369,14 +365,3 @@ def confusion_ratios(context: MetricContext) -> Iterator[Metric]:
     for cut, suffix in cuts_and_suffixes(context):
         for name, (kind, ratio) in RATIOS.items():
             yield kind(f"{name}{suffix}", counts, cut, ratio=ratio)
-
-
-@offers("multi_label", kind="report")
-def flattened_ratios(context: MetricContext) -> Iterator[Metric]:
-    """Offers ratios of all row-class pairs together that the estimator does not have."""
-    for name, rate in RATES.items():
-        yield rate(name, context.threshold_counts, context.space.class_one())
-    for cut, suffix in cuts_and_suffixes(context):
-        for name in FLATTENED:
-            kind, ratio = RATIOS[name]
-            yield kind(f"{name}{suffix}", context.threshold_counts, cut, ratio=ratio)

@@ -9,7 +9,7 @@ from heads.metrics.core.cut_counts import CutMetric
 from heads.metrics.core.metric import Metric, Values, ratio, total_mass
 from heads.metrics.core.registry import offers
 from heads.metrics.multi_class_accuracy import RowShare
-from heads.metrics.weighted_means import MeanShare, WeightedMean, label_sum
+from heads.metrics.weighted_means import WeightedMean, label_sum
 from heads.statistics import State, ThresholdCounts
 from heads.statistics.threshold_counts import ONE, SOFT, ZERO
 
@@ -90,9 +90,3 @@ def label_sets(context: MetricContext) -> Iterator[Metric]:
     yield CoverageError("coverage_error", context.row_sums, "coverage")
     yield HammingLoss("hamming_loss", context.threshold_counts, context.space.class_one())
     yield LabelCardinality("label_cardinality", context.threshold_counts)
-
-
-@offers("multi_label", kind="report")
-def label_means(context: MetricContext) -> Iterator[Metric]:
-    for group, suffix in zip(context.named_classes, context.class_suffixes, strict=True):
-        yield MeanShare(f"label_mean/{suffix}", context.threshold_counts, "label", group)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from heads.metrics.core.class_counts import class_counts
+from heads.metrics.core.class_counts import class_counts, others_of
 from heads.metrics.core.class_support import ClassMargins, ClassMeanSupport
 from heads.metrics.core.context import MetricContext
 from heads.metrics.core.methods import FEW_FOR_RATIOS, FEW_LABELS, Requirement
@@ -71,7 +71,7 @@ class CohenKappa(Agreement):
 
     def compute(self, state: State) -> Values:
         wrong, predicted, labelled, power = self.shares(state)
-        chance = _product(labelled, _others(predicted))
+        chance = _product(labelled, others_of(predicted))
         ratio = Wide.of(wrong.sum(axis=1)).over(chance).scaled(power)
         return Values(
             np.where(chance.factor > 0, 1 - ratio.to_float(), 0.0),
@@ -92,10 +92,10 @@ class MatthewsCorrelation(Agreement):
 
     def compute(self, state: State) -> Values:
         wrong, predicted, labelled, power = self.shares(state)
-        chance = _product(labelled, _others(predicted))
+        chance = _product(labelled, others_of(predicted))
         covariance = chance.minus(Wide.of(wrong.sum(axis=1)).scaled(power))
-        label_variance = _product(labelled, _others(labelled))
-        prediction_variance = _product(predicted, _others(predicted))
+        label_variance = _product(labelled, others_of(labelled))
+        prediction_variance = _product(predicted, others_of(predicted))
         # This equals covariance / sqrt(label_variance * prediction_variance), but it is exactly 1
         # where every prediction is right.
         spread = label_variance.over(prediction_variance).root()
@@ -112,17 +112,6 @@ class MatthewsCorrelation(Agreement):
 def _product(first: Floats, second: Floats) -> Wide:
     """Returns the sums `[s]` over classes of the products of two numbers `[s, k]`."""
     return Wide.of(first).times(Wide.of(second)).summed()
-
-
-def _others(share: Floats) -> Floats:
-    """Returns for each class the sum of the shares of all other classes, `[s, k]`.
-
-    It adds shares from both sides, since a difference to the total would lose digits.
-    """
-    before, after = np.zeros_like(share), np.zeros_like(share)
-    np.cumsum(share[:, :-1], axis=1, out=before[:, 1:])
-    np.cumsum(share[:, :0:-1], axis=1, out=after[:, -2::-1])
-    return before + after
 
 
 @offers("multi_class", kind="report")

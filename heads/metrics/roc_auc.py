@@ -26,11 +26,14 @@ from heads.metrics.core.metric import (
     Bounds,
     Floats,
     Metric,
+    Values,
     divide,
 )
 from heads.metrics.core.registry import offers
 from heads.metrics.core.score_curve import CurveMetric, Reasons, ScoreCurve, ordered_sum
-from heads.metrics.core.support import BothLabels, Positives, Support
+from heads.metrics.core.support import BothLabels, EveryRow, Positives, Support
+from heads.statistics import State
+from heads.statistics.kept import kept_with_state
 
 
 class RankMetric(CurveMetric):
@@ -39,6 +42,23 @@ class RankMetric(CurveMetric):
     higher_is_better = True
     low, high = 0.0, 1.0
     headline = True
+
+    def compute(self, state: State) -> Values:
+        return _values(state, self)
+
+    def bounds(self, state: State, _: Floats) -> Bounds:
+        return _bounds(state, self)
+
+
+# Those of classes are also read by the averages over classes.
+@kept_with_state(last=128)
+def _values(state: State, area: RankMetric) -> Values:
+    return CurveMetric.compute(area, state)
+
+
+@kept_with_state(last=128)
+def _bounds(state: State, area: RankMetric) -> Bounds:
+    return CurveMetric.bounds(area, state, _values(state, area).value)
 
 
 class RocAuc(RankMetric):
@@ -135,6 +155,28 @@ def _mean_over(positives: Floats, gained: Floats) -> Floats:
     return divide(ordered_sum(gained), ordered_sum(positives))
 
 
+class PairRocAuc(RocAuc):
+    """The ROC area of all pairs of a row and a class together, positive if the class is the label.
+
+    It equals scikit-learn's `roc_auc_score` with `average="micro"`.
+    """
+
+    @property
+    def support(self) -> Support:
+        return EveryRow(self.labels)
+
+
+class PairAveragePrecision(AveragePrecision):
+    """The average precision of all pairs of a row and a class, positive if the class is the label.
+
+    It equals scikit-learn's `average_precision_score` with `average="micro"`.
+    """
+
+    @property
+    def support(self) -> Support:
+        return EveryRow(self.labels)
+
+
 @offers("binary", "contrib_binary", "multi_label", kind="report")
 def rank_areas(context: MetricContext) -> Iterator[Metric]:
     yield from _areas(context, "", None)
@@ -146,7 +188,23 @@ def rank_areas_by_class(context: MetricContext) -> Iterator[Metric]:
         yield from _areas(context, f"/{suffix}", group)
 
 
-def _areas(context: MetricContext, suffix: str, group: int | None) -> Iterator[Metric]:
+@offers("multi_class", kind="report")
+def rank_areas_of_pairs(context: MetricContext) -> Iterator[Metric]:
+    """Offers areas of pairs of rows and classes, if there are histograms to read them from."""
+    if context.named_classes:
+        fine, coarse = context.score_histogram, context.coarse_histogram
+        yield PairRocAuc("roc_auc", fine, coarse, labels=context.row_sums)
+        yield PairAveragePrecision("average_precision", fine, coarse, labels=context.row_sums)
+
+
+def _areas(context: MetricContext, suffix: str, group: int | None) -> Iterator[RankMetric]:
+    yield area_of(context, RocAuc, f"roc_auc{suffix}", group)
+    yield area_of(context, AveragePrecision, f"average_precision{suffix}", group)
+
+
+def area_of(
+    context: MetricContext, area: type[RankMetric], name: str, group: int | None
+) -> RankMetric:
+    """Returns an area of a class against all others, or of all pairs if `group` is None."""
     fine, coarse, labels = context.score_histogram, context.coarse_histogram, context.label_counts
-    yield RocAuc(f"roc_auc{suffix}", fine, coarse, group, labels=labels)
-    yield AveragePrecision(f"average_precision{suffix}", fine, coarse, group, labels=labels)
+    return area(name, fine, coarse, group, labels=labels)

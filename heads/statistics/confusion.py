@@ -35,22 +35,25 @@ class ConfusionMatrix(Statistic):
         return Elements(label * self.classes + predicted)
 
 
-LABELLED, WRONGLY, RIGHTLY = 0, 1, 2
+LABELLED, WRONGLY, RIGHTLY, APART = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassOutcomes(Statistic):
     """Rows and weights by class: labelled with it, wrongly predicted as it, or rightly so.
 
-    The group is the class; the cells are `LABELLED`, `WRONGLY` and `RIGHTLY`.
+    The group is the class; the cells are `LABELLED`, `WRONGLY` and `RIGHTLY`. Cell `APART` of a
+    group has the rows whose label and prediction are so many classes apart.
 
     Attributes:
         classes: number of classes.
+        distances: whether rows are also counted in the cells `APART`.
     """
 
     stable_name = "class_outcomes"
 
     classes: int
+    distances: bool = False
 
     @property
     def groups(self) -> int:
@@ -58,11 +61,13 @@ class ClassOutcomes(Statistic):
 
     @property
     def cells(self) -> int:
-        return 3
+        return 4 if self.distances else 3
 
     def elements(self, scored: Scored) -> Elements:
         label, predicted = scored.classes
-        code = np.empty((len(label), 2), np.int64)
-        code[:, 0] = label * 3 + LABELLED
-        code[:, 1] = predicted * 3 + np.where(label == predicted, RIGHTLY, WRONGLY)
-        return Elements(code.ravel(), 2)
+        code = np.empty((len(label), 3 if self.distances else 2), np.int64)
+        code[:, 0] = label * self.cells + LABELLED
+        code[:, 1] = predicted * self.cells + np.where(label == predicted, RIGHTLY, WRONGLY)
+        if self.distances:
+            code[:, 2] = np.abs(label - predicted) * self.cells + APART
+        return Elements(code.ravel(), code.shape[1])

@@ -37,6 +37,8 @@ class Scored:
         kind: whether the scores are logits, probabilities or predictions.
         baseline: the same rows as another model scored them, or None.
         identity: uint64 `[n]`, hashes that distinguish the rows of a run, or None.
+        class_loss: `[n, k]`, the losses of independent classes that `loss` is the mean of; `[n, 1]`
+            of other heads; None if they are not known.
         skip_weightless: whether rows of weight 0 add 0 to weighted sums even if their value is
             infinite or NaN; in IEEE arithmetic, infinity times 0 is NaN.
         passes: how often the batch will be measured, each time in other segments.
@@ -55,6 +57,7 @@ class Scored:
     identity: npt.NDArray[np.uint64] | None = None
     skip_weightless: bool = False
     passes: int = 1
+    class_loss: Floats | None = None
     interval: Floats | None = None
     _summands: dict[tuple[str, bool, int], Summand] = field(
         default_factory=dict, init=False, repr=False
@@ -101,8 +104,8 @@ class Scored:
         """Returns a value of all elements, cut into limbs only once.
 
         Args:
-            name: a name of `VALUES` or `EXACT_FACTORS`, `top_K`, `pinball_Q`, `weight` or
-                `weight_squared`.
+            name: a name of `VALUES` or `EXACT_FACTORS`, of `NUMBERED` with its number, `pinball_Q`,
+                `weight` or `weight_squared`.
             repeat: how many elements a row gives; a value of a row is repeated so often.
             weighted: whether the value is multiplied by the weight.
         """
@@ -130,12 +133,12 @@ class Scored:
         return product(weight, value, skip_weightless=self.skip_weightless)
 
     def _row_value(self, name: str) -> Floats:
-        kind, _, number = name.partition("_")
-        if kind == "top":
-            return (self.label_rank < int(number)).astype(np.float64)
+        kind, _, number = name.rpartition("_")
         if kind == "pinball":
             with np.errstate(invalid="ignore", over="ignore"):
                 return pinball_loss(self.probability.ravel(), self.label.ravel(), float(number))
+        if number.isdecimal():
+            return NUMBERED[kind](self, int(number))
         return VALUES[name](self)
 
     def _weight(self) -> Floats:
@@ -156,6 +159,7 @@ class Scored:
             None if self.baseline is None else self.baseline.take(rows),
             None if self.identity is None else self.identity.take(rows),
             self.skip_weightless,
+            class_loss=None if self.class_loss is None else self.class_loss.take(rows, axis=0),
             interval=None if self.interval is None else self.interval.take(rows, axis=0),
         )
 
@@ -208,6 +212,11 @@ class Scored:
             (self.score > score) | ((self.score == score) & before), axis=1
         )
         return rank
+
+    @cached_property
+    def ranking(self) -> npt.NDArray[np.int64]:
+        """The classes `[n, k]` by falling score; of equal scores the first ranks first."""
+        return np.argsort(-self.score, axis=1, kind="stable").astype(np.int64, copy=False)
 
 
 def _repeated(values: Floats, repeat: int) -> Floats:
@@ -268,6 +277,29 @@ def _exact_match(scored: Scored) -> Floats:
     return match
 
 
+def _class_loss(scored: Scored) -> Floats:
+    """Returns the loss of each class, `[n * k]`."""
+    if scored.class_loss is None:
+        raise ValueError("Losses of classes are needed; score the rows by a head.")
+    return scored.class_loss.ravel()
+
+
+def _class_brier(scored: Scored) -> Floats:
+    """Returns the sum of the squared errors of the probabilities of exclusive classes, `[n]`."""
+    label, _ = scored.classes
+    errors = scored.probability.copy()
+    errors[np.arange(len(errors)), label] -= 1.0
+    total: Floats = np.square(errors, out=errors).sum(axis=1)
+    return total
+
+
+def _top_labels(scored: Scored, number: int) -> Floats:
+    """Returns how many of the highest scores are of labels, `[n]`."""
+    labels = np.take_along_axis(scored.label, scored.ranking[:, :number], axis=1)
+    number_of_labels: Floats = np.count_nonzero(labels, axis=1).astype(np.float64)
+    return number_of_labels
+
+
 def _identity(scored: Scored) -> npt.NDArray[np.uint64]:
     assert scored.identity is not None
     return scored.identity
@@ -320,6 +352,9 @@ VALUES: dict[str, Callable[[Scored], Floats]] = {
     "symmetric_difference": _symmetric_difference,
     "coverage": _coverage,
     "exact_match": _exact_match,
+    "labels": lambda scored: np.count_nonzero(scored.label, axis=1).astype(np.float64),
+    "class_loss": _class_loss,
+    "class_brier": _class_brier,
     "hit": lambda scored: (scored.classes[0] == scored.classes[1]).astype(np.float64),
     "covered": _covered,
     "interval_width": _interval_width,
@@ -329,7 +364,18 @@ VALUES: dict[str, Callable[[Scored], Floats]] = {
 }
 """The values that exact sums are kept of, by name: float64 `[n]`, or `[n * k]` for values by class.
 
-There is also `top_K` for any K: 1 if the label is among the K highest scores of a row, else 0; and
-`pinball_Q` for any quantile Q, the pinball loss of a prediction of that quantile.
+There is also `pinball_Q` for any quantile Q, the pinball loss of a prediction of that quantile.
 `soft_label` is the label if it lies between 0 and 1, else 0: rows with label 0 or 1 are counted.
+"""
+
+NUMBERED: dict[str, Callable[[Scored, int], Floats]] = {
+    "top": lambda scored, number: (scored.label_rank < number).astype(np.float64),
+    "top_labels": _top_labels,
+    "probability": lambda scored, class_: scored.probability[:, class_].copy(),
+    "label": lambda scored, class_: (scored.classes[0] == class_).astype(np.float64),
+}
+"""Values `[n]` whose names end with a number, such as `top_3`.
+
+Of a number K of the highest scores: `top` is 1 if the label is among them, else 0, and `top_labels`
+is how many labels are. Of an exclusive class: its `probability`, and 1 for a `label` of it, else 0.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class ThresholdCounts(Statistic):
         cuts: distinct cuts of the score, ascending.
         classes: the number of columns of the score, 1 for a binary head.
         by_class: whether classes are counted separately; otherwise all count as class 0.
+        of: what is cut: `score`, the scores as stored; or `class_probability`, the probabilities of
+            exclusive classes, whose labels are class ids.
     """
 
     stable_name = "threshold_counts"
@@ -37,6 +40,7 @@ class ThresholdCounts(Statistic):
     cuts: tuple[float, ...]
     classes: int = 1
     by_class: bool = True
+    of: Literal["score", "class_probability"] = "score"
 
     @property
     def groups(self) -> int:
@@ -51,8 +55,11 @@ class ThresholdCounts(Statistic):
         return self.folds * (self.groups * 2 // LABEL_KINDS) * (self.cells - 1)
 
     def elements(self, scored: Scored) -> Elements:
-        score, label = scored.score.ravel(), scored.label.ravel()
-        group = label_kind(label)
+        if self.of == "class_probability":
+            score = scored.probability.ravel()
+            group = (scored.label == np.arange(self.classes)).astype(np.int64).ravel()
+        else:
+            score, group = scored.score.ravel(), label_kind(scored.label.ravel())
         if self.by_class and self.classes > 1:
             group += np.tile(np.arange(self.classes) * LABEL_KINDS, len(scored))
         code = group * self.cells

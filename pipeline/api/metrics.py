@@ -49,6 +49,8 @@ class Metric:
         degrees_of_freedom: those of the standard error.
         rounded: certain bounds of a value that is read from rounded scores; None where it is exact.
         p_worse: for a difference, the one-sided p-value that the candidate is worse.
+        against_overall: `difference` or `ratio` of a slice compared with overall; None for itself.
+        p_value: for a difference from overall, the two-sided p-value that there is none.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Metric:
     degrees_of_freedom: float | None
     rounded: tuple[float, float] | None
     p_worse: float | None
+    against_overall: str | None
+    p_value: float | None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -83,6 +87,8 @@ class Metric:
         elif (why := self.reason or self.no_interval) is not None:
             told += f" ({why})"
         kind = "" if self.of == "model" else f"{self.of}, "
+        if self.against_overall is not None:
+            kind += f"{self.against_overall} against overall, "
         return f"<Metric {self.name} of {self.head}, {kind}{self.slice}: {told}>"
 
 
@@ -94,6 +100,7 @@ def find_metric(
     slice_: Mapping[str, Any],
     of: str | None,
     weighted: bool,
+    against_overall: str | None,
 ) -> Metric:
     """Returns a metric.
 
@@ -105,10 +112,15 @@ def find_metric(
         slice_: the values of the columns of the slice; none for all rows.
         of: what the metric is of; None for the only model or the candidate.
         weighted: whether rows count by their weights, if the head has weights.
+        against_overall: `difference` or `ratio` for a slice compared with overall; None for itself.
 
     Raises:
         NotInReport: if the report has no such metric.
     """
+    if against_overall is None:
+        table = table.filter(pc.is_null(table["against_overall"]))
+    else:
+        table = _where(table, "against_overall", against_overall, "comparison with overall")
     heads = _names(table, "head")
     if head is None:
         if len(heads) > 1:
@@ -141,7 +153,7 @@ def _where(table: pa.Table, column: str, value: str, what: str) -> pa.Table:
 
 
 def _names(table: pa.Table, column: str) -> list[str]:
-    names: list[str] = table[column].cast(pa.string()).unique().to_pylist()
+    names: list[str] = table[column].cast(pa.string()).drop_null().unique().to_pylist()
     return names
 
 
@@ -220,4 +232,6 @@ def _metric(row: Mapping[str, Any], level: float) -> Metric:
         degrees_of_freedom=row["degrees_of_freedom"],
         rounded=rounded,
         p_worse=row["p_worse"],
+        against_overall=row["against_overall"],
+        p_value=row["p_value"],
     )

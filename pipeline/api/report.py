@@ -36,9 +36,11 @@ class _Source(Protocol):
 
     Attributes:
         inputs: the globs of the files that it was made of, as far as they are known.
+        plugins: the SHA-256 of the plugins that it was made with, by name.
     """
 
     inputs: tuple[str, ...]
+    plugins: Mapping[str, str]
 
     def metrics(self) -> pa.Table:
         """Returns the metrics of all slices, see `pipeline.report.metrics_parquet`."""
@@ -87,6 +89,7 @@ class Report:
         *,
         of: str | None = None,
         weighted: bool = True,
+        against_overall: str | None = None,
     ) -> Metric:
         """Returns a metric with its interval.
 
@@ -98,12 +101,15 @@ class Report:
             of: in a report of two models `candidate`, `baseline`, `difference` or `both`; left out,
                 the only model or the candidate.
             weighted: whether rows count by their weights, if the head has weights.
+            against_overall: `difference` or `ratio`, for the slice compared with overall, where
+                the configuration says `against_overall: true`.
 
         Raises:
             NotInReport: a `KeyError`, if there is none; it says which name is near.
         """
         level = self._data["config"]["confidence"]["level"]
-        return find_metric(self._metrics, level, name, head, slice or {}, of, weighted)
+        chosen = slice or {}
+        return find_metric(self._metrics, level, name, head, chosen, of, weighted, against_overall)
 
     def to_arrow(self) -> pa.Table:
         """Returns every metric in every slice as a table, with the columns of `metrics.parquet`."""
@@ -140,7 +146,15 @@ class Report:
         place = os.fspath(directory)
         job = sha256(report_bytes(dict(self._data)))
         source = self._source
-        save(store_of(place), place, job, source.files, source.inputs, overwrite=overwrite)
+        save(
+            store_of(place),
+            place,
+            job,
+            source.files,
+            source.inputs,
+            source.plugins,
+            overwrite=overwrite,
+        )
 
     def __repr__(self) -> str:
         lines = [f"<Report of {counted(self._data['rows']['evaluated'], 'row')}"]
@@ -178,6 +192,7 @@ class _Evaluated:
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
         self.inputs = evaluation.inputs
+        self.plugins: Mapping[str, str] = evaluation.plan.plugin_hashes
 
     def metrics(self) -> pa.Table:
         return metrics_table(self._evaluation.plan, self._evaluation.results)
@@ -196,6 +211,7 @@ class _Stored:
     def __init__(self, run: VerifiedRun, table: pa.Table) -> None:
         self._run = run
         self._table = table
+        self.plugins: Mapping[str, str] = run.plugins
 
     def metrics(self) -> pa.Table:
         return self._table

@@ -15,6 +15,7 @@ from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.plan import make_plan
 from pipeline.runs.pending import pending_note
+from pipeline.runs.plugins import named_plugins
 from pipeline.runs.verify import open_run
 
 _LOGGER = logging.getLogger(__name__)
@@ -80,21 +81,26 @@ def run(
     return load(place)
 
 
-def load(directory: _Path) -> Report:
+def load(directory: _Path, *, plugins: str | Sequence[str] = ()) -> Report:
     """Opens the report of a finished run, which is verified by the checksums of its manifest.
 
     Args:
         directory: the directory of the run.
+        plugins: the names of modules that are imported and held against those that the run was
+            made with. The values are stored, and none is needed to look at them.
 
     Raises:
-        ConfigError: if the directory holds no finished run, or a file of it was changed.
+        ConfigError: if the directory holds no finished run, a file of it was changed, or the run
+            was made with other plugins of these names.
         StorageError: if files elsewhere cannot be reached.
     """
     place = os.fspath(directory)
     note = pending_note(store_of(place), place)
     if note is not None:
         _LOGGER.warning("%s", note)
-    return Report.read(open_run(place, open_anywhere))
+    run = open_run(place, open_anywhere)
+    named_plugins([plugins] if isinstance(plugins, str) else plugins, [run])
+    return Report.read(run)
 
 
 def _globs(given: _Path | Sequence[_Path] | None) -> list[str]:

@@ -13,7 +13,7 @@ from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import Series, StateKey
-from pipeline.results.compute import compute
+from pipeline.results.compute import OverallMetrics, compute, compute_overall
 from pipeline.results.partition import (
     Partition,
     PartitionKey,
@@ -48,15 +48,19 @@ def compute_partitions(
         MergeStates(), tree_widths(bundles, plan.partition_bytes)
     )
     shifts = merged | "HistogramShifts" >> beam.FlatMap(_overall_shift)
-    return (
+    grouped = (
         merged
         | "AlignShifts"
         >> beam.Map(_align_shifts, AsDict(shifts)).with_output_types(
             tuple[PartitionKey, tuple[Key, bytes]]
         )
         | "Partitions" >> beam.GroupByKey()
-        | "ComputeMetrics" >> beam.Map(_compute, plan, table)
     )
+    overall: dict[str, AsDict] = {}
+    if plan.config.against_overall:
+        found = grouped | "ComputeOverall" >> beam.FlatMap(_compute_overall, plan, table)
+        overall = {"overall": AsDict(found)}
+    return grouped | "ComputeMetrics" >> beam.Map(_compute, plan, table, **overall)
 
 
 def _overall_shift(element: tuple[Key, bytes]) -> Iterator[tuple[Series, int]]:
@@ -74,10 +78,24 @@ def _align_shifts(
     return partition_of(StateKey(*key)), (key, state)
 
 
-def _compute(
+def _compute_overall(
     element: tuple[PartitionKey, Iterable[tuple[Key, bytes]]], plan: Plan, table: SliceTable
+) -> Iterator[tuple[str, OverallMetrics]]:
+    (head, number), states = element
+    if number == 0:
+        decoded = {StateKey(*key): decode(state, trusted=True) for key, state in states}
+        yield head, compute_overall(plan, table, head, decoded)
+
+
+def _compute(
+    element: tuple[PartitionKey, Iterable[tuple[Key, bytes]]],
+    plan: Plan,
+    table: SliceTable,
+    overall: Mapping[str, OverallMetrics] | None = None,
 ) -> Partition:
     partition, states = element
     encoded = {StateKey(*key): state for key, state in states}
     decoded = {key: decode(state, trusted=True) for key, state in encoded.items()}
-    return Partition(partition, compute(plan, table, partition[0], decoded), encoded)
+    of_overall = () if overall is None else overall[partition[0]]
+    results = compute(plan, table, partition[0], decoded, of_overall)
+    return Partition(partition, results, encoded)

@@ -91,7 +91,7 @@ def _publish(
     all_notes = (*notes, *verdict.notes)
     written = run_files(plan, all_notes, table, load(partitions), parts, stage.id)
     if REPORT in written:
-        publish.publish(store, stage, job, written)
+        publish.publish(store, stage, job, written, plan.plugin_hashes)
     else:
         publish.publish_failure(store, stage, written)
     return REPORT in written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -19,6 +20,8 @@ from apache_beam.options.pipeline_options import (
     TestOptions,
 )
 
+from heads.metrics.core.contract import MetricError
+from heads.metrics.core.plugins import PluginError
 from pipeline.beam.files import absolute, open_file, read_file, replace_file
 from pipeline.beam.listing import list_shards
 from pipeline.beam.local_runner import make_runner
@@ -51,6 +54,8 @@ from pipeline.runs.staging import Running, held_output, opened
 from pipeline.runs.written import check_not_read
 
 _LOGGER = logging.getLogger(__name__)
+# What workers in other processes raise comes as the text of a traceback.
+_OF_PLUGINS = re.compile(r"^[\w.]*\.(?:PluginError|MetricError): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -189,10 +194,18 @@ def _evaluate(
     except OutputTaken:
         raise
     except Exception as error:
-        raise RunnerError(f"the runner failed: {error}") from error
+        raise RunnerError(_reason(error)) from error
     finally:
         running.ended = dry_run or execution.ended()
     return None
+
+
+def _reason(error: Exception) -> str:
+    """Returns why a runner failed; of a plugin that fails, what it says without a traceback."""
+    if isinstance(error, PluginError | MetricError):
+        return str(error)
+    told = _OF_PLUGINS.search(str(error))
+    return f"the runner failed: {error}" if told is None else told[1]
 
 
 def _result(store: BeamStore, stage: Stage) -> Finished:
@@ -250,6 +263,7 @@ def _job_digest(job: Job, listing: Listing) -> str:
         job.plan.config.model_dump_json().encode(),
         b"" if schema is None else schema.SerializeToString(deterministic=True),
         (job.predictions or "").encode(),
+        json.dumps(job.plan.plugin_hashes).encode(),
         write_shards(listing.shards),
     ]
     return sha256(b"".join(sha256(part).encode() for part in parts))

@@ -21,7 +21,9 @@ _SUBCOMMANDS = (run, validate, show, diff, demo, schema)
 # What these leave counts, and not what they print.
 _LEAVE_FILES = ("run", "demo")
 
-_WORKER_STARTS = r'"No semi_persistent_directory found|"Discarding unparseable args'
+_WORKER_SAYS = (
+    r'"No semi_persistent_directory found|"Discarding unparseable args|\.(Plugin|Metric)Error: '
+)
 _SERVER_STARTS = ("Really ", "Waiting for grpc channel")
 
 
@@ -112,14 +114,16 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     """Returns whether a log record tells the user something that matters."""
     # At every import without Google's clients, Beam logs that apitools are not found, whether or
     # not they are needed. At its start, a worker process logs that it does not know all options of
-    # its runner. What Beam's S3 code logs, with a traceback, it also raises. That a connection to a
-    # worker is lost says less than the error that names the end of the worker. That a job server is
-    # started, and waited for, nobody asked.
+    # its runner. What is wrong with a plugin, the run says. What Beam's S3 code logs,
+    # with a traceback, it also raises. That a connection to a worker is lost says less than the
+    # error that names the end of the worker. That a job server is started, and waited for, nobody
+    # asked.
     message = record.getMessage()
     return not (
         record.module == "s3io"
         or message.startswith("apitools not found")
-        or (record.module == "local_job_service" and re.search(_WORKER_STARTS, message))
+        or (message.startswith("plugin ") and record.exc_info)
+        or (record.module == "local_job_service" and re.search(_WORKER_SAYS, message))
         or (record.module == "data_plane" and message.startswith("Failed to read inputs"))
         or (record.module == "subprocess_server" and message.startswith(_SERVER_STARTS))
     )

@@ -28,6 +28,18 @@ def import_beam() -> None:
     gc.enable()
 
 
+def add_plugins_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds the option by which users name code that finished runs may be read with."""
+    parser.add_argument(
+        "--plugins",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="import this plugin of the run, from the working directory or as an installed module;"
+        " may be given several times",
+    )
+
+
 def make_opener(known: argparse.Namespace, rest: Sequence[str]) -> OpenFile:
     """Makes a function that opens files anywhere; Beam is imported only for files elsewhere.
 

@@ -7,7 +7,13 @@ import os
 from collections.abc import Sequence
 
 from pipeline.cli import exit_codes
-from pipeline.cli.connecting import connect, make_opener, say_what_is_pending, write
+from pipeline.cli.connecting import (
+    add_plugins_argument,
+    connect,
+    make_opener,
+    say_what_is_pending,
+    write,
+)
 from pipeline.cli.output import encoding, say
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import is_local
@@ -22,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "baseline", metavar="BASELINE", help="the output of the run to compare with"
     )
     parser.add_argument("candidate", metavar="CANDIDATE", help="the output of the run to look at")
+    add_plugins_argument(parser)
     parser.add_argument("--output", metavar="FILE", help="also write the comparison there, as JSON")
 
 
@@ -30,6 +37,8 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.report.report_json import report_bytes
     from pipeline.report.terminal import render_diff
     from pipeline.runs.diff import diff, load_run
+    from pipeline.runs.plugins import named_plugins
+    from pipeline.runs.verify import open_run
 
     directories = (known.baseline, known.candidate)
     written = [known.output] if known.output else []
@@ -38,7 +47,9 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         say_what_is_pending(directory)
     _check_output(known.output, directories)
     opener = make_opener(known, rest)
-    comparison = diff(*(load_run(directory, opener) for directory in directories))
+    runs = (open_run(directory, opener) for directory in directories) if known.plugins else ()
+    plugins = named_plugins(known.plugins, runs)
+    comparison = diff(*(load_run(directory, opener, plugins) for directory in directories))
     say(*render_diff(comparison, encoding()).splitlines())
     if known.output:
         write(known.output, report_bytes(comparison))

@@ -51,6 +51,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         say(*listing.notes)
         size = sum(shard.bytes for shard in listing)
         say(f"{counted(len(listing), 'file')}, {counted(size, 'byte')}")
+    say(*first_lines([f"plugin {plugin.name}: {plugin.file}" for plugin in plan.plugins]))
     say(f"columns: {first_names(plan.columns, 100)}")
     say(*first_lines([_summary(head) for head in plan.heads.values()]))
     say(*first_lines(plan.too_large()))

@@ -1,4 +1,4 @@
-"""Tests whether a candidate is worse than a baseline, in a single slice and in many slices."""
+"""Tests whether a candidate is worse than a baseline, and whether two figures differ."""
 
 from __future__ import annotations
 
@@ -68,6 +68,30 @@ def p_worse(
     gain = difference if higher_is_better else -difference
     with np.errstate(all="ignore"):
         p: Floats = stdtr(degrees, gain / standard_error)
+    return np.where(standard_error > 0, p, np.nan)
+
+
+def p_differs(difference: Floats, standard_error: Floats, degrees: Floats | Integers) -> Floats:
+    """Returns the two-sided p-value for there being a difference.
+
+    It is the probability that a difference which is 0 looks at least as large, by Student's
+    distribution of difference / SE.
+
+    Args:
+        difference: float64 `[s]`, the differences.
+        standard_error: float64 `[s]`, their standard errors.
+        degrees: `[s]`, the degrees of freedom of the standard errors.
+
+    Returns:
+        The p-values, float64 `[s]`; NaN where there is no standard error.
+
+    >>> p_differs(np.array([-0.02]), np.array([0.01]), np.array([19])).round(4)
+    array([0.06])
+    """
+    from scipy.special import stdtr  # its import takes long, and most commands do without
+
+    with np.errstate(all="ignore"):
+        p: Floats = 2 * stdtr(degrees, -np.abs(difference) / standard_error)
     return np.where(standard_error > 0, p, np.nan)
 
 

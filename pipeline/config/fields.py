@@ -1,10 +1,12 @@
 """The base class, the field types and the refusals that the models of the configuration share."""
 
 import math
+import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -185,6 +187,17 @@ def column_key(item: Any) -> Key | None:
     return Key(column, f"column {quote(column)}") if isinstance(column, str) else None
 
 
+def module_name(value: str) -> str:
+    """Returns the name of a module, given as text.
+
+    Raises:
+        ValidationError: if it is none.
+    """
+    if not re.fullmatch(_MODULE, value):
+        refuse(refusal(f"{quote(value)} is no name of a module; a path or a suffix is none"))
+    return value
+
+
 def as_mapping(value: Any) -> Any:
     """Expands the short form, which is only the name of a column, to a mapping.
 
@@ -214,6 +227,11 @@ Text = Annotated[str, Field(min_length=1)]
 Listed = Strict(False)
 """Lets a list become a tuple; what is in the list stays strict."""
 
+_MODULE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
+ModuleName = Annotated[
+    Text, AfterValidator(module_name), Field(json_schema_extra={"pattern": f"^{_MODULE}$"})
+]
+Modules = Annotated[tuple[ModuleName, ...], Listed, Field(max_length=100), distinct(word_key)]
 PlainValue = Annotated[str | int | float | bool | None, BeforeValidator(_plain)]
 Words = Annotated[tuple[Text, ...], Listed, distinct(word_key)]
 SomeWords = Annotated[tuple[Text, ...], Listed, Field(min_length=1), distinct(word_key)]

@@ -150,6 +150,14 @@ ClassMetrics = Annotated[
 ]
 
 
+TopK = Annotated[
+    tuple[int, ...],
+    Listed,
+    distinct(number_key),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
+
+
 def _unset() -> Any:
     """Returns None, the default that a validator replaces."""
     return None
@@ -269,13 +277,19 @@ class MultiClassHeadConfig(HeadModel):
     baseline: ClassBaseline | None = Field(None, description=BASELINE)
     class_names: ClassNames = Field(default_factory=_unset)
     class_metrics: ClassMetrics = Field(default_factory=_unset)
-    top_k: Annotated[tuple[int, ...], Listed, distinct(number_key)] = Field(
+    thresholds: Annotated[
+        Thresholds,
+        Field(
+            description="Thresholds on the probability, between 0 and 1, ends excluded, for "
+            "precision, recall and such rates of all pairs of a row and a class: any class is "
+            "predicted whose probability is `>` the threshold."
+        ),
+    ] = ()
+    top_k: Annotated[TopK, Field(validate_default=True)] = Field(
         default_factory=_unset,
-        validate_default=True,
-        description="The label may be among so many of the highest scores, for top-k accuracy; "
-        "each from 2 to the number of classes - 1. By default 3 and 5, where there are more "
-        "classes.",
-        json_schema_extra={"uniqueItems": True},
+        description="The label may be among so many of the highest scores, for top-k accuracy, "
+        "precision and recall; each from 2 to the number of classes - 1. By default 3 and 5, where "
+        "there are more classes.",
     )
     metrics: Metrics = None
 
@@ -283,19 +297,9 @@ class MultiClassHeadConfig(HeadModel):
     @classmethod
     def _fewer_than_all(cls, value: Any, info: ValidationInfo) -> Any:
         n_classes = info.data.get("n_classes")
-        if n_classes is None:
-            return ()
         if value is None:
-            return tuple(k for k in (3, 5) if k < n_classes)
-        if isinstance(value, list | tuple):
-            refuse(
-                *(
-                    refusal(f"expected a number from 2 to {n_classes - 1}", (i,))
-                    for i, k in enumerate(value)
-                    if isinstance(k, int) and not 2 <= k < n_classes
-                )
-            )
-        return value
+            return tuple(k for k in (3, 5) if k < (n_classes or 0))
+        return _fewer_than(value, 2, n_classes)
 
 
 class MultiLabelHeadConfig(HeadModel):
@@ -316,7 +320,17 @@ class MultiLabelHeadConfig(HeadModel):
     logit_thresholds: LogitThresholds = ()
     class_names: ClassNames = Field(default_factory=_unset)
     class_metrics: ClassMetrics = Field(default_factory=_unset)
+    top_k: TopK = Field(
+        (),
+        description="The numbers of the highest scores of a row that top-k precision and recall "
+        "take as its predictions; each from 1 to the number of classes - 1.",
+    )
     metrics: Metrics = None
+
+    @field_validator("top_k", mode="before")
+    @classmethod
+    def _fewer_than_all(cls, value: Any, info: ValidationInfo) -> Any:
+        return _fewer_than(value, 1, info.data.get("n_classes"))
 
 
 HeadConfig = Annotated[
@@ -342,6 +356,21 @@ def refuse_too_many_classes(heads: Any) -> Any:
     if len(numbers) > 1 and classes > MAX_CLASSES:
         refuse(refusal(f"{classes:,} classes in all; at most {MAX_CLASSES:,} can be evaluated"))
     return heads
+
+
+def _fewer_than(value: Any, least: int, n_classes: int | None) -> Any:
+    """Returns numbers from `least` to one less than the classes, and refuses others."""
+    if n_classes is None:
+        return ()
+    if isinstance(value, list | tuple):
+        refuse(
+            *(
+                refusal(f"expected a number from {least} to {n_classes - 1}", (i,))
+                for i, k in enumerate(value)
+                if isinstance(k, int) and not least <= k < n_classes
+            )
+        )
+    return value
 
 
 def _class_key(item: Any) -> Key | None:

@@ -11,7 +11,7 @@ from pipeline.config.model import Config
 from pipeline.config.plain_data import plain_document
 from pipeline.config.yaml_loader import MAX_BYTES, Document, read_document
 from pipeline.errors.problems import ConfigError, Problem
-from pipeline.readers.storage import OpenFile, open_local
+from pipeline.readers.storage import OpenFile, is_local, open_local
 
 
 def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
@@ -30,7 +30,10 @@ def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) 
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
-    return _parse(content, source, open_file)
+    config = _parse(content, source, open_file)
+    if config.plugins and is_local(source):
+        return config.in_directory(os.path.dirname(os.path.abspath(source)))
+    return config
 
 
 def as_config(

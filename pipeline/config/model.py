@@ -6,11 +6,12 @@ schema and docs/config.md consist of them.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints
 
 from pipeline.config.fields import (
     Listed,
     Model,
+    Modules,
     PlainValue,
     SomeWords,
     Text,
@@ -63,6 +64,11 @@ class Config(Model):
         1,
         ge=1,
         description="Slices of fewer rows are marked as small and take no part in comparisons.",
+    )
+    against_overall: bool = Field(
+        False,
+        description="Compare every slice with overall: the report has the difference and the ratio "
+        "of each metric, with intervals.",
     )
     max_distinct: int = Field(
         1_000_000,
@@ -142,6 +148,12 @@ class Config(Model):
         description="A tensorflow-metadata `ProblemStatement` as text: its tasks are heads, of "
         "which type, label, weight and number of classes then need not be said. Scores must be.",
     )
+    plugins: Modules = Field(
+        (),
+        description="Modules of your own that offer metrics: `my_metrics` for `my_metrics.py`, or "
+        "a package, beside this file, and if neither is there for an installed module. To run or "
+        "to validate the configuration imports them.",
+    )
     heads: Annotated[
         dict[HeadName, HeadConfig], Field(min_length=1), BeforeValidator(refuse_too_many_classes)
     ] = Field(
@@ -149,6 +161,23 @@ class Config(Model):
         "a letter first. Together they have at most 1,000,000 classes and 100,000 metrics.",
         json_schema_extra={"additionalProperties": False},
     )
+
+    # Set where the file is known, for its plugins; it makes no other configuration.
+    _directory: str | None = PrivateAttr(None)
+
+    @property
+    def directory(self) -> str | None:
+        """The directory of the file, where its plugins may be; None if it was in no local file."""
+        return self._directory
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.__dict__ == other.__dict__
+
+    def in_directory(self, directory: str) -> "Config":
+        """Returns the same configuration, whose file is in a directory."""
+        found = self.model_copy()
+        found._directory = directory
+        return found
 
     def columns(self) -> tuple[str, ...]:
         """Returns the names of the columns that are read, distinct and sorted.

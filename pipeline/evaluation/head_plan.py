@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,7 +17,9 @@ from heads import (
 )
 from heads.base import BaseHead
 from heads.metrics.core.context import MAX_MATRIX_CLASSES, MetricContext, OperatingPoints
+from heads.metrics.core.contract import plugin_problems
 from heads.metrics.core.metric import Metric
+from heads.metrics.core.plugins import Plugin
 from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
@@ -25,7 +27,7 @@ from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.regression import RegressionBaseline, RegressionFields
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.config.slices import Confidence
-from pipeline.errors.problems import Problem, quote
+from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import MOST, first_names
 
@@ -124,6 +126,7 @@ def make_head_plan(
     confidence: Confidence,
     problems: list[Problem],
     source: str,
+    plugins: Sequence[Plugin] = (),
 ) -> HeadPlan:
     """Makes the plan of a head.
 
@@ -133,10 +136,16 @@ def make_head_plan(
         confidence: the folds that the rows are divided into.
         problems: a list that gets what is wrong with the configuration.
         source: the file name of the configuration, for messages.
+        plugins: the plugins of the configuration.
+
+    Raises:
+        ConfigError: if a plugin breaks the contract.
     """
     head = make_head(config)
     folds = max(1, confidence.folds)
     context = make_context(config, head, folds, clustered=confidence.key is not None)
+    context = replace(context, plugins=tuple(plugin.module for plugin in plugins))
+    _check_plugins(context, plugins, source)
     contexts = [context]
     if context.baseline is not None:
         contexts.append(_baseline_context(config, context, context.baseline))
@@ -175,6 +184,15 @@ def _distinct(measured: Iterable[tuple[int, Statistic]]) -> tuple[ModelStatistic
     # Most metrics share their statistic, whose hash takes long if it has thousands of cuts.
     objects = {(model, id(statistic)): (model, statistic) for model, statistic in measured}
     return tuple(dict.fromkeys(ModelStatistic(*pair) for pair in objects.values()))
+
+
+def _check_plugins(context: MetricContext, plugins: Sequence[Plugin], source: str) -> None:
+    """Raises ConfigError if the metrics that plugins offer a head break the contract."""
+    if broken := [
+        Problem(source, ("plugins", plugins.index(plugin)), f"{plugin.name}: {message}")
+        for plugin, message in plugin_problems(context, plugins)
+    ]:
+        raise ConfigError(broken)
 
 
 def identity_statistic(folds: int) -> Statistic:
@@ -261,6 +279,8 @@ def make_context(
         )
     if not isinstance(config, MultiClassHeadConfig):
         context = replace(context, logit_thresholds=config.logit_thresholds)
+    if not isinstance(config, BinaryFields):
+        context = replace(context, top=config.top_k)
     if isinstance(config, BinaryFields):
         return replace(context, at=OperatingPoints(**config.at.model_dump()))
     if isinstance(config, MultiClassHeadConfig):
@@ -268,7 +288,12 @@ def make_context(
         names = context.class_names
         unnamed = names == tuple(map(str, range(config.n_classes)))
         suffixes = tuple(f"class{i}" if unnamed else names[i] for i in named)
-        return replace(context, named_classes=named, class_suffixes=suffixes, top=config.top_k)
+        return replace(
+            context,
+            named_classes=named,
+            class_suffixes=suffixes,
+            thresholds=config.thresholds,
+        )
     return context
 
 

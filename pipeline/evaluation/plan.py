@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from heads.metrics.core.plugins import Plugin
 from heads.metrics.core.registry import MAX_METRICS, TooManyMetrics, report_metrics
 from heads.statistics import OVERALL, Key
 from heads.statistics.codec import MAX_BYTES
 from pipeline.config.model import Config
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.head_plan import HeadPlan, make_head_plan
+from pipeline.evaluation.plugins import load_plugins
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.readers.tfrecord.options import ReadOptions
 from pipeline.slicing.table import SliceTable
@@ -42,6 +44,7 @@ class Plan:
         debug_samples: whether messages may show what bad rows hold.
         schema: the schema that the columns must follow, if the configuration names one.
         checks: the checks of rows that the schema asks for.
+        plugins: the modules of users that offer metrics.
     """
 
     config: Config
@@ -49,11 +52,21 @@ class Plan:
     debug_samples: bool = False
     schema: schema_pb2.Schema | None = None
     checks: tuple[RowCheck, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker must have loaded the plugins before it meets their metrics.
+        return {"plugins": self.plugins, **self.__dict__}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Returns the names of the columns that are read."""
         return self.config.columns()
+
+    @property
+    def plugin_hashes(self) -> dict[str, str]:
+        """Returns the SHA-256 of the plugins, by name."""
+        return {plugin.name: plugin.sha256 for plugin in self.plugins}
 
     @cached_property
     def folds(self) -> int:
@@ -163,24 +176,32 @@ class _Numbers:
         return self._sums[smaller] + most * (len(self._known) - smaller + self._unknown)
 
 
-def make_plan(config: Config, source: str = "config", open_file: OpenFile = open_local) -> Plan:
+def make_plan(
+    config: Config,
+    source: str = "config",
+    open_file: OpenFile = open_local,
+    plugins: Sequence[Plugin] | None = None,
+) -> Plan:
     """Makes the plan of a run.
 
     Args:
         config: a checked configuration.
         source: the name of its file, for messages.
         open_file: opens the schema that the configuration may name.
+        plugins: the plugins of the configuration; None to import the modules that it names, which
+            no configuration of a report may do.
 
     Raises:
-        ConfigError: if a metric is named that a head does not have, there are too many metrics, or
-            the schema is malformed.
+        ConfigError: if a plugin cannot be imported or breaks the contract, a metric is named that
+            a head does not have, there are too many metrics, or the schema is malformed.
     """
+    loaded = load_plugins(config, source) if plugins is None else tuple(plugins)
     problems: list[Problem] = []
     heads: dict[str, HeadPlan] = {}
     metrics = 0
     for name, head in config.heads.items():
         try:
-            heads[name] = make_head_plan(name, head, config.confidence, problems, source)
+            heads[name] = make_head_plan(name, head, config.confidence, problems, source, loaded)
         except TooManyMetrics:
             metrics = MAX_METRICS + 1
         else:
@@ -194,12 +215,12 @@ def make_plan(config: Config, source: str = "config", open_file: OpenFile = open
     if problems:
         raise ConfigError(problems)
     if config.schema_file is None:
-        return Plan(config, heads)
+        return Plan(config, heads, plugins=loaded)
     from pipeline.validation.row_checks import row_checks
 
     schema = _load_schema(config.schema_file, config.environment, source, open_file)
     checks = row_checks(schema, config.environment, config.columns())
-    return Plan(config, heads, schema=schema, checks=tuple(checks))
+    return Plan(config, heads, schema=schema, checks=tuple(checks), plugins=loaded)
 
 
 def _load_schema(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from heads.statistics import OVERALL
 from heads.statistics.keys import key_text
 from pipeline.evaluation.plan import Plan
 from pipeline.results.estimated import Estimates
@@ -33,6 +34,8 @@ SCHEMA = pa.schema(
         "highest": pa.float64(),
         "reason": pa.dictionary(pa.int32(), pa.string()),
         "no_interval": pa.dictionary(pa.int32(), pa.string()),
+        "against_overall": pa.dictionary(pa.int32(), pa.string()),
+        "p_value": pa.float64(),
     }
 )
 """The columns of the table, in which a row is one metric in one slice.
@@ -41,7 +44,8 @@ SCHEMA = pa.schema(
 `difference` or `both`. `slice` is the key as JSON, `[]` for overall. An undefined value is null,
 and `reason` says why; `no_interval` says why a defined value has no interval. `lowest` and
 `highest` are certain bounds of a value that is read from rounded scores, and null where the value
-is exact.
+is exact. Where `against_overall` is `difference` or `ratio`, the row compares the metric of a slice
+with that of overall, and a difference has the two-sided `p_value`.
 """
 
 
@@ -57,9 +61,9 @@ def metrics_table(plan: Plan, results: Sequence[Results]) -> pa.Table:
     """
     ordered = sorted(results, key=lambda partition: (partition.head, key_text(partition.keys[0])))
     parts = [
-        _rows(partition, of, weighted, dict(sorted(estimates.items())))
+        _rows(partition, of, weighted, against, dict(sorted(estimates.items())))
         for partition in ordered
-        for of, weighted, estimates in _estimates_by_kind(plan, partition)
+        for of, weighted, against, estimates in _estimates_by_kind(plan, partition)
         if estimates
     ]
     return pa.concat_tables(parts).unify_dictionaries() if parts else SCHEMA.empty_table()
@@ -88,22 +92,36 @@ def _where_defined(
 
 def _estimates_by_kind(
     plan: Plan, results: Results
-) -> Iterator[tuple[str, bool, Mapping[str, Estimates]]]:
-    """Yields what `of` says, whether rows are weighted, and the estimates by name of the metric."""
+) -> Iterator[tuple[str, bool, str | None, Mapping[str, Estimates]]]:
+    """Yields the estimates by name of the metric.
+
+    Before them come what `of` says, whether rows are weighted, and what `against_overall` says.
+    """
     weighted = plan.heads[results.head].context.weighted
     names = ("candidate", "baseline") if len(results.models) > 1 else ("model",)
     for name, estimates in zip(names, results.models, strict=True):
-        yield name, weighted, estimates
+        yield name, weighted, None, estimates
     for name, estimates in zip(names, results.unweighted, strict=False):
-        yield name, False, estimates
-    yield "difference", weighted, results.differences
-    yield "both", weighted, results.pairs
+        yield name, False, None, estimates
+    yield "difference", weighted, None, results.differences
+    yield "both", weighted, None, results.pairs
+    for name, compared in zip((*names, "both"), results.against_overall, strict=False):
+        differences = {metric: both.difference for metric, both in compared.items()}
+        yield name, weighted, "difference", differences
+        yield name, weighted, "ratio", {metric: both.ratio for metric, both in compared.items()}
 
 
 def _rows(
-    results: Results, of: str, weighted: bool, estimates: Mapping[str, Estimates]
+    results: Results,
+    of: str,
+    weighted: bool,
+    against: str | None,
+    estimates: Mapping[str, Estimates],
 ) -> pa.Table:
-    """Returns the rows of one kind of estimates: for each metric a row for each slice."""
+    """Returns the rows of one kind of estimates: for each metric a row for each slice.
+
+    Overall is not compared with itself.
+    """
     slices, metrics = len(results.keys), len(estimates)
     rows = slices * metrics
 
@@ -137,5 +155,11 @@ def _rows(
         **{name: floats(name) for name in SCHEMA.names[6:14]},
         "reason": coded(texts("reasons")),
         "no_interval": coded(_where_defined(texts("no_interval_reason"), texts("reasons"))),
+        "against_overall": coded(np.full(rows, against, object)),
+        "p_value": floats("p_value"),
     }
-    return pa.table(columns, SCHEMA)
+    table = pa.table(columns, SCHEMA)
+    if against is not None and OVERALL in results.keys:
+        compared = [key != OVERALL for key in results.keys]
+        table = table.filter(pa.array(compared * metrics))
+    return table

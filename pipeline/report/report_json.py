@@ -175,7 +175,16 @@ def _metrics(head: HeadPlan, results: Results, at: int) -> dict[str, Any]:
         if results.unweighted:
             for name, value in values_data(results.unweighted[model], at).items():
                 weighted[name]["unweighted"] = value
-        return weighted
+        return with_overall(weighted, model)
+
+    def with_overall(metrics: dict[str, Any], position: int) -> dict[str, Any]:
+        if results.against_overall and key != OVERALL:
+            for name, compared in results.against_overall[position].items():
+                metrics[name]["against_overall"] = {
+                    "difference": _value_data(compared.difference, at),
+                    "ratio": _value_data(compared.ratio, at),
+                }
+        return metrics
 
     key = results.keys[at]
     entry: dict[str, Any] = {"metrics": table(CANDIDATE), **_rounding(results, CANDIDATE, at)}
@@ -187,7 +196,7 @@ def _metrics(head: HeadPlan, results: Results, at: int) -> dict[str, Any]:
         if details:
             entry["baseline"] |= details[BASELINE]
         entry["difference"] = values_data(results.differences, at)
-        entry["both"] = values_data(results.pairs, at)
+        entry["both"] = with_overall(values_data(results.pairs, at), len(head.models))
     return entry
 
 
@@ -226,6 +235,8 @@ def _value_data(metric: Estimates, at: int) -> dict[str, Any]:
         entry["degrees_of_freedom"] = float(metric.degrees_of_freedom[at])
     if not math.isnan(metric.p_worse[at]):
         entry["p_worse"] = float(metric.p_worse[at])
+    if not math.isnan(metric.p_value[at]):
+        entry["p_value"] = float(metric.p_value[at])
     return entry
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from pipeline.config.model import Config
 from pipeline.report.stored_json import (
     Misfit,
+    Type,
     anything,
     at_least_0,
     check_version,
@@ -41,16 +43,6 @@ PLACES = (
 _MOST_FAULTS = 1000
 
 
-def _metric(value: Any) -> None:
-    """The type of metrics."""
-    if type(value) is not dict or value.get("value") is None:
-        _UNDEFINED(value)
-    elif "no_interval" in value:
-        _WITHOUT_INTERVAL(value)
-    else:
-        _WITH_INTERVAL(value)
-
-
 def _bounds(value: Any) -> None:
     """The type of the bounds of a value."""
     _NUMBERS(value)
@@ -58,19 +50,41 @@ def _bounds(value: Any) -> None:
         raise Misfit("expected two numbers")
 
 
+def _figure_with(beside: Mapping[str, Type]) -> Type:
+    """Returns the type of figures with their intervals.
+
+    Args:
+        beside: the types of the figures that may be beside them, by key.
+    """
+    errors = {
+        "standard_error": at_least_0,
+        "degrees_of_freedom": at_least_0,
+        "p_worse": share,
+        "p_value": share,
+        "rounded": _bounds,
+        **beside,
+    }
+    undefined = record({"value": anything, "reason": text}, beside)
+    without_interval = record({"value": number, "no_interval": text}, errors)
+    with_interval = record({"value": number, "lower": _END, "upper": _END}, errors)
+
+    def check(value: Any) -> None:
+        if type(value) is not dict or value.get("value") is None:
+            undefined(value)
+        elif "no_interval" in value:
+            without_interval(value)
+        else:
+            with_interval(value)
+
+    return check
+
+
 _NUMBERS = list_of(number)
-_ERRORS = {
-    "standard_error": at_least_0,
-    "degrees_of_freedom": at_least_0,
-    "p_worse": share,
-    "rounded": _bounds,
-    "unweighted": _metric,
-}
-_UNDEFINED = record({"value": anything, "reason": text}, {"unweighted": _metric})
-_WITHOUT_INTERVAL = record({"value": number, "no_interval": text}, _ERRORS)
 _END = or_null(number)
-_WITH_INTERVAL = record({"value": number, "lower": _END, "upper": _END}, _ERRORS)
-_METRICS = mapping_of(_metric)
+_FIGURE = _figure_with({})
+_FIGURES = mapping_of(_FIGURE)
+_COMPARED = {"against_overall": record({"difference": _FIGURE, "ratio": _FIGURE})}
+_METRICS = mapping_of(_figure_with({"unweighted": _FIGURE, **_COMPARED}))
 
 _BIN = record(
     {
@@ -108,8 +122,8 @@ _SLICE = record(
     {"slice": _CONDITIONS, "examples": count, "small": flag, "metrics": _METRICS},
     {
         "baseline": record({"metrics": _METRICS}, _DETAILS),
-        "difference": _METRICS,
-        "both": _METRICS,
+        "difference": _FIGURES,
+        "both": mapping_of(_figure_with(_COMPARED)),
         **_DETAILS,
     },
 )
@@ -177,7 +191,7 @@ def parse_report(content: bytes) -> Report:
         if head["type"] != config.heads[name].type:
             raise Misfit("it is not that of 'config'", ("heads", name, "type"))
         try:
-            _check_head(head)
+            _check_head(head, compared=config.against_overall)
         except Misfit as misfit:
             raise misfit.below("heads", name) from None
     return Report(data, config)
@@ -196,11 +210,17 @@ def _parse_config(data: dict[str, Any]) -> Config:
         raise Misfit(first["msg"], ("config", *first["loc"])) from None
 
 
-def _check_head(head: dict[str, Any]) -> None:
-    """Raises `Misfit` unless the parts of a head fit each other."""
+def _check_head(head: dict[str, Any], *, compared: bool) -> None:
+    """Raises `Misfit` unless the parts of a head fit each other.
+
+    Args:
+        head: the head.
+        compared: whether its slices are compared with overall.
+    """
     for position, entry in enumerate(head["slices"]):
         try:
             _check_slice(entry, head)
+            _check_compared(entry, compared=compared and position > 0)
         except Misfit as misfit:
             raise misfit.below("slices", position) from None
     if not head["slices"] or head["slices"][0]["slice"]:
@@ -219,3 +239,12 @@ def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
             matrix = model.get(name)
             if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
                 raise Misfit("it has not a row and a column for each class", (name,))
+
+
+def _check_compared(entry: dict[str, Any], *, compared: bool) -> None:
+    """Raises `Misfit` if metrics are compared with overall that should not be."""
+    parts = (entry, "metrics"), (entry.get("baseline", {}), "metrics"), (entry, "both")
+    for part, key in parts:
+        for name, metric in part.get(key, {}).items():
+            if "against_overall" in metric and not compared:
+                raise Misfit("this slice is not compared with overall", (key, name))

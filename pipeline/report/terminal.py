@@ -40,6 +40,9 @@ def render(report: dict[str, Any], encoding: str = "utf-8") -> str:
         weights = "weighted" if head["weighted"] else "unweighted"
         lines += ["", f"{name}  ({kind}, {weights})"]
         lines += _metrics(head, level, encoding)
+        # Reports of older releases do not have the key.
+        if report["config"].get("against_overall"):
+            lines += _against_overall(head, level, encoding)
         if "worse" in head:
             lines += _comparison(head, level, encoding)
         lines += _matrices(head, encoding)
@@ -111,6 +114,37 @@ def _metrics(head: dict[str, Any], level: float, encoding: str) -> list[str]:
     if hidden:
         lines.append(f"  and {hidden:,} more slices")
     return lines
+
+
+def _against_overall(head: dict[str, Any], level: float, encoding: str) -> list[str]:
+    """Returns the lines that compare the slices shown with overall: differences, then ratios."""
+    shown = head["slices"][1:MOST_COLUMNS]
+    lines = []
+    for kind, title, equal in (
+        ("difference", "difference from overall", 0.0),
+        ("ratio", "ratio to overall", 1.0),
+    ):
+        table = [[title, *(slice_name(entry["slice"]) for entry in shown)]]
+        for name in head["headline"]:
+            found = [
+                entry["metrics"].get(name, {}).get("against_overall", {}).get(kind)
+                for entry in shown
+            ]
+            table.append([name, *(_number(metric) + _sure(metric, equal) for metric in found)])
+        fitting = _fitting(table, encoding)
+        lines += ["", *_aligned([row[:fitting] for row in table], encoding)]
+    if shown:
+        lines.append(f"  ! is unlike overall: its {level:.4g} interval is on one side of it")
+    return lines if shown else []
+
+
+def _sure(metric: dict[str, Any] | None, equal: float) -> str:
+    """Returns a mark for a metric whose interval does not hold a value, and else a space."""
+    if metric is None or "lower" not in metric:
+        return " "
+    lower, upper = metric["lower"], metric["upper"]
+    beyond = (lower is not None and lower > equal) or (upper is not None and upper < equal)
+    return "!" if beyond else " "
 
 
 def _comparison(head: dict[str, Any], level: float, encoding: str) -> list[str]:

@@ -8,21 +8,63 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import OVERALL, State, Statistic
-from pipeline.evaluation.head_plan import CANDIDATE, ModelPlan, ModelStatistic
+from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelPlan, ModelStatistic
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import StateKey, by_statistic
+from pipeline.results.against_overall import OverallMetric, against_overall, overall_metrics
 from pipeline.results.details import details_of
 from pipeline.results.differences import difference
 from pipeline.results.distributions import slice_statistics
 from pipeline.results.estimated import Estimates
 from pipeline.results.estimates import estimate
+from pipeline.results.readings import Readings
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.results.views import SliceViews, read_for_model, read_model, slice_views
 from pipeline.slicing.table import SliceTable
 
+OverallMetrics = tuple[Mapping[str, OverallMetric], ...]
+"""The metrics of overall that slices of a head are compared with, by name: of each model, and then
+those of both models together."""
+
+
+def compute_overall(
+    plan: Plan, table: SliceTable, head_name: str, states: Mapping[StateKey, State]
+) -> OverallMetrics:
+    """Computes what the slices of all partitions are compared with.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices of the run.
+        head_name: the name of the head.
+        states: the merged states of the head in the partition of overall.
+    """
+    measured = by_statistic(states)
+    of_overall = {
+        key: state.take([state.places[OVERALL]])
+        for key, state in measured.items()
+        if OVERALL in state.places
+    }
+    views = slice_views(table, (OVERALL,), of_overall)
+    level = plan.config.confidence.level
+    with np.errstate(all="ignore"):
+        return tuple(
+            overall_metrics(readings, level) for readings in _read(plan.heads[head_name], views)
+        )
+
+
+def _read(head: HeadPlan, views: SliceViews) -> list[dict[str, Readings]]:
+    """Returns the readings of all metrics of each model, and of both models together."""
+    models = [read_model(head, number, views) for number in range(len(head.models))]
+    pairs = {name: read_for_model(metric, CANDIDATE, views) for name, metric in head.pairs.items()}
+    return [*models, pairs]
+
 
 def compute(
-    plan: Plan, table: SliceTable, head_name: str, states: Mapping[StateKey, State]
+    plan: Plan,
+    table: SliceTable,
+    head_name: str,
+    states: Mapping[StateKey, State],
+    overall: OverallMetrics = (),
 ) -> Results:
     """Computes the results of the slices of one partition.
 
@@ -31,6 +73,7 @@ def compute(
         table: the slices of the run.
         head_name: the name of the head.
         states: the merged states of the head in the partition.
+        overall: what the slices are compared with; empty if they are not to be.
 
     Raises:
         ValueError: if the key of a state names another statistic than the state.
@@ -45,7 +88,7 @@ def compute(
     level = plan.config.confidence.level
     numbers = range(len(head.models))
     with np.errstate(all="ignore"):
-        readings = [read_model(head, number, views) for number in numbers]
+        *readings, pair_readings = _read(head, views)
         models = tuple(estimate(model_readings, level) for model_readings in readings)
         unweighted: tuple[dict[str, Estimates], ...] = ()
         if head.context.weighted:
@@ -54,10 +97,12 @@ def compute(
                 for number in numbers
             )
         differences = difference(readings[0], readings[1], level) if len(readings) > 1 else {}
-        pair_readings = {
-            name: read_for_model(metric, CANDIDATE, views) for name, metric in head.pairs.items()
-        }
         pairs = estimate(pair_readings, level)
+        small = row_counts.by_segment("rows") < plan.config.min_slice_size
+        compared = tuple(
+            against_overall(part, of_overall, level, small)
+            for part, of_overall in zip((*readings, pair_readings), overall, strict=False)
+        )
     detailed = plan.named(table).intersection(keys)
     states_by_model = [_states_of_model(number, measured) for number in numbers]
     details = {
@@ -82,6 +127,7 @@ def compute(
             _score_rounding(model, number, views, len(keys))
             for number, model in enumerate(head.models)
         ),
+        against_overall=compared,
         statistics=tuple(slice_statistics(head, measured, [key for key in keys if key in largest])),
     )
 

@@ -105,14 +105,8 @@ def _difference_errors(
     """
     degrees = np.fmin(new.degrees, old.degrees)
     if paired is None or paired.any():
-        errors = paired_jackknife(
-            new.replicates, old.replicates, new.present, new.defined & old.defined
-        )
-        errors, _ = new.with_halves(errors, old)
-        error = errors.standard_error * _area_factor(new, old)
-        error = np.hypot(error, np.sqrt(_share_variance(new) + _share_variance(old)))
-        errors = replace(errors, standard_error=error)
-        errors = new.with_counts(errors, degrees)
+        added = share_variance_of(new) + share_variance_of(old)
+        errors = paired_errors(new, old, area_factor(new, old), added, degrees)
         if paired is None:
             return errors, degrees
     else:
@@ -130,14 +124,34 @@ def _difference_errors(
     return errors, np.where(unpaired, independent[1], degrees)
 
 
-def _share_variance(stack: Stack) -> Floats:
+def paired_errors(
+    new: Stack, old: Stack, factor: Floats, added: Floats, degrees: Floats
+) -> FoldErrors:
+    """Returns the standard errors of differences of values of the same folds.
+
+    Args:
+        new: the readings from which others are subtracted.
+        old: the readings that are subtracted.
+        factor: float64 `[metrics * s]`, by what an error from folds is multiplied (`area_factor`).
+        added: float64 `[metrics * s]`, what is added to its square (`share_variance_of`).
+        degrees: float64 `[metrics * s]`, the degrees of freedom of the errors.
+    """
+    errors = paired_jackknife(
+        new.replicates, old.replicates, new.present, new.defined & old.defined
+    )
+    errors, _ = new.with_halves(errors, old)
+    error = np.hypot(errors.standard_error * factor, np.sqrt(added))
+    return new.with_counts(replace(errors, standard_error=error), degrees)
+
+
+def share_variance_of(stack: Stack) -> Floats:
     """Returns what is added to the squared errors `[metrics * s]` of paired differences."""
     highest = 1 / stack.shares(np.ones(len(stack.value)))
     added: Floats = share_variance(stack.share_size) * highest**2
     return added
 
 
-def _area_factor(new: Stack, old: Stack) -> Floats:
+def area_factor(new: Stack, old: Stack) -> Floats:
     """Returns by what the errors of paired differences from folds are multiplied, `[metrics * s]`.
 
     Folds show as much too little of the error of a difference of areas as of those of both areas.

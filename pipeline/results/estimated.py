@@ -31,6 +31,8 @@ class Estimates:
         lowest: float64, what the values are not below, however scores were rounded; NaN where the
             value is exact or undefined.
         highest: float64, what the values are not above.
+        p_value: float64, for a difference from overall the two-sided p-value that there is none;
+            NaN where there is none, and for everything else.
     """
 
     value: Floats
@@ -43,6 +45,7 @@ class Estimates:
     p_worse: Floats
     lowest: Floats
     highest: Floats
+    p_value: Floats
 
 
 def without_units(estimates: Estimates, exponent: Ints) -> Estimates:
@@ -79,4 +82,5 @@ def without_units(estimates: Estimates, exponent: Ints) -> Estimates:
         np.where(too_large, np.nan, estimates.p_worse),
         estimates.lowest,
         estimates.highest,
+        np.where(too_large, np.nan, estimates.p_value),
     )

@@ -167,6 +167,13 @@ class Stack:
         """What is subtracted from values for the centres of intervals, `[metrics * s]`."""
         return self._from_folds[1]
 
+    @property
+    def centre(self) -> Floats:
+        """The centres of intervals `[metrics * s]`: the values, but of the best of many less."""
+        # The centre for a share that is almost nothing is no less than a quarter of it.
+        centre = np.maximum(self.value - self.shift, self.value / 4)
+        return np.where(self.shift == 0, self.value, centre)
+
     @cached_property
     def _from_folds(self) -> tuple[FoldErrors, Floats]:
         return self.with_halves(jackknife(self.replicates, self.present, self.defined))
@@ -273,7 +280,8 @@ class Stack:
         degrees: Floats,
         lower: Floats,
         upper: Floats,
-        p_worse: Floats,
+        p_worse: Floats | None = None,
+        p_value: Floats | None = None,
     ) -> dict[str, Estimates]:
         """Returns the estimates of each metric, by its name, in no units any more.
 
@@ -284,9 +292,12 @@ class Stack:
             lower: float64 `[metrics * s]`, the lower ends of the intervals; NaN where there is
                 none.
             upper: float64 `[metrics * s]`, the upper ends.
-            p_worse: float64 `[metrics * s]`, the p-values.
+            p_worse: float64 `[metrics * s]`, the p-values that a candidate is worse; None for none.
+            p_value: float64 `[metrics * s]`, the p-values that a slice differs from overall; None
+                for none.
         """
         why = self.no_interval_reason(errors, lower)
+        nothing = np.full(len(lower), np.nan)
         degrees = np.where(np.isnan(error), np.nan, degrees)
         rounded = ((self.below > 0) | (self.above > 0)) & ~np.isnan(self.value)
         lowest, highest = (
@@ -301,9 +312,10 @@ class Stack:
             lower,
             upper,
             why,
-            p_worse,
+            nothing if p_worse is None else p_worse,
             lowest,
             highest,
+            nothing if p_value is None else p_value,
         )
         if self.exponent.any():
             together = without_units(together, self.exponent)
@@ -334,9 +346,7 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     lows = stack.repeat(lambda reading: reading.metric.low)
     highs = stack.repeat(lambda reading: reading.metric.high)
     lower, upper = np.full(len(value), np.nan), np.full(len(value), np.nan)
-    # The centre for a share that is almost nothing is no less than a quarter of it.
-    shift = stack.shift
-    centre = np.where(shift == 0, value, np.maximum(value - shift, value / 4))
+    centre = stack.centre
     for low, high in {(reading.metric.low, reading.metric.high) for reading in stack.readings}:
         mask = (lows == low) & (highs == high)
         lower[mask], upper[mask] = interval(
@@ -359,5 +369,4 @@ def estimate(readings: Mapping[str, Readings], level: float) -> dict[str, Estima
     # Of the values that rounding leaves possible, each has its interval. An open end stays open.
     lower = np.where(np.isinf(lower), lower, np.maximum(lower - stack.below, lows))
     upper = np.where(np.isinf(upper), upper, np.minimum(upper + stack.above, highs))
-    no_p = np.full(len(value), np.nan)
-    return stack.estimates(errors, error, stack.degrees, lower, upper, no_p)
+    return stack.estimates(errors, error, stack.degrees, lower, upper)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.metrics.core.bin_errors import Bins
+from heads.metrics.core.contract import compute_checked
 from heads.metrics.core.fold_curve import FoldCurves
 from heads.metrics.core.methods import CalibrationTest, Halves, Jackknife, NoInterval
 from heads.metrics.core.metric import BinomialCounts, Bounds, Metric, Values
@@ -54,6 +55,9 @@ class Readings:
         bounds: the bounds of the values, both `[s]`; None where all values are exact.
         bins: the sums in bins by slice and fold `[s, f, b]`, for a metric of bins; those of slices
             that are not kept by fold have no meaning.
+        rows: float64 `[s]`, how many rows there are of those that the metric needs enough of for an
+            interval, each counted once: of several parts the scarcest; None if it was not measured
+            by fold.
     """
 
     metric: Metric
@@ -68,6 +72,7 @@ class Readings:
     halves: HalfReadings | None = None
     bounds: Bounds | None = None
     bins: Bins | None = None
+    rows: Floats | None = None
 
     @cached_property
     def reasons(self) -> Reasons:
@@ -166,11 +171,14 @@ def read_metric(
     if not folds.by_fold:
         return Readings(metric, values, None, None, folds.top_slice, unit, None, bounds=bounds)
     present = folds.present
-    support, unmet = None, None
+    support, unmet, needed = None, None, None
     if counted is not None:
         support = counted.support(metric.support, weighted=weighted)
+        needed = counted.support(metric.support, weighted=False).least
         if metric.requirement is not None:
             rows = counted.support(metric.requirement.rows, weighted=weighted)
+            unweighted = counted.support(metric.requirement.rows, weighted=False)
+            needed = metric.requirement.share * unweighted.least
             # The size is a quotient of sums, with a rounding error.
             least = metric.requirement.least - 1e-6
             unmet = metric.requirement.share * rows.least < least
@@ -178,7 +186,16 @@ def read_metric(
             whole = counted.support(metric.share_of, weighted=weighted)
             values = replace(values, trials=BinomialCounts(whole.size))
     found = Readings(
-        metric, values, None, present, folds.top_slice, unit, support, unmet, bounds=bounds
+        metric,
+        values,
+        None,
+        present,
+        folds.top_slice,
+        unit,
+        support,
+        unmet,
+        bounds=bounds,
+        rows=needed,
     )
     if isinstance(metric.method, NoInterval):
         return found
@@ -248,7 +265,7 @@ def _values(
 
 def _compute(metric: Metric, state: State) -> Values:
     """Returns the values of a metric, undefined where float64 cannot hold what they depend on."""
-    values = metric.compute(state)
+    values = compute_checked(metric, state)
     return replace(values, reasons={TOO_FAR_APART: too_far_apart(state), **values.reasons})
 
 

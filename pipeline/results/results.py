@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heads.statistics import Key
+from pipeline.results.against_overall import AgainstOverall
 from pipeline.results.estimated import Estimates
 from pipeline.results.feature_statistics import SliceStatistics
 
@@ -36,6 +37,8 @@ class Results:
             and the slices whose values the configuration lists.
         statistics: the distributions of scores, labels and weights, in overall and the slices with
             the most rows.
+        against_overall: the metrics of every slice compared with overall, by name, one mapping per
+            model, and for two models one of the metrics of both; empty if that is not configured.
         score_rounding: float64 `[s]` per model, how far scores were rounded down, as a share of
             them; 0 if they were not rounded, NaN if no metric is read from a histogram.
     """
@@ -49,4 +52,5 @@ class Results:
     pairs: Mapping[str, Estimates] = field(default_factory=dict)
     details: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
     score_rounding: tuple[npt.NDArray[np.float64], ...] = ()
+    against_overall: tuple[Mapping[str, AgainstOverall], ...] = ()
     statistics: tuple[SliceStatistics, ...] = ()

@@ -58,6 +58,20 @@ class Tested:
         above = np.hypot(upper - self.value, other.value - other_lower)
         return Tested(value, value - below, value + above)
 
+    def over(self, other: Tested, high: float) -> Tested:
+        """Returns the ratios to other values, with their intervals: `less` of the logarithms.
+
+        Args:
+            other: the values that are divided by.
+            high: the highest value that there can be, up to which an open end reaches.
+        """
+        logarithms = (
+            Tested(*(np.log(getattr(part, field.name)) for field in fields(part)))
+            for part in (self, other)
+        )
+        found = next(logarithms).less(next(logarithms), -np.inf, float(np.log(high)))
+        return Tested(np.exp(found.value), np.exp(found.lower), np.exp(found.upper))
+
 
 # A threshold on the probability and that on the logit have the same ends.
 _KEPT: WeakKeyDictionary[FoldTables, dict[tuple[ThresholdTest, bytes], Ends]] = WeakKeyDictionary()

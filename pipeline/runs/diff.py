@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heads.metrics.core.plugins import Plugin
 from heads.statistics import Key, State, same
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.head_plan import (
@@ -28,6 +29,7 @@ from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
 from pipeline.results.views import can_read, read_for_model, slice_views
 from pipeline.runs.fitting import ReportedRows, check_states, check_table, merge_parts
+from pipeline.runs.plugins import plugins_of
 from pipeline.runs.states_zip import unzip_states
 from pipeline.runs.verify import explained, open_run
 from pipeline.slicing.conditions import OTHER
@@ -56,22 +58,27 @@ class Run:
     states: Mapping[str, Mapping[ModelStatistic, State]]
 
 
-def load_run(directory: str, open_file: OpenFile = open_local) -> Run:
+def load_run(
+    directory: str, open_file: OpenFile = open_local, plugins: Sequence[Plugin] = ()
+) -> Run:
     """Reads a finished run, of which it believes nothing that its manifest does not vouch for.
 
     Args:
         directory: the directory of the run.
         open_file: opens a file.
+        plugins: the plugins that the user named; no other code is imported for the run.
 
     Raises:
-        ConfigError: if the directory holds no finished run, or if the run is damaged.
+        ConfigError: if the directory holds no finished run, if the run is damaged, or if it has
+            metrics of other plugins, or of others of the same name.
         StorageError: if files elsewhere cannot be reached.
     """
     run = open_run(directory, open_file)
     with explained(directory, "report.json"):
         report = parse_report(run.read("report.json"))
         # Opens nothing: the configuration in a report names no files.
-        plan = make_plan(report.config, directory)
+        wanted = plugins_of(run, report.config.plugins, plugins)
+        plan = make_plan(report.config, directory, plugins=wanted)
         rows = {name: ReportedRows.of(report.data["heads"][name]) for name in plan.heads}
         del report
     with explained(directory, "states.zip"):

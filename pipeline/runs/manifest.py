@@ -40,13 +40,16 @@ class Manifest:
     predictions: str | None
 
 
-def manifest_bytes(stage: Stage, job: str, files: Mapping[str, bytes]) -> bytes:
+def manifest_bytes(
+    stage: Stage, job: str, files: Mapping[str, bytes], plugins: Mapping[str, str]
+) -> bytes:
     """Returns the bytes of `manifest.json`.
 
     Args:
         stage: the stage of the run.
         job: what tells equal jobs.
         files: the content of the other files of the run, by name.
+        plugins: the SHA-256 of the plugins of the run, by name.
     """
     data = {
         "headcount_manifest": VERSION,
@@ -57,6 +60,7 @@ def manifest_bytes(stage: Stage, job: str, files: Mapping[str, bytes]) -> bytes:
             name: {"bytes": len(content), "sha256": sha256(content)}
             for name, content in sorted(files.items())
         },
+        "plugins": dict(plugins),
         "predictions": stage.predictions,
         "versions": {
             "python": platform.python_version(),

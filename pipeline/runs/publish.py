@@ -52,7 +52,13 @@ LOCK_SECONDS = 60
 _ATTEMPTS = 5
 
 
-def publish(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) -> None:
+def publish(
+    store: Store,
+    stage: Stage,
+    job: str,
+    files: Mapping[str, bytes],
+    plugins: Mapping[str, str] | None = None,
+) -> None:
     """Publishes the files of a run; does nothing if an earlier attempt has published it.
 
     Args:
@@ -60,6 +66,7 @@ def publish(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) ->
         stage: the stage of the run.
         job: what tells equal jobs.
         files: the content of the files of the run, by name.
+        plugins: the SHA-256 of the plugins of the run, by name; None for none.
 
     Raises:
         OutputTaken: if the output holds a run that this one may not replace, or other files.
@@ -69,7 +76,7 @@ def publish(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) ->
             store.delete_if_empty(stage.root)
             return
         if not store.exists(stage.path(COMMIT)):
-            _commit(store, stage, job, files)
+            _commit(store, stage, manifest_bytes(stage, job, files, plugins or {}), files)
         roll_forward(store, stage, has_locks=has_locks)
 
 
@@ -146,9 +153,8 @@ def read_published(store: Store, stage: Stage, names: Sequence[str]) -> dict[str
     raise OutputTaken(f"output: {rival} has replaced this one in {stage.output}")
 
 
-def _commit(store: Store, stage: Stage, job: str, files: Mapping[str, bytes]) -> None:
+def _commit(store: Store, stage: Stage, manifest: bytes, files: Mapping[str, bytes]) -> None:
     """Writes a run into its stage, `COMMIT` last."""
-    manifest = manifest_bytes(stage, job, files)
     staged = {**files, MANIFEST: manifest, SUCCESS: success_bytes(stage.id, manifest)}
     for name, content in staged.items():
         store.write(stage.path(name), content)

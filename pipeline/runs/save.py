@@ -22,6 +22,7 @@ def save(
     job: str,
     files: Callable[[str], Mapping[str, bytes]],
     inputs: Sequence[str],
+    plugins: Mapping[str, str],
     *,
     overwrite: bool,
 ) -> None:
@@ -33,6 +34,7 @@ def save(
         job: what tells equal jobs.
         files: returns the content of the files of the run by name, given its identity.
         inputs: the globs of the files that were evaluated.
+        plugins: the SHA-256 of the plugins of the run, by name.
         overwrite: whether to replace an older run.
 
     Raises:
@@ -49,4 +51,4 @@ def save(
             _LOGGER.warning("%s", line)
         check_output(store, stage)
         with opened(store, stage):
-            publish(store, stage, job, files(stage.id))
+            publish(store, stage, job, files(stage.id), plugins)

@@ -47,6 +47,7 @@ _MANIFEST = record(
         "predictions": or_null(text),
         "versions": mapping_of(text),
     },
+    {"plugins": mapping_of(_SHA256)},
     # A release that says more keeps the version, if what is here keeps its meaning.
     more=True,
 )
@@ -65,6 +66,11 @@ class VerifiedRun:
     directory: str
     manifest: Mapping[str, Any]
     open_file: OpenFile
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """The SHA-256 of the plugins of the run, by name; a run of an older release has none."""
+        return dict(self.manifest.get("plugins", {}))
 
     def read(self, name: str) -> bytes:
         """Returns the content of a file of the run; its size and SHA-256 are those of the manifest.

@@ -18,6 +18,7 @@ LAYERS = (
     "heads.metrics",
     "heads.curves",
     "heads",
+    "heads.testing",
     "pipeline.errors",
     "pipeline.confidence",
     "pipeline.readers",
@@ -39,6 +40,7 @@ LAYERS = (
 
 FOREIGN = {
     "heads": {"numpy", "scipy"},
+    "heads.testing": {"numpy", "pytest"},
     "pipeline.errors": set(),
     "pipeline.confidence": {"numpy", "scipy"},
     "pipeline.readers": {"numpy", "pyarrow", "google"},

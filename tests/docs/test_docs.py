@@ -42,6 +42,7 @@ from pipeline.evaluation.plan import make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
+from pipeline.results.against_overall import NEARLY_OVERALL, SMALL, UNHELD
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.estimates import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
 from tests.pipeline.beam.without_beam import run_without_beam
@@ -191,6 +192,9 @@ def test_reasons_for_no_interval_are_told() -> None:
         AT_AN_END,
         IN_ONE_FOLD,
         TOO_FEW,
+        SMALL,
+        UNHELD,
+        NEARLY_OVERALL,
     )
     for reason in (*reasons, HALVES_AGREE, UNDEFINED_IN_HALVES):
         assert f"| `{reason}` |" in text

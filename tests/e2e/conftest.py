@@ -29,6 +29,7 @@ slices:
   - {columns: [country, {column: age, edges: [30]}]}
   - {columns: [genres, city], max_slices: 5}
 min_slice_size: 200
+against_overall: true
 confidence: {folds: 10, max_slices: 6}
 heads:
   click:

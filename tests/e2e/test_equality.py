@@ -22,7 +22,7 @@ from heads.statistics import Scored, State
 from heads.statistics.codec import encode
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
-from pipeline.config.load import parse_config
+from pipeline.config.load import load_config, parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import Plan, make_plan
@@ -39,6 +39,7 @@ from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
 from pipeline.runs.outputs import FILES
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, open_stage, states_of
+from tests.heads.metrics.plugin_sources import GOOD
 from tests.pipeline.tables import evaluator_of, own_states, plan_items
 
 ROWS = 2000
@@ -47,6 +48,7 @@ PLAIN = """
 where: [{column: split, values: [test]}]
 heads: {click: {type: binary, logits: logit, label: label, weight: weight}}
 """
+PLUGGED = "plugins: [my_metrics]" + CONFIG.replace("average_loss,", "average_loss, root_brier,", 1)
 HEADS = "heads:" + CONFIG.partition("heads:")[2]
 
 
@@ -65,10 +67,19 @@ def reference(rows: pa.Table) -> Evaluation:
 
 
 @pytest.fixture(scope="module")
-def by_row(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A plan with a metric of a module beside the configuration."""
+    directory = tmp_path_factory.mktemp("plugged")
+    (directory / "config.yaml").write_text(PLUGGED)
+    (directory / "my_metrics.py").write_text(GOOD)
+    return make_plan(load_config(directory / "config.yaml"))
+
+
+@pytest.fixture(scope="module")
+def by_row(rows: pa.Table, plugged: Plan, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """The rows in files cut at `CUTS`, whose names and row numbers give the folds."""
     files = write_shards(rows, tmp_path_factory.mktemp("by_row") / "data", CUTS, 500)
-    return evaluate(files, plan_of(CONFIG))
+    return evaluate(files, plugged)
 
 
 def write_shards(rows: pa.Table, directory: Path, cuts: list[int], row_group: int) -> str:
@@ -143,8 +154,11 @@ def test_two_processes(rows: pa.Table, by_row: Evaluation, tmp_path: Path) -> No
     for name in ("pipeline", "heads"):
         (tmp_path / "named" / name).mkdir(parents=True)
         (tmp_path / "named" / name / "__init__.py").write_text("raise ImportError('of the user')")
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    command = [str(Path(sys.executable).with_name("headcount")), "run", "--config=config.yaml"]
+    # Workers find what lies beside the configuration, which is on no path.
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text(PLUGGED)
+    (tmp_path / "conf" / "my_metrics.py").write_text(GOOD)
+    command = [str(Path(sys.executable).with_name("headcount")), "run", "--config=conf/config.yaml"]
     two = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     done = subprocess.run(
         [*command, f"--input={files}", "--output=out", *two],
@@ -198,20 +212,24 @@ def test_other_cuts_and_orders(rows: pa.Table, reference: Evaluation, tmp_path: 
 
 @pytest.mark.parametrize(("bundles", "together"), [(1, 1), (500, 3)])
 def test_shards_in_any_order_through_beam(
-    rows: pa.Table, by_row: Evaluation, tmp_path: Path, bundles: int, together: int
+    rows: pa.Table,
+    plugged: Plan,
+    by_row: Evaluation,
+    tmp_path: Path,
+    bundles: int,
+    together: int,
 ) -> None:
     files = write_shards(rows, tmp_path / "elsewhere", CUTS, 80)
     options = PipelineOptions(["--runner=FnApiRunner"])
     with beam.Pipeline(options=options) as pipeline:
         listing = list_local([files])
         lines = [shard_line([shard]) for shard in listing.shards[::-1]]
-        plan = plan_of(CONFIG)
         evaluated = (
             pipeline
             | beam.Create(lines)
-            | Evaluate(plan, bundles=bundles, items_per_batch=together)
+            | Evaluate(plugged, bundles=bundles, items_per_batch=together)
         )
-        _ = evaluated | Publish(plan, open_stage(tmp_path / "out"), "job", listing.notes)
+        _ = evaluated | Publish(plugged, open_stage(tmp_path / "out"), "job", listing.notes)
     assert_same(tmp_path / "out", by_row)
 
 

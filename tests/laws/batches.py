@@ -218,14 +218,15 @@ def _common(draw: st.DrawFn, *values: str) -> dict[str, Any]:
     }
 
 
-BY_CLASS = ("loss", "probability", "soft_label", "squared_error")
+BY_CLASS = ("loss", "probability", "soft_label", "squared_error", "class_loss")
 """Values that have as many elements as a statistic of independent classes."""
 
 
 @_samples_of(RowSums)
 def _row_sums(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     class_ids = draw(st.booleans())
-    by_kind = ("hit", "top_1", "top_2") if class_ids else ("exact_match", "coverage")
+    exclusive = ("hit", "top_1", "top_2", "class_brier", "probability_1", "label_0")
+    by_kind = exclusive if class_ids else ("exact_match", "coverage", "labels", "top_labels_2")
     common = _common(draw, "loss", "identity", *by_kind)
     columns = draw(st.integers(2 if class_ids else 1, 4))
     rows = Rows(columns=columns, weighted=common["weighted"], class_ids=class_ids)
@@ -255,7 +256,8 @@ def _confusion_matrix(draw: st.DrawFn) -> tuple[Statistic, Rows]:
 def _class_outcomes(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     common = _common(draw, "loss")
     rows = _exclusive(draw, common)
-    return ClassOutcomes(classes=rows.columns, **common), rows
+    distances = draw(st.booleans())
+    return ClassOutcomes(classes=rows.columns, distances=distances, **common), rows
 
 
 @_samples_of(ClassFlips)
@@ -292,13 +294,21 @@ CUTS: tuple[tuple[float, ...], ...] = (
 @_samples_of(ThresholdCounts)
 def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     cuts = draw(st.sampled_from(CUTS))
-    classes, common = draw(st.integers(1, 3)), _common(draw, *BY_CLASS)
+    of = draw(st.sampled_from(("score", "class_probability")))
+    # A label that is a class id cannot be compared with a probability.
+    values = BY_CLASS if of == "score" else ("loss", "probability")
+    classes, common = draw(st.integers(1, 3)), _common(draw, *values)
     ends = (-math.inf, math.inf)
     around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
     on_cuts = st.lists(st.sampled_from(around), min_size=1, max_size=12)
-    rows = Rows(on_cuts | any_pools, columns=classes, weighted=common["weighted"])
-    by_class = draw(st.booleans())
-    return ThresholdCounts(cuts=cuts, classes=classes, by_class=by_class, **common), rows
+    rows = Rows(
+        on_cuts | any_pools,
+        columns=classes,
+        weighted=common["weighted"],
+        class_ids=of == "class_probability",
+    )
+    common |= {"classes": classes, "by_class": draw(st.booleans()), "of": of}
+    return ThresholdCounts(cuts=cuts, **common), rows
 
 
 _tails = st.lists(finite | infinite, max_size=6)
@@ -398,6 +408,7 @@ def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
             weight=column(values, n) if rows.weighted else None,
             predicted=rng.integers(0, k, n) if rows.class_ids else None,
             identity=rng.integers(0, 2**64, n, np.uint64),
+            class_loss=None if rows.class_ids else column(values, n, k),
             interval=column(values, n, 2) if rows.interval else None,
         )
 

@@ -92,6 +92,17 @@ def test_frames_of_pandas_and_polars_and_folders_of_the_user(
     assert "written to out/report.json" in printed
 
 
+def test_laws_of_metrics_run_over_a_plugin(programs: Path, tmp_path: Path) -> None:
+    tools = install(tmp_path / "tools", "pytest", upon=programs.parent)
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "configs" / "call_costs.py", project)
+    laws = ("-p", "heads.testing", "--pyargs", "heads.testing", "-p", "no:cacheprovider")
+    printed = call(tools / "python", "-m", "pytest", *laws, "--plugins", "call_costs", cwd=project)
+    assert " passed, " in printed
+    assert "failed" not in printed
+
+
 def test_suite_passes_against_the_installed_wheel(programs: Path, tmp_path: Path) -> None:
     """The tests run where there are no sources; those of the sources themselves are left out."""
     tools = install(tmp_path / "tools", *TOOLS, upon=programs.parent)

@@ -15,7 +15,7 @@ from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
 from heads.statistics.kept import kept_with_state
 from heads.statistics.threshold_counts import LABEL_KINDS, ONE, SOFT, ZERO
 
-RateName = Literal["precision", "recall", "f1"]
+RateName = Literal["precision", "recall", "f1", "specificity", "threat_score"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class ClassCounts:
         true_positive: `[s, k]`, rows that have the class as label and as prediction.
         false_positive: `[s, k]`, rows that have the class as prediction but not as label.
         labelled: `[s, k]`, rows that have the class as label.
+        others: `[s, k]`, rows that do not have the class as label.
         averaged: bool `[s, k]`, whether averages include the class. Of exclusive classes they
             include those that are a label or a prediction in any row, even in a row of weight 0;
             of independent classes they include all.
@@ -34,6 +35,7 @@ class ClassCounts:
     true_positive: Floats
     false_positive: Floats
     labelled: Floats
+    others: Floats
     averaged: npt.NDArray[np.bool_]
 
     @property
@@ -47,6 +49,7 @@ class ClassCounts:
             self.true_positive[:, group],
             self.false_positive[:, group],
             self.labelled[:, group],
+            self.others[:, group],
             self.averaged[:, group],
         )
 
@@ -91,6 +94,19 @@ RATES: dict[RateName, Rate] = {
         "no class occurs in labels or predictions",
         proportion=False,
     ),
+    "specificity": Rate(
+        "TN / (TN + FP)",
+        # Sums that are rounded may differ by less than nothing.
+        lambda counts: (np.maximum(counts.others - counts.false_positive, 0.0), counts.others),
+        "every label is of the class",
+        "no label is zero",
+    ),
+    "threat_score": Rate(
+        "TP / (TP + FP + FN)",
+        lambda counts: (counts.true_positive, counts.labelled + counts.false_positive),
+        "the class occurs neither in labels nor in predictions",
+        "no class occurs in labels or predictions",
+    ),
 }
 
 
@@ -115,15 +131,33 @@ def _class_counts(state: State, column: str, cut: float) -> ClassCounts:
     if isinstance(statistic, ClassOutcomes):
         right, wrong, labelled = (_column(table, cell) for cell in (RIGHTLY, WRONGLY, LABELLED))
         rows = state.dense("rows", statistic.groups, statistic.cells)
-        return ClassCounts(right, wrong, labelled, rows.sum(axis=2) > 0)
+        return ClassCounts(
+            right,
+            wrong,
+            labelled,
+            others_of(labelled),
+            rows[:, :, : RIGHTLY + 1].sum(axis=2) > 0,
+        )
     assert isinstance(statistic, ThresholdCounts)
     table = table.reshape(len(table), statistic.classes, LABEL_KINDS, statistic.cells)
     first = statistic.cuts.index(cut) + 2
     above = np.ascontiguousarray(table[..., first:]).sum(axis=-1)
     below = np.ascontiguousarray(table[..., :first]).sum(axis=-1)
     hit, missed = (part[..., ONE] + part[..., SOFT] for part in (above, below))
+    others = above[..., ZERO] + below[..., ZERO]
     all_classes = np.ones(hit.shape, np.bool_)
-    return ClassCounts(hit, above[..., ZERO], hit + missed, all_classes)
+    return ClassCounts(hit, above[..., ZERO], hit + missed, others, all_classes)
+
+
+def others_of(values: Floats) -> Floats:
+    """Returns for each class the sum of the values `[s, k]` of all other classes, `[s, k]`.
+
+    It adds values from both sides, since a difference to the total would lose digits.
+    """
+    before, after = np.zeros_like(values), np.zeros_like(values)
+    np.cumsum(values[:, :-1], axis=1, out=before[:, 1:])
+    np.cumsum(values[:, :0:-1], axis=1, out=after[:, -2::-1])
+    return before + after
 
 
 def _column(table: Floats, cell: int) -> Floats:

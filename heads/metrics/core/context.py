@@ -97,7 +97,8 @@ class MetricContext(RegressionContext):
         folds: the number of folds that standard errors are computed from; 1 if there are none.
         clustered: whether rows may depend on each other, so that they are put into folds by a key.
         at: the operating points.
-        top: the numbers `k` of the top-k accuracies.
+        top: the numbers `k` of the highest scores that top-k metrics are of.
+        plugins: the modules that offer metrics beside those of headcount, as they are loaded.
         baseline: how probabilities relate to the stored scores of the baseline model; None if
             there is no baseline.
         logit_thresholds: the configured thresholds on the logit, in order; only reports have them.
@@ -118,6 +119,7 @@ class MetricContext(RegressionContext):
     clustered: bool = False
     at: OperatingPoints = OperatingPoints()
     top: tuple[int, ...] = ()
+    plugins: tuple[str, ...] = ()
     baseline: ScoreSpace | None = None
     logit_thresholds: tuple[float, ...] = ()
     pinball: tuple[float, ...] = ()
@@ -177,6 +179,8 @@ class MetricContext(RegressionContext):
         error: tuple[str, ...] = ("squared_error",) if self.report else ()
         if self.report and self.columns == 1:
             error += ("absolute_error", "soft_product", "soft_square")
+        if self.report and self.named_classes:
+            loss = ("class_loss",)
         return ThresholdCounts(
             cuts=tuple(sorted(cuts)),
             classes=self.columns,
@@ -242,9 +246,11 @@ class MetricContext(RegressionContext):
         """The sums of the values that each row has once, for a head of several classes."""
         row_values: tuple[str, ...] = ()
         if self.head == "multi_class":
-            row_values = ("hit", *(f"top_{k}" for k in self.top))
+            brier = ("class_brier",) if self.report else ()
+            row_values = ("hit", *brier, *(f"top_{k}" for k in self.top))
         elif self.report:
-            row_values = ("exact_match", "coverage")
+            labels = ("labels", *(f"top_labels_{k}" for k in self.top)) if self.top else ()
+            row_values = ("exact_match", "coverage", *labels)
         return RowSums(
             values=("loss", *row_values),
             weighted=self.weighted,
@@ -254,10 +260,43 @@ class MetricContext(RegressionContext):
         )
 
     @cached_property
+    def class_sums(self) -> RowSums:
+        """The labels and the sums of the probabilities of the named exclusive classes."""
+        return RowSums(
+            values=tuple(
+                f"{value}_{group}"
+                for group in self.named_classes
+                for value in ("label", "probability")
+            ),
+            weighted=self.weighted,
+            keep_unweighted=True,
+            squares=self.folds > 1,
+            folds=self.folds,
+        )
+
+    @cached_property
+    def pair_counts(self) -> ThresholdCounts:
+        """The counts at the thresholds of all pairs of a row and an exclusive class together."""
+        space = ScoreSpace("probabilities")
+        return ThresholdCounts(
+            cuts=tuple(sorted(threshold.above(space) for threshold in self.all_thresholds)),
+            classes=self.columns,
+            by_class=False,
+            of="class_probability",
+            weighted=self.weighted,
+            squares=self.folds > 1,
+            folds=self.folds,
+        )
+
+    @cached_property
     def class_outcomes(self) -> ClassOutcomes:
-        """The counts of right and wrong predictions and of labels, by exclusive class."""
+        """The counts of right and wrong predictions and of labels, by exclusive class.
+
+        Also those of rows by how far apart the two classes are.
+        """
         return ClassOutcomes(
             classes=self.columns,
+            distances=True,
             weighted=self.weighted,
             squares=self.folds > 1,
             folds=self.folds if self.columns <= MAX_FOLDED_CLASSES else 1,

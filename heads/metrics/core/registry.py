@@ -22,11 +22,15 @@ MAX_METRICS = 100_000
 _PACKAGE = "heads.metrics"
 
 
+Offered = tuple[frozenset[HeadType], Kind, Offer]
+"""The types of head that have metrics, what kind of metrics they are, and what yields them."""
+
+
 class TooManyMetrics(ValueError):
     """A model has more metrics than a report can hold."""
 
 
-_OFFERS: list[tuple[frozenset[HeadType], Kind, Offer]] = []
+_OFFERS: list[Offered] = []
 
 
 def offers(*types: HeadType, kind: Kind = "estimator") -> Callable[[Offer], Offer]:
@@ -52,13 +56,29 @@ def _load() -> None:
         importlib.import_module(f"{_PACKAGE}.{module.name}")
 
 
-def _offered() -> list[tuple[frozenset[HeadType], Kind, Offer]]:
-    """Returns all offers, sorted by the name of their module and then by their order in it.
+def offers_of(package: str) -> list[Offered]:
+    """Returns what a module and those below it offer, sorted by the names of the modules.
 
     The order must not depend on which module a program imports first.
     """
+    offered = [registered for registered in _OFFERS if _is_in(registered[2], package)]
+    return sorted(offered, key=lambda registered: registered[2].__module__)
+
+
+def forget(package: str) -> None:
+    """Forgets what a module and those below it offer, so that it can be imported again."""
+    for registered in offers_of(package):
+        _OFFERS.remove(registered)
+
+
+def _is_in(offer: Offer, package: str) -> bool:
+    return f"{offer.__module__}.".startswith(f"{package}.")
+
+
+def _offered(plugins: tuple[str, ...] = ()) -> list[Offered]:
+    """Returns the offers of headcount, and then those of plugins, given their modules."""
     _load()
-    return sorted(_OFFERS, key=lambda registered: registered[2].__module__)
+    return [registered for package in (_PACKAGE, *plugins) for registered in offers_of(package)]
 
 
 def estimator_metrics(context: MetricContext) -> dict[str, Metric]:
@@ -102,7 +122,7 @@ def _report_metrics(context: MetricContext) -> tuple[Metric, ...]:
 
 def _metrics(context: MetricContext, *kinds: Kind) -> Iterator[Metric]:
     """Yields the metrics of some kinds."""
-    for types, kind, offer in _offered():
+    for types, kind, offer in _offered(context.plugins):
         if context.head in types and kind in kinds:
             yield from offer(context)
 

@@ -151,17 +151,54 @@ class MeanSupport(Support):
 
     def sums(self, weight: Floats, squared: Floats) -> SupportSums:
         number = len(self.averaged)
+        masses, sizes = self._by_metric(weight, squared)
+        # The variances of independent metrics add up, each divided by the square of their number.
+        inverse = np.where(sizes > 0, 1 / np.where(sizes > 0, sizes, 1.0) ** 2, np.inf)
+        size = number / np.sqrt(inverse.sum(axis=1))
+        return SupportSums(mean_mass(masses, sizes, np.ones(sizes.shape)), size, sizes.min(axis=1))
+
+    def _by_metric(self, weight: Floats, squared: Floats) -> tuple[Floats, Floats]:
+        """Returns the squared weights by fold `[s, f, m]`, and the sizes `[s, m]`, by metric."""
+        number = len(self.averaged)
         weights, squares = (np.split(values, number, axis=2) for values in (weight, squared))
         sums = [
             part.sums(*of_part)
             for part, *of_part in zip(self.averaged, weights, squares, strict=True)
         ]
-        masses = np.stack([part.mass for part in sums], axis=2)
-        sizes = np.stack([part.size for part in sums], axis=1)
-        # The variances of independent metrics add up, each divided by the square of their number.
-        inverse = np.where(sizes > 0, 1 / np.where(sizes > 0, sizes, 1.0) ** 2, np.inf)
-        size = number / np.sqrt(inverse.sum(axis=1))
-        return SupportSums(mean_mass(masses, sizes, np.ones(sizes.shape)), size, sizes.min(axis=1))
+        return (
+            np.stack([part.mass for part in sums], axis=2),
+            np.stack([part.size for part in sums], axis=1),
+        )
+
+
+@dataclass(frozen=True)
+class PrevalenceSupport(MeanSupport):
+    """The rows that a mean of metrics of classes is an average of, by the labels of the classes."""
+
+    def parts(self, state: State, column: str) -> Floats:
+        """Returns the sums `[s, p + k]` of all parts, and of the labels of each class."""
+        labels = [
+            Positives(support.statistic, support.group).parts(state, column)
+            for support in self.averaged
+            if isinstance(support, Positives)
+        ]
+        return np.concatenate([super().parts(state, column), *labels], axis=1)
+
+    def sums(self, weight: Floats, squared: Floats) -> SupportSums:
+        number = len(self.averaged)
+        labelled = fold_sums(weight[..., -number:])
+        masses, sizes = self._by_metric(weight[..., :-number], squared[..., :-number])
+        total = labelled.sum(axis=1, keepdims=True)
+        share = labelled / np.where(total > 0, total, 1.0)
+        counts = share > 0
+        inverse = np.where(sizes > 0, share / np.where(sizes > 0, sizes, 1.0), np.inf)
+        squares = np.where(counts, inverse, 0.0) ** 2
+        spread = np.sqrt(np.ascontiguousarray(squares).sum(axis=1))
+        size = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1.0), 0.0)
+        least = np.where(counts, sizes, np.inf).min(axis=1)
+        return SupportSums(
+            mean_mass(masses, sizes, share), size, np.where(counts.any(axis=1), least, 0.0)
+        )
 
 
 def mean_mass(squared: Floats, size: Floats, factor: Floats) -> Floats:

@@ -31,11 +31,12 @@ def make_context(
         head,
         tuple("abcd") if several else ("0", "1"),
         ScoreSpace("probabilities"),
-        () if head == "multi_class" else THRESHOLDS,
+        THRESHOLDS,
         weighted,
         named_classes if several else (),
         tuple("abcd"[i] for i in named_classes) if several else (),
         report=True,
+        top=(2,) if several else (),
         baseline=ScoreSpace("probabilities"),
     )
 
@@ -60,7 +61,9 @@ def independent(
     """Returns rows of independent classes, with ties of scores."""
     score = rng.integers(0, 9, (n, columns)) / 8.0
     label = rng.choice(np.array(labels, np.float64), (n, columns))
-    return Scored(score, score, label, rng.random(n), weights(rng, n), kind="probabilities")
+    loss, weight = rng.random(n), weights(rng, n)
+    class_loss = np.abs(score - label)
+    return Scored(score, score, label, loss, weight, kind="probabilities", class_loss=class_loss)
 
 
 def weights(rng: np.random.Generator, n: int) -> Floats:

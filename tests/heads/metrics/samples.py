@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
-from heads.metrics.core.context import HeadType, MetricContext, OperatingPoints, RegressionType
 from heads.metrics.core.metric import Metric
 from heads.statistics import Scored, Segments, State, Statistic
-from heads.statistics.cuts import ScoreSpace
 from heads.statistics.measure import measure_state
+from heads.testing.contexts import AT as AT
+from heads.testing.contexts import make_context as make_context
+from heads.testing.contexts import sigmoid as sigmoid
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,58 +28,6 @@ law = settings(
 )
 # As few cells as leave every cell of the scores below a lowest score.
 FEW_CELLS = st.sampled_from([5, 6, 8])
-
-AT = OperatingPoints(
-    recall=(0.1, 0.8, 1.0),
-    precision=(0.3, 0.5, 1.0),
-    specificity=(0.1, 0.9, 1.0),
-    false_positive_rate=(0.01, 0.1, 0.5),
-    sensitivity=(0.0, 0.2, 0.8, 1.0),
-)
-
-
-def make_context(
-    head: HeadType = "binary",
-    *,
-    weighted: bool = False,
-    thresholds: tuple[float, ...] = (0.25, 0.5, 0.9),
-    folds: int = 1,
-    space: ScoreSpace | None = None,
-) -> MetricContext:
-    several = head in ("multi_class", "multi_label")
-    names = ("a", "b", "c") if several else ("0", "1")
-    if head in get_args(RegressionType):
-        return MetricContext(
-            head,
-            (),
-            space or ScoreSpace("logits"),
-            weighted=weighted,
-            report=True,
-            folds=folds,
-            pinball=(0.5, 0.9),
-            error_quantiles=(0.1, 0.9),
-            interval=True,
-        )
-    return MetricContext(
-        head,
-        names,
-        space or ScoreSpace("logits"),
-        () if head == "multi_class" else thresholds,
-        weighted,
-        (0, 1, 2) if several else (),
-        names if several else (),
-        report=True,
-        folds=folds,
-        at=AT,
-        top=(1, 2) if head == "multi_class" else (),
-        logit_thresholds=() if head == "multi_class" else (-0.5, 1.0),
-    )
-
-
-def sigmoid(score: npt.ArrayLike) -> Floats:
-    s = np.asarray(score, np.float64)
-    small = np.exp(-np.abs(s))
-    return np.where(s >= 0, 1.0, small) / (1 + small)
 
 
 def scored(

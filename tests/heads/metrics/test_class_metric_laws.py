@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from heads.metrics import (
+    class_means,
     class_rates,
     flip_rates,
     label_sets,
     macro_roc_auc,
     multi_class_agreement,
+    pair_rates,
+    top_rates,
+    weighted_kappa,
 )
 from heads.metrics.core.context import HeadType
 from heads.metrics.core.metric import Metric
@@ -25,7 +29,17 @@ from tests.heads.metrics.class_rows import exclusive, independent, make_context
 
 MODULES = {
     module.__name__
-    for module in (class_rates, flip_rates, label_sets, macro_roc_auc, multi_class_agreement)
+    for module in (
+        class_means,
+        class_rates,
+        flip_rates,
+        label_sets,
+        macro_roc_auc,
+        multi_class_agreement,
+        pair_rates,
+        top_rates,
+        weighted_kappa,
+    )
 }
 HEADS: tuple[HeadType, ...] = ("multi_class", "multi_label", "binary")
 FOLDS = 4
@@ -125,7 +139,8 @@ def test_without_weights_is_as_if_there_were_none(head: HeadType) -> None:
 def test_proportions_know_what_they_are_a_share_of(head: HeadType) -> None:
     rows, segments = sample(head)
     proportions = [m for m in metrics(head) if m.name.startswith(("precision/", "recall/", "flip"))]
-    proportions = [m for m in proportions if not m.name.endswith(("/macro", "/weighted"))]
+    others = ("/macro", "/weighted", "/top_2")
+    proportions = [m for m in proportions if not m.name.endswith(others)]
     assert proportions
     for metric in proportions:
         trials = metric.compute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -194,7 +195,7 @@ def test_flattened_metrics_of_several_labels() -> None:
     score = rng.normal(0, 2, (n, 3))
     label = (rng.random((n, 3)) < sigmoid(score)).astype(np.float64)
     weight = rng.uniform(0.1, 2, n)
-    rows = Scored(score, sigmoid(score), label, np.zeros(n), weight)
+    rows = Scored(score, sigmoid(score), label, np.zeros(n), weight, class_loss=score)
     metrics = report_metrics(make_context("multi_label", weighted=True))
     coinciding: dict[str, Callable[..., float]] = {
         "accuracy": sk.accuracy_score,
@@ -202,6 +203,8 @@ def test_flattened_metrics_of_several_labels() -> None:
         "recall": sk.recall_score,
         "f1": sk.f1_score,
         "matthews_correlation": sk.matthews_corrcoef,
+        "threat_score": sk.jaccard_score,
+        "specificity": partial(sk.recall_score, pos_label=0),
     }
     for name, function in coinciding.items():
         for suffix, cut in {"": 0.5, "/positive_threshold_0.25": 0.25}.items():

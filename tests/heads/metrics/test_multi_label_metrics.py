@@ -12,7 +12,10 @@ from sklearn.metrics import (
     average_precision_score,
     coverage_error,
     hamming_loss,
+    jaccard_score,
     precision_recall_fscore_support,
+    precision_score,
+    recall_score,
     roc_auc_score,
 )
 
@@ -29,9 +32,12 @@ from tests.heads.metrics.class_rows import (
     values,
 )
 
-pytestmark = pytest.mark.filterwarnings(
-    f"ignore::{UndefinedMetricWarning.__module__}.UndefinedMetricWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:No positive class found in y_true"),
+    pytest.mark.filterwarnings(
+        f"ignore::{UndefinedMetricWarning.__module__}.UndefinedMetricWarning"
+    ),
+]
 
 RATES = ("precision", "recall", "f1")
 
@@ -100,6 +106,76 @@ def test_macro_areas(rows: Scored, weight: Floats | None) -> None:
     else:
         reason = "of some class no label is positive"
         assert results["average_precision/macro"].reason(0) == reason
+
+
+@pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
+def test_areas_by_prevalence(rows: Scored, weight: Floats | None) -> None:
+    results = values("multi_label", rows, weighted=weight is not None)
+    for name, score in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
+        found = results[f"{name}/weighted"]
+        positive = rows.label.any(axis=0)
+        full = rows.label.all(axis=0) if name == "roc_auc" else ~positive
+        if (full & positive).any() or not positive.any():
+            assert found.reason(0) is not None
+            continue
+        expected = score(rows.label, rows.score, average="weighted", sample_weight=weight)
+        assert defined(results, f"{name}/weighted") == pytest.approx(expected, abs=1e-13)
+
+
+@pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
+def test_calibration_and_loss_by_class(rows: Scored, weight: Floats | None) -> None:
+    results = values("multi_label", rows, weighted=weight is not None)
+    assert rows.class_loss is not None
+    loss, label, probability, error = (
+        np.average(part, axis=0, weights=weight)
+        for part in (
+            rows.class_loss,
+            rows.label,
+            rows.probability,
+            (rows.probability - rows.label) ** 2,
+        )
+    )
+    for k, suffix in enumerate("abcd"):
+        assert defined(results, f"average_loss/{suffix}") == pytest.approx(loss[k])
+        assert defined(results, f"brier_score/{suffix}") == pytest.approx(error[k], abs=1e-15)
+        calibration = results[f"calibration_ratio/{suffix}"]
+        assert (calibration.reason(0) is not None) == (label[k] == 0)
+        if label[k]:
+            assert calibration.value[0] == pytest.approx(probability[k] / label[k])
+    assert defined(results, "brier_score") == pytest.approx(error.mean())
+    if label.any():
+        ratio = probability.sum() / label.sum()
+        assert defined(results, "calibration_ratio") == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
+def test_the_highest_scores(rows: Scored, weight: Floats | None) -> None:
+    results = values("multi_label", rows, weighted=weight is not None)
+    rank = (-rows.score).argsort(axis=1, kind="stable").argsort(axis=1)
+    predicted, flat = (rank < 2).ravel(), rows.label.ravel()
+    weights = None if weight is None else np.repeat(weight, CLASSES)
+    for name, score in (("precision", precision_score), ("recall", recall_score)):
+        expected = score(flat, predicted, sample_weight=weights)
+        assert results[f"{name}/top_2"].value[0] == pytest.approx(expected, abs=1e-14)
+        assert (results[f"{name}/top_2"].reason(0) is None) == (name == "precision" or flat.any())
+
+
+@pytest.mark.parametrize(("rows", "weight"), samples("multi_label"))
+def test_specificity_and_threat_score(rows: Scored, weight: Floats | None) -> None:
+    results = values("multi_label", rows, weighted=weight is not None)
+    for at, cut in {"": 0.5, **{f"/positive_threshold_{t:g}": t for t in THRESHOLDS}}.items():
+        predicted = rows.score > cut
+        arguments = {"sample_weight": weight, "average": None, "zero_division": np.nan}
+        by_class = {
+            "specificity": recall_score(1 - rows.label, ~predicted, **arguments),
+            "threat_score": jaccard_score(
+                rows.label, predicted, **{**arguments, "zero_division": 0.0}
+            ),
+        }
+        for name, expected in by_class.items():
+            for suffix, value in zip("abcd", expected, strict=True):
+                found = results[f"{name}{at}/{suffix}"].value[0]
+                assert found == pytest.approx(np.nan_to_num(value), abs=1e-14)
 
 
 def test_the_samples_have_classes_with_and_without_labels() -> None:

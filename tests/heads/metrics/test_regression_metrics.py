@@ -154,6 +154,7 @@ def test_what_is_undefined_has_a_reason() -> None:
     assert zero["mape"] == "every label is 0"
     assert zero["mae"] is None
     weightless = reasons(rows_of([1.0, 2.0], [3.0, 4.0], [0.0, 0.0]))
+    assert weightless.pop("weight") is None
     assert set(weightless.values()) == {"the weights sum to zero", "every label is 0"}
 
 

@@ -21,7 +21,7 @@ from heads.statistics import (
     State,
     Statistic,
 )
-from heads.statistics.confusion import LABELLED, RIGHTLY, WRONGLY
+from heads.statistics.confusion import APART, LABELLED, RIGHTLY, WRONGLY
 from heads.statistics.measure import measure_state
 from tests.heads.statistics.exactly import ieee_sum
 from tests.laws.batches import finite_pools, law
@@ -78,9 +78,10 @@ def test_the_confusion_matrix(classes: int, weights: list[float], seed: int) -> 
 @classes_of_rows
 def test_outcomes_by_class(classes: int, weights: list[float], seed: int) -> None:
     scored = exclusive(np.random.default_rng(seed), classes, weights)
-    statistic = ClassOutcomes(classes=classes, weighted=True)
+    statistic = ClassOutcomes(classes=classes, distances=True, weighted=True)
     elements = []
     for label, new, _, weight in rows_of(scored):
+        elements.append((abs(label - new), APART, weight))
         elements.append((label, LABELLED, weight))
         elements.append((new, RIGHTLY if new == label else WRONGLY, weight))
     assert_counts(measure_state(statistic, scored, Segments.overall(len(scored))), elements)

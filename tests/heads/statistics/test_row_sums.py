@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -90,6 +92,10 @@ def test_ranks_of_exclusive_classes(seed: int) -> None:
     assert sums == {"hit": float(np.sum(label == predicted)), **expected}
     assert sums["hit"] == sums["top_1"]
     assert sums["top_5"] == sums["top_10"] == n
+    # As if the classes were independent.
+    independent = replace(scored, label=(np.arange(classes) == label[:, np.newaxis]) * 1.0)
+    found = summed(independent, "labels", *(f"top_labels_{k}" for k in (1, 2, 4, 5)))
+    assert found == {"labels": n, **{f"top_labels_{k}": sums[f"top_{k}"] for k in (1, 2, 4, 5)}}
 
 
 @pytest.mark.parametrize("seed", range(8))

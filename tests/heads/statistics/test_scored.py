@@ -86,6 +86,7 @@ def test_taking_rows_takes_them_of_every_column() -> None:
             "probabilities",
             baseline,
             rng.integers(0, 2**64, n, np.uint64),
+            class_loss=rng.random((n, 2)),
             interval=rng.random((n, 2)),
         )
 
@@ -100,6 +101,6 @@ def test_taking_rows_takes_them_of_every_column() -> None:
                 assert np.array_equal(taken_values, values[rows]), column.name
                 assert taken_values.flags.c_contiguous
         assert (part.kind, part.cut) == ("probabilities", 0.5)
-    names = ("weight", "predicted", "baseline", "identity", "interval")
+    names = ("weight", "predicted", "baseline", "identity", "interval", "class_loss")
     bare = replace(whole, **dict.fromkeys(names)).take(rows)
-    assert [getattr(bare, name) for name in names] == [None] * 5
+    assert [getattr(bare, name) for name in names] == [None] * 6

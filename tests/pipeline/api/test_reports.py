@@ -263,3 +263,23 @@ def test_bad_data_leaves_where_it_says(files: str, tmp_path: Path) -> None:
         headcount.run(CONFIG, files)
     with pytest.raises(headcount.ConfigError, match="give input=, or 'input' in the"):
         headcount.run(CONFIG, output=tmp_path / "out")
+
+
+def test_a_slice_against_overall_is_found(report: headcount.Report) -> None:
+    head = CONFIG["heads"]["h"] | {"metrics": ["accuracy"], "baseline": None}
+    compared = headcount.evaluate(
+        table(), {**LISTED, "against_overall": True, "heads": {"h": head}}
+    )
+    overall, value = (compared.metric("accuracy", slice=s) for s in (None, {"g": "a"}))
+    assert value.against_overall is None
+    difference, ratio = (
+        compared.metric("accuracy", slice={"g": "a"}, against_overall=kind)
+        for kind in ("difference", "ratio")
+    )
+    assert float(difference) == float(value) - float(overall)
+    assert float(ratio) == float(value) / float(overall)
+    assert difference.p_value is not None
+    assert 0 < difference.p_value < 1
+    assert "h, difference against overall, g=a: " in repr(difference)
+    with pytest.raises(headcount.NotInReport, match="comparison with overall 'ratio'"):
+        report.metric("accuracy", slice={"g": "a"}, against_overall="ratio")

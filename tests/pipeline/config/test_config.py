@@ -60,6 +60,7 @@ heads:
         "input_manifest": None,
         "format": None,
         "allow_duplicate_files": False,
+        "against_overall": False,
         "allow_empty_shards": False,
         "allow_missing_shards": False,
         "schema_file": None,
@@ -70,6 +71,7 @@ heads:
         "max_bad_fraction": None,
         "max_bad_rows": None,
         "problem_statement": None,
+        "plugins": [],
         "heads": {
             "cancer": {
                 "type": "binary",
@@ -99,6 +101,7 @@ heads:
                 "baseline": None,
                 "class_names": ["0", "1", "2"],
                 "class_metrics": [0, 1, 2],
+                "thresholds": [],
                 "top_k": [],
                 "metrics": None,
             },
@@ -114,6 +117,7 @@ heads:
                 "logit_thresholds": [],
                 "class_names": ["0", "1"],
                 "class_metrics": [0, 1],
+                "top_k": [],
                 "metrics": None,
             },
         },
@@ -262,6 +266,7 @@ def test_there_is_a_ready_configuration_for_each_kind_of_run() -> None:
         "multi_class_tfrecord",
         "multi_label",
         "multi_label_names",
+        "own_metric",
         "two_heads",
     ]
 

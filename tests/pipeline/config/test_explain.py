@@ -202,6 +202,11 @@ def told(text: str) -> list[str]:
             multi_class("n_classes: 4, label: y, top_k: [2, 4]"),
             "heads.h.top_k[1]: expected a number from 2 to 3",
         ),
+        (
+            "heads: {h: {type: multi_label, logits: s, n_classes: 4, top_k: [1, 4],"
+            " label: {column: y, form: ids}}}",
+            "heads.h.top_k[1]: expected a number from 1 to 3",
+        ),
         (multi_class("n_classes: 4, label: y, top_k: 2"), "heads.h.top_k: expected a list, not"),
         (
             binary("logits: s, label: y, baseline: {}"),
@@ -267,7 +272,7 @@ def told(text: str) -> list[str]:
         ),
         (
             multi_class("n_classes: 3, label: y, logit_thresholds: [0.5]"),
-            "heads.h.logit_thresholds: unknown key 'logit_thresholds'; the keys here are type,",
+            "heads.h.logit_thresholds: unknown key 'logit_thresholds'; did you mean 'thresholds'?",
         ),
         (regression("label: y"), "heads.h: key 'prediction' or 'logits' is missing; give one"),
         (
@@ -296,8 +301,8 @@ def told(text: str) -> list[str]:
         ),
         (binary("logits: s, label: y, treshold: [0.5]"), "treshold: unknown key 'treshold'; did y"),
         (
-            multi_class("n_classes: 3, label: y, thresholds: [0.5]"),
-            "heads.h.thresholds: unknown key 'thresholds'; the keys here are type, n_classes",
+            multi_class("n_classes: 3, label: y, at: {recall: [0.5]}"),
+            "heads.h.at: unknown key 'at'; the keys here are type, n_classes",
         ),
         (binary("logits: s, label: y, metrics: []"), "heads.h.metrics: must not be empty"),
         (binary("logits: s, label: y, metrics: [auc, auc]"), "metrics[1]: 'auc' is given twice"),

@@ -70,6 +70,17 @@ def test_scopes() -> None:
     assert scopes["one"].thresholds == (0.25, 0.5)
 
 
+def test_thresholds_and_highest_scores_of_several_classes() -> None:
+    keys = "n_classes: 4, logits: s, top_k: [2], thresholds: [0.3, 0.6]"
+    heads = f"""heads:
+  one: {{type: multi_class, label: y, {keys}}}
+  any: {{type: multi_label, label: {{column: y, form: ids}}, {keys}}}
+"""
+    names = {"f1/positive_threshold_0.3", "recall/positive_threshold_0.6", "precision/top_2"}
+    for plan in plan_of(heads).heads.values():
+        assert names <= set(plan.models[0].metrics)
+
+
 def test_suffixes_of_classes_without_names() -> None:
     keys = "type: multi_label, n_classes: 2, logits: s, label: {column: y, form: ids}"
     scope = plan_of(f"heads: {{h: {{{keys}}}}}").heads["h"].context

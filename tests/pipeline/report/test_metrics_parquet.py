@@ -24,6 +24,7 @@ from tests.pipeline.tables import plan_of
 TEXT = """
 slices: [g, {columns: [g, k]}, {column: k, edges: [5]}]
 confidence: {key: id, max_slices: 4}
+against_overall: true
 heads:
   two:
     type: binary
@@ -65,8 +66,8 @@ def evaluation() -> Evaluation:
     return evaluate(rows(), plan())
 
 
-def told(report: dict[str, Any]) -> dict[tuple[str, str, bool, str, str], dict[str, Any]]:
-    """The metrics of a report by head, model, whether weighted, slice and name."""
+def told(report: dict[str, Any]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The metrics of a report by head, model, whether weighted, slice, name and comparison."""
     found = {}
     for head, head_report in report["heads"].items():
         weighted = head_report["weighted"]
@@ -82,11 +83,14 @@ def told(report: dict[str, Any]) -> dict[tuple[str, str, bool, str, str], dict[s
                 }
             for of, metrics in parts.items():
                 for name, metric in metrics.items():
-                    own_metric = {"examples": entry["examples"], **metric}
+                    rows = {"examples": entry["examples"]}
+                    own_metric = rows | metric
                     twin = own_metric.pop("unweighted", None)
-                    found[head, of, weighted, key, name] = own_metric
+                    for kind, compared in own_metric.pop("against_overall", {}).items():
+                        found[head, of, weighted, key, name, kind] = rows | compared
+                    found[head, of, weighted, key, name, None] = own_metric
                     if twin is not None:
-                        found[head, of, False, key, name] = {"examples": entry["examples"], **twin}
+                        found[head, of, False, key, name, None] = rows | twin
     return found
 
 
@@ -96,11 +100,11 @@ def test_it_says_what_the_report_says() -> None:
     expected = told(evaluation().report)
     found = {}
     for row in table.to_pylist():
-        key = row["head"], row["of"], row["weighted"], row["slice"], row["metric"]
+        key = tuple(row[name] for name in IDENTITY)
         assert key not in found
         found[key] = {name: row[name] for name in SCHEMA.names if name not in IDENTITY}
     assert found.keys() == expected.keys()
-    nothing = dict.fromkeys(set(SCHEMA.names) - IDENTITY)
+    nothing = dict.fromkeys(set(SCHEMA.names) - set(IDENTITY))
     for key, metric in expected.items():
         # What is undefined has no interval for the same reason.
         assert found[key] == nothing | metric, key
@@ -109,18 +113,23 @@ def test_it_says_what_the_report_says() -> None:
     assert any(metric.get("no_interval") for metric in expected.values())
     assert any(metric.get("reason") for metric in expected.values())
     assert any(metric.get("p_worse") for metric in expected.values())
+    assert any(metric.get("p_value") for metric in expected.values())
 
 
-IDENTITY = {"head", "of", "weighted", "slice", "metric"}
+IDENTITY = ("head", "of", "weighted", "slice", "metric", "against_overall")
 
 
 def test_every_metric_is_in_every_slice() -> None:
     table = metrics_table(plan(), evaluation().results)
     counts = {"two": 5 * 5 + 1, "one": 2, "classes": 1}
+    # The differences and ratios of two models, and of what both have.
+    compared = {"two": 2 * (2 * 5 + 1), "one": 2 * 2, "classes": 2}
     slices = {key for result in evaluation().results for key in result.keys}
     assert len(slices) > 20
     for head, metrics in counts.items():
-        assert sum(row == head for row in table["head"].to_pylist()) == metrics * len(slices)
+        assert sum(row == head for row in table["head"].to_pylist()) == (
+            metrics * len(slices) + compared[head] * (len(slices) - 1)
+        )
     # The slice is JSON that a reader may take apart.
     keys = [json.loads(text) for text in set(table["slice"].to_pylist())]
     assert [] in keys

@@ -34,14 +34,14 @@ def estimates(*values: float | str) -> Estimates:
     reasons = np.array([v if isinstance(v, str) else None for v in values], object)
     none = np.full(len(values), math.nan)
     no_interval_reason = np.full(len(values), "intervals are switched off", object)
-    return Estimates(value, reasons, none, none, none, none, no_interval_reason, none, none, none)
+    return Estimates(value, reasons, none, none, none, none, no_interval_reason, *[none] * 4)
 
 
 def test_open_ends_are_null() -> None:
     nan, ends = np.full(3, math.nan), np.array([0.25, -math.inf, -math.inf])
     none = np.array([None] * 3)
     upper = np.array([math.inf, 0.75, math.inf])
-    found = Estimates(np.full(3, 0.5), none, nan, nan, ends, upper, none, nan, nan, nan)
+    found = Estimates(np.full(3, 0.5), none, nan, nan, ends, upper, none, *[nan] * 4)
     for at, (low, high) in enumerate([(0.25, None), (None, 0.75), (None, None)]):
         entry = values_data({"m": found}, at)["m"]
         assert entry == {"value": 0.5, "lower": low, "upper": high}
@@ -87,7 +87,7 @@ def test_what_a_report_says() -> None:
         np.array([None]),
         *(np.array([value]) for value in (0.1, 18.5, 0.25, 0.75)),
         np.array([None]),
-        *(np.array([value]) for value in (math.nan, 0.4375, 0.625)),
+        *(np.array([value]) for value in (math.nan, 0.4375, 0.625, math.nan)),
     )
     results = results_of(
         [OVERALL], [2], accuracy=sure, recall=estimates(1.0), roc_auc=estimates("no label is zero")

@@ -27,7 +27,7 @@ CLASSES = "multi_class, n_classes: 3, logits: c, label: k, metrics: [accuracy]"
 
 @cache
 def small(head: str = SMALL) -> bytes:
-    text = config(confidence=KEYED, slices="[g]", head=head)
+    text = config(confidence=KEYED, slices="[g]", head=head, more="against_overall: true")
     return report_bytes(evaluate(table(), plan_of(text)).report)
 
 
@@ -89,6 +89,20 @@ def test_reports_that_are_written_are_read(text: str) -> None:
     assert render(found.data) == render(report)
 
 
+def test_overall_is_not_compared_with_itself() -> None:
+    slices = ("heads", "h", "slices")
+    compared = at(json.loads(small()), (*slices, 1, "metrics", "precision"))["against_overall"]
+    assert compared["difference"]["p_value"] <= 1
+    place = (*slices, 0, "metrics", "precision", "against_overall")
+    said = "heads.h.slices[0].metrics.precision: this slice is not compared with overall"
+    assert said in refusal(changed(place, compared))
+    del compared["ratio"]
+    assert "against_overall: key 'ratio' is missing" in refusal(
+        changed((*slices, 1, *place[4:]), compared)
+    )
+    assert "slices[1].metrics" in refusal(changed(("config", "against_overall"), False))
+
+
 @pytest.mark.parametrize("bounds", [[0.1], [0.1, 0.2, 0.3], "0.1", [0.1, None], None])
 def test_bounds_are_two_numbers(bounds: Any) -> None:
     metric = ("heads", "h", "slices", 0, "metrics", "precision")
@@ -102,6 +116,8 @@ WITHOUT_CONFIG = ("headcount_report", "rows", "heads")
 OPTIONAL = {"standard_error", "p_worse", "unweighted", "score_rounding", "curves", "calibration"}
 OPTIONAL |= {
     "degrees_of_freedom",
+    "against_overall",
+    "p_value",
     "roc",
     "precision_recall",
     "gain",

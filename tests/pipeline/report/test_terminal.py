@@ -13,14 +13,19 @@ from pipeline.report.terminal import MOST_COLUMNS, MOST_WORSE, WIDEST_NAME, rend
 from pipeline.slicing.names import slice_name
 from tests.pipeline.tables import law
 
-CONFIG = {"confidence": {"level": 0.95}}
+CONFIG: dict[str, Any] = {"confidence": {"level": 0.95}}
 
 
-def report_of(head: dict[str, Any], name: str = "h", rows: tuple[int, int] = (2, 2)) -> str:
+def report_of(
+    head: dict[str, Any],
+    name: str = "h",
+    rows: tuple[int, int] = (2, 2),
+    config: dict[str, Any] = CONFIG,
+) -> str:
     defaults = {"type": "binary", "weighted": False, "classes": ["0", "1"], "slices_left_out": 0}
     read, evaluated = rows
     counted = {"read": read, "evaluated": evaluated}
-    return render({"config": CONFIG, "rows": counted, "heads": {name: defaults | head}})
+    return render({"config": config, "rows": counted, "heads": {name: defaults | head}})
 
 
 def shown(
@@ -362,3 +367,36 @@ def test_open_intervals_of_a_table(lower: float | None, upper: float | None, tex
     lines = report_of({"headline": ["accuracy"], "slices": [entry]}).split("\n")
     (line,) = (line for line in lines if "accuracy" in line)
     assert line.split() == ["accuracy", "0.50000", *text.split()]
+
+
+def test_slices_beside_overall() -> None:
+    def figure(value: float, *ends: float | None) -> dict[str, Any]:
+        return {"value": value, **dict(zip(("lower", "upper"), ends, strict=False))}
+
+    compared = [
+        (figure(-0.25, -0.5, -0.125), figure(0.5, 0.25, 0.75)),
+        (figure(0.125, -0.5, None), {"value": None, "reason": "overall is 0"}),
+        (figure(0.25, 0.125, None), figure(1.5, 1.25, None)),
+    ]
+    entries: list[dict[str, Any]] = [
+        {
+            "slice": [{"column": "b", "kind": "string", "value": str(number)}],
+            "examples": 12,
+            "small": False,
+            "metrics": {
+                "recall": figure(0.5) | {"against_overall": {"difference": one, "ratio": other}}
+            },
+        }
+        for number, (one, other) in enumerate(compared)
+    ]
+    overall = {"slice": [], "examples": 36, "small": False, "metrics": {"recall": figure(0.75)}}
+    head = {"slices": [overall, *entries], "headline": ["recall"]}
+    config = CONFIG | {"against_overall": True}
+    assert report_of(head, config=config).splitlines()[7:] == [
+        "  difference from overall        b=0       b=1       b=2",
+        "  recall                   -0.25000!  0.12500   0.25000!",
+        "",
+        "  ratio to overall       b=0  b=1       b=2",
+        "  recall            0.50000!   -   1.50000!",
+        "  ! is unlike overall: its 0.95 interval is on one side of it",
+    ]
