@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from tests.pipeline.tables import plan_of, slices_of
 Array = npt.NDArray[Any]
 Figures = Mapping[str, float | None]
 
-HEADS = get_args(HeadType)
+HEADS: tuple[HeadType, ...] = ("binary", "multi_class", "multi_label", "contrib_binary")
 BINARY: tuple[HeadType, ...] = ("binary", "contrib_binary")
 THRESHOLDED: tuple[HeadType, ...] = (*BINARY, "multi_label")
 CLASSES = 3
@@ -162,8 +162,8 @@ def _names(metrics: str) -> frozenset[str]:
     return frozenset(text.replace("`", "").replace("; ", ", ").split(", "))
 
 
-NO_DIGIT, LIKELIER, AT_THRESHOLD, MEAN, LOSS = map(_names, DIFFERENCES)
-"""The names in each row of the table of the page."""
+NO_DIGIT, LIKELIER, AT_THRESHOLD, MEAN, LOSS, _ = map(_names, DIFFERENCES)
+"""The names in the rows of the table of the page, but for that of the regression heads."""
 
 
 def of(names: Iterable[str], figures: Figures, head: HeadType) -> dict[str, Any]:

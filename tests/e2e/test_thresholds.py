@@ -15,7 +15,10 @@ import pytest
 from pipeline import cli
 from tests.e2e.conftest import Run
 
-AT = "at: {recall: [0.9, 1], precision: [], specificity: [], false_positive_rate: [0]}"
+AT = (
+    "at: {recall: [0.9, 1], precision: [], specificity: [], false_positive_rate: [0],"
+    " sensitivity: []}"
+)
 HEAD = "heads: {{h: {{type: binary, probability: p, label: y, {keys}}}}}"
 
 
