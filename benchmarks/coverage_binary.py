@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from coverage_samples import (
     FOLDS,
+    HEAVY,
     Design,
     Floats,
     Model,
@@ -168,7 +169,6 @@ def _clustered(clusters: int, *, equal: bool) -> BinaryPopulation:
     return BinaryPopulation(design, effect=0.4, shared=0.15)
 
 
-HEAVY = float(np.exp(1.5**2 / 2))
 POPULATIONS = (
     BinaryPopulation(Design("independent rows")),
     BinaryPopulation(Design("gamma weights", gamma, mean_weight=2.0)),

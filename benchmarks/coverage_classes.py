@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from coverage_samples import (
     FOLDS,
+    HEAVY,
     SEED,
     Design,
     Floats,
@@ -113,10 +114,18 @@ class ClassPopulation:
             top=(2,),
         )
 
-    def true_values(self, rows: int) -> tuple[dict[str, float], dict[str, float]]:  # noqa: ARG002
+    def true_values(self, rows: int) -> tuple[dict[str, float], dict[str, float]]:
         # Weights are independent of all else, and as many clusters as rows are as good as rows.
         design = Design("truth", clusters=_BATCH) if self.effect or self.shared else Design("truth")
-        return _true_values(replace(self, design=design), TRUE_ROWS)
+        found = _true_values(replace(self, design=design), TRUE_ROWS)
+        # A sum is that of so many rows.
+        factor = rows * self.design.mean_weight / TRUE_ROWS
+        metrics = report_metrics(self.context())
+        candidate, baseline = (
+            {n: value * factor if metrics[n].total else value for n, value in values.items()}
+            for values in found
+        )
+        return candidate, baseline
 
     def draw(self, rows: int, repetitions: int, batch: int, seed: int) -> Sample:
         design, number = self.design, len(self.intercepts)
@@ -199,7 +208,7 @@ def _populations(kind: Literal["multi_class", "multi_label"]) -> tuple[ClassPopu
     return (
         ClassPopulation(kind, Design("independent rows"), ordinary),
         ClassPopulation(kind, Design("gamma weights", gamma, mean_weight=2.0), ordinary),
-        ClassPopulation(kind, Design("heavy weights", lognormal), ordinary),
+        ClassPopulation(kind, Design("heavy weights", lognormal, mean_weight=HEAVY), ordinary),
         ClassPopulation(kind, equal, ordinary, effect=0.4, shared=0.15),
         ClassPopulation(kind, unequal, ordinary, effect=0.4, shared=0.15),
         ClassPopulation(kind, Design("20 rows of a class"), scarce),

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from coverage_samples import (
     FOLDS,
+    HEAVY,
     SEED,
     Design,
     Draw,
@@ -116,11 +117,19 @@ class RegressionPopulation:
             interval=True,
         )
 
-    def true_values(self, rows: int) -> tuple[dict[str, float], dict[str, float]]:  # noqa: ARG002
+    def true_values(self, rows: int) -> tuple[dict[str, float], dict[str, float]]:
         # Weights are independent of all else, and as many clusters as rows are as good as rows.
         clustered = bool(self.effect or self.shared)
         design = Design("truth", clusters=TRUE_ROWS) if clustered else Design("truth")
-        return _true_values(replace(self, design=design, rows=None), TRUE_ROWS)
+        found = _true_values(replace(self, design=design, rows=None), TRUE_ROWS)
+        # A sum is that of so many rows.
+        factor = rows * self.design.mean_weight / TRUE_ROWS
+        metrics = report_metrics(self.context())
+        candidate, baseline = (
+            {n: value * factor if metrics[n].total else value for n, value in values.items()}
+            for values in found
+        )
+        return candidate, baseline
 
     def draw(self, rows: int, repetitions: int, batch: int, seed: int) -> Sample:
         design = self.design
@@ -213,7 +222,7 @@ def _populations(kind: Literal["regression", "poisson"]) -> tuple[RegressionPopu
         *(() if counts else (tails,)),
         replace(plain, design=equal, effect=0.3, shared=0.15),
         replace(plain, design=unequal, effect=0.3, shared=0.15),
-        replace(plain, design=Design("heavy weights", lognormal)),
+        replace(plain, design=Design("heavy weights", lognormal, mean_weight=HEAVY)),
         replace(plain, design=Design("20 rows"), rows=20),
         replace(plain, design=Design("100 rows"), rows=100),
         replace(plain, design=Design("two equally good models"), models=(models[0], models[0])),

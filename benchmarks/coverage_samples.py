@@ -22,6 +22,8 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 SEED = 20_261_123
 FOLDS = 20
+HEAVY = float(np.exp(1.5**2 / 2))
+"""The mean of weights that `lognormal` draws."""
 
 
 def gamma(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:

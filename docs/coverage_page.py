@@ -39,9 +39,9 @@ simulation. `T` is the threshold of the scenario. The contrib binary head has me
 same names and counts; of them its `auc` and `auc_precision_recall`, which it computes in another
 way, were not simulated. Counts, such as `true_positives`, hold too often here: their intervals
 allow for another number of rows, and the samples are all of one size. The figures of the first
-six populations are of 10,000 samples, with a simulation error of 0.2, but for the coefficients of
-discrimination, `specificity_at_sensitivity_T` and its thresholds, `mean_absolute_error`,
-`squared_correlation` and `weight`. The populations are in
+six populations are of 10,000 samples, with a simulation error of 0.2, but for those of
+`specificity_at_sensitivity_T` and its thresholds, `mean_absolute_error`, `squared_correlation`, the
+coefficients of discrimination and `weight`. The populations are in
 `benchmarks/coverage_binary.py`.""",
     ),
     "multi_class": (
