@@ -3,8 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt $(BIN)/pip
 
-# Rooms whose tests start no processes and no runner of Beam.
-FAST := heads pipeline tests/architecture tests/golden tests/heads tests/laws \
+# Rooms whose tests start no processes and no runner of Beam, without the laws, which take a while.
+FAST := heads pipeline tests/architecture tests/golden tests/heads \
     $(addprefix tests/pipeline/,confidence config errors extract report results slicing validation)
 
 .PHONY: demo test test-fast lint test-packaging test-engines dist docs clean
