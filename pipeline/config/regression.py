@@ -23,7 +23,7 @@ from pipeline.config.fields import (
     refusal,
     together,
 )
-from pipeline.config.scores import BINARY_SCORE, Score
+from pipeline.config.scores import BINARY_SCORE, Score, one_of
 
 _ONE = "Give either `prediction` or `logits`."
 
@@ -91,14 +91,7 @@ class RegressionScores(Model):
     def _one_score(
         cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> Any:
-        wrong = []
-        if "logits" in info.data and (info.data["logits"] is None) == (value is None):
-            if value is None:
-                keys = ("logits", "prediction")
-                wrong = [refusal("key 'prediction' or 'logits' is missing; give one", (), keys)]
-            else:
-                wrong = [refusal("give 'prediction' or 'logits', not both")]
-        return together(value, handler, wrong)
+        return one_of(value, handler, info, ("prediction", "logits"))
 
     @field_validator("upper", mode="wrap", check_fields=False)
     @classmethod

@@ -57,6 +57,34 @@ BinaryProbability = Annotated[
 ]
 
 
+def one_of(
+    value: Any,
+    handler: ValidatorFunctionWrapHandler,
+    info: ValidationInfo,
+    keys: tuple[str, str],
+) -> Any:
+    """Returns the value of a key, after checking that it or `logits` is given, and not both.
+
+    Args:
+        value: what is given.
+        handler: what checks the value itself.
+        info: what was found of the keys before it.
+        keys: both keys, in the order in which messages name them.
+
+    Raises:
+        ValueError: if both are given, or none.
+    """
+    wrong = []
+    if "logits" in info.data and (info.data["logits"] is None) == (value is None):
+        first, second = keys
+        if value is None:
+            what = f"key '{first}' or '{second}' is missing; give one"
+            wrong = [refusal(what, (), tuple(sorted(keys)))]
+        else:
+            wrong = [refusal(f"give '{first}' or '{second}', not both")]
+    return together(value, handler, wrong)
+
+
 class ScoresModel(Model):
     """The base class of models of scores, which are either logits or probabilities."""
 
@@ -74,14 +102,7 @@ class ScoresModel(Model):
     def _one_score(
         cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> Any:
-        wrong = []
-        if "logits" in info.data and (info.data["logits"] is None) == (value is None):
-            if value is None:
-                keys = ("logits", "probability")
-                wrong = [refusal("key 'logits' or 'probability' is missing; give one", (), keys)]
-            else:
-                wrong = [refusal("give 'logits' or 'probability', not both")]
-        return together(value, handler, wrong)
+        return one_of(value, handler, info, ("logits", "probability"))
 
 
 class BinaryBaseline(ScoresModel):

@@ -15,10 +15,16 @@ from tests.packaging.programs import ROOT, call, install
 pytestmark = pytest.mark.packaging
 
 PACKAGES = ("headcount.py", "heads", "pipeline", "configs")
-TOOLS = ("pytest", "pytest-timeout", "hypothesis", "scikit-learn")
+# With pandas every import of Beam imports it, too: what is tested with it is tested here.
+TOOLS = ("pytest", "pytest-timeout", "hypothesis", "scikit-learn", "pandas", "polars", "ml-dtypes")
 # What a build adds: `.gitignore` tells the builder what to leave out.
 ADDED = {"PKG-INFO", "pyproject.toml", ".gitignore"}
-SUITE = ("tests/golden", "tests/e2e/test_cli.py", "tests/e2e/test_real_data.py")
+SUITE = (
+    "tests/golden",
+    "tests/e2e/test_cli.py",
+    "tests/e2e/test_real_data.py",
+    "tests/heads/test_arrays.py",
+)
 """What runs against the wheel: figures and whole runs. The rest takes minutes, and some of it is of
 the tree itself (architecture, benchmarks, docs, packaging)."""
 
