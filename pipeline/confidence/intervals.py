@@ -10,6 +10,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Level = float | Floats
+"""A confidence level in (0, 1): one for all, or one for each figure."""
 
 FEW = 10
 """A proportion with fewer effective successes or failures gets the exact binomial interval."""
@@ -17,12 +19,12 @@ FEW = 10
 AT_BOUND = "the value is at the bound of its scale, or too near to it for its error"
 
 
-def quantile(degrees: Floats | Integers, level: float) -> Floats:
+def quantile(degrees: Floats | Integers, level: Level) -> Floats:
     """Returns the quantiles (1 + level) / 2 of Student's distribution, float64 `[s]`.
 
     Args:
         degrees: `[s]`, the degrees of freedom.
-        level: the confidence level, in (0, 1).
+        level: the confidence level, in (0, 1): a number or float64 `[s]`.
     """
     from scipy.special import stdtrit  # its import takes long, and most commands do without
 
@@ -35,7 +37,7 @@ def interval(
     value: Floats,
     standard_error: Floats,
     degrees: Floats | Integers,
-    level: float,
+    level: Level,
     low: float = -math.inf,
     high: float = math.inf,
 ) -> tuple[Floats, Floats]:
@@ -50,7 +52,7 @@ def interval(
         value: float64 `[s]`, the values of the metric.
         standard_error: float64 `[s]`, the standard errors, in the unit of the metric.
         degrees: `[s]`, the degrees of freedom of the standard errors.
-        level: the confidence level, in (0, 1).
+        level: the confidence level, in (0, 1): a number or float64 `[s]`.
         low: the lowest value that the metric can have.
         high: the highest value that the metric can have.
 
@@ -86,7 +88,7 @@ def interval(
     )
 
 
-def binomial_interval(share: Floats, size: Floats, level: float) -> tuple[Floats, Floats]:
+def binomial_interval(share: Floats, size: Floats, level: Level) -> tuple[Floats, Floats]:
     """Returns the exact binomial interval of a proportion (Clopper and Pearson 1934).
 
     With x = share * size successes and alpha = 1 - level, the ends are the quantile alpha / 2 of
@@ -97,7 +99,7 @@ def binomial_interval(share: Floats, size: Floats, level: float) -> tuple[Floats
     Args:
         share: float64 `[s]`, the proportions.
         size: float64 `[s]`, the effective numbers of rows of which they are the proportions.
-        level: the confidence level, in (0, 1).
+        level: the confidence level, in (0, 1): a number or float64 `[s]`.
 
     Returns:
         The lower and the upper ends, float64 `[s]`; NaN for a share outside [0, 1] and for a size

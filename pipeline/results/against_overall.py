@@ -24,9 +24,9 @@ from pipeline.results.differences import (
     share_variance_of,
 )
 from pipeline.results.estimated import Estimates
-from pipeline.results.estimates import Stack
 from pipeline.results.half_samples import HalfReadings
 from pipeline.results.readings import Floats, Mask, Readings, Reasons, first_reasons
+from pipeline.results.stack import Stack
 from pipeline.results.state_views import SupportReadings
 from pipeline.results.tested_ends import Tested, read_ends
 

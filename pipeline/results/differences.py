@@ -12,8 +12,8 @@ from pipeline.confidence.intervals import FEW, interval, quantile, share_varianc
 from pipeline.confidence.jackknife import FoldErrors, paired_jackknife
 from pipeline.confidence.significance import p_worse, welch
 from pipeline.results.estimated import Estimates
-from pipeline.results.estimates import Stack
 from pipeline.results.readings import Floats, Mask, Readings
+from pipeline.results.stack import Stack
 from pipeline.results.tested_ends import read_ends
 
 DIFFERENCE_TOO_LARGE = "the difference is too large for float64"

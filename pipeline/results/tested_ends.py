@@ -14,7 +14,7 @@ from heads.metrics.core.methods import CalibrationTest, Halves, RecallTest, Thre
 from heads.metrics.core.score_curve import CurveMetric
 from pipeline.confidence.calibration import calibration_ends
 from pipeline.confidence.degrees import FEWEST
-from pipeline.confidence.intervals import quantile
+from pipeline.confidence.intervals import Level, quantile
 from pipeline.confidence.jackknife import LEAST_FOLDS
 from pipeline.confidence.newcombe import distance_ends
 from pipeline.confidence.score_tests import recall_ends, threshold_ends
@@ -114,12 +114,12 @@ def _distance_ends(curves: FoldCurves, known: npt.NDArray[np.bool_], quantiles: 
     return ends[0], ends[1]
 
 
-def read_ends(reading: Readings, level: float) -> Tested | None:
+def read_ends(reading: Readings, level: Level) -> Tested | None:
     """Returns the ends of the intervals of a metric that tests or limits of proportions give.
 
     Args:
         reading: the readings of the metric.
-        level: the confidence level, in (0, 1).
+        level: the confidence level, in (0, 1): a number or float64 `[s]`.
 
     Returns:
         The values and the ends, NaN in slices without such an interval; None if the method of the
@@ -152,7 +152,7 @@ def read_ends(reading: Readings, level: float) -> Tested | None:
     return Tested(reading.value, lower, upper)
 
 
-def _calibration_ends(reading: Readings, method: CalibrationTest, level: float) -> Tested:
+def _calibration_ends(reading: Readings, method: CalibrationTest, level: Level) -> Tested:
     """Returns the intervals of a calibration error."""
     ends = np.full((2, len(reading.value)), np.nan)
     support, sums, present = reading.support, reading.bins, reading.present
@@ -162,10 +162,11 @@ def _calibration_ends(reading: Readings, method: CalibrationTest, level: float) 
         if reading.unmet is not None:
             known &= ~reading.unmet
         quantiles = quantile(support.degrees, level)
+        levels = np.broadcast_to(level, quantiles.shape)
         for place in np.flatnonzero(known).tolist():
             of_slice = Bins(*(getattr(sums, field.name)[place] for field in fields(sums)))
             by = float(quantiles[place])
-            found = calibration_ends(of_slice, by, level, clustered=method.clustered)
+            found = calibration_ends(of_slice, by, float(levels[place]), clustered=method.clustered)
             if found is not None:
                 ends[:, place] = found
     lower, upper = np.minimum(ends[0], reading.value), np.maximum(ends[1], reading.value)

@@ -44,7 +44,7 @@ from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
 from pipeline.results.against_overall import NEARLY_OVERALL, SMALL, UNHELD
 from pipeline.results.differences import TOO_FEW
-from pipeline.results.estimates import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
+from pipeline.results.stack import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
 from tests.pipeline.beam.without_beam import run_without_beam
 from tests.pipeline.tables import evaluator_of, plan_of, rows_of
 

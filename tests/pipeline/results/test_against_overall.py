@@ -20,7 +20,7 @@ from pipeline.extract.folds import folds_by_key
 from pipeline.report.metrics_parquet import metrics_table
 from pipeline.report.report_json import report_bytes
 from pipeline.results import against_overall
-from pipeline.results.estimates import NO_FOLDS
+from pipeline.results.stack import NO_FOLDS
 from tests.pipeline.tables import plan_of, slices_of
 
 Floats = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from pipeline.confidence.jackknife import AGREE, FEW_FOLDS
 from pipeline.evaluate import Evaluation, evaluate
 from pipeline.extract.folds import folds_by_key
 from pipeline.results.differences import TOO_FEW
-from pipeline.results.estimates import NO_FOLDS, NOT_LARGEST
+from pipeline.results.stack import NO_FOLDS, NOT_LARGEST
 from tests.pipeline.tables import plan_of, slices_of
 
 FOLDS = 14

@@ -16,7 +16,7 @@ from heads.metrics.core.registry import report_metrics
 from heads.metrics.core.support import kish_size
 from pipeline.evaluate import evaluate
 from pipeline.extract.folds import folds_by_key
-from pipeline.results.estimates import IN_ONE_FOLD, NO_FOLDS
+from pipeline.results.stack import IN_ONE_FOLD, NO_FOLDS
 from tests.pipeline.tables import plan_of, slices_of
 
 Floats = npt.NDArray[np.float64]

@@ -27,7 +27,7 @@ from pipeline.evaluation.state_key import StateKey
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
 from pipeline.report.terminal import render_diff
-from pipeline.results.estimates import NO_FOLDS
+from pipeline.results.stack import NO_FOLDS
 from pipeline.runs.diff import Run, diff, load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
 from tests.pipeline.tables import plan_of
