@@ -21,6 +21,7 @@ from pipeline.results.differences import (
     TOO_FEW,
     area_factor,
     paired_errors,
+    relative_readings,
     share_variance_of,
 )
 from pipeline.results.estimated import Estimates
@@ -238,7 +239,7 @@ class _Compared:
         }
         reasons = np.where(new.reasons.astype(bool), new.reasons, first_reasons(texts, len(value)))
         added = self._added[0] / new.value**2 + self._added[1] / old.value**2
-        relative_new, relative_old = (Stack(_relative(stack)) for stack in (new, old))
+        relative_new, relative_old = (Stack(relative_readings(stack)) for stack in (new, old))
         relative_new.present = new.present
         errors = paired_errors(relative_new, relative_old, self._factor, added, self.degrees)
         error = self._shown(errors)
@@ -333,24 +334,3 @@ def _repeated(part: Any, number: int) -> Any:
         columns = {field.name: getattr(part, field.name) for field in fields(part)}
         return replace(part, **{name: _repeated(item, number) for name, item in columns.items()})
     return part
-
-
-def _relative(stack: Stack) -> dict[str, Readings]:
-    """Returns the readings of a stack whose replicates are divided by the value.
-
-    So their errors are those of logarithms, by the delta method.
-    """
-    found = {}
-    for name, (reading, part) in zip(stack.names, stack.by_metric(), strict=True):
-        value = stack.value[part]
-        unit = np.where(value > 0, value, 1.0)
-        replicates, halves = reading.replicates, reading.halves
-        if replicates is not None:
-            folds = len(replicates.value) // len(value)
-            divided = replicates.value / np.repeat(unit, folds)
-            replicates = replace(replicates, value=divided)
-        if halves is not None:
-            divided = halves.halves / unit[:, np.newaxis]
-            halves = replace(halves, whole=halves.whole / unit, halves=divided)
-        found[name] = replace(reading, replicates=replicates, halves=halves)
-    return found

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from heads.metrics.core.methods import CalibrationTest, RecallTest, ThresholdTest
-from pipeline.confidence.intervals import FEW, interval, quantile, share_variance
+from pipeline.confidence.intervals import FEW, Level, interval, quantile, share_variance
 from pipeline.confidence.jackknife import FoldErrors, paired_jackknife
 from pipeline.confidence.significance import p_worse, welch
 from pipeline.results.estimated import Estimates
 from pipeline.results.readings import Floats, Mask, Readings
 from pipeline.results.stack import Stack
-from pipeline.results.tested_ends import read_ends
+from pipeline.results.tested_ends import Tested, read_ends
 
 DIFFERENCE_TOO_LARGE = "the difference is too large for float64"
 TOO_FEW = f"a share of fewer than {FEW} rows"
@@ -43,55 +43,106 @@ def difference(
     ]
     if not names:
         return {}
-    new, old = (Stack({name: side[name] for name in names}) for side in (candidate, baseline))
-    new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
-    units = np.maximum(new.exponent, old.exponent)
-    for stack in (new, old):
-        stack.use_units(units)
-    with np.errstate(over="ignore"):
-        value = new.value - old.value
-    new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
-    value = np.where(np.isinf(value), np.nan, value)
-    new.below, new.above = new.below + old.above, new.above + old.below
-    new.top_slice = new.top_slice & old.top_slice
-    new.by_fold = new.by_fold & old.by_fold
-    for reason, where in old.unmet.items():
-        new.unmet[reason] = new.unmet.get(reason, False) | where
-    sides = new.errors(), old.errors()
-    errors, degrees = _difference_errors(new, old, sides, paired)
-    error = errors.standard_error
-    few = new.independent_size(sides[0].standard_error) < FEW
-    few = few | (old.independent_size(sides[1].standard_error) < FEW)
-    error = np.where(np.isnan(value) | np.isinf(error) | few | ~new.top_slice, np.nan, error)
-    errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
-    lower, upper = interval(value, error, degrees, level)
-    # An error by which the p-value of a tested figure agrees with its interval.
-    shown = error.copy()
-    for number, (reading, part) in enumerate(new.by_metric()):
-        metric = reading.metric
-        if not isinstance(metric.method, ThresholdTest | RecallTest | CalibrationTest):
-            continue
-        first, second = (read_ends(stack.readings[number], level) for stack in (new, old))
-        if first is not None and second is not None:
-            tested = first.less(second, metric.low, metric.high)
-            lower[part], upper[part] = tested.lower, tested.upper
-            towards = np.where(tested.value < 0, tested.upper, tested.lower)
-            degrees[part] = np.fmin(new.degrees, old.degrees)[part]
-            error[part] = np.abs(towards - tested.value) / quantile(degrees[part], level)
-    lower, upper = lower - new.below, upper + new.above
-    p = np.full(len(value), np.nan)
-    better = new.repeat(lambda reading: reading.metric.higher_is_better)
-    for direction in (True, False):
-        mask = better == direction
-        # The difference that speaks least for it, of those that rounding leaves possible.
-        least = value + new.above if direction else value - new.below
-        p[mask] = p_worse(least[mask], error[mask], degrees[mask], direction)
-    new.value = value
-    return new.estimates(errors, shown, degrees, lower, upper, p)
+    new, old = ({name: side[name] for name in names} for side in (candidate, baseline))
+    return DifferenceEstimator(new, old, paired).estimates(level)
 
 
-def _difference_errors(
-    new: Stack, old: Stack, sides: tuple[FoldErrors, FoldErrors], paired: Mask | None
+class DifferenceEstimator:
+    """Estimates differences of metrics in some slices, with intervals at any confidence level.
+
+    Args:
+        candidate: the readings of the candidate, by name of the metric; at least one.
+        baseline: the readings of the baseline, of the same metrics.
+        paired: as for `difference`.
+    """
+
+    def __init__(
+        self,
+        candidate: Mapping[str, Readings],
+        baseline: Mapping[str, Readings],
+        paired: Mask | None,
+    ) -> None:
+        self._new, self._old = new, old = Stack(candidate), Stack(baseline)
+        new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
+        units = np.maximum(new.exponent, old.exponent)
+        for stack in (new, old):
+            stack.use_units(units)
+        with np.errstate(over="ignore"):
+            value = new.value - old.value
+        new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
+        self._value = value = np.where(np.isinf(value), np.nan, value)
+        new.below, new.above = new.below + old.above, new.above + old.below
+        new.top_slice = new.top_slice & old.top_slice
+        new.by_fold = new.by_fold & old.by_fold
+        for reason, where in old.unmet.items():
+            new.unmet[reason] = new.unmet.get(reason, False) | where
+        sides = new.errors(), old.errors()
+        errors, self._degrees = difference_errors(new, old, sides, paired)
+        error = errors.standard_error
+        few = new.independent_size(sides[0].standard_error) < FEW
+        few = few | (old.independent_size(sides[1].standard_error) < FEW)
+        none = np.isnan(value) | np.isinf(error) | few | ~new.top_slice
+        self._error = np.where(none, np.nan, error)
+        self._errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
+
+    def ends(self, level: Level) -> tuple[Floats, Floats]:
+        """Returns the lower and upper ends of the intervals, both float64 `[metrics * s]`.
+
+        Ends are NaN where there is no interval, and in the units of `Stack`.
+
+        Args:
+            level: the confidence level, in (0, 1): a number or float64 `[metrics * s]`.
+        """
+        return self._ends(level, self._tested(level))
+
+    def _ends(self, level: Level, tested: Iterable[tuple[Tested, slice]]) -> tuple[Floats, Floats]:
+        lower, upper = interval(self._value, self._error, self._degrees, level)
+        for found, part in tested:
+            lower[part], upper[part] = found.lower, found.upper
+        return lower - self._new.below, upper + self._new.above
+
+    def estimates(self, level: float) -> dict[str, Estimates]:
+        """Returns the estimates of each metric, by its name."""
+        new, value, degrees = self._new, self._value, self._degrees.copy()
+        # An error by which the p-value of a tested figure agrees with its interval.
+        error = self._error.copy()
+        tested = list(self._tested(level))
+        for found, part in tested:
+            towards = np.where(found.value < 0, found.upper, found.lower)
+            degrees[part] = np.fmin(new.degrees, self._old.degrees)[part]
+            error[part] = np.abs(towards - found.value) / quantile(degrees[part], level)
+        p = np.full(len(value), np.nan)
+        better = new.repeat(lambda reading: reading.metric.higher_is_better)
+        for direction in (True, False):
+            mask = better == direction
+            # The difference that speaks least for it, of those that rounding leaves possible.
+            least = value + new.above if direction else value - new.below
+            p[mask] = p_worse(least[mask], error[mask], degrees[mask], direction)
+        lower, upper = self._ends(level, tested)
+        new.value = value
+        return new.estimates(self._errors, self._error, degrees, lower, upper, p)
+
+    def _tested(self, level: Level) -> Iterator[tuple[Tested, slice]]:
+        """Yields the differences whose ends tests give, and which of `metrics * s` are theirs."""
+        levels = np.broadcast_to(level, self._value.shape)
+        for number, (reading, part) in enumerate(self._new.by_metric()):
+            metric = reading.metric
+            if not isinstance(metric.method, ThresholdTest | RecallTest | CalibrationTest):
+                continue
+            first, second = (
+                read_ends(stack.readings[number], levels[part]) for stack in (self._new, self._old)
+            )
+            if first is not None and second is not None:
+                yield first.less(second, metric.low, metric.high), part
+
+
+def difference_errors(
+    new: Stack,
+    old: Stack,
+    sides: tuple[FoldErrors, FoldErrors],
+    paired: Mask | None,
+    *,
+    relative: bool = False,
 ) -> tuple[FoldErrors, Floats]:
     """Returns the standard errors of differences, and their degrees of freedom.
 
@@ -102,17 +153,23 @@ def _difference_errors(
         old: the readings of the baseline.
         sides: the standard errors of the candidate and of the baseline.
         paired: as for `difference`.
+        relative: whether to return the errors of differences of logarithms, by the delta method.
     """
     degrees = np.fmin(new.degrees, old.degrees)
+    stacks, added = [new, old], [share_variance_of(stack) for stack in (new, old)]
+    of_sides = [side.standard_error for side in sides]
+    if relative:
+        stacks = [Stack(relative_readings(stack)) for stack in stacks]
+        added = [square / stack.value**2 for square, stack in zip(added, (new, old), strict=True)]
+        of_sides = [e / stack.value for e, stack in zip(of_sides, (new, old), strict=True)]
     if paired is None or paired.any():
-        added = share_variance_of(new) + share_variance_of(old)
-        errors = paired_errors(new, old, area_factor(new, old), added, degrees)
+        errors = paired_errors(*stacks, area_factor(new, old), added[0] + added[1], degrees)
         if paired is None:
             return errors, degrees
     else:
         errors = sides[0]
     unpaired = np.tile(~paired, len(new.names))
-    independent = welch(sides[0].standard_error, new.degrees, sides[1].standard_error, old.degrees)
+    independent = welch(of_sides[0], new.degrees, of_sides[1], old.degrees)
     error = np.where(unpaired, independent[0], errors.standard_error)
     error[np.isinf(error)] = np.nan
     reasons = {text: unpaired & where for text, where in sides[0].reasons.items()}
@@ -122,6 +179,27 @@ def _difference_errors(
         reasons[text] = reasons[text] | (~unpaired & where)
     errors = FoldErrors(error, reasons)
     return errors, np.where(unpaired, independent[1], degrees)
+
+
+def relative_readings(stack: Stack) -> dict[str, Readings]:
+    """Returns the readings of a stack whose replicates are divided by the value.
+
+    So their errors are those of logarithms, by the delta method.
+    """
+    found = {}
+    for name, (reading, part) in zip(stack.names, stack.by_metric(), strict=True):
+        value = stack.value[part]
+        unit = np.where(value > 0, value, 1.0)
+        replicates, halves = reading.replicates, reading.halves
+        if replicates is not None:
+            folds = len(replicates.value) // len(value)
+            divided = replicates.value / np.repeat(unit, folds)
+            replicates = replace(replicates, value=divided)
+        if halves is not None:
+            divided = halves.halves / unit[:, np.newaxis]
+            halves = replace(halves, whole=halves.whole / unit, halves=divided)
+        found[name] = replace(reading, replicates=replicates, halves=halves)
+    return found
 
 
 def paired_errors(
