@@ -163,7 +163,9 @@ def difference_errors(
         added = [square / stack.value**2 for square, stack in zip(added, (new, old), strict=True)]
         of_sides = [e / stack.value for e, stack in zip(of_sides, (new, old), strict=True)]
     if paired is None or paired.any():
-        errors = paired_errors(*stacks, area_factor(new, old), added[0] + added[1], degrees)
+        errors = paired_errors(
+            stacks[0], stacks[1], area_factor(new, old), added[0] + added[1], degrees
+        )
         if paired is None:
             return errors, degrees
     else:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from heads.metrics.core.plugins import Plugin
-from heads.statistics import Key, State, same
+from heads.statistics import State
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.head_plan import (
     CANDIDATE,
@@ -24,15 +22,14 @@ from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import headline, values_data, worse_data
 from pipeline.report.report_layout import parse_report
 from pipeline.results.differences import difference
-from pipeline.results.readings import Readings
+from pipeline.results.pairing import paired_slices, same_slices, unpaired_because
 from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
-from pipeline.results.views import can_read, read_for_model, slice_views
+from pipeline.results.run_states import RunStates
 from pipeline.runs.fitting import ReportedRows, check_states, check_table, merge_parts
 from pipeline.runs.plugins import plugins_of
 from pipeline.runs.states_zip import unzip_states
 from pipeline.runs.verify import explained, open_run
-from pipeline.slicing.conditions import OTHER
 from pipeline.slicing.names import report_order, slice_data
 from pipeline.slicing.table import SliceTable
 
@@ -40,27 +37,9 @@ from pipeline.slicing.table import SliceTable
 _TOGETHER = 64
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A finished run.
-
-    Attributes:
-        directory: the directory of the run.
-        plan: the plan of the run.
-        table: the slices of the run.
-        states: the merged states by head, and by model and statistic, of what a comparison reads. A
-            run of another release may lack some of them.
-    """
-
-    directory: str
-    plan: Plan
-    table: SliceTable
-    states: Mapping[str, Mapping[ModelStatistic, State]]
-
-
 def load_run(
     directory: str, open_file: OpenFile = open_local, plugins: Sequence[Plugin] = ()
-) -> Run:
+) -> RunStates:
     """Reads a finished run, of which it believes nothing that its manifest does not vouch for.
 
     Args:
@@ -86,7 +65,7 @@ def load_run(
         check_table(table, plan.config)
         for name, head in plan.heads.items():
             check_states(states[name], head.counting, table, rows[name])
-    return Run(directory, plan, table, states)
+    return RunStates(directory, plan, table, states)
 
 
 def _load_states(
@@ -123,7 +102,7 @@ def _compared(head: HeadPlan, folds: int) -> set[ModelStatistic]:
     return {ModelStatistic(CANDIDATE, statistic) for statistic in statistics}
 
 
-def diff(baseline: Run, candidate: Run) -> dict[str, Any]:
+def diff(baseline: RunStates, candidate: RunStates) -> dict[str, Any]:
     """Returns the metrics of the candidate minus those of the baseline, as plain data.
 
     Rows are paired, which makes intervals narrower, if both runs saw the same rows in every fold.
@@ -147,9 +126,9 @@ def diff(baseline: Run, candidate: Run) -> dict[str, Any]:
     }
 
 
-def _diff_head(name: str, baseline: Run, candidate: Run) -> dict[str, Any]:
+def _diff_head(name: str, baseline: RunStates, candidate: RunStates) -> dict[str, Any]:
     head = candidate.plan.heads[name]
-    unpaired = _unpaired(name, baseline, candidate)
+    unpaired = unpaired_because(name, baseline, candidate)
     results = list(_results(name, baseline, candidate, paired=unpaired is None))
     place = {key: (part, at) for part in results for at, key in enumerate(part.keys)}
     worse = worse_slices(candidate.plan.config, candidate.table, results)
@@ -174,7 +153,7 @@ def _diff_head(name: str, baseline: Run, candidate: Run) -> dict[str, Any]:
 
 
 def _not_compared(
-    name: str, baseline: Run, candidate: Run, results: Sequence[Results]
+    name: str, baseline: RunStates, candidate: RunStates, results: Sequence[Results]
 ) -> list[str]:
     """Returns the metrics of both runs that some slices lack, because states are missing."""
     new, old = (run.plan.heads[name].models[CANDIDATE].metrics for run in (candidate, baseline))
@@ -186,90 +165,21 @@ def _not_compared(
     ]
 
 
-def _results(name: str, baseline: Run, candidate: Run, *, paired: bool) -> Iterator[Results]:
+def _results(
+    name: str, baseline: RunStates, candidate: RunStates, *, paired: bool
+) -> Iterator[Results]:
     """Yields the differences of two runs, for a few slices at a time."""
-    new_rows, old_rows = (_row_counts(run, name) for run in (candidate, baseline))
-    common = set(new_rows.keys) & set(old_rows.keys)
-    rest, old_rest = _beside_other(candidate.table), _beside_other(baseline.table)
-    keys = [
-        key
-        for key in report_order(candidate.table)
-        if key in common and rest.get(key) == old_rest.get(key)
-    ]
+    common = set(candidate.row_counts(name).keys) & set(baseline.row_counts(name).keys)
+    both = [key for key in report_order(candidate.table) if key in common]
+    keys = same_slices(baseline, candidate, both)
     level = candidate.plan.config.confidence.level
     for first in range(0, len(keys), _TOGETHER):
         chosen = tuple(keys[first : first + _TOGETHER])
-        new, old = (_read(run, name, chosen) for run in (candidate, baseline))
-        matching = np.array(
-            [paired and _same_rows(new_rows, old_rows, key) for key in chosen], bool
-        )
+        new, old = (run.read(name, chosen) for run in (candidate, baseline))
+        matching = np.zeros(len(chosen), bool)
+        if paired:
+            matching = paired_slices(name, baseline, candidate, chosen)
         with np.errstate(all="ignore"):
             differences = difference(new, old, level, matching)
-        counted = new_rows.take([new_rows.places[key] for key in chosen])
-        rows = dict(zip(counted.keys, counted.by_segment("rows").tolist(), strict=True))
-        examples = tuple(int(rows[key]) for key in chosen)
+        examples = candidate.examples(name, chosen)
         yield Results(name, chosen, examples, (), (), differences)
-
-
-def _beside_other(table: SliceTable) -> dict[Key, frozenset[Key]]:
-    """Returns the slices that a run keeps beside each slice `other`, by the key of `other`.
-
-    Where two runs keep different slices, their slices `other` are of different rows.
-    """
-    return {
-        key: frozenset(spec.keys) for spec in table.specs for key in spec.keys if key[0][1] == OTHER
-    }
-
-
-def _row_counts(run: Run, name: str) -> State:
-    """Returns the state that counts the rows of every slice of a head."""
-    return run.states[name][run.plan.heads[name].counting]
-
-
-def _read(run: Run, name: str, keys: tuple[Key, ...]) -> dict[str, Readings]:
-    """Reads the metrics of a run in some slices; leaves out those whose states are missing."""
-    taken = {
-        measured: state.take([state.places[key] for key in keys if key in state.places])
-        for measured, state in run.states[name].items()
-    }
-    views = slice_views(run.table, keys, {key: state for key, state in taken.items() if state.keys})
-    metrics = run.plan.heads[name].models[CANDIDATE].metrics
-    with np.errstate(all="ignore"):
-        return {
-            metric_name: read_for_model(metric, CANDIDATE, views)
-            for metric_name, metric in metrics.items()
-            if can_read(metric, CANDIDATE, views)
-        }
-
-
-def _unpaired(name: str, baseline: Run, candidate: Run) -> str | None:
-    """Returns why the rows of two runs are not paired; None if they are."""
-    folds = [run.plan.folds for run in (baseline, candidate)]
-    if 1 in folds:
-        return "a run was made without folds"
-    if folds[0] != folds[1]:
-        return f"the runs have {folds[0]} and {folds[1]} folds"
-    keys = [run.plan.config.confidence.key for run in (baseline, candidate)]
-    if keys[0] != keys[1]:
-        return "the runs have different keys ('confidence.key')"
-    identity = ModelStatistic(CANDIDATE, identity_statistic(folds[0]))
-    old, new = (run.states[name].get(identity) for run in (baseline, candidate))
-    if old is None or new is None:
-        return "a run of another release does not say which rows it saw"
-    if not same(old, new):
-        return "the runs saw different rows, or rows in other files, labels or weights"
-    return None
-
-
-def _same_rows(first: State, second: State, key: Key) -> bool:
-    """Returns whether a slice has the same number of rows in both states, fold by fold."""
-    return np.array_equal(_rows_by_fold(first, key), _rows_by_fold(second, key))
-
-
-def _rows_by_fold(state: State, key: Key) -> npt.NDArray[np.int64]:
-    """Returns the number of rows of a slice in each fold, int64 `[f]`."""
-    slice_state = state.take([state.places[key]])
-    fold = slice_state.group // slice_state.statistic.groups
-    rows: npt.NDArray[np.int64] = np.zeros(slice_state.statistic.folds, np.int64)
-    np.add.at(rows, fold, slice_state.counts["rows"])
-    return rows

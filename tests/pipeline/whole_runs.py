@@ -17,7 +17,8 @@ from pipeline.evaluation.slice_counting import CountingPass, decide_slices, know
 from pipeline.readers.shards import Shard
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
-from pipeline.runs.diff import Run, load_run
+from pipeline.results.run_states import RunStates
+from pipeline.runs.diff import load_run
 from pipeline.runs.manifest import MANIFEST, SUCCESS, VERSION, sha256, success_bytes
 from pipeline.runs.states_zip import zip_states
 from tests.pipeline.tables import plan_items, plan_of, write
@@ -134,7 +135,7 @@ class Finish:
 
     def __call__(
         self, text: str, rows: pa.Table | None = None, file: str = "part-0.parquet"
-    ) -> Run:
+    ) -> RunStates:
         self._runs += 1
         directory = self._directory / str(self._runs)
         return load_run(str(finish_run(directory, text, table() if rows is None else rows, file)))

@@ -27,8 +27,9 @@ from pipeline.evaluation.state_key import StateKey
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
 from pipeline.report.terminal import render_diff
+from pipeline.results.run_states import RunStates
 from pipeline.results.stack import NO_FOLDS
-from pipeline.runs.diff import Run, diff, load_run
+from pipeline.runs.diff import diff, load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
 from tests.pipeline.tables import plan_of
 from tests.pipeline.whole_runs import (
@@ -425,13 +426,13 @@ def test_runs_need_a_head_in_common(change: str, finish: Finish) -> None:
     assert second.directory in str(caught.value)
 
 
-def rewritten(run: Run, states: Iterable[tuple[StateKey, bytes]]) -> Run:
+def rewritten(run: RunStates, states: Iterable[tuple[StateKey, bytes]]) -> RunStates:
     """The run with other states in its archive, read again."""
     (Path(run.directory) / "states.zip").write_bytes(zip_states(run.table, states))
     return load_run(str(seal(Path(run.directory))))
 
 
-def archived(run: Run) -> dict[StateKey, bytes]:
+def archived(run: RunStates) -> dict[StateKey, bytes]:
     _, states = unzip_states((Path(run.directory) / "states.zip").read_bytes())
     return {key: encode(state) for key, state in states.items()}
 
@@ -473,7 +474,7 @@ def test_a_run_whose_rows_are_not_known_is_not_paired(finish: Finish) -> None:
     assert found["unpaired_because"] == "a run of another release does not say which rows it saw"
 
 
-def huge(run: Run, loss: float) -> Run:
+def huge(run: RunStates, loss: float) -> RunStates:
     """The run with a loss, and a weight of 1, in the first cell of each slice alone."""
     states = {}
     for key, content in archived(run).items():

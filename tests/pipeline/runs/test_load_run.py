@@ -14,7 +14,8 @@ from heads.statistics import OVERALL, Key, ScoreHistogram, State
 from heads.statistics.codec import encode
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.state_key import StateKey
-from pipeline.runs.diff import Run, load_run
+from pipeline.results.run_states import RunStates
+from pipeline.runs.diff import load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of
@@ -105,25 +106,25 @@ def test_states_of_another_run_are_refused(finish: Finish) -> None:
         load_run(run.directory)
 
 
-def no_states(run: Run) -> bytes:
+def no_states(run: RunStates) -> bytes:
     return zip_states(run.table, [])
 
 
-def of_other_rows(run: Run) -> bytes:
+def of_other_rows(run: RunStates) -> bytes:
     other = table(500, 9).slice(0, 480)
     return (finish_run(Path(run.directory) / "other", config(), other) / "states.zip").read_bytes()
 
 
-def of_another_configuration(run: Run) -> bytes:
+def of_another_configuration(run: RunStates) -> bytes:
     text = config(head=BINARY.replace(", weight: w", ""))
     path = finish_run(Path(run.directory) / "other", text, table())
     return (path / "states.zip").read_bytes()
 
 
-def changed(change: Callable[[StateKey, State], State | None]) -> Callable[[Run], bytes]:
+def changed(change: Callable[[StateKey, State], State | None]) -> Callable[[RunStates], bytes]:
     """A function that makes an archive of changed states, without those that become None."""
 
-    def make(run: Run) -> bytes:
+    def make(run: RunStates) -> bytes:
         _, states = unzip_states((Path(run.directory) / "states.zip").read_bytes())
         new = ((key, change(key, state)) for key, state in states.items())
         return zip_states(run.table, [(key, encode(s)) for key, s in new if s is not None])
@@ -131,15 +132,15 @@ def changed(change: Callable[[StateKey, State], State | None]) -> Callable[[Run]
     return make
 
 
-def in_another_table(table: Callable[[SliceTable], SliceTable]) -> Callable[[Run], bytes]:
-    def make(run: Run) -> bytes:
+def in_another_table(table: Callable[[SliceTable], SliceTable]) -> Callable[[RunStates], bytes]:
+    def make(run: RunStates) -> bytes:
         _, states = unzip_states((Path(run.directory) / "states.zip").read_bytes())
         return zip_states(table(run.table), [(key, encode(s)) for key, s in states.items()])
 
     return make
 
 
-def twice(run: Run) -> bytes:
+def twice(run: RunStates) -> bytes:
     _, states = unzip_states((Path(run.directory) / "states.zip").read_bytes())
     again = {key._replace(partition=key.partition + 9): state for key, state in states.items()}
     return zip_states(run.table, [(key, encode(s)) for key, s in (states | again).items()])
@@ -162,7 +163,7 @@ def without_a_slice(key: StateKey, state: State) -> State:
 
 
 ELSEWHERE: Key = (("g", "string", "zzz"),)
-OTHERS: dict[str, tuple[Callable[[Run], bytes], str]] = {
+OTHERS: dict[str, tuple[Callable[[RunStates], bytes], str]] = {
     "none": (no_states, "it has no counts of the rows by the configuration in the report"),
     "of other rows": (of_other_rows, "it has other rows in the slices than the report"),
     "of another configuration": (of_another_configuration, "it has no counts of the rows by"),
