@@ -56,8 +56,8 @@ def run(
         StorageError: if files elsewhere cannot be reached.
     """
     from pipeline.beam.access import connect
+    from pipeline.beam.job import Job, Submitted
     from pipeline.beam.options import beam_options, check_runner
-    from pipeline.beam.run import Job, Submitted
     from pipeline.beam.run import run as run_job
 
     checked, source = as_config(config, open_anywhere)

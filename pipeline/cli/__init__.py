@@ -1,4 +1,4 @@
-"""The command `headcount run | validate | show | diff | demo | schema`, a module per subcommand."""
+"""The command `headcount run | check | validate | show | diff | demo | schema`, a module per subcommand."""
 
 from collections.abc import Sequence
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NoReturn
 
-from pipeline.cli import demo, diff, exit_codes, run, schema, show, validate
-from pipeline.cli.output import LogFormatter, Output, unwritten, warn
+from pipeline.cli import check, demo, diff, exit_codes, run, schema, show, validate
+from pipeline.cli.output import LogFormatter, Output, kept_stdout, unwritten, warn
 from pipeline.cli.signals import tell
+from pipeline.cli.verdict import answer_verdict
 from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.errors.printable import printable
 from pipeline.errors.problems import ConfigError
 
-_SUBCOMMANDS = (run, validate, show, diff, demo, schema)
+_SUBCOMMANDS = (run, check, validate, show, diff, demo, schema)
 
 # What these leave counts, and not what they print.
 _LEAVE_FILES = ("run", "demo")
@@ -41,7 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             known, rest = make_parser().parse_known_args(arguments)
             command = known.command
-            code = _execute(known, rest)
+            with kept_stdout() if known.json else nullcontext():
+                code = _execute(known, rest)
+        except _Misused as error:
+            if "--json" in (sys.argv if arguments is None else arguments):
+                answer_verdict(exit_codes.CONFIG, problems=[error.reason])
+            raise
         except SystemExit as error:
             if error.code or unwritten() is None:
                 raise
@@ -61,34 +69,58 @@ def _execute(known: argparse.Namespace, rest: Sequence[str]) -> int:
     try:
         code: int = known.execute(known, rest)
     except ConfigError as error:
-        warn(*str(error).split("\n"))
-        return exit_codes.CONFIG
+        code, problems = exit_codes.CONFIG, str(error).split("\n")
     except StorageError as error:
-        warn(str(error))
-        return exit_codes.CONFIG
+        code, problems = exit_codes.CONFIG, [str(error)]
     except OutputTaken as error:
-        warn(str(error))
-        return exit_codes.OUTPUT
+        code, problems = exit_codes.OUTPUT, [str(error)]
     except KeyboardInterrupt as interrupted:
-        return tell(interrupted)
-    except Exception:
+        code = tell(interrupted)
+        if known.json:
+            answer_verdict(code, problems=["interrupted"])
+        return code
+    except Exception as error:
         traceback.print_exc()
+        if known.json:
+            answer_verdict(exit_codes.CRASH, problems=[f"crash: {error!r}"])
         return exit_codes.CRASH
+    else:
+        return code
+    warn(*problems)
+    if known.json:
+        answer_verdict(code, _judged(known), problems=problems)
     return code
+
+
+def _judged(known: argparse.Namespace) -> str | None:
+    """Returns the directory of the run that a command is about, if the command line has it."""
+    names = ("directory", "candidate", "output")
+    return next((getattr(known, name) for name in names if getattr(known, name, None)), None)
+
+
+class _Misused(SystemExit):
+    """An exception for a command line that cannot be parsed; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(exit_codes.CONFIG)
+        self.reason = reason
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, whatever the arguments are that they repeat."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
+        try:
+            super().error(printable(message))
+        except SystemExit:
+            raise _Misused(message) from None
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Makes the parser of the command line.
 
     Besides its arguments, a subcommand sets `command` (its name), `execute` (the function that runs
-    it) and `options` (the names of its options).
+    it), `options` (the names of its options) and `json` (whether stdout gets the verdict alone).
     """
     parser = _Parser(
         prog="headcount",
@@ -104,6 +136,7 @@ def make_parser() -> argparse.ArgumentParser:
             epilog=module.EPILOG,
             allow_abbrev=False,
         )
+        subparser.set_defaults(json=False)
         module.add_arguments(subparser)
         options = [text for action in subparser._actions for text in action.option_strings]
         subparser.set_defaults(execute=module.execute, options=options)

@@ -18,7 +18,7 @@ from pipeline.readers.shards import Shard
 from pipeline.readers.storage import open_local
 from pipeline.report.report_json import report_bytes
 from pipeline.results.run_states import RunStates
-from pipeline.runs.diff import load_run
+from pipeline.runs.load import load_run
 from pipeline.runs.manifest import MANIFEST, SUCCESS, VERSION, sha256, success_bytes
 from pipeline.runs.states_zip import zip_states
 from tests.pipeline.tables import plan_items, plan_of, write

@@ -18,7 +18,7 @@ from pipeline.errors.faults import StorageError
 from pipeline.errors.problems import ConfigError
 from pipeline.readers.storage import open_local
 from pipeline.runs import verify
-from pipeline.runs.diff import load_run
+from pipeline.runs.load import load_run
 from pipeline.runs.manifest import sha256, success_bytes
 from pipeline.runs.read import read_run
 from pipeline.runs.verify import open_run

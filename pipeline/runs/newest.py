@@ -1,0 +1,85 @@
+"""Tells how the newest run in a directory stands: published, failed, or not finished."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.errors.faults import BadData, NotFinished
+from pipeline.errors.problems import ConfigError, Problem
+from pipeline.readers.storage import OpenFile
+from pipeline.report.stored_json import list_of, parse_json, record, text
+from pipeline.runs.manifest import read_success
+from pipeline.runs.outputs import DATA
+from pipeline.runs.publish import FAILED_DIRECTORY
+from pipeline.runs.stage import COMMIT, FAILED, Stage, join, read_stage, stage_ids
+from pipeline.runs.store import Store
+from pipeline.runs.verify import explained, read_file
+
+_FAILURE = record({"failed_run": text, "problems": list_of(text)}, more=True)
+
+
+def check_newest(store: Store, directory: str, open_file: OpenFile) -> None:
+    """Checks that the newest run in a directory is finished and published.
+
+    Identities of runs begin with the time at which they began, and sort by it.
+
+    Args:
+        store: the store of the directory.
+        directory: the output of runs.
+        open_file: opens a file.
+
+    Raises:
+        BadData: if the data of the newest run must not be reported on.
+        NotFinished: if the newest run has not ended, is not yet published, or there is none.
+        ConfigError: if what is there is damaged.
+    """
+    # A stage is looked for first: what it holds may be published meanwhile, and is found then.
+    stage = _newest_stage(store, directory)
+    success = read_success(store, directory)
+    published = None if success is None else str(success.get("id", ""))
+    place = join(directory, FAILED_DIRECTORY) if published is not None else directory.rstrip("/")
+    failure = _failure(store, place, open_file)
+    failed = None if failure is None else failure["failed_run"]
+    ended = max(published or "", failed or "")
+    if stage is not None and stage.id > ended:
+        raise NotFinished(_unfinished(store, stage))
+    if failure is not None and failed == ended:
+        error = BadData(failure["problems"])
+        error.data_report = join(place, DATA)
+        raise error
+    if published is None:
+        raise NotFinished(f"{directory}: there is no run yet")
+
+
+def _newest_stage(store: Store, directory: str) -> Stage | None:
+    """Returns the stage of the newest run that has not ended; None if there is none."""
+    for identity in reversed(stage_ids(store, directory)):
+        try:
+            stage = read_stage(store, directory, identity)
+        except (ValueError, TypeError) as error:
+            message = f"the stage of run {identity} is damaged; delete it: {error}"
+            raise ConfigError([Problem(directory, (), message)]) from error
+        if stage is not None and not store.exists(stage.path(FAILED)):
+            return stage
+    return None
+
+
+def _unfinished(store: Store, stage: Stage) -> str:
+    if store.exists(stage.path(COMMIT)):
+        what = "is whole and not yet published; `headcount run` with this output publishes it"
+    else:
+        what = f"began at {stage.created} on {stage.host} and has not ended"
+    return f"{stage.output}: run {stage.id} {what}"
+
+
+def _failure(store: Store, place: str, open_file: OpenFile) -> dict[str, Any] | None:
+    """Returns the data report of a failed run in a directory; None if there is none."""
+    if not store.exists(join(place, DATA)):
+        return None
+    with explained(place, DATA):
+        report: dict[str, Any] = parse_json(read_file(place, DATA, open_file))
+        if isinstance(report, dict) and not isinstance(report.get("failed_run"), str):
+            # That of a run that is being published, or of others.
+            return None
+        _FAILURE(report)
+    return report
