@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from pipeline.report.terminal import render
 from sklearn import metrics as sk
 
 from heads.statistics.cuts import ScoreKind
 from pipeline.evaluate import evaluate
-from pipeline.report.terminal import render
 from tests.pipeline.tables import binary_table, plan_of, reason_of, slices_of, values_of
 
 BINARY = ["binary", "contrib_binary"]

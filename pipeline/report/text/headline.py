@@ -43,6 +43,12 @@ HIGHER_IS_BETTER: Mapping[str, bool] = {
 _SAID_BY_OTHERS = {"auc", "auc_precision_recall", "accuracy_baseline"}
 
 
+def head_title(name: str, head: Head, screen: Screen) -> Text:
+    """Returns the name of a head, with its type."""
+    kind = f"{head['type'].replace('_', '-')}, {'weighted' if head['weighted'] else 'unweighted'}"
+    return Text.assemble((screen.name(name), "bold"), screen.text(f"  ({kind})"))
+
+
 def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
     """Returns the names of the metrics of a head that are shown first, at most `MOST_METRICS`.
 

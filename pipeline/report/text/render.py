@@ -16,12 +16,13 @@ from pipeline.report.text.headline import (
     Entry,
     Head,
     gated_metrics,
+    head_title,
     headline_table,
     main_metrics,
     worst_first,
 )
 from pipeline.report.text.screen import Screen, indented
-from pipeline.report.text.verdict import Gates, failures, verdict_line
+from pipeline.report.text.verdict import Gates, facts, failures, verdict_line
 
 
 def render(
@@ -58,20 +59,6 @@ def render(
     if verbose and notes:
         parts += [Text(), *(screen.text(f"hint: {note}") for note in notes)]
     return screen.draw(parts)
-
-
-def facts(report: Mapping[str, Any], notes: Sequence[str]) -> list[str]:
-    """Returns what the first line says of a report, besides the verdict."""
-    rows = report["rows"]
-    told = [f"{rows['evaluated']:,} rows evaluated of {rows['read']:,} read"]
-    told.append(counted(len(report["heads"]), "head"))
-    return [*told, counted(len(notes), "hint")] if notes else told
-
-
-def head_title(name: str, head: Mapping[str, Any], screen: Screen) -> Text:
-    """Returns the name of a head, with its type."""
-    kind = f"{head['type'].replace('_', '-')}, {'weighted' if head['weighted'] else 'unweighted'}"
-    return Text.assemble((screen.name(name), "bold"), screen.text(f"  ({kind})"))
 
 
 def _first_of(

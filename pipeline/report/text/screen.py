@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, RenderableType
@@ -78,6 +78,24 @@ class Screen:
         for part in parts:
             console.print(part)
         return "\n".join(line.rstrip(" ") for line in stream.getvalue().split("\n"))
+
+
+def screen_of(stream: Any, encoding: str) -> Screen:
+    """Returns the screen that a stream leads to, as rich finds it.
+
+    A terminal has its width, and its colours unless `NO_COLOR` is set or it knows none. Anything
+    else gets plain text of the same width always, which tools can compare.
+
+    Args:
+        stream: the stream, such as stdout.
+        encoding: its encoding.
+    """
+    is_terminal = getattr(stream, "isatty", None)
+    if is_terminal is None or not is_terminal():
+        return Screen(encoding=encoding)
+    console = Console(file=stream)
+    colours = None if console.no_color else console.color_system
+    return Screen(console.width, encoding, colours, cuts_names=True)  # type: ignore[arg-type]
 
 
 def indented(part: RenderableType, columns: int = 2) -> Padding:

@@ -22,6 +22,7 @@ MOST_GATES = 10
 MOST_SLICES = 5
 """How many slices of a gate are shown."""
 
+_LABELS = {"fail": ("FAIL", "bold red"), "warn": ("warn", "yellow"), "none": ("    ", "")}
 _NOT_DECIDED = ("undecided", "absent", "skipped")
 _LIMITS = ("at_least", "at_most", "max_drop", "max_rise")
 
@@ -41,40 +42,46 @@ def render_verdict(
         screen: what the text is drawn for.
     """
     screen = screen or Screen()
-    rows, heads = report["rows"], report["heads"]
-    facts = [f"{rows['evaluated']:,} rows evaluated of {rows['read']:,} read"]
-    facts.append(counted(len(heads), "head"))
-    if notes:
-        facts.append(counted(len(notes), "hint"))
-    parts = [verdict_line(gates, facts, screen), *failures(gates, screen, named=len(heads) > 1)]
-    return screen.draw(parts)
+    named = len(report["heads"]) > 1
+    line = verdict_line(gates, facts(report, notes), screen)
+    return screen.draw([line, *failures(gates, screen, named=named)])
 
 
-def verdict_line(gates: Gates | None, facts: Sequence[str], screen: Screen) -> Text:
-    """Returns the first line of what is shown: the verdict, and facts about the rows."""
-    beside = ", ".join(facts)
+def facts(report: Mapping[str, Any], notes: Sequence[str]) -> list[str]:
+    """Returns what the first line says of a report, besides the verdict."""
+    rows = report["rows"]
+    told = [f"{rows['evaluated']:,} rows evaluated of {rows['read']:,} read"]
+    told.append(counted(len(report["heads"]), "head"))
+    return [*told, counted(len(notes), "hint")] if notes else told
+
+
+def verdict_line(gates: Gates | None, told: Sequence[str], screen: Screen) -> Text:
+    """Returns the first line of what is shown: the verdict, and facts such as those of `facts`."""
+    word, counts = verdict_words(gates)
+    style = {"PASS": "bold green", "FAIL": "bold red"}.get(word, "")
+    rest = "; ".join(["", *counts, ", ".join(told)])
+    return Text.assemble(screen.text(word, style), screen.text(rest))
+
+
+def verdict_words(gates: Gates | None) -> tuple[str, list[str]]:
+    """Returns the verdict as a word, and how many gates there are, failed, warn and were skipped.
+
+    >>> verdict_words({"passed": True, "gates": []}), verdict_words(None)
+    (('PASS', ['0 gates']), ('no gates asked', []))
+    """
     if gates is None:
-        return screen.text(f"no gates; {beside}" if facts else "no gates")
-    passed = gates["passed"]
-    word = screen.text("PASS", "bold green") if passed else screen.text("FAIL", "bold red")
-    return Text.assemble(
-        word, screen.text(f": {_counts(gates)}" + (f"; {beside}" if facts else ""))
-    )
-
-
-def _counts(gates: Gates) -> str:
-    """Returns how many gates there are, and how many of them failed, warn and were skipped."""
+        return "no gates asked", []
     judged = gates["gates"]
     failed = sum(gate["severity"] == "error" and not gate["passed"] for gate in judged)
     warns = sum(
         any(judgement["effect"] == "warn" for judgement in gate["judgements"]) for gate in judged
     )
     skipped = sum(gate["outcome"] == "skipped" for gate in judged)
-    all_gates = counted(len(judged), "gate")
-    texts = [f"{failed:,} of {all_gates} failed" if failed else all_gates]
+    texts = [counted(len(judged), "gate")]
+    texts += [f"{failed:,} failed"] if failed else []
     texts += [counted(warns, "warning")] if warns else []
     texts += [f"{skipped:,} skipped"] if skipped else []
-    return ", ".join(texts)
+    return "PASS" if gates["passed"] else "FAIL", [", ".join(texts)]
 
 
 def failures(gates: Gates | None, screen: Screen, *, named: bool) -> Iterator[RenderableType]:
@@ -89,7 +96,7 @@ def failures(gates: Gates | None, screen: Screen, *, named: bool) -> Iterator[Re
         return
     judged = gates["gates"]
     yield from _missed(judged, "fail", screen, named=named)
-    yield from _not_decided(judged, screen, named=named)
+    yield from _not_decided(gates, screen, named=named)
     yield from _missed(judged, "warn", screen, named=named)
 
 
@@ -97,7 +104,7 @@ def _missed(
     judged: Sequence[Mapping[str, Any]], effect: str, screen: Screen, *, named: bool
 ) -> Iterator[RenderableType]:
     """Yields the gates whose limits were missed, each with its slices, the worst first."""
-    label = screen.text("FAIL", "bold red") if effect == "fail" else screen.text("warn", "yellow")
+    label = screen.text(*_LABELS[effect])
     found = [(gate["gate"], missed) for gate in judged if (missed := missed_slices(gate, effect))]
     for gate, missed in found[:MOST_GATES]:
         yield labelled(label, screen.text(gate_name(gate)))
@@ -131,29 +138,35 @@ def missed_slices(gate: Mapping[str, Any], effect: str) -> list[Mapping[str, Any
     return sorted(missed, key=lambda j: (j.get("margin") is None, j.get("margin") or 0.0))
 
 
-def _not_decided(
-    judged: Sequence[Mapping[str, Any]], screen: Screen, *, named: bool
-) -> Iterator[RenderableType]:
+def _not_decided(gates: Gates, screen: Screen, *, named: bool) -> Iterator[RenderableType]:
     """Yields why gates are undecided, absent or skipped, a line for each reason of a gate."""
-    lines = []
-    for gate in judged:
+    found = undecided(gates, screen, named=named)
+    for effect, text in found[:MOST_GATES]:
+        label, style = _LABELS[effect]
+        yield labelled(screen.text(label, style), screen.text(text))
+    if len(found) > MOST_GATES:
+        yield screen.text(f"and {counted(len(found) - MOST_GATES, 'more reason')}")
+
+
+def undecided(gates: Gates | None, screen: Screen, *, named: bool) -> list[tuple[str, str]]:
+    """Returns what is undecided, absent or skipped, what fails first.
+
+    Returns:
+        For each reason of a gate what it does (`fail`, `warn` or `none`), and a line about it.
+    """
+    found = []
+    for gate in gates["gates"] if gates else ():
         groups: dict[tuple[str, str, str], list[str]] = {}
         for judgement in gate["judgements"]:
             if judgement["outcome"] in _NOT_DECIDED:
-                key = (judgement["outcome"], judgement["effect"], judgement.get("reason") or "")
+                key = (judgement["effect"], judgement["outcome"], judgement.get("reason") or "")
                 groups.setdefault(key, []).append(place_of(judgement, screen, named=named))
-        for (outcome, effect, reason), places in groups.items():
+        for (effect, outcome, reason), places in groups.items():
             told = [place for place in places if place]
             where = f" in {first_names(told, MOST_SLICES)}" if told else ""
-            style = {"fail": "bold red", "warn": "yellow"}.get(effect, "")
-            text = f"{gate_name(gate['gate'])}: {outcome}{where}" + (
-                f": {reason}" if reason else ""
-            )
-            label = {"fail": "FAIL", "warn": "warn"}.get(effect, "    ")
-            lines.append(labelled(screen.text(label, style), screen.text(text)))
-    yield from lines[:MOST_GATES]
-    if len(lines) > MOST_GATES:
-        yield screen.text(f"and {counted(len(lines) - MOST_GATES, 'more reason')}")
+            why = f": {reason}" if reason else ""
+            found.append((effect, f"{gate_name(gate['gate'])}: {outcome}{where}{why}"))
+    return sorted(found, key=lambda item: list(_LABELS).index(item[0]))
 
 
 def gate_name(gate: Mapping[str, Any]) -> str:
