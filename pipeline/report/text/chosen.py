@@ -222,10 +222,7 @@ def _metric_table(
         else:
             differences[0] = None
         columns += [
-            Column(
-                "difference" + (" from overall" if other == "overall" else ""),
-                [Text(_shown(value)) for value in differences],
-            ),
+            Column(title, [Text(_shown(value)) for value in differences]),
             Column("interval", [Text(interval(value), "dim") for value in differences]),
         ]
         columns = [column for column in columns if any(cell.plain for cell in column.cells)]
