@@ -112,8 +112,10 @@ def render_chosen(
         if (choice.metrics and not asked) or (choice.conditions and not slices):
             continue
         shown = [head["slices"][0], *_sorted(slices, head, metrics, choice.sort)]
-        parts += [Text(), head_title(name, head, screen)]
+        title = head_title(name, head, screen)
+        parts += [Text(), title]
         if len(asked) == 1:
+            title.append(f"  {screen.name(asked[0])}", "bold")
             parts += _metric_table(head, asked[0], shown, screen)
         else:
             parts += headline_table(head, shown, metrics, screen)
@@ -209,7 +211,7 @@ def _metric_table(
     names = slice_column(entries, screen)
     rows = Column("rows", [Text(f"{entry['examples']:,}") for entry in entries])
     columns = [
-        Column(screen.name(name), [Text(figure(metric)) for metric in figures]),
+        Column("value", [Text(figure(metric)) for metric in figures]),
         Column("interval", [Text(interval(metric), "dim") for metric in figures]),
     ]
     if name in overall["metrics"]:

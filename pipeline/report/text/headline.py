@@ -54,7 +54,7 @@ def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
 
     They are those that gates or causes name, then those of `HIGHER_IS_BETTER`, then other metrics
     of the headline for all classes and without a threshold. One that is there at thresholds alone
-    is shown at these.
+    is shown at these. A short headline is shown whole.
 
     Args:
         head: the head.
@@ -74,6 +74,8 @@ def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
     ]
     caused = [cause["first"]["metric"] for cause in head.get("causes", ())]
     names = [*asked, *caused, *first, *plain, *at_thresholds]
+    if len(headline) <= MOST_METRICS:
+        names += headline
     chosen = [name for name in dict.fromkeys(names) if name in known]
     return (chosen or list(headline))[:MOST_METRICS]
 

@@ -37,21 +37,23 @@ def stacked(fixed: Sequence[Column], columns: Sequence[Column], width: int) -> I
     """Yields tables that hold columns, as many as fit side by side.
 
     Args:
-        fixed: the columns that every table begins with. Where not all others fit beside them, the
-            cells of the first are broken into lines.
+        fixed: the columns that every table begins with.
         columns: the others; without any there is a table of the fixed ones.
         width: the columns of the screen.
     """
-    first, *others = fixed
-    shown = [_broken(column, width) for column in (*others, *columns)]
-    beside = sum(_measure(column) + _GAP for column in shown)
-    narrow = max(width // 4, _LEAST) if columns else width - beside
-    leading = [_broken(first, width)]
-    if _measure(leading[0]) + beside > width:
-        leading = [_broken(first, narrow)]
-    leading += shown[: len(others)]
-    place = sum(_measure(column) + _GAP for column in leading)
-    rest = [_broken(column, max(width - place, _FEWEST)) for column in shown[len(others) :]]
+    whole = [*fixed, *columns]
+    # What does not fit gives way: first the titles, then the names in the first column.
+    if _together(whole) > width:
+        whole = [_broken(column, width) for column in whole]
+    if (together := _together(whole)) > width:
+        first = _measure(whole[0])
+        narrow = max(width // 4, _LEAST) if columns else max(first - together + width, _LEAST)
+        whole[0] = _broken(whole[0], narrow)
+    leading, rest = whole[: len(fixed)], whole[len(fixed) :]
+    place = _together(leading) + _GAP
+    rest = [
+        _broken(c, max(width - place, _FEWEST)) if place + _measure(c) > width else c for c in rest
+    ]
     while True:
         used = place - _GAP
         count = 0
@@ -72,6 +74,11 @@ def _table(columns: Sequence[Column]) -> Table:
         table.add_row(*cells)
     table.show_header = any(column.title for column in columns)
     return table
+
+
+def _together(columns: Sequence[Column]) -> int:
+    """Returns the width of columns side by side."""
+    return sum(_measure(column) + _GAP for column in columns) - _GAP
 
 
 def _measure(column: Column) -> int:

@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 
 import pytest
-from pipeline.report.terminal import render
 
 from pipeline.evaluate import evaluate
 from pipeline.report.report_json import report_bytes
 from pipeline.report.report_layout import PLACES, parse_report
+from pipeline.report.text.render import render
 from tests.e2e.conftest import CONFIG, make_rows
 from tests.pipeline.tables import plan_of
 from tests.pipeline.whole_runs import KEYED, config, table

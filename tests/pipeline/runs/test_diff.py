@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from pipeline.report.terminal import render_diff
 from scipy import stats
 
 from heads.statistics import RowSums
@@ -27,6 +26,7 @@ from pipeline.evaluation.head_plan import identity_statistic
 from pipeline.evaluation.state_key import StateKey
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
+from pipeline.report.text.difference import render_diff
 from pipeline.results.estimates import NO_FOLDS
 from pipeline.runs.diff import Run, diff, load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
