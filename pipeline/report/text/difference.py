@@ -12,7 +12,7 @@ from pipeline.errors.wording import counted, first_names
 from pipeline.report.text.causes import what_got_worse
 from pipeline.report.text.details import compared, worse_entries
 from pipeline.report.text.headline import gated_metrics, main_metrics
-from pipeline.report.text.screen import Screen, indented
+from pipeline.report.text.screen import Screen, indented, section
 from pipeline.report.text.verdict import Gates, failures, verdict_line
 
 
@@ -36,8 +36,8 @@ def render_diff(
     parts: list[RenderableType] = []
     if gates is not None:
         parts += [verdict_line(gates, [counted(len(heads), "head")], screen)]
-        parts += failures(gates, screen, named=len(heads) > 1)
-    parts += what_got_worse(heads, screen)
+        parts += section(failures(gates, screen, named=len(heads) > 1))
+    parts += section(what_got_worse(heads, screen))
     for name, head in heads.items():
         how = "paired" if head["paired"] else f"not paired: {head['unpaired_because']}"
         title = screen.text(f"  ({head['type'].replace('_', '-')}, {how})")

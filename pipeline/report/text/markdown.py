@@ -34,7 +34,7 @@ MOST_LINES = 60
 """How many lines there are at most, whatever the report."""
 _MOST_MISSED, _MOST_REASONS, _MOST_CAUSES, _MOST_SLICES = 10, 5, 5, 8
 _LEAST_OF_HEAD = 7  # an empty line, the name, an empty line, two of the table, overall, baseline
-_LONGEST_NAME = 60
+_LONGEST = 160
 _SCREEN = Screen()
 
 # What Markdown, GitHub's tables or HTML could read as more than a letter. An underscore inside of a
@@ -57,7 +57,8 @@ def markdown(
     heads = report["heads"]
     named = len(heads) > 1
     word, counts = verdict_words(gates)
-    lines = ["; ".join([f"**{word}**", *counts, ", ".join(facts(report, notes))])]
+    told = f": {_escaped(counts)}" if counts else ""
+    lines = [f"**{word}**{told}; {', '.join(facts(report, notes))}"]
     lines += [*_missed(gates, named=named), *_reasons(gates, named=named), *_causes(heads)]
     room = MOST_LINES - len(lines)
     shown = list(heads)[: room // _LEAST_OF_HEAD]
@@ -78,8 +79,13 @@ def code(text: str) -> str:
     >>> print(code("a|b @you <b>"))
     <code>a&#124;b &#64;you &#60;b&#62;</code>
     """
-    shown = printable(text[:_LONGEST_NAME]) + ("..." if len(text) > _LONGEST_NAME else "")
-    return f"<code>{_MARKS.sub(lambda mark: f'&#{ord(mark[0])};', shown)}</code>"
+    return f"<code>{_escaped(text)}</code>"
+
+
+def _escaped(text: str) -> str:
+    """Returns a text, cut if it is long, with the number of every letter that is a mark."""
+    shown = printable(text[:_LONGEST]) + ("..." if len(text) > _LONGEST else "")
+    return _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", shown)
 
 
 def _missed(gates: Gates | None, *, named: bool) -> list[str]:

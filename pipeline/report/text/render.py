@@ -21,7 +21,7 @@ from pipeline.report.text.headline import (
     main_metrics,
     worst_first,
 )
-from pipeline.report.text.screen import Screen, indented
+from pipeline.report.text.screen import Screen, indented, section
 from pipeline.report.text.verdict import Gates, facts, failures, verdict_line
 
 
@@ -46,8 +46,8 @@ def render(
     screen = screen or Screen()
     heads = report["heads"]
     parts: list[RenderableType] = [verdict_line(gates, facts(report, notes), screen)]
-    parts += failures(gates, screen, named=len(heads) > 1)
-    parts += what_got_worse(heads, screen)
+    parts += section(failures(gates, screen, named=len(heads) > 1))
+    parts += section(what_got_worse(heads, screen))
     for name, head in heads.items():
         parts += [Text(), head_title(name, head, screen)]
         metrics = main_metrics(head, gated_metrics(gates, name))

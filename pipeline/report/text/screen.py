@@ -77,7 +77,8 @@ class Screen:
         )
         for part in parts:
             console.print(part)
-        return "\n".join(line.rstrip(" ") for line in stream.getvalue().split("\n"))
+        lines = [line.rstrip(" ") for line in stream.getvalue().split("\n")]
+        return "\n".join(lines).lstrip("\n")
 
 
 def screen_of(stream: Any, encoding: str) -> Screen:
@@ -101,6 +102,12 @@ def screen_of(stream: Any, encoding: str) -> Screen:
 def indented(part: RenderableType, columns: int = 2) -> Padding:
     """Returns a part that stands some columns to the right."""
     return Padding(part, (0, 0, 0, columns))
+
+
+def section(parts: Iterable[RenderableType]) -> list[RenderableType]:
+    """Returns parts below an empty line; nothing if there are none."""
+    found = list(parts)
+    return [Text(), *found] if found else []
 
 
 def labelled(label: Text, text: Text) -> Table:

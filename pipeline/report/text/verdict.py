@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.errors.wording import counted, first_names
 from pipeline.report.text.figures import between, number
-from pipeline.report.text.screen import Screen, indented, labelled
+from pipeline.report.text.screen import Screen, indented, labelled, section
 from pipeline.report.text.tables import Column, stacked
 from pipeline.slicing.names import slice_name
 
@@ -23,6 +23,7 @@ MOST_SLICES = 5
 """How many slices of a gate are shown."""
 
 _LABELS = {"fail": ("FAIL", "bold red"), "warn": ("warn", "yellow"), "none": ("    ", "")}
+_OVERALL = slice_name([])
 _NOT_DECIDED = ("undecided", "absent", "skipped")
 _LIMITS = ("at_least", "at_most", "max_drop", "max_rise")
 
@@ -44,7 +45,7 @@ def render_verdict(
     screen = screen or Screen()
     named = len(report["heads"]) > 1
     line = verdict_line(gates, facts(report, notes), screen)
-    return screen.draw([line, *failures(gates, screen, named=named)])
+    return screen.draw([line, *section(failures(gates, screen, named=named))])
 
 
 def facts(report: Mapping[str, Any], notes: Sequence[str]) -> list[str]:
@@ -59,29 +60,30 @@ def verdict_line(gates: Gates | None, told: Sequence[str], screen: Screen) -> Te
     """Returns the first line of what is shown: the verdict, and facts such as those of `facts`."""
     word, counts = verdict_words(gates)
     style = {"PASS": "bold green", "FAIL": "bold red"}.get(word, "")
-    rest = "; ".join(["", *counts, ", ".join(told)])
+    rest = (f": {counts}" if counts else "") + f"; {', '.join(told)}"
     return Text.assemble(screen.text(word, style), screen.text(rest))
 
 
-def verdict_words(gates: Gates | None) -> tuple[str, list[str]]:
-    """Returns the verdict as a word, and how many gates there are, failed, warn and were skipped.
+def verdict_words(gates: Gates | None) -> tuple[str, str]:
+    """Returns the verdict as a word, and what follows it: how many gates failed, warn, are skipped.
 
     >>> verdict_words({"passed": True, "gates": []}), verdict_words(None)
-    (('PASS', ['0 gates']), ('no gates asked', []))
+    (('PASS', '0 gates'), ('no gates asked', ''))
     """
     if gates is None:
-        return "no gates asked", []
+        return "no gates asked", ""
     judged = gates["gates"]
     failed = sum(gate["severity"] == "error" and not gate["passed"] for gate in judged)
     warns = sum(
         any(judgement["effect"] == "warn" for judgement in gate["judgements"]) for gate in judged
     )
     skipped = sum(gate["outcome"] == "skipped" for gate in judged)
-    texts = [counted(len(judged), "gate")]
-    texts += [f"{failed:,} failed"] if failed else []
+    gate_count = counted(len(judged), "gate")
+    texts = [f"{failed:,} of {gate_count} failed" if failed else gate_count]
     texts += [counted(warns, "warning")] if warns else []
     texts += [f"{skipped:,} skipped"] if skipped else []
-    return "PASS" if gates["passed"] else "FAIL", [", ".join(texts)]
+    texts += [f"against {gates['against']['directory']}"] if gates["against"] else []
+    return "PASS" if gates["passed"] else "FAIL", ", ".join(texts)
 
 
 def failures(gates: Gates | None, screen: Screen, *, named: bool) -> Iterator[RenderableType]:
@@ -115,7 +117,7 @@ def _missed(
             ),
             Column("", [screen.text(judged_value(judgement, gate)) for judgement in shown], False),
             Column("", [screen.text(miss(judgement)) for judgement in shown], False),
-            Column("", [screen.text(counted(j["examples"], "row")) for j in shown]),
+            Column("", [screen.text(counted(j.get("examples") or 0, "row")) for j in shown]),
         ]
         columns = [column for column in columns if any(cell.plain for cell in column.cells)]
         indent = len(label.plain) + 2
@@ -162,8 +164,8 @@ def undecided(gates: Gates | None, screen: Screen, *, named: bool) -> list[tuple
                 key = (judgement["effect"], judgement["outcome"], judgement.get("reason") or "")
                 groups.setdefault(key, []).append(place_of(judgement, screen, named=named))
         for (effect, outcome, reason), places in groups.items():
-            told = [place for place in places if place]
-            where = f" in {first_names(told, MOST_SLICES)}" if told else ""
+            told = [place for place in places if place] or [_OVERALL]
+            where = f" in {first_names(told, MOST_SLICES)}" if told != [_OVERALL] else ""
             why = f": {reason}" if reason else ""
             found.append((effect, f"{gate_name(gate['gate'])}: {outcome}{where}{why}"))
     return sorted(found, key=lambda item: list(_LABELS).index(item[0]))
@@ -203,11 +205,12 @@ def judged_value(judgement: Mapping[str, Any], gate: Mapping[str, Any]) -> str:
     if value is None:
         return ""
     text = number(value)
+    if judgement.get("candidate") is not None and judgement.get("baseline") is not None:
+        text = f"{number(judgement['candidate'])} from {number(judgement['baseline'])}"
+        text += f": {'+' if value >= 0 else ''}{number(value)}"
     if judgement.get("interval") and gate.get("decide_by", "value") != "value":
         lower, upper = judgement["interval"]
         text += f" ({between(lower, upper, 4)})"
-    if judgement.get("candidate") is not None and judgement.get("baseline") is not None:
-        text += f": {number(judgement['candidate'])} from {number(judgement['baseline'])}"
     return text
 
 
