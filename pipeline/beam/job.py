@@ -15,9 +15,9 @@ from pipeline.errors.faults import BadData, OutputTaken, RunnerError
 from pipeline.evaluation.plan import Plan
 from pipeline.readers.file_list import Listing
 from pipeline.readers.shard_list import write_shards
-from pipeline.runs.gates import GATES, NO_RUN
+from pipeline.runs.file_names import DATA, GATES, REPORT
+from pipeline.runs.gates import NO_RUN
 from pipeline.runs.manifest import read_files, read_manifest, sha256
-from pipeline.runs.outputs import DATA, REPORT
 from pipeline.runs.publish import holds_a_run, read_failure, read_published
 from pipeline.runs.stage import Stage
 

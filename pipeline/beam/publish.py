@@ -15,7 +15,8 @@ from pipeline.evaluation.plan import Plan
 from pipeline.report.data_json import Files
 from pipeline.results.partition import Partition
 from pipeline.runs import publish
-from pipeline.runs.outputs import REPORT, run_files
+from pipeline.runs.file_names import REPORT
+from pipeline.runs.outputs import run_files
 from pipeline.runs.stage import Stage
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings

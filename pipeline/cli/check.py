@@ -13,11 +13,12 @@ from pipeline.cli.connecting import (
     make_opener,
     store_of,
 )
-from pipeline.cli.output import encoding, say, warn
+from pipeline.cli.output import screen, show, warn
 from pipeline.cli.verdict import add_json_argument, answer_verdict, code_of
 from pipeline.config.load import load_gates
 from pipeline.errors.faults import BadData, NotFinished
 from pipeline.errors.printable import printable
+from pipeline.errors.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pipeline.readers.storage import OpenFile
@@ -41,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
+    from pipeline.report.text.verdict import render_verdict
     from pipeline.runs.newest import check_newest
+    from pipeline.runs.read import read_notes
     from pipeline.runs.verify import open_run
 
     directory = known.directory
@@ -60,7 +63,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     if known.json:
         answer_verdict(code, directory, report, gates)
     else:
-        say(*render_verdict(gates, report).splitlines())
+        show(render_verdict(gates, report, read_notes(run), screen()))
     return code
 
 
@@ -81,17 +84,21 @@ def _verdict(
         ConfigError: if the run is damaged, or the gates do not fit it.
     """
     from pipeline.report.report_layout import parse_report
-    from pipeline.runs.gates import check_against, judge_finished, read_gates
-    from pipeline.runs.outputs import REPORT
+    from pipeline.runs.file_names import REPORT
     from pipeline.runs.plugins import named_plugins
+    from pipeline.runs.read import read_gates
     from pipeline.runs.verify import explained
 
     with explained(run.directory, REPORT):
         report = parse_report(run.read(REPORT)).data
     plugins = named_plugins(known.plugins, [run])
     if known.gates is None:
-        check_against((), known.against, "command line")
+        if known.against is not None:
+            message = "--against goes with --gates: the run's own verdict compares with what it did"
+            raise ConfigError([Problem("command line", (), message)])
         return report, read_gates(run)
+    from pipeline.runs.gates import judge_finished
+
     gates = load_gates(known.gates, opener)
     source = printable(known.gates)
     return report, judge_finished(run, gates, known.against, source, opener, plugins)

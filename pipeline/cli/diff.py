@@ -13,7 +13,7 @@ from pipeline.cli.connecting import (
     say_what_is_pending,
     write,
 )
-from pipeline.cli.output import encoding, say
+from pipeline.cli.output import say, screen, show
 from pipeline.cli.verdict import add_json_argument, answer_verdict, code_of
 from pipeline.config.load import load_gates
 from pipeline.errors.printable import printable
@@ -45,11 +45,11 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
     from pipeline.report.report_json import report_bytes
     from pipeline.report.report_layout import parse_report
-    from pipeline.report.terminal import render_diff
+    from pipeline.report.text.difference import render_diff
     from pipeline.runs.diff import diff
+    from pipeline.runs.file_names import REPORT
     from pipeline.runs.gates import OtherRun, judge, with_gates
     from pipeline.runs.load import compared_series, gated_series, read_states
-    from pipeline.runs.outputs import REPORT
     from pipeline.runs.plugins import named_plugins
     from pipeline.runs.verify import open_run
 
@@ -77,7 +77,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         report = parse_report(runs[1].read(REPORT)).data
         answer_verdict(code_of(verdict), known.candidate, report, verdict)
     else:
-        say(*render_diff(comparison, encoding()).splitlines())
+        show(render_diff(comparison, verdict, screen()))
     if known.output:
         write(known.output, report_bytes(comparison))
         say("", f"written to {known.output}")
@@ -90,7 +90,7 @@ def _check_output(output: str | None, directories: Sequence[str]) -> None:
     Raises:
         ConfigError: if it would.
     """
-    from pipeline.runs.outputs import FILES
+    from pipeline.runs.file_names import FILES
 
     for directory in directories if output else ():
         for name in FILES:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import add_gates_arguments, import_beam, make_opener
-from pipeline.cli.output import encoding, say, unwritten, warn
+from pipeline.cli.output import say, screen, show, unwritten, warn
 from pipeline.cli.verdict import add_json_argument, answer_verdict, code_of
 from pipeline.config.load import load_config, load_gates
 from pipeline.config.model import Config
@@ -136,7 +136,7 @@ def evaluate(
     from pipeline.beam.run import run
     from pipeline.errors.faults import BadData, RunnerError
     from pipeline.evaluation.plan import make_plan
-    from pipeline.report.terminal import render
+    from pipeline.report.text.render import render
     from pipeline.runs.gates import check_against, with_gates
 
     options = beam_options(rest, known.options)
@@ -178,7 +178,8 @@ def evaluate(
         if known.json:
             answer_verdict(code, output, finished.report, finished.gates)
         else:
-            say(*render(finished.report, encoding()).splitlines(), "", *end)
+            show(render(finished.report, finished.gates, finished.notes, screen()))
+            say("", *end)
     if (reason := unwritten()) is not None:
         warn(f"stdout cannot be written: {reason}", *end)
     return code

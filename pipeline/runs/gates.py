@@ -16,24 +16,15 @@ from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import StateKey
 from pipeline.gates.judge import judge_gates
 from pipeline.readers.storage import OpenFile, open_local
-from pipeline.report.gates_layout import parse_gates
 from pipeline.results.run_states import RunStates
+from pipeline.runs.file_names import BLESSED, GATES, MARK, NOT_BLESSED
 from pipeline.runs.load import gated_series, merge_partitions, read_states
-from pipeline.runs.verify import VerifiedRun, explained, open_run
+from pipeline.runs.read import read_gates
+from pipeline.runs.verify import VerifiedRun, open_run
 from pipeline.slicing.table import SliceTable
-
-GATES = "gates.json"
-BLESSED = "BLESSED"
-"""The file of a run that all its gates let through."""
-NOT_BLESSED = "NOT_BLESSED"
-"""The file of a run that a gate did not let through."""
-GATES_FILES = (GATES, BLESSED, NOT_BLESSED)
-"""The files that a run with gates may leave."""
 
 NO_RUN = "none"
 """What is given in place of a run to skip the gates that compare with one."""
-
-_MARK = b"\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,28 +156,7 @@ def gates_files(verdict: Mapping[str, Any]) -> dict[str, bytes]:
         verdict: the content of `gates.json` as plain data.
     """
     text = json.dumps(verdict, indent=1, ensure_ascii=False, allow_nan=False)
-    return {GATES: text.encode() + b"\n", BLESSED if verdict["passed"] else NOT_BLESSED: _MARK}
-
-
-def read_gates(run: VerifiedRun) -> dict[str, Any] | None:
-    """Returns the verdict that a finished run holds, as plain data; None if it has no gates.
-
-    Raises:
-        ConfigError: if its files are damaged, or if they contradict each other.
-        StorageError: if files elsewhere cannot be reached.
-    """
-    there = [name for name in GATES_FILES if name in run.manifest["files"]]
-    if not there:
-        return None
-    with explained(run.directory, GATES):
-        verdict = parse_gates(run.read(GATES))
-        mark = BLESSED if verdict["passed"] else NOT_BLESSED
-        if there != [GATES, mark]:
-            raise ValueError(f"it goes with {mark}, and the run has {' and '.join(there)}")
-    with explained(run.directory, mark):
-        if run.read(mark) != _MARK:
-            raise ValueError("it holds more than a newline")
-    return verdict
+    return {GATES: text.encode() + b"\n", BLESSED if verdict["passed"] else NOT_BLESSED: MARK}
 
 
 def judge_finished(

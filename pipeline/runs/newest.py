@@ -8,9 +8,8 @@ from pipeline.errors.faults import BadData, NotFinished
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile
 from pipeline.report.stored_json import list_of, parse_json, record, text
+from pipeline.runs.file_names import DATA, FAILED_DIRECTORY
 from pipeline.runs.manifest import read_success
-from pipeline.runs.outputs import DATA
-from pipeline.runs.publish import FAILED_DIRECTORY
 from pipeline.runs.stage import COMMIT, FAILED, Stage, join, read_stage, stage_ids
 from pipeline.runs.store import Store
 from pipeline.runs.verify import explained, read_file

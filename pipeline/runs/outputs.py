@@ -1,4 +1,4 @@
-"""The files that a run leaves: their names, and the bytes of all but the manifest."""
+"""The files that a run leaves: the bytes of all but the manifest."""
 
 from __future__ import annotations
 
@@ -10,22 +10,11 @@ from pipeline.report.data_json import Files, copies_in, data_bytes, row_problems
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import build_report, report_bytes
 from pipeline.results.partition import Partition
-from pipeline.runs.gates import GATES_FILES, OtherRun, gates_files, judge_run
-from pipeline.runs.manifest import MANIFEST, SUCCESS
+from pipeline.runs.file_names import ANOMALIES, DATA, METRICS, REPORT, STATES, STATISTICS
+from pipeline.runs.gates import OtherRun, gates_files, judge_run
 from pipeline.runs.states_zip import zip_states
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings, Tolerance
-
-REPORT = "report.json"
-METRICS = "metrics.parquet"
-STATES = "states.zip"
-DATA = "data.json"
-ANOMALIES = "anomalies.pbtxt"
-STATISTICS = "statistics.pb"
-FAILED_FILES = (ANOMALIES, DATA)
-"""The files that a run leaves if its data must not be reported on."""
-FILES = (REPORT, METRICS, STATES, STATISTICS, ANOMALIES, DATA, *GATES_FILES, MANIFEST, SUCCESS)
-"""The files that a run may leave, `_SUCCESS` last."""
 
 
 def run_files(

@@ -37,7 +37,7 @@ from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
-from pipeline.runs.outputs import FILES
+from pipeline.runs.file_names import FILES
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, open_stage, states_of
 from tests.heads.metrics.plugin_sources import GOOD
 from tests.pipeline.tables import evaluator_of, own_states, plan_items

@@ -15,7 +15,7 @@ import pytest
 import headcount
 from pipeline import cli
 from pipeline.config.load import as_config
-from pipeline.runs.outputs import FILES, REPORT
+from pipeline.runs.file_names import FILES, REPORT
 from tests.pipeline.api.test_data import Frame
 from tests.pipeline.beam.without_beam import run_without_beam
 from tests.pipeline.whole_runs import table

@@ -20,7 +20,7 @@ from pipeline.beam.row_evaluation import _judge
 from pipeline.config.load import as_config
 from pipeline.evaluation.input_files import InputVerdict
 from pipeline.evaluation.plan import make_plan
-from pipeline.runs.outputs import FAILED_FILES
+from pipeline.runs.file_names import FAILED_FILES
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
 from tests.pipeline.whole_runs import table

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pipeline.report.terminal import MOST_COLUMNS, MOST_WORSE, WIDEST_NAME, render
+
 from pipeline.slicing.names import slice_name
 from tests.pipeline.tables import law
 
