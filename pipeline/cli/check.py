@@ -18,7 +18,6 @@ from pipeline.cli.verdict import add_json_argument, answer_verdict, code_of
 from pipeline.config.load import load_gates
 from pipeline.errors.faults import BadData, NotFinished
 from pipeline.errors.printable import printable
-from pipeline.errors.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pipeline.readers.storage import OpenFile
@@ -92,13 +91,11 @@ def _verdict(
     with explained(run.directory, REPORT):
         report = parse_report(run.read(REPORT)).data
     plugins = named_plugins(known.plugins, [run])
-    if known.gates is None:
-        if known.against is not None:
-            message = "--against goes with --gates: the run's own verdict compares with what it did"
-            raise ConfigError([Problem("command line", (), message)])
+    if known.gates is None and known.against is None:
         return report, read_gates(run)
-    from pipeline.runs.gates import judge_finished
+    # This takes a while to import, for it may judge.
+    from pipeline.runs.gates import verdict_on
 
-    gates = load_gates(known.gates, opener)
-    source = printable(known.gates)
-    return report, judge_finished(run, gates, known.against, source, opener, plugins)
+    gates = None if known.gates is None else load_gates(known.gates, opener)
+    source = printable(known.gates or "command line")
+    return report, verdict_on(run, gates, known.against, source, opener, plugins)

@@ -159,19 +159,19 @@ def gates_files(verdict: Mapping[str, Any]) -> dict[str, bytes]:
     return {GATES: text.encode() + b"\n", BLESSED if verdict["passed"] else NOT_BLESSED: MARK}
 
 
-def judge_finished(
+def verdict_on(
     run: VerifiedRun,
-    gates: Sequence[Gate],
+    gates: Sequence[Gate] | None,
     against: str | None,
     source: str,
     open_file: OpenFile = open_local,
     plugins: Sequence[Plugin] = (),
-) -> dict[str, Any]:
-    """Judges a finished run by its states, and returns what `gates.json` would hold.
+) -> dict[str, Any] | None:
+    """Returns the verdict that a finished run holds, or judges it by other gates and its states.
 
     Args:
         run: the run.
-        gates: the gates.
+        gates: the gates; None for the verdict that it holds, if it has gates.
         against: the directory of the run to compare with; `NO_RUN` to skip the gates that compare
             with one; None if there are none.
         source: the name of the file of the gates, for messages.
@@ -182,6 +182,11 @@ def judge_finished(
         ConfigError: if a gate asks for what the run did not measure; or if one of the runs is
             damaged, or there is no run to compare with.
     """
+    if gates is None:
+        if against is not None:
+            message = "--against goes with --gates: the verdict of a run says what it compares with"
+            raise ConfigError([Problem(source, (), message)])
+        return read_gates(run)
     check_against(gates, against, source)
     states = read_states(run, plugins, lambda plan: gated_series(plan, gates))
     with_gates(states.plan, gates, source)
