@@ -73,8 +73,8 @@ class Evaluate(beam.PTransform):
         output: a directory in which a finished run is published, as the command leaves it; or None.
         overwrite: whether to replace an older run in `output`.
         gates: the gates that the run in `output` is judged by, in place of those of the
-            configuration: the path of a YAML file, or a list of dicts. The pipeline goes on whatever
-            they say; `gates.json` has the verdict.
+            configuration: the path of a YAML file, or a list of dicts. The verdict is in
+            `gates.json`, and the pipeline goes on whatever it is.
         against: the directory of the finished run that gates with `against: run` compare with; or
             `"none"` to skip those gates.
 
