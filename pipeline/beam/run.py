@@ -36,7 +36,7 @@ from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
 from pipeline.beam.work_directory import WorkDirectory, keep_other
 from pipeline.errors.faults import BadData, OutputTaken, ReadError, RunnerError
-from pipeline.errors.interrupted import interruptible
+from pipeline.errors.interrupted import Interrupted, interruptible, uninterrupted
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
 from pipeline.readers.file_list import Listing
@@ -101,7 +101,13 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
             if rolled is not None and not job.overwrite:
                 return rolled_forward(job, store, stage, rolled, digest)
             pipeline = build(job, stage, digest, listing, options)
-            instead = _evaluate(pipeline, job, options, running)
+            try:
+                instead = _evaluate(pipeline, job, options, running)
+            except Interrupted as interrupted:
+                with uninterrupted():
+                    if not stage.is_open(store):
+                        interrupted.note = f"the run was published before, in {stage.output}"
+                raise
             return instead or result(job, store, stage)
 
 

@@ -114,6 +114,9 @@ def _watch(reader: int) -> None:
     if _RESULT:
         # The main thread may be in a function of C, and not come to run its handler.
         _end(_RESULT[0])
+    if REQUEST.number is None:
+        # Another thread got the signal, and the main thread, which handles it, may sleep.
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
     allow(SECONDS)
     while (left := REQUEST.until - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))

@@ -54,6 +54,10 @@ class DifferenceEstimator:
         candidate: the readings of the candidate, by name of the metric; at least one.
         baseline: the readings of the baseline, of the same metrics.
         paired: as for `difference`.
+
+    Attributes:
+        value: float64 `[metrics * s]`, the differences in units; NaN where undefined.
+        exponent: int64 `[metrics * s]`, the exponents of the units of differences and ends.
     """
 
     def __init__(
@@ -70,7 +74,8 @@ class DifferenceEstimator:
         with np.errstate(over="ignore"):
             value = new.value - old.value
         new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
-        self._value = value = np.where(np.isinf(value), np.nan, value)
+        self.value = value = np.where(np.isinf(value), np.nan, value)
+        self.exponent = units
         new.below, new.above = new.below + old.above, new.above + old.below
         new.top_slice = new.top_slice & old.top_slice
         new.by_fold = new.by_fold & old.by_fold
@@ -88,7 +93,7 @@ class DifferenceEstimator:
     def ends(self, level: Level) -> tuple[Floats, Floats]:
         """Returns the lower and upper ends of the intervals, both float64 `[metrics * s]`.
 
-        Ends are NaN where there is no interval, and in the units of `Stack`.
+        Ends are in units, and NaN where there is no interval.
 
         Args:
             level: the confidence level, in (0, 1): a number or float64 `[metrics * s]`.
@@ -96,14 +101,14 @@ class DifferenceEstimator:
         return self._ends(level, self._tested(level))
 
     def _ends(self, level: Level, tested: Iterable[tuple[Tested, slice]]) -> tuple[Floats, Floats]:
-        lower, upper = interval(self._value, self._error, self._degrees, level)
+        lower, upper = interval(self.value, self._error, self._degrees, level)
         for found, part in tested:
             lower[part], upper[part] = found.lower, found.upper
         return lower - self._new.below, upper + self._new.above
 
     def estimates(self, level: float) -> dict[str, Estimates]:
         """Returns the estimates of each metric, by its name."""
-        new, value, degrees = self._new, self._value, self._degrees.copy()
+        new, value, degrees = self._new, self.value, self._degrees.copy()
         # An error by which the p-value of a tested figure agrees with its interval.
         error = self._error.copy()
         tested = list(self._tested(level))
@@ -124,7 +129,7 @@ class DifferenceEstimator:
 
     def _tested(self, level: Level) -> Iterator[tuple[Tested, slice]]:
         """Yields the differences whose ends tests give, and which of `metrics * s` are theirs."""
-        levels = np.broadcast_to(level, self._value.shape)
+        levels = np.broadcast_to(level, self.value.shape)
         for number, (reading, part) in enumerate(self._new.by_metric()):
             metric = reading.metric
             if not isinstance(metric.method, ThresholdTest | RecallTest | CalibrationTest):

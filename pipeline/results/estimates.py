@@ -32,6 +32,10 @@ class ValueEstimator:
 
     Args:
         readings: the readings by name of the metric, all of the same slices; at least one.
+
+    Attributes:
+        value: float64 `[metrics * s]`, the values in units; NaN where undefined.
+        exponent: int64 `[metrics * s]`, the exponents of the units of values and ends.
     """
 
     def __init__(self, readings: Mapping[str, Readings]) -> None:
@@ -39,11 +43,12 @@ class ValueEstimator:
         self._errors = stack.errors()
         error = self._errors.standard_error
         self._error = np.where(np.isnan(stack.value) | np.isinf(error), np.nan, error)
+        self.value, self.exponent = stack.value, stack.exponent
 
     def ends(self, level: Level) -> tuple[Floats, Floats]:
         """Returns the lower and upper ends of the intervals, both float64 `[metrics * s]`.
 
-        Ends are NaN where there is no interval, and infinite where it is open.
+        Ends are in units, NaN where there is no interval, and infinite where it is open.
 
         Args:
             level: the confidence level, in (0, 1): a number or float64 `[metrics * s]`.

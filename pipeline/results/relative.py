@@ -32,6 +32,10 @@ class RelativeEstimator:
         baseline: the readings of the baseline, of the same metrics.
         paired: bool `[s]`, whether both have the same rows in the same folds; None if this is so in
             all slices.
+
+    Attributes:
+        value: float64 `[metrics * s]`, the relative changes; NaN where undefined.
+        exponent: int64 `[metrics * s]`, zeros: they have no units.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class RelativeEstimator:
             new.reasons.astype(bool), new.reasons, first_reasons(texts, len(ratio))
         )
         self._ratio = np.where(new.reasons.astype(bool), np.nan, ratio)
+        self.value, self.exponent = self._ratio - 1, np.zeros_like(new.exponent)
         few = new.independent_size(sides[0].standard_error) < FEW
         few = few | (old.independent_size(sides[1].standard_error) < FEW)
         error = errors.standard_error
@@ -109,8 +114,8 @@ class RelativeEstimator:
         """Returns the estimates of each metric, by its name."""
         new, ratio = self._new, self._ratio
         lower, upper = self.ends(level)
-        new.value = ratio - 1
+        new.value = self.value
         new.below, new.above = ratio - self._lowest, self._highest - ratio
-        new.exponent = np.zeros_like(new.exponent)
+        new.exponent = self.exponent
         error = self._error * ratio
         return new.estimates(self._errors, error, self._degrees, lower, upper)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from heads.metrics.core.metric import Metric
-from heads.statistics import Key, State
+from heads.statistics import Key, State, merge
 from pipeline.evaluation.head_plan import CANDIDATE, ModelStatistic
 from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.state_key import StateKey
 from pipeline.results.readings import Readings
 from pipeline.results.views import can_read, read_for_model, slice_views
 from pipeline.slicing.table import SliceTable
@@ -32,6 +33,21 @@ class RunStates:
     plan: Plan
     table: SliceTable
     states: Mapping[str, Mapping[ModelStatistic, State]]
+
+    @classmethod
+    def of(
+        cls, directory: str, plan: Plan, table: SliceTable, states: Mapping[StateKey, State]
+    ) -> RunStates:
+        """Returns the states of a run, given those of the partitions of its slices."""
+        parts: dict[str, dict[ModelStatistic, list[State]]] = {name: {} for name in plan.heads}
+        for key, state in states.items():
+            measured = ModelStatistic(key.model, state.statistic)
+            parts[key.head].setdefault(measured, []).append(state)
+        merged = {
+            head: {measured: merge(found) for measured, found in of_head.items()}
+            for head, of_head in parts.items()
+        }
+        return cls(directory, plan, table, merged)
 
     def row_counts(self, head: str) -> State:
         """Returns the state that counts the rows of every slice of a head."""

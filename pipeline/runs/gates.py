@@ -144,9 +144,9 @@ def judge_run(
 def judge(gates: Sequence[Gate], run: RunStates, other: OtherRun | None) -> dict[str, Any]:
     """Judges a run whose states were read; see `judge_run`."""
     if other is None:
-        return judge_gates(gates, run, None, None, skipped=True)
+        return judge_gates(gates, run)
     against = {"id": other.id, "directory": other.directory}
-    return judge_gates(gates, run, other.states, against, skipped=False)
+    return judge_gates(gates, run, other.states, against)
 
 
 def gates_files(verdict: Mapping[str, Any]) -> dict[str, bytes]:

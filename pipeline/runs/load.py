@@ -8,7 +8,6 @@ from heads.metrics.core.plugins import Plugin
 from heads.statistics import State
 from pipeline.config.gates import Gate
 from pipeline.evaluation.head_plan import (
-    BASELINE,
     CANDIDATE,
     HeadPlan,
     ModelStatistic,
@@ -16,6 +15,7 @@ from pipeline.evaluation.head_plan import (
 )
 from pipeline.evaluation.plan import Plan, make_plan
 from pipeline.evaluation.state_key import Series, StateKey
+from pipeline.gates.judge import measured_by
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_layout import parse_report
 from pipeline.results.run_states import RunStates
@@ -29,30 +29,28 @@ StatesByHead = dict[str, dict[ModelStatistic, State]]
 
 def compared_series(plan: Plan) -> set[Series]:
     """Returns the series that a comparison of two runs reads: those of the candidate."""
+    return _series({name: _compared(head, plan.folds) for name, head in plan.heads.items()})
 
-    def read_of(head: HeadPlan) -> set[ModelStatistic]:
-        return _measured(head, CANDIDATE, head.models[CANDIDATE].metrics)
 
-    identity = ModelStatistic(CANDIDATE, identity_statistic(plan.folds))
-    return _series(plan, lambda head: read_of(head) | {identity})
+def _compared(head: HeadPlan, folds: int) -> set[ModelStatistic]:
+    statistics = {head.counting.statistic, identity_statistic(folds)}
+    for metric in head.models[CANDIDATE].metrics.values():
+        statistics |= {measured for measured in metric.measured if measured is not None}
+    return {ModelStatistic(CANDIDATE, statistic) for statistic in statistics}
 
 
 def gated_series(plan: Plan, gates: Sequence[Gate]) -> set[Series]:
     """Returns the series that gates read of a run."""
-    identity = ModelStatistic(CANDIDATE, identity_statistic(plan.folds))
+    return _series(measured_by(gates, plan))
 
-    def read_of(head: HeadPlan) -> set[ModelStatistic]:
-        found = set()
-        for gate in gates:
-            if gate.head in (None, head.name):
-                found |= _measured(head, CANDIDATE, [gate.metric])
-                if gate.against == "baseline":
-                    found |= _measured(head, BASELINE, [gate.metric])
-                if gate.against == "run":
-                    found.add(identity)
-        return found
 
-    return _series(plan, read_of)
+def _series(measured: Mapping[str, Iterable[ModelStatistic]]) -> set[Series]:
+    """Returns the series of statistics, which are given by head."""
+    return {
+        StateKey.of(head, statistic).series
+        for head, statistics in measured.items()
+        for statistic in statistics
+    }
 
 
 def load_run(
@@ -113,25 +111,4 @@ def merge_partitions(plan: Plan, states: Mapping[StateKey, State]) -> StatesByHe
     return {
         name: {measured: merge_parts(states) for measured, states in head_parts.items()}
         for name, head_parts in parts.items()
-    }
-
-
-def _series(plan: Plan, read_of: Callable[[HeadPlan], set[ModelStatistic]]) -> set[Series]:
-    """Returns the series of what is read of each head, and of the counts of its rows."""
-    return {
-        StateKey.of(name, measured).series
-        for name, head in plan.heads.items()
-        for measured in {head.counting, *read_of(head)}
-    }
-
-
-def _measured(head: HeadPlan, model: int, names: Iterable[str]) -> set[ModelStatistic]:
-    """Returns the statistics that metrics of a model, or of both models together, are read from."""
-    metrics = {**head.models[model].metrics, **head.pairs} if model < len(head.models) else {}
-    return {
-        ModelStatistic(model, statistic)
-        for name in names
-        if name in metrics
-        for statistic in metrics[name].measured
-        if statistic is not None
     }

@@ -17,7 +17,7 @@ from tests.e2e.conftest import make_rows
 CONFIG = "heads: {click: {type: binary, logits: logit, label: label, weight: weight}}"
 
 HOOK = """
-import os, signal, sys
+import os, signal, sys, time
 
 seen = []
 
@@ -25,11 +25,19 @@ def at(event, arguments):
     if event == "open" and str(arguments[0]).endswith(os.environ["AT_FILE"]):
         seen.append(event)
         if len(seen) == int(os.environ["AT_TIME"]):
+            # A machine may be busy; tests of signals say what happens when it takes too long.
+            sys.modules["pipeline.cli.signals"].SECONDS = 60
             os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+            if len(seen) > 1:
+                while True:
+                    time.sleep(0.01)
 
 sys.addaudithook(at)
 """
-"""Sends a signal to the process when a file is opened, after it was so often."""
+"""Sends a signal to the process when a file is opened, after it was so often.
+
+A thread of the pipeline goes no further then: it waits for the exception by which the run ends.
+"""
 
 
 @pytest.fixture(scope="module")

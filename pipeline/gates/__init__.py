@@ -1,0 +1,1 @@
+"""What the gates say of the results of a run."""
