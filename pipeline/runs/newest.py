@@ -20,7 +20,8 @@ _FAILURE = record({"failed_run": text, "problems": list_of(text)}, more=True)
 def check_newest(store: Store, directory: str, open_file: OpenFile) -> None:
     """Checks that the newest run in a directory is finished and published.
 
-    Identities of runs begin with the time at which they began, and sort by it.
+    The newest is the one that began last. Of a run and a failure of the same second it is the
+    failure, for whoever publishes a run deletes the failures that there are.
 
     Args:
         store: the store of the directory.
@@ -35,19 +36,24 @@ def check_newest(store: Store, directory: str, open_file: OpenFile) -> None:
     # A stage is looked for first: what it holds may be published meanwhile, and is found then.
     stage = _newest_stage(store, directory)
     success = read_success(store, directory)
-    published = None if success is None else str(success.get("id", ""))
-    place = join(directory, FAILED_DIRECTORY) if published is not None else directory.rstrip("/")
+    published = "" if success is None else str(success.get("id", ""))
+    place = join(directory, FAILED_DIRECTORY) if success is not None else directory.rstrip("/")
     failure = _failure(store, place, open_file)
-    failed = None if failure is None else failure["failed_run"]
-    ended = max(published or "", failed or "")
-    if stage is not None and stage.id > ended:
+    failed = "" if failure is None else failure["failed_run"]
+    last = max(_began(published), _began(failed))
+    if stage is not None and stage.id not in (published, failed) and _began(stage.id) >= last:
         raise NotFinished(_unfinished(store, stage))
-    if failure is not None and failed == ended:
+    if failure is not None and _began(failed) == last:
         error = BadData(failure["problems"])
         error.data_report = join(place, DATA)
         raise error
-    if published is None:
+    if success is None:
         raise NotFinished(f"{directory}: there is no run yet")
+
+
+def _began(identity: str) -> str:
+    """Returns the time at which a run began, which its identity begins with."""
+    return identity.partition("-")[0]
 
 
 def _newest_stage(store: Store, directory: str) -> Stage | None:
