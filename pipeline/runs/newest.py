@@ -9,7 +9,7 @@ from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile
 from pipeline.report.stored_json import list_of, parse_json, record, text
 from pipeline.runs.file_names import DATA, FAILED_DIRECTORY
-from pipeline.runs.manifest import read_success
+from pipeline.runs.manifest import SUCCESS
 from pipeline.runs.stage import COMMIT, FAILED, Stage, join, read_stage, stage_ids
 from pipeline.runs.store import Store
 from pipeline.runs.verify import explained, read_file
@@ -35,20 +35,34 @@ def check_newest(store: Store, directory: str, open_file: OpenFile) -> None:
     """
     # A stage is looked for first: what it holds may be published meanwhile, and is found then.
     stage = _newest_stage(store, directory)
-    success = read_success(store, directory)
-    published = "" if success is None else str(success.get("id", ""))
-    place = join(directory, FAILED_DIRECTORY) if success is not None else directory.rstrip("/")
+    published = _published(directory, open_file)
+    place = join(directory, FAILED_DIRECTORY) if published is not None else directory.rstrip("/")
     failure = _failure(store, place, open_file)
     failed = "" if failure is None else failure["failed_run"]
-    last = max(_began(published), _began(failed))
+    last = max(_began(published or ""), _began(failed))
     if stage is not None and stage.id not in (published, failed) and _began(stage.id) >= last:
         raise NotFinished(_unfinished(store, stage))
     if failure is not None and _began(failed) == last:
         error = BadData(failure["problems"])
         error.data_report = join(place, DATA)
         raise error
-    if success is None:
+    if published is None:
         raise NotFinished(f"{directory}: there is no run yet")
+
+
+def _published(directory: str, open_file: OpenFile) -> str | None:
+    """Returns the identity of the run that is published in a directory; None if there is none.
+
+    That of a damaged run is empty: who opens the run says what is wrong.
+    """
+    with explained(directory, SUCCESS):
+        try:
+            success = parse_json(read_file(directory, SUCCESS, open_file))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError:
+            return ""
+    return str(success.get("id", "")) if isinstance(success, dict) else ""
 
 
 def _began(identity: str) -> str:
@@ -73,7 +87,10 @@ def _unfinished(store: Store, stage: Stage) -> str:
     if store.exists(stage.path(COMMIT)):
         what = "is whole and not yet published; `headcount run` with this output publishes it"
     else:
-        what = f"began at {stage.created} on {stage.host} and has not ended"
+        what = (
+            f"began at {stage.created} on {stage.host} and has not ended; if it is no longer at"
+            f" work, delete {stage.directory}"
+        )
     return f"{stage.output}: run {stage.id} {what}"
 
 

@@ -37,7 +37,8 @@ from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
-from pipeline.runs.file_names import FILES
+from pipeline.runs.file_names import FILES, GATES_FILES
+from pipeline.runs.gates import gates_files, judge_run
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, open_stage, states_of
 from tests.heads.metrics.plugin_sources import GOOD
 from tests.pipeline.tables import evaluator_of, own_states, plan_items
@@ -48,7 +49,13 @@ PLAIN = """
 where: [{column: split, values: [test]}]
 heads: {click: {type: binary, logits: logit, label: label, weight: weight}}
 """
+GATES = """
+  - {metric: roc_auc, head: click, at_least: 0.6, decide_by: best_end, slices: [country]}
+  - {metric: average_loss, head: click, max_rise: 10.0, against: baseline, decide_by: worst_end}
+  - {metric: f1/macro, at_least: 0.01, slices: [genres, city]}
+"""
 PLUGGED = "plugins: [my_metrics]" + CONFIG.replace("average_loss,", "average_loss, root_brier,", 1)
+PLUGGED += f"gates:{GATES}"
 HEADS = "heads:" + CONFIG.partition("heads:")[2]
 
 
@@ -92,7 +99,13 @@ def write_shards(rows: pa.Table, directory: Path, cuts: list[int], row_group: in
 
 
 def assert_same(output: Path, reference: Evaluation, *, files: bool = True) -> None:
-    """The same report and states; `files` says that the rows come from the same files."""
+    """The same report, states and verdict; `files` says that rows come from the same files."""
+    has_gates = bool(reference.plan.config.gates)
+    if has_gates:
+        states = (pair for part in reference.partitions() for pair in part.states.items())
+        verdict = gates_files(judge_run(reference.plan, reference.table, states, None))
+        assert {name: (output / name).read_bytes() for name in verdict} == verdict
+    assert has_gates == (output / "gates.json").exists()
     assert (output / "report.json").read_bytes() == report_bytes(reference.report)
     found, expected = states_of(output), encoded(reference)
     if not files:
@@ -191,7 +204,8 @@ def test_rows_of_a_pipeline_of_ones_own(
         metrics = pipeline | beam.Create(batches) | headcount.Evaluate(config, output=output)
         assert_that(metrics, check)
     assert_same(tmp_path / "out", reference, files=False)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+    names = sorted({*FILES} - {*GATES_FILES})
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
 def first_row(table: pa.Table) -> tuple[str, str]:
