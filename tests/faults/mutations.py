@@ -68,10 +68,10 @@ Change = Callable[[Rng, bytearray], bytes]
 
 
 def of_bytes(change: Change) -> Change:
-    """Registers a change of the bytes of any file."""
+    """Registers a change of the bytes of any file that has more than one."""
 
     def mutate(scene: Scene) -> str:
-        name: str = scene.pick(ALL)
+        name: str = scene.pick([name for name in ALL if name != MARK])
         scene.files[name] = bytes(change(scene.rng, bytearray(scene.files[name])))
         return name
 
@@ -274,6 +274,12 @@ def value_of_the_report(scene: Scene) -> str:
 def data_of_the_gates(scene: Scene) -> str:
     scene.files[GATES] = as_json(change_data(scene, json.loads(scene.files[GATES])))
     return GATES
+
+
+@mutation
+def mark_of_the_gates(scene: Scene) -> str:
+    scene.files[MARK] = scene.pick((b"", b"\n\n", b"\r\n", b" ", b"x", b"\0" * 5000))
+    return MARK
 
 
 @mutation
