@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from heads.statistics.keys import Condition, key_text, parse_key
+from heads.statistics.keys import key_text, parse_key
 from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import first_names
-from pipeline.slicing.conditions import MISSING, OTHER, ColumnCondition, value_condition
+from pipeline.slicing.named import named_keys
 from pipeline.slicing.names import slice_data, slice_name
 
 _MODELS = ("model", "candidate", "both")
@@ -163,8 +162,8 @@ def _row_of_slice(rows: pa.Table, slice_: Mapping[str, Any]) -> dict[str, Any]:
         message = f"a slice is a dict of columns and their values, not {type(slice_).__name__}"
         raise TypeError(f'{message}: slice={{"country": "DE"}}')
     texts = rows["slice"].cast(pa.string())
-    for text in _key_texts(slice_):
-        found = rows.filter(pc.equal(texts, text))
+    for key in named_keys(slice_):
+        found = rows.filter(pc.equal(texts, key_text(key)))
         if len(found):
             row: dict[str, Any] = found.slice(0, 1).to_pylist()[0]
             return row
@@ -174,35 +173,6 @@ def _row_of_slice(rows: pa.Table, slice_: Mapping[str, Any]) -> dict[str, Any]:
     raise NotInReport(
         f"there is no slice {asked!r}{did_you_mean(asked, names)}; there are: {shown}"
     )
-
-
-def _key_texts(slice_: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the texts of the keys that a slice may have in the report."""
-    parts: list[Sequence[Condition]] = [
-        [(str(column), *condition) for condition in _conditions(value)]
-        for column, value in sorted(slice_.items())
-    ]
-    for key in product(*parts):
-        yield key_text(key)
-
-
-def _conditions(value: Any) -> list[ColumnCondition]:
-    """Returns the conditions that a value may stand for: as it is, and as the report names it."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, str):
-        named = {"(missing)": MISSING, "(other)": (OTHER, None)}
-        return [("string", value), ("bucket", value), ("float", value), *_present(named, value)]
-    conditions = [value_condition(value)]
-    if isinstance(value, int) and not isinstance(value, bool):
-        conditions.append(value_condition(float(value)))
-    elif isinstance(value, float) and value.is_integer():
-        conditions.append(value_condition(int(value)))
-    return conditions
-
-
-def _present(named: Mapping[str, ColumnCondition], value: str) -> Iterable[ColumnCondition]:
-    return [named[value]] if value in named else []
 
 
 def _slice_name(text: str) -> str:
