@@ -178,7 +178,7 @@ def _sorted(
         return sorted(slices, key=lambda entry: slice_name(entry["slice"]))
     if key not in ("value", "difference"):
         return list(slices)
-    name, overall = metrics[0], head["slices"][0]
+    name, overall = next(iter(metrics), ""), head["slices"][0]
     sign = -1.0 if direction(name) is False else 1.0
 
     def order(entry: Entry) -> tuple[bool, float]:

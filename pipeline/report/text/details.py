@@ -113,7 +113,7 @@ def against_overall(
                 entry["metrics"].get(name, {}).get("against_overall", {}).get(kind)
                 for name in head["headline"]
             ]
-            columns.append(Column(column, [Text(figure(m) + _sure(m, equal)) for m in found]))
+            columns.append(Column(column, [Text(_sure(m, equal) + figure(m)) for m in found]))
         yield from _tables([Column(title, names, right=False)], columns, screen)
     yield indented(
         Text(f"! is unlike overall: its {level:.4g} interval is on one side of it", "dim")
@@ -121,12 +121,12 @@ def against_overall(
 
 
 def _sure(metric: Figure | None, equal: float) -> str:
-    """Returns a mark for a metric whose interval does not hold a value, and else a space."""
+    """Returns a mark for a metric whose interval does not hold a value; empty for others."""
     if metric is None or "lower" not in metric:
-        return " "
+        return ""
     lower, upper = metric["lower"], metric["upper"]
     beyond = (lower is not None and lower > equal) or (upper is not None and upper < equal)
-    return "!" if beyond else " "
+    return "!" if beyond else ""
 
 
 def matrices(head: Head, screen: Screen) -> Iterator[RenderableType]:

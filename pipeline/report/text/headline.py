@@ -61,7 +61,8 @@ def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
         asked: metrics that gates name.
     """
     measured = head["slices"][0]
-    known = measured.get("metrics") or measured["difference"]
+    # The slices of two runs have differences alone.
+    known = measured["metrics"] if "metrics" in measured else measured["difference"]
     headline = head["headline"] or list(known)
     plain = [name for name in headline if "/" not in name and name not in _SAID_BY_OTHERS]
     first = [name for name in HIGHER_IS_BETTER if name in plain]
