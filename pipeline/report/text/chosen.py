@@ -98,7 +98,8 @@ def render_chosen(
     screen = screen or Screen()
     heads: Mapping[str, Head] = report["heads"]
     _check_sort(choice.sort)
-    _check("--metric", choice.metrics, {name for head in heads.values() for name in _known(head)})
+    known = sorted({name for head in heads.values() for name in _known(head)})
+    _check("--metric", choice.metrics, known)
     _check_conditions(choice.conditions, heads)
     parts: list[RenderableType] = [verdict_line(gates, facts(report, notes), screen)]
     for name, head in heads.items():
@@ -227,7 +228,7 @@ def _metric_table(
             Column(title, [Text(_shown(value)) for value in differences]),
             Column("interval", [Text(interval(value), "dim") for value in differences]),
         ]
-        columns = [column for column in columns if any(cell.plain for cell in column.cells)]
+    columns = [column for column in columns if any(cell.plain for cell in column.cells)]
     for table in stacked([names, rows], columns, screen.columns - 2):
         yield indented(table)
     told = [metric for metric in figures if metric is not None]

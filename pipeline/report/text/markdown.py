@@ -61,9 +61,9 @@ def markdown(
     lines = [f"**{word}**{told}; {', '.join(facts(report, notes))}"]
     lines += [*_missed(gates, named=named), *_reasons(gates, named=named), *_causes(heads)]
     room = MOST_LINES - len(lines)
+    if len(heads) > room // _LEAST_OF_HEAD:
+        room -= 2  # those that say how many more there are
     shown = list(heads)[: room // _LEAST_OF_HEAD]
-    if len(shown) < len(heads):
-        room -= 2
     for name in shown:
         lines += _head(name, heads[name], gates, room // len(shown))
     if len(shown) < len(heads):

@@ -124,7 +124,8 @@ def _missed(
         for table in stacked(columns[:1], columns[1:], screen.columns - indent):
             yield indented(table, indent)
         if len(missed) > len(shown):
-            yield indented(screen.text(f"and {len(missed) - len(shown):,} more slices"), indent)
+            more = counted(len(missed) - len(shown), "more slice")
+            yield indented(screen.text(f"and {more}"), indent)
     if len(found) > MOST_GATES:
         yield screen.text(f"and {counted(len(found) - MOST_GATES, 'more gate')}")
 
