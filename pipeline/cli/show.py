@@ -93,10 +93,12 @@ def _verdict(run: VerifiedRun) -> dict[str, Any] | None:
 
 
 def _notes(run: VerifiedRun) -> list[str]:
-    """Returns the notes of the data report of a run."""
+    """Returns the notes of the data report of a run; a run that was put together may have none."""
     from pipeline.report.stored_json import list_of, parse_json, record, text
     from pipeline.runs.verify import explained
 
+    if "data.json" not in run.manifest["files"]:
+        return []
     with explained(run.directory, "data.json"):
         data = parse_json(run.read("data.json"))
         record({"notes": list_of(text)}, more=True)(data)
