@@ -30,13 +30,16 @@ def all_metrics(head: Head, slices: Sequence[Entry], screen: Screen) -> Iterator
     """
     metrics = head["headline"] or list(head["slices"][0]["metrics"])
     entries = [head["slices"][0], *slices[:MOST_SLICES]]
+    whole = entries[0]["metrics"]
     columns = [
         Column(
             title.plain,
             [
                 Text(f"{entry['examples']:,}"),
                 *(
-                    metric_cell(entry["metrics"].get(name), always=not entry["slice"])
+                    metric_cell(
+                        entry["metrics"].get(name), whole.get(name), always=not entry["slice"]
+                    )
                     for name in metrics
                 ),
             ],
@@ -45,8 +48,9 @@ def all_metrics(head: Head, slices: Sequence[Entry], screen: Screen) -> Iterator
     ]
     names = Column("", [Text("rows"), *(Text(screen.name(name)) for name in metrics)], right=False)
     yield from (indented(table) for table in stacked([names], columns, screen.columns - 2))
-    figures = [e["metrics"][name] for e in entries for name in metrics if name in e["metrics"]]
-    yield from legend(head, metrics, figures, screen, small=any(e["small"] for e in entries))
+    rows = [entry["metrics"] for entry in entries]
+    small = any(entry["small"] for entry in entries)
+    yield from legend(head, metrics, rows, screen, small=small)
 
 
 def compared(

@@ -116,7 +116,7 @@ def _missed(
                 "", [Text(place_of(judgement, screen, named=named)) for judgement in shown], False
             ),
             Column("", [screen.text(judged_value(judgement, gate)) for judgement in shown], False),
-            Column("", [screen.text(miss(judgement)) for judgement in shown], False),
+            Column("", [screen.text(miss(judgement, gate)) for judgement in shown], False),
             Column("", [screen.text(counted(j.get("examples") or 0, "row")) for j in shown]),
         ]
         columns = [column for column in columns if any(cell.plain for cell in column.cells)]
@@ -215,7 +215,9 @@ def judged_value(judgement: Mapping[str, Any], gate: Mapping[str, Any]) -> str:
     return text
 
 
-def miss(judgement: Mapping[str, Any]) -> str:
-    """Returns which limit was missed, and by how much."""
-    kind, margin = judgement.get("kind") or "limit", judgement.get("margin")
-    return f"{kind} missed" + ("" if margin is None else f" by {-margin:.2g}")
+def miss(judgement: Mapping[str, Any], gate: Mapping[str, Any]) -> str:
+    """Returns by how much a limit was missed; of a gate with several limits also which."""
+    several = sum(gate.get(kind) is not None for kind in _LIMITS) > 1
+    which = f"{judgement['kind']} " if several and judgement.get("kind") else ""
+    margin = judgement.get("margin")
+    return f"{which}missed" + ("" if margin is None else f" by {-margin:.2g}")

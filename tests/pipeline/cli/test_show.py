@@ -63,7 +63,7 @@ def test_the_verdict_and_the_hints_of_a_run_are_shown(
     assert lines[0] == "FAIL: 1 of 1 gate failed; 500 rows evaluated of 500 read, 1 head, 1 hint"
     assert lines[2:4] == [
         "FAIL  accuracy at_least 0.75, slices g",
-        "      g=a  0.5000  at_least missed by 0.25  512 rows",
+        "      g=a  0.5000  missed by 0.25  512 rows",
     ]
     assert shown(capsys, copy, "--verbose")[-1] == "hint: hear this"
     for options in (["--markdown"], ["--sort", "value"], ["--metric", "accuracy"]):

@@ -51,8 +51,8 @@ def test_a_metric_is_shown_in_every_slice_with_its_interval() -> None:
         "  b=z           9  0.6000                             -0.2000",
         "  a=x, b=z*     5       -",
         "  - is undefined: no reason",
-        "  * is a slice of fewer rows than min_slice_size",
         "  no interval: few rows",
+        "  * is a slice of fewer rows than min_slice_size",
     ]
 
 

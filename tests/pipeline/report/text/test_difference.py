@@ -93,7 +93,7 @@ def test_the_verdict_is_first_if_there_are_gates() -> None:
         "FAIL: 1 of 1 gate failed; 1 head",
         "",
         "FAIL  f1 max_drop 0.05, against run",
-        "      overall  0.5000 from 0.7500: -0.2500  max_drop missed by 0.2  512 rows",
+        "      overall  0.5000 from 0.7500: -0.2500  missed by 0.2  512 rows",
         "",
     ]
     # What failed is the first metric.

@@ -121,10 +121,10 @@ def test_a_whole_report() -> None:
     assert markdown(found, gates).splitlines() == [
         "**FAIL**: 2 of 2 gates failed; 2 rows evaluated of 2 read, 1 head",
         "",
-        "| failed gate | slice | value | limit | rows |",
+        "| failed gate | slice | value | by how much | rows |",
         "| --- | --- | --- | --- | ---: |",
         "| <code>roc_auc at_least 0.78, slices country</code> | <code>country=B&#124;R</code>"
-        " | 0.7000 | at_least missed by 0.08 | 512 |",
+        " | 0.7000 | missed by 0.08 | 512 |",
         "",
         "- <code>f1 at_least 0.1&#58; undecided&#58; none</code>",
         "",

@@ -88,7 +88,7 @@ def test_the_verdict_is_first_and_the_figures_are_last() -> None:
         "FAIL: 1 of 1 gate failed; 2 rows evaluated of 2 read, 1 head",
         "",
         "FAIL  roc_auc at_least 0.78, slices country",
-        "      country=BR  0.7100  at_least missed by 0.07  512 rows",
+        "      country=BR  0.7100  missed by 0.07  512 rows",
         "",
         "worse beyond noise",
         "  country=BR: 41 metrics worse, first roc_auc 0.7100 from",

@@ -72,10 +72,10 @@ def test_slices_that_failed_are_shown_the_worst_first() -> None:
     )
     assert lines_of(failed)[2:] == [
         "FAIL  auc at_least 0.5, slices g",
-        "      g=b  0.2500  at_least missed by 0.3  512 rows",
-        "      g=d  0.2500  at_least missed by 0.2  512 rows",
-        "      g=a  0.2500  at_least missed by 0.1  512 rows",
-        "      g=c  0.2500  at_least missed         512 rows",
+        "      g=b  0.2500  missed by 0.3  512 rows",
+        "      g=d  0.2500  missed by 0.2  512 rows",
+        "      g=a  0.2500  missed by 0.1  512 rows",
+        "      g=c  0.2500  missed         512 rows",
     ]
 
 
@@ -103,9 +103,13 @@ def test_a_change_is_shown_with_both_values() -> None:
     asked = {"metric": "average_loss", "max_rise": 0.01, "against": "run", "decide_by": "worst_end"}
     assert lines_of(gate(asked, judged))[2:] == [
         "FAIL  average_loss max_rise 0.01, against run, decide_by worst_end",
-        "      overall  0.1600 from 0.1300: +0.0300 (0.0200-0.0400)  max_rise missed by 0.02"
-        "  512 rows",
+        "      overall  0.1600 from 0.1300: +0.0300 (0.0200-0.0400)  missed by 0.02  512 rows",
     ]
+
+
+def test_which_of_several_limits_was_missed_is_said() -> None:
+    asked = {"metric": "auc", "at_least": 0.5, "at_most": 0.9}
+    assert "  at_least missed by 0.25  " in lines_of(gate(asked, missed(-0.25)))[3]
 
 
 def test_what_is_not_decided_is_said_with_its_reason() -> None:
