@@ -75,7 +75,8 @@ def verdict_words(gates: Gates | None) -> tuple[str, str]:
     judged = gates["gates"]
     failed = sum(gate["severity"] == "error" and not gate["passed"] for gate in judged)
     warns = sum(
-        any(judgement["effect"] == "warn" for judgement in gate["judgements"]) for gate in judged
+        any(effect_of(gate, judgement) == "warn" for judgement in gate["judgements"])
+        for gate in judged
     )
     skipped = sum(gate["outcome"] == "skipped" for gate in judged)
     gate_count = counted(len(judged), "gate")
@@ -130,6 +131,12 @@ def _missed(
         yield screen.text(f"and {counted(len(found) - MOST_GATES, 'more gate')}")
 
 
+def effect_of(gate: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
+    """Returns what a judgement does, `fail`, `warn` or `none`; some gates only warn."""
+    effect: str = judgement["effect"]
+    return "warn" if effect == "fail" and gate["severity"] == "warn" else effect
+
+
 def missed_slices(gate: Mapping[str, Any], effect: str) -> list[Mapping[str, Any]]:
     """Returns the judgements of a gate that missed a limit, the worst first.
 
@@ -137,7 +144,11 @@ def missed_slices(gate: Mapping[str, Any], effect: str) -> list[Mapping[str, Any
         gate: a gate of `gates.json`.
         effect: what missing it does, `fail` or `warn`.
     """
-    missed = [j for j in gate["judgements"] if j["outcome"] == "fail" and j["effect"] == effect]
+    missed = [
+        judgement
+        for judgement in gate["judgements"]
+        if judgement["outcome"] == "fail" and effect_of(gate, judgement) == effect
+    ]
     return sorted(missed, key=lambda j: (j.get("margin") is None, j.get("margin") or 0.0))
 
 
@@ -162,7 +173,8 @@ def undecided(gates: Gates | None, screen: Screen, *, named: bool) -> list[tuple
         groups: dict[tuple[str, str, str], list[str]] = {}
         for judgement in gate["judgements"]:
             if judgement["outcome"] in _NOT_DECIDED:
-                key = (judgement["effect"], judgement["outcome"], judgement.get("reason") or "")
+                effect = effect_of(gate, judgement)
+                key = (effect, judgement["outcome"], judgement.get("reason") or "")
                 groups.setdefault(key, []).append(place_of(judgement, screen, named=named))
         for (effect, outcome, reason), places in groups.items():
             told = [place for place in places if place] or [_OVERALL]

@@ -121,14 +121,13 @@ def gate(
     gate: Mapping[str, Any], *judgements: Mapping[str, Any], severity: str = "error"
 ) -> dict[str, Any]:
     """A gate with its judgements."""
-    effects = {judged["effect"] for judged in judgements}
     outcomes = [judged["outcome"] for judged in judgements]
     order = ("fail", "absent", "undecided", "pass", "too_small", "skipped")
     return {
         "gate": dict(gate),
         "severity": severity,
         "outcome": min(outcomes, key=order.index),
-        "passed": "fail" not in effects and "fail" not in outcomes,
+        "passed": all(judged["effect"] != "fail" for judged in judgements),
         "judgements": list(judgements),
     }
 

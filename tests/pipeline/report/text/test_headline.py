@@ -104,7 +104,7 @@ def test_slices_of_gates_and_causes_come_before_them() -> None:
         judgement("fail", "fail", conditions(b="worse"), margin=-9) | {"head": "other"},
         judgement("pass", "none", conditions(b="worse"), margin=1),
     ]
-    warned = judgement("fail", "warn", conditions(b="as good"), margin=-3)
+    warned = judgement("fail", "fail", conditions(b="as good"), margin=-3)
     gates = verdict(
         gate({"metric": "auc"}, warned, severity="warn"), gate({"metric": "auc"}, *failed)
     )

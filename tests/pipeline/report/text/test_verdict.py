@@ -25,9 +25,9 @@ def lines_of(*gates: dict[str, Any], found: Any = FOUND, **more: Any) -> list[st
     return render_verdict(verdict(*gates, **more), found).splitlines()
 
 
-def missed(margin: float | None, effect: str = "fail", **place: Any) -> dict[str, Any]:
+def missed(margin: float | None, **place: Any) -> dict[str, Any]:
     return judgement(
-        "fail", effect, conditions(**place), kind="at_least", limit=0.5, value=0.25, margin=margin
+        "fail", "fail", conditions(**place), kind="at_least", limit=0.5, value=0.25, margin=margin
     )
 
 
@@ -37,7 +37,7 @@ SKIPPED = gate(
     judgement("skipped", "none", [], reason="--against=none"),
 )
 FAILED = gate({"metric": "auc", "at_least": 0.5}, missed(-0.25))
-WARNS = gate({"metric": "auc", "at_least": 0.5}, missed(-0.25, "warn"), severity="warn")
+WARNS = gate({"metric": "auc", "at_least": 0.5}, missed(-0.25), severity="warn")
 
 
 @pytest.mark.parametrize(
