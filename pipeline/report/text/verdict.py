@@ -171,14 +171,16 @@ def undecided(gates: Gates | None, screen: Screen, *, named: bool) -> list[tuple
     found = []
     for gate in gates["gates"] if gates else ():
         groups: dict[tuple[str, str, str], list[str]] = {}
+        known = ("", _OVERALL, *_named_slice(gate["gate"]))
         for judgement in gate["judgements"]:
             if judgement["outcome"] in _NOT_DECIDED:
                 effect = effect_of(gate, judgement)
                 key = (effect, judgement["outcome"], judgement.get("reason") or "")
                 groups.setdefault(key, []).append(place_of(judgement, screen, named=named))
         for (effect, outcome, reason), places in groups.items():
-            told = [place for place in places if place] or [_OVERALL]
-            where = f" in {first_names(told, MOST_SLICES)}" if told != [_OVERALL] else ""
+            # A gate of several limits has several judgements of a slice.
+            told = [place for place in dict.fromkeys(places) if place not in known]
+            where = f" in {first_names(told, MOST_SLICES)}" if told else ""
             why = f": {reason}" if reason else ""
             found.append((effect, f"{gate_name(gate['gate'])}: {outcome}{where}{why}"))
     return sorted(found, key=lambda item: list(_LABELS).index(item[0]))
@@ -199,9 +201,13 @@ def gate_name(gate: Mapping[str, Any]) -> str:
         parts.append(f"decide_by {gate['decide_by']}")
     if gate.get("slices"):
         parts.append(f"slices {', '.join(gate['slices'])}")
-    if gate.get("slice"):
-        parts.append("slice " + ", ".join(f"{key}={value}" for key, value in gate["slice"].items()))
-    return ", ".join(parts)
+    return ", ".join([*parts, *(f"slice {name}" for name in _named_slice(gate))])
+
+
+def _named_slice(gate: Mapping[str, Any]) -> list[str]:
+    """Returns the name of the slice that a gate is about, if it names one."""
+    conditions = [f"{column}={value}" for column, value in (gate.get("slice") or {}).items()]
+    return [", ".join(conditions)] if conditions else []
 
 
 def place_of(judgement: Mapping[str, Any], screen: Screen, *, named: bool) -> str:

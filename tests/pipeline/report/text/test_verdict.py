@@ -125,13 +125,14 @@ def test_what_is_not_decided_is_said_with_its_reason() -> None:
     overall = gate(
         {"metric": "f1", "at_most": 1}, judgement("undecided", "fail", [], reason="no rows")
     )
+    # A judgement of each limit.
     absent = gate(
-        {"metric": "auc", "at_least": 0.5, "slice": {"g": "zz"}},
-        judgement("absent", "fail", None, head=None, reason="no rows of this slice"),
+        {"metric": "auc", "at_least": 0.5, "at_most": 0.9, "slice": {"g": "zz"}},
+        *[judgement("absent", "fail", conditions(g="zz"), reason="no rows of this slice")] * 2,
     )
     assert lines_of(slices, SKIPPED, overall, absent)[2:] == [
         "FAIL  f1 at_most 1: undecided: no rows",
-        "FAIL  auc at_least 0.5, slice g=zz: absent: no rows of this slice",
+        "FAIL  auc at_least 0.5, at_most 0.9, slice g=zz: absent: no rows of this slice",
         "warn  auc at_least 0.5, slices g: undecided in g=a, g=b, g=c, g=d, g=e, ... and 2 more:"
         " few rows",
         "warn  auc at_least 0.5, slices g: undecided in g=h: one class",
