@@ -135,9 +135,16 @@ class _Escaping:
         self._try("write", "\n".join(lines))
         return len(text)
 
+    def isatty(self) -> bool:
+        """Returns whether the stream leads to a terminal; one that is closed does not."""
+        try:
+            return bool(self._stream.isatty())
+        except (AttributeError, ValueError):
+            return False
+
     def write_coloured(self, text: str) -> None:
         """Writes a text whose colours a terminal obeys, and nothing else in it."""
-        if self._stream is None or not self._stream.isatty():
+        if not self.isatty():
             self.write(text)
             return
         # A split by a group keeps what it splits at: every other piece is a colour.

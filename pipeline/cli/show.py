@@ -12,6 +12,7 @@ from pipeline.cli.connecting import (
     say_what_is_pending,
 )
 from pipeline.cli.output import screen, show
+from pipeline.cli.verdict import add_json_argument, answer_verdict
 from pipeline.errors.problems import ConfigError, Problem
 
 HELP = "Print the report of a finished run: the verdict, what got worse, and the main metrics."
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="show all slices, sorted by: worst, value, difference, examples or slice",
     )
+    add_json_argument(parser)
 
 
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
@@ -68,6 +70,9 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     with explained(known.directory, "report.json"):
         report = only_heads(parse_report(run.read("report.json")).data, choice.heads)
     gates, notes = read_gates(run), read_notes(run)
+    if known.json:
+        answer_verdict(exit_codes.OK, known.directory, report, gates)
+        return exit_codes.OK
     if known.markdown:
         text = markdown(report, gates, notes)
     elif choice.of_figures:

@@ -32,12 +32,14 @@ def read_run(directory: str, names: Sequence[str], open_file: OpenFile = open_lo
 
 
 def read_notes(run: VerifiedRun) -> list[str]:
-    """Returns the notes of the data report of a finished run.
+    """Returns the notes of the data report of a finished run; none if it has no data report.
 
     Raises:
         ConfigError: if the data report is damaged.
         StorageError: if files elsewhere cannot be reached.
     """
+    if DATA not in run.manifest["files"]:
+        return []
     with explained(run.directory, DATA):
         data = parse_json(run.read(DATA))
         _NOTED(data)

@@ -11,12 +11,13 @@ from rich.text import Text
 
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import did_you_mean
-from pipeline.errors.wording import counted, first_names
+from pipeline.errors.wording import counted
 from pipeline.report.text.figures import Figure, figure, interval
 from pipeline.report.text.headline import (
     Entry,
     Head,
     direction,
+    figures_of,
     gated_metrics,
     head_title,
     headline_table,
@@ -33,7 +34,6 @@ from pipeline.slicing.names import slice_name
 SORT_KEYS = ("worst", "value", "difference", "examples", "slice")
 """What slices can be sorted by; the first is what they are sorted by if nothing is chosen."""
 
-_MOST_REASONS = 3
 # Of so few names an error lists all.
 _FEW = 8
 
@@ -98,11 +98,12 @@ def render_chosen(
     screen = screen or Screen()
     heads: Mapping[str, Head] = report["heads"]
     _check_sort(choice.sort)
-    _check("--metric", choice.metrics, {name for head in heads.values() for name in _known(head)})
+    known = sorted({name for head in heads.values() for name in figures_of(head["slices"][0])})
+    _check("--metric", choice.metrics, known)
     _check_conditions(choice.conditions, heads)
     parts: list[RenderableType] = [verdict_line(gates, facts(report, notes), screen)]
     for name, head in heads.items():
-        asked = [metric for metric in choice.metrics if metric in _known(head)]
+        asked = [metric for metric in choice.metrics if metric in figures_of(head["slices"][0])]
         metrics = asked or main_metrics(head, gated_metrics(gates, name))
         slices = [
             entry
@@ -130,15 +131,6 @@ def _check_sort(key: str | None) -> None:
     if key is not None and key not in SORT_KEYS:
         choose = did_you_mean(key, SORT_KEYS) or f"; choose from {', '.join(SORT_KEYS)}"
         raise ConfigError([_problem("--sort", key, f"slices cannot be sorted by it{choose}")])
-
-
-def _known(head: Head) -> Mapping[str, Figure]:
-    """Returns the metrics of overall, and those of both models together, by name."""
-    return _figures(head["slices"][0])
-
-
-def _figures(entry: Entry) -> Mapping[str, Figure]:
-    return {**entry.get("both", {}), **entry["metrics"]}
 
 
 def _has(entry: Entry, conditions: Sequence[str]) -> bool:
@@ -178,11 +170,11 @@ def _sorted(
         return sorted(slices, key=lambda entry: slice_name(entry["slice"]))
     if key not in ("value", "difference"):
         return list(slices)
-    name, overall = metrics[0], head["slices"][0]
+    name, overall = next(iter(metrics), ""), head["slices"][0]
     sign = -1.0 if direction(name) is False else 1.0
 
     def order(entry: Entry) -> tuple[bool, float]:
-        figures = _figures(entry)
+        figures = figures_of(entry)
         found = figures.get(name) if key == "value" else _difference(entry, overall, name)
         value = None if found is None else found["value"]
         return value is None, sign * (value or 0.0)
@@ -207,7 +199,7 @@ def _metric_table(
 ) -> Iterator[RenderableType]:
     """Yields a table of a metric: a row for each slice, with its interval and its difference."""
     overall = head["slices"][0]
-    figures = [_figures(entry).get(name) for entry in entries]
+    figures = [figures_of(entry).get(name) for entry in entries]
     names = slice_column(entries, screen)
     rows = Column("rows", [Text(f"{entry['examples']:,}") for entry in entries])
     columns = [
@@ -227,14 +219,12 @@ def _metric_table(
             Column(title, [Text(_shown(value)) for value in differences]),
             Column("interval", [Text(interval(value), "dim") for value in differences]),
         ]
-        columns = [column for column in columns if any(cell.plain for cell in column.cells)]
+    columns = [column for column in columns if any(cell.plain for cell in column.cells)]
     for table in stacked([names, rows], columns, screen.columns - 2):
         yield indented(table)
-    told = [metric for metric in figures if metric is not None]
-    yield from legend(head, [name], told, screen, small=any(e["small"] for e in entries))
-    reasons = sorted({metric["no_interval"] for metric in told if "no_interval" in metric})
-    if reasons:
-        yield indented(screen.text(f"no interval: {first_names(reasons, _MOST_REASONS)}", "dim"))
+    told = [figures_of(entry) for entry in entries]
+    small = any(entry["small"] for entry in entries)
+    yield from legend(head, [name], told, screen, small=small, marked=False)
 
 
 def _shown(metric: Figure | None) -> str:

@@ -30,13 +30,16 @@ def all_metrics(head: Head, slices: Sequence[Entry], screen: Screen) -> Iterator
     """
     metrics = head["headline"] or list(head["slices"][0]["metrics"])
     entries = [head["slices"][0], *slices[:MOST_SLICES]]
+    whole = entries[0]["metrics"]
     columns = [
         Column(
             title.plain,
             [
                 Text(f"{entry['examples']:,}"),
                 *(
-                    metric_cell(entry["metrics"].get(name), always=not entry["slice"])
+                    metric_cell(
+                        entry["metrics"].get(name), whole.get(name), always=not entry["slice"]
+                    )
                     for name in metrics
                 ),
             ],
@@ -45,8 +48,9 @@ def all_metrics(head: Head, slices: Sequence[Entry], screen: Screen) -> Iterator
     ]
     names = Column("", [Text("rows"), *(Text(screen.name(name)) for name in metrics)], right=False)
     yield from (indented(table) for table in stacked([names], columns, screen.columns - 2))
-    figures = [e["metrics"][name] for e in entries for name in metrics if name in e["metrics"]]
-    yield from legend(head, metrics, figures, screen, small=any(e["small"] for e in entries))
+    rows = [entry["metrics"] for entry in entries]
+    small = any(entry["small"] for entry in entries)
+    yield from legend(head, metrics, rows, screen, small=small)
 
 
 def compared(
@@ -113,7 +117,7 @@ def against_overall(
                 entry["metrics"].get(name, {}).get("against_overall", {}).get(kind)
                 for name in head["headline"]
             ]
-            columns.append(Column(column, [Text(figure(m) + _sure(m, equal)) for m in found]))
+            columns.append(Column(column, [Text(_sure(m, equal) + figure(m)) for m in found]))
         yield from _tables([Column(title, names, right=False)], columns, screen)
     yield indented(
         Text(f"! is unlike overall: its {level:.4g} interval is on one side of it", "dim")
@@ -121,12 +125,12 @@ def against_overall(
 
 
 def _sure(metric: Figure | None, equal: float) -> str:
-    """Returns a mark for a metric whose interval does not hold a value, and else a space."""
+    """Returns a mark for a metric whose interval does not hold a value; empty for others."""
     if metric is None or "lower" not in metric:
-        return " "
+        return ""
     lower, upper = metric["lower"], metric["upper"]
     beyond = (lower is not None and lower > equal) or (upper is not None and upper < equal)
-    return "!" if beyond else " "
+    return "!" if beyond else ""
 
 
 def matrices(head: Head, screen: Screen) -> Iterator[RenderableType]:

@@ -10,6 +10,7 @@ Figure = Mapping[str, Any]
 """A metric of a report as plain data: its `value`, and its interval or why there is none."""
 
 ABOUT = "~"
+LACKING = "?"
 UNDEFINED = "-"
 
 WIDE = 0.1
@@ -50,6 +51,13 @@ def is_wide(metric: Figure | None) -> bool:
     if lower is None or upper is None:
         return True
     return bool(upper - lower > WIDE * abs(metric["value"]))
+
+
+def lacks_interval(metric: Figure | None, whole: Figure | None) -> bool:
+    """Returns whether a metric has a value and no interval, though that of overall has one."""
+    if metric is None or metric["value"] is None or "lower" in metric:
+        return False
+    return whole is not None and "lower" in whole
 
 
 def interval(metric: Figure | None) -> str:

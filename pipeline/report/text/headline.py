@@ -9,7 +9,16 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from pipeline.errors.wording import first_names
-from pipeline.report.text.figures import ABOUT, UNDEFINED, Figure, figure, interval, is_wide
+from pipeline.report.text.figures import (
+    ABOUT,
+    LACKING,
+    UNDEFINED,
+    Figure,
+    figure,
+    interval,
+    is_wide,
+    lacks_interval,
+)
 from pipeline.report.text.screen import Screen, indented
 from pipeline.report.text.tables import Column, stacked
 from pipeline.report.text.verdict import Gates, missed_slices
@@ -61,7 +70,8 @@ def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
         asked: metrics that gates name.
     """
     measured = head["slices"][0]
-    known = measured.get("metrics") or measured["difference"]
+    # The slices of two runs have differences alone.
+    known = measured["metrics"] if "metrics" in measured else measured["difference"]
     headline = head["headline"] or list(known)
     plain = [name for name in headline if "/" not in name and name not in _SAID_BY_OTHERS]
     first = [name for name in HIGHER_IS_BETTER if name in plain]
@@ -152,9 +162,22 @@ def slice_column(entries: Sequence[Entry], screen: Screen) -> Column:
     return Column("", [Text(name) for name in names], right=False)
 
 
-def metric_cell(metric: Figure | None, *, always: bool = False) -> Text:
-    """Returns a value, with its interval below it where that is wide, or `always`."""
-    cell = Text(figure(metric))
+def figures_of(entry: Entry) -> dict[str, Figure]:
+    """Returns the metrics of a slice, and those of both models together, by name."""
+    return {**entry.get("both", {}), **entry["metrics"]}
+
+
+def metric_cell(
+    metric: Figure | None, whole: Figure | None = None, *, always: bool = False
+) -> Text:
+    """Returns a value, with its interval below it where that is wide, or `always`.
+
+    Args:
+        metric: the metric.
+        whole: that of overall; where it has an interval and `metric` has none, that is marked.
+        always: whether every interval is shown.
+    """
+    cell = Text((LACKING if lacks_interval(metric, whole) else "") + figure(metric))
     if (always or is_wide(metric)) and (ends := interval(metric)):
         cell.append(f"\n{ends}", "dim")
     return cell
@@ -167,39 +190,58 @@ def headline_table(
 
     Args:
         head: the head.
-        entries: the slices; below overall stands the baseline, if there is one.
+        entries: the slices, overall first; below it stands the baseline, if there is one.
         metrics: the names of the metrics.
         screen: what is drawn for.
     """
     names = slice_column(entries, screen)
     rows = Column("rows", [Text(f"{entry['examples']:,}") for entry in entries])
-    shown = [entry["metrics"] for entry in entries]
-    if entries and not entries[0]["slice"] and "baseline" in entries[0]:
+    shown = [figures_of(entry) for entry in entries]
+    whole = shown[0]
+    if "baseline" in entries[0]:
         names.cells.insert(1, Text("  baseline", "dim"))
         rows.cells.insert(1, Text(""))
         shown.insert(1, entries[0]["baseline"]["metrics"])
     columns = [
-        Column(screen.name(name), [metric_cell(values.get(name)) for values in shown])
+        Column(
+            screen.name(name), [metric_cell(values.get(name), whole.get(name)) for values in shown]
+        )
         for name in metrics
     ]
     for table in stacked([names, rows], columns, screen.columns - 2):
         yield indented(table)
-    figures = [values[name] for values in shown for name in metrics if name in values]
-    yield from legend(head, metrics, figures, screen, small=any(e["small"] for e in entries))
+    small = any(entry["small"] for entry in entries)
+    yield from legend(head, metrics, shown, screen, small=small)
 
 
 def legend(
-    head: Head, metrics: Sequence[str], figures: Sequence[Figure], screen: Screen, *, small: bool
+    head: Head,
+    metrics: Sequence[str],
+    rows: Sequence[Mapping[str, Figure]],
+    screen: Screen,
+    *,
+    small: bool,
+    marked: bool = True,
 ) -> Iterator[RenderableType]:
     """Yields lines that explain the marks of a table, as far as it has them.
 
     Args:
         head: the head.
         metrics: the names of the metrics in the table.
-        figures: the figures in the table.
+        rows: the figures of every slice in the table, by name of the metric.
         screen: what is drawn for.
         small: whether slices of few rows are marked.
+        marked: whether figures are marked that lack an interval; if not, all reasons are told.
     """
+    whole = figures_of(head["slices"][0])
+    figures = [values[name] for values in rows for name in metrics if name in values]
+    lacking = {
+        values[name]["no_interval"]
+        for values in rows
+        for name in metrics
+        if "no_interval" in values.get(name, {})
+        and (not marked or lacks_interval(values[name], whole.get(name)))
+    }
     lines = []
     if any(figure(metric).startswith(ABOUT) for metric in figures):
         lines.append(f"{ABOUT} is a value of rounded scores; report.json has its bounds")
@@ -207,6 +249,9 @@ def legend(
         lines.append(f"at a threshold, positive is: {head['threshold_rule']}")
     if reasons := sorted({metric["reason"] for metric in figures if "reason" in metric}):
         lines.append(f"{UNDEFINED} is undefined: {first_names(reasons, _MOST_REASONS)}")
+    if lacking:
+        has_none = f"{LACKING} has no interval" if marked else "no interval"
+        lines.append(f"{has_none}: {first_names(sorted(lacking), _MOST_REASONS)}")
     if small:
         lines.append("* is a slice of fewer rows than min_slice_size")
     for line in lines:

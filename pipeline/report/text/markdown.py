@@ -9,7 +9,13 @@ from typing import Any
 from pipeline.errors.printable import printable
 from pipeline.errors.wording import counted
 from pipeline.report.text.causes import cause_line
-from pipeline.report.text.figures import Figure, figure, interval, is_wide
+from pipeline.report.text.figures import (
+    Figure,
+    figure,
+    interval,
+    is_wide,
+    lacks_interval,
+)
 from pipeline.report.text.headline import (
     Head,
     gated_metrics,
@@ -61,9 +67,9 @@ def markdown(
     lines = [f"**{word}**{told}; {', '.join(facts(report, notes))}"]
     lines += [*_missed(gates, named=named), *_reasons(gates, named=named), *_causes(heads)]
     room = MOST_LINES - len(lines)
+    if len(heads) > room // _LEAST_OF_HEAD:
+        room -= 2  # those that say how many more there are
     shown = list(heads)[: room // _LEAST_OF_HEAD]
-    if len(shown) < len(heads):
-        room -= 2
     for name in shown:
         lines += _head(name, heads[name], gates, room // len(shown))
     if len(shown) < len(heads):
@@ -97,14 +103,14 @@ def _missed(gates: Gates | None, *, named: bool) -> list[str]:
     ]
     if not found:
         return []
-    lines = ["", *_table(["failed gate", "slice", "value", "limit", "rows"], numbers=1)]
+    lines = ["", *_table(["failed gate", "slice", "value", "by how much", "rows"], numbers=1)]
     lines += [
         _row(
             [
                 code(gate_name(gate)),
                 code(place_of(judgement, _SCREEN, named=named)),
                 judged_value(judgement, gate),
-                miss(judgement),
+                miss(judgement, gate),
                 f"{judgement.get('examples') or 0:,}",
             ]
         )
@@ -149,14 +155,28 @@ def _head(name: str, head: Head, gates: Gates | None, most_lines: int) -> list[s
     rows += [(slice_name(entry["slice"]), entry, entry["metrics"]) for entry in shown]
     title = f"{code(name)} ({head['type'].replace('_', '-')}){more}"
     lines = ["", title, "", *_table(["slice", "rows", *map(code, metrics)], len(metrics) + 1)]
+    whole = head["slices"][0]["metrics"]
     return lines + [
-        _row([code(place), f"{entry['examples']:,}", *(_cell(values.get(m)) for m in metrics)])
+        _row(
+            [
+                code(place),
+                f"{entry['examples']:,}",
+                *(_cell(values.get(name), whole.get(name)) for name in metrics),
+            ]
+        )
         for place, entry, values in rows
     ]
 
 
-def _cell(metric: Figure | None) -> str:
-    """Returns a value, with its interval beside it where that is wide."""
+def _cell(metric: Figure | None, whole: Figure | None) -> str:
+    """Returns a value, with its interval beside it where that is wide.
+
+    Args:
+        metric: the metric.
+        whole: that of overall.
+    """
+    if lacks_interval(metric, whole):
+        return f"{figure(metric)} (no interval)"
     return figure(metric) + (f" ({interval(metric)})" if is_wide(metric) else "")
 
 

@@ -91,8 +91,7 @@ def screen_of(stream: Any, encoding: str) -> Screen:
         stream: the stream, such as stdout.
         encoding: its encoding.
     """
-    is_terminal = getattr(stream, "isatty", None)
-    if is_terminal is None or not is_terminal():
+    if not stream.isatty():
         return Screen(encoding=encoding)
     console = Console(file=stream)
     colours = None if console.no_color else console.color_system

@@ -41,29 +41,35 @@ def stacked(fixed: Sequence[Column], columns: Sequence[Column], width: int) -> I
         columns: the others; without any there is a table of the fixed ones.
         width: the columns of the screen.
     """
-    whole = [*fixed, *columns]
-    # What does not fit gives way: first the titles, then the names in the first column.
-    if _together(whole) > width:
-        whole = [_broken(column, width) for column in whole]
-    if (together := _together(whole)) > width:
-        first = _measure(whole[0])
-        narrow = max(width // 4, _LEAST) if columns else max(first - together + width, _LEAST)
-        whole[0] = _broken(whole[0], narrow)
-    leading, rest = whole[: len(fixed)], whole[len(fixed) :]
+    # What does not fit gives way: first the titles, then the names in the first column, as far as
+    # that makes fewer tables.
+    if _together([*fixed, *columns]) > width:
+        fixed, columns = ([_broken(column, width) for column in part] for part in (fixed, columns))
+    first, *others = fixed
+    beside = _together(others) + _GAP * bool(others)
+    narrower = [_broken(first, max(most, _LEAST)) for most in (width // 4, width // 6, 0)]
+    most = width - beside - _GAP - _FEWEST
+    fitting = [column for column in (first, *narrower) if _measure(column) <= most]
+    choices = [[column, *others] for column in fitting or narrower[-1:]]
+    split = [(leading, _split(leading, columns, width)) for leading in choices]
+    leading, parts = min(split, key=lambda choice: len(choice[1]))
+    yield from (_table([*leading, *part]) for part in parts)
+
+
+def _split(leading: Sequence[Column], columns: Sequence[Column], width: int) -> list[list[Column]]:
+    """Returns columns in as few parts as fit beside others."""
     place = _together(leading) + _GAP
-    rest = [
-        _broken(c, max(width - place, _FEWEST)) if place + _measure(c) > width else c for c in rest
-    ]
-    while True:
-        used = place - _GAP
-        count = 0
-        while count < len(rest) and (not count or used + _GAP + _measure(rest[count]) <= width):
-            used += _GAP + _measure(rest[count])
-            count += 1
-        yield _table([*leading, *rest[:count]])
-        rest = rest[count:]
-        if not rest:
-            return
+    parts: list[list[Column]] = []
+    used = width
+    for column in columns:
+        if place + _measure(column) > width:
+            column = _broken(column, max(width - place, _FEWEST))
+        if used + _GAP + _measure(column) > width:
+            parts.append([])
+            used = place - _GAP
+        parts[-1].append(column)
+        used += _GAP + _measure(column)
+    return parts or [[]]
 
 
 def _table(columns: Sequence[Column]) -> Table:

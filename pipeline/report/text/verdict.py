@@ -75,7 +75,8 @@ def verdict_words(gates: Gates | None) -> tuple[str, str]:
     judged = gates["gates"]
     failed = sum(gate["severity"] == "error" and not gate["passed"] for gate in judged)
     warns = sum(
-        any(judgement["effect"] == "warn" for judgement in gate["judgements"]) for gate in judged
+        any(effect_of(gate, judgement) == "warn" for judgement in gate["judgements"])
+        for gate in judged
     )
     skipped = sum(gate["outcome"] == "skipped" for gate in judged)
     gate_count = counted(len(judged), "gate")
@@ -116,7 +117,7 @@ def _missed(
                 "", [Text(place_of(judgement, screen, named=named)) for judgement in shown], False
             ),
             Column("", [screen.text(judged_value(judgement, gate)) for judgement in shown], False),
-            Column("", [screen.text(miss(judgement)) for judgement in shown], False),
+            Column("", [screen.text(miss(judgement, gate)) for judgement in shown], False),
             Column("", [screen.text(counted(j.get("examples") or 0, "row")) for j in shown]),
         ]
         columns = [column for column in columns if any(cell.plain for cell in column.cells)]
@@ -124,9 +125,16 @@ def _missed(
         for table in stacked(columns[:1], columns[1:], screen.columns - indent):
             yield indented(table, indent)
         if len(missed) > len(shown):
-            yield indented(screen.text(f"and {len(missed) - len(shown):,} more slices"), indent)
+            more = counted(len(missed) - len(shown), "more slice")
+            yield indented(screen.text(f"and {more}"), indent)
     if len(found) > MOST_GATES:
         yield screen.text(f"and {counted(len(found) - MOST_GATES, 'more gate')}")
+
+
+def effect_of(gate: Mapping[str, Any], judgement: Mapping[str, Any]) -> str:
+    """Returns what a judgement does, `fail`, `warn` or `none`; some gates only warn."""
+    effect: str = judgement["effect"]
+    return "warn" if effect == "fail" and gate["severity"] == "warn" else effect
 
 
 def missed_slices(gate: Mapping[str, Any], effect: str) -> list[Mapping[str, Any]]:
@@ -136,7 +144,11 @@ def missed_slices(gate: Mapping[str, Any], effect: str) -> list[Mapping[str, Any
         gate: a gate of `gates.json`.
         effect: what missing it does, `fail` or `warn`.
     """
-    missed = [j for j in gate["judgements"] if j["outcome"] == "fail" and j["effect"] == effect]
+    missed = [
+        judgement
+        for judgement in gate["judgements"]
+        if judgement["outcome"] == "fail" and effect_of(gate, judgement) == effect
+    ]
     return sorted(missed, key=lambda j: (j.get("margin") is None, j.get("margin") or 0.0))
 
 
@@ -159,13 +171,16 @@ def undecided(gates: Gates | None, screen: Screen, *, named: bool) -> list[tuple
     found = []
     for gate in gates["gates"] if gates else ():
         groups: dict[tuple[str, str, str], list[str]] = {}
+        known = ("", _OVERALL, *_named_slice(gate["gate"]))
         for judgement in gate["judgements"]:
             if judgement["outcome"] in _NOT_DECIDED:
-                key = (judgement["effect"], judgement["outcome"], judgement.get("reason") or "")
+                effect = effect_of(gate, judgement)
+                key = (effect, judgement["outcome"], judgement.get("reason") or "")
                 groups.setdefault(key, []).append(place_of(judgement, screen, named=named))
         for (effect, outcome, reason), places in groups.items():
-            told = [place for place in places if place] or [_OVERALL]
-            where = f" in {first_names(told, MOST_SLICES)}" if told != [_OVERALL] else ""
+            # A gate of several limits has several judgements of a slice.
+            told = [place for place in dict.fromkeys(places) if place not in known]
+            where = f" in {first_names(told, MOST_SLICES)}" if told else ""
             why = f": {reason}" if reason else ""
             found.append((effect, f"{gate_name(gate['gate'])}: {outcome}{where}{why}"))
     return sorted(found, key=lambda item: list(_LABELS).index(item[0]))
@@ -186,9 +201,13 @@ def gate_name(gate: Mapping[str, Any]) -> str:
         parts.append(f"decide_by {gate['decide_by']}")
     if gate.get("slices"):
         parts.append(f"slices {', '.join(gate['slices'])}")
-    if gate.get("slice"):
-        parts.append("slice " + ", ".join(f"{key}={value}" for key, value in gate["slice"].items()))
-    return ", ".join(parts)
+    return ", ".join([*parts, *(f"slice {name}" for name in _named_slice(gate))])
+
+
+def _named_slice(gate: Mapping[str, Any]) -> list[str]:
+    """Returns the name of the slice that a gate is about, if it names one."""
+    conditions = [f"{column}={value}" for column, value in (gate.get("slice") or {}).items()]
+    return [", ".join(conditions)] if conditions else []
 
 
 def place_of(judgement: Mapping[str, Any], screen: Screen, *, named: bool) -> str:
@@ -214,7 +233,9 @@ def judged_value(judgement: Mapping[str, Any], gate: Mapping[str, Any]) -> str:
     return text
 
 
-def miss(judgement: Mapping[str, Any]) -> str:
-    """Returns which limit was missed, and by how much."""
-    kind, margin = judgement.get("kind") or "limit", judgement.get("margin")
-    return f"{kind} missed" + ("" if margin is None else f" by {-margin:.2g}")
+def miss(judgement: Mapping[str, Any], gate: Mapping[str, Any]) -> str:
+    """Returns by how much a limit was missed; of a gate with several limits also which."""
+    several = sum(gate.get(kind) is not None for kind in _LIMITS) > 1
+    which = f"{judgement['kind']} " if several and judgement.get("kind") else ""
+    margin = judgement.get("margin")
+    return f"{which}missed" + ("" if margin is None else f" by {-margin:.2g}")
