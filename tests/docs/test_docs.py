@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+import headcount
 from docs.coverage_page import coverage_page
 from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
@@ -45,7 +46,6 @@ from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
 from pipeline.report.text.chosen import SORT_KEYS
 from pipeline.report.text.headline import HIGHER_IS_BETTER
-from pipeline.report.text.render import render
 from pipeline.results.against_overall import NEARLY_OVERALL, SMALL, UNHELD
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.stack import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
@@ -127,11 +127,14 @@ def test_commands_run(
 
 
 @cache
-def report_of(name: str) -> dict[str, Any]:
-    """The report of a configuration that ships; the working directory is its root."""
+def evaluation_of(name: str) -> headcount.Report:
+    """The evaluation of a configuration that ships; the working directory is its root."""
     config = load_config(f"configs/{name}.yaml")
-    assert config.input is not None
-    return evaluate(config.input, make_plan(config)).report
+    return headcount.evaluate(list(config.input or ()), config)
+
+
+def report_of(name: str) -> dict[str, Any]:
+    return evaluation_of(name).to_dict()
 
 
 def test_excerpts_are_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +251,7 @@ def test_results_of_the_readme_are_current(
 def test_the_output_in_the_readme_is_what_the_demo_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (told,) = re.findall(r"^```text\n(.*?)^```", PAGES[0].read_text(), re.DOTALL | re.MULTILINE)
-    assert told.splitlines() == render(report_of(DEMO[0])).splitlines()
+    assert told.splitlines() == str(evaluation_of(DEMO[0])).splitlines()
 
 
 def test_the_options_and_keys_of_show_are_told(capsys: pytest.CaptureFixture[str]) -> None:
