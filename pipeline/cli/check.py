@@ -47,7 +47,8 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.runs.verify import open_run
 
     directory = known.directory
-    connect(known, rest, [f"{directory}/_SUCCESS"])
+    named = [place for place in (known.against, known.gates) if place]
+    connect(known, rest, [f"{directory}/_SUCCESS", *named])
     opener = make_opener(known, rest)
     try:
         check_newest(store_of(directory), directory, opener)

@@ -54,8 +54,8 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.runs.verify import open_run
 
     directories = (known.baseline, known.candidate)
-    written = [known.output] if known.output else []
-    connect(known, rest, [*(f"{directory}/_SUCCESS" for directory in directories), *written])
+    named = [path for path in (known.output, known.gates) if path]
+    connect(known, rest, [*(f"{directory}/_SUCCESS" for directory in directories), *named])
     for directory in directories:
         say_what_is_pending(directory)
     _check_output(known.output, directories)

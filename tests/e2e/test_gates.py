@@ -27,6 +27,7 @@ from pipeline.runs.manifest import is_intact
 from pipeline.runs.stage import new_stage
 from pipeline.runs.store import LocalStore
 from tests.e2e.conftest import Run, make_rows
+from tests.pipeline.beam import memory_files
 from tests.pipeline.beam.without_beam import Steps
 
 pytestmark = pytest.mark.usefixtures("without_beam")
@@ -214,6 +215,31 @@ def test_nights_compare_with_the_run_that_they_replace(
     assert (code, third["gates"][0]["judgements"][0]["value"]) == (0, 0.0)
     assert third["against"]["id"] != first_id
     capsys.readouterr()
+
+
+def test_nights_may_be_elsewhere(
+    data: Path, tmp_path: Path, run: Run, gates: Gates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory_files.FILES.clear()
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    memory_files.FILES["mem://b/gates.yaml"] = OTHER.encode()
+    config = ["run", "--config", str(tmp_path / "config.yaml"), "--output", "mem://b/out"]
+    given = [*config, "--gates", "mem://b/gates.yaml", "--overwrite", "--json", "--input"]
+    ids = []
+    for number, against in ((1, "none"), (2, "mem://b/out")):
+        assert cli.main([*given, night(data, number), "--against", against]) == 0
+        ids.append(json.loads(memory_files.FILES["mem://b/out/_SUCCESS"])["id"])
+        found = only_object(capsys.readouterr().out)
+    assert found["against"] == {"id": ids[0], "directory": "mem://b/out"}
+    stored = memory_files.FILES["mem://b/out/gates.json"]
+    assert cli.main(["check", "mem://b/out", "--json"]) == 0
+    assert bytes_of(only_object(capsys.readouterr().out)) == stored
+    before = dict(memory_files.FILES)
+    other = ["--gates", "mem://b/gates.yaml", "--against", "mem://b/out"]
+    assert cli.main(["check", "mem://b/out", *other]) == 0
+    assert cli.main(["check", "mem://b/nothing"]) == 7
+    assert before == memory_files.FILES
+    memory_files.FILES.clear()
 
 
 def loss_of(out: Path) -> float:
