@@ -4,6 +4,7 @@ from string import Template
 
 from pydantic import BaseModel
 
+from pipeline.config.gates import Gate
 from pipeline.config.heads import (
     BinaryHeadConfig,
     BinaryLabel,
@@ -33,6 +34,7 @@ _TABLES = (
     Slice,
     SliceColumn,
     Confidence,
+    Gate,
     BinaryHeadConfig,
     BinaryLabel,
     Score,
@@ -150,6 +152,28 @@ confidence: {level: 0.9, folds: 50, key: user_id}
 heads:
   cancer: {type: binary, logits: logit, label: label}
 ```
+
+## `gates`
+
+$Gate
+
+```yaml
+slices:
+  - country
+  - {column: age, edges: [18, 30]}
+gates:
+  - {metric: roc_auc, at_least: 0.80}
+  - {metric: roc_auc, at_least: 0.78, decide_by: worst_end, slices: [country]}
+  - {metric: average_loss, max_rise: 0.01, against: baseline}
+  - {metric: precision, max_drop: 0.05, relative: true, against: run, slice: {age: "[18, 30)"}}
+heads:
+  click: {type: binary, logits: logit, label: label, baseline: {logits: old_logit}}
+```
+
+Gates may be in a file of their own, for `--gates`: a mapping with the key `gates`, or the list
+alone. They change no result and no byte of `report.json`. A gate on what the configuration does not
+measure is an error: a metric or a head that there is not, a slice that no entry of `slices` has, a
+limit that the metric cannot reach, an interval where there are none.
 
 ## `type: binary`
 

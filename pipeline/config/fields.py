@@ -181,6 +181,15 @@ def number_key(item: Any) -> Key | None:
     return Key(number, short if float(short) == number else repr(number))
 
 
+def value_key(item: Any) -> Key:
+    """Returns the key of a listed value: 1 and 1.0 have the same key, the text '1' another."""
+    if isinstance(item, str):
+        return Key(repr(item), quote(item))
+    whole = isinstance(item, float) and item.is_integer()
+    shown = str(int(item)) if whole else describe(item).removeprefix("the number ")
+    return Key(shown, shown)
+
+
 def column_key(item: Any) -> Key | None:
     """Returns the key of an entry that has a `column`; None for other items."""
     column = item.get("column") if isinstance(item, dict) else getattr(item, "column", None)

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from pipeline.config.explain import explain
+from pipeline.config.gates import Gate, GatesFile
 from pipeline.config.model import Config
 from pipeline.config.plain_data import plain_document
 from pipeline.config.yaml_loader import MAX_BYTES, Document, read_document
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile, is_local, open_local
+
+_Read = TypeVar("_Read", Config, GatesFile)
 
 
 def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
@@ -25,15 +28,27 @@ def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) 
         ConfigError: with every problem that the file has.
     """
     source = os.fspath(path)
-    try:
-        with open_file(source) as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
-    config = _parse(content, source, open_file)
+    config = _parse(_content(source, open_file), source, open_file)
     if config.plugins and is_local(source):
         return config.in_directory(os.path.dirname(os.path.abspath(source)))
     return config
+
+
+def load_gates(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> tuple[Gate, ...]:
+    """Reads gates from a YAML file of their own: a mapping with the key `gates`, or a list of them.
+
+    Args:
+        path: the path of the file.
+        open_file: opens the file.
+
+    Raises:
+        ConfigError: with every problem that the file has.
+    """
+    source = os.fspath(path)
+    document = read_document(_content(source, open_file), source)
+    if isinstance(document.data, list):
+        document = document.below("gates")
+    return _validated(document, document.data, GatesFile).gates
 
 
 def as_config(
@@ -95,25 +110,52 @@ def _parse(content: bytes, source: str, open_file: OpenFile) -> Config:
     return _checked(read_document(content, source), open_file)
 
 
+def _content(source: str, open_file: OpenFile) -> bytes:
+    """Returns the content of a file, of a large one no more than tells that it is too large.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        with open_file(source) as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
+
+
 def _checked(document: Document, open_file: OpenFile) -> Config:
     """Returns the configuration that a document is.
 
     Raises:
         ConfigError: with every problem that the document has.
     """
-    problems, more = list(document.problems), document.more
-    data = {} if document.data is None else document.data
+    data = document.data
     if isinstance(data, dict) and isinstance(data.get("problem_statement"), str):
         data = {**data, "heads": _stated_heads(data, document.source, open_file)}
+    return _validated(document, data, Config)
+
+
+def _validated(document: Document, data: Any, kind: type[_Read]) -> _Read:
+    """Returns the model that data are.
+
+    Args:
+        document: the document that the data are from.
+        data: the data; None for an empty document.
+        kind: the model.
+
+    Raises:
+        ConfigError: with every problem that the document has.
+    """
+    problems, more = list(document.problems), document.more
     try:
-        config = Config.model_validate(data)
+        model = kind.model_validate({} if data is None else data)
     except ValidationError as error:
-        explained, not_explained = explain(error, document, Config)
+        explained, not_explained = explain(error, document, kind)
         problems += explained
         more += not_explained
     if problems:
         raise ConfigError(problems, more)
-    return config
+    return model
 
 
 def _stated_heads(data: dict[str, Any], source: str, open_file: OpenFile) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pipeline.config.fields import (
     column_key,
     distinct,
 )
+from pipeline.config.gates import MAX_GATES, Gates
 from pipeline.config.heads import HeadConfig, refuse_too_many_classes
 from pipeline.config.slices import MAX_ENTRIES, Confidence, Slices, slice_columns
 
@@ -85,6 +86,11 @@ class Config(Model):
     )
     confidence: Confidence = Field(
         Confidence(), description="How sure the numbers are: the intervals beside them."
+    )
+    gates: Gates = Field(
+        (),
+        description="The limits that the model must keep to be let through: `headcount run` ends "
+        f"with exit code 3 if it does not. At most {MAX_GATES:,}. `--gates` overrides them.",
     )
     input_manifest: Text | None = Field(
         None,

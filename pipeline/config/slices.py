@@ -15,7 +15,6 @@ from pydantic import (
 )
 
 from pipeline.config.fields import (
-    Key,
     Listed,
     Model,
     PlainValue,
@@ -27,6 +26,7 @@ from pipeline.config.fields import (
     refuse,
     repeated,
     together,
+    value_key,
 )
 from pipeline.errors.problems import describe, quote
 
@@ -49,15 +49,6 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _value_key(item: Any) -> Key:
-    """Returns the key of a listed value: 1 and 1.0 have the same key, the text '1' another."""
-    if isinstance(item, str):
-        return Key(repr(item), quote(item))
-    whole = isinstance(item, float) and item.is_integer()
-    shown = str(int(item)) if whole else describe(item).removeprefix("the number ")
-    return Key(shown, shown)
-
-
 def _ascending(edges: tuple[int | float, ...]) -> tuple[int | float, ...]:
     """Returns the edges if they are strictly ascending, and refuses them otherwise."""
     refuse(
@@ -71,7 +62,7 @@ def _ascending(edges: tuple[int | float, ...]) -> tuple[int | float, ...]:
 
 
 Values = Annotated[
-    Annotated[tuple[PlainValue, ...], Listed, Field(min_length=1), distinct(_value_key)] | None,
+    Annotated[tuple[PlainValue, ...], Listed, Field(min_length=1), distinct(value_key)] | None,
     Field(
         description="These values alone: text, numbers, true, false, or null for a missing value. "
         "Other rows are in no slice of this entry. Without it, every value."
@@ -119,7 +110,7 @@ class SliceColumn(Model):
         """
         if self.values is None:
             return self.column, None, self.edges
-        return self.column, frozenset(_value_key(item).value for item in self.values), self.edges
+        return self.column, frozenset(value_key(item).value for item in self.values), self.edges
 
 
 class Slice(Model):

@@ -6,7 +6,7 @@ the last of two equal keys wins silently; and a few hundred bytes of aliases may
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -94,6 +94,14 @@ class Document:
     def place(self, path: Path) -> tuple[int | None, int | None]:
         """Returns the line and column of `path`, or of its nearest parent."""
         return self.places[self._known(path)]
+
+    def below(self, key: str) -> "Document":
+        """Returns the document that has this one as the value of its only key."""
+        problems = tuple(replace(problem, path=(key, *problem.path)) for problem in self.problems)
+        places = {(key, *path): place for path, place in self.places.items()}
+        return replace(
+            self, data={key: self.data}, problems=problems, places={(): self.places[()], **places}
+        )
 
     def _known(self, path: Path) -> Path:
         while path not in self.places:

@@ -15,7 +15,7 @@ from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
 from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
 from pipeline.evaluation.plan import Plan
-from pipeline.report.report_layout import PLACES, SCHEMA_VERSION
+from pipeline.report.report_layout import GATES, PLACES, SCHEMA_VERSION
 from pipeline.results.estimated import Estimates
 from pipeline.results.regressions import WorseSlice, worse_slices
 from pipeline.results.results import MAX_SLICES, Results
@@ -43,8 +43,8 @@ def build_report(
             the runner lost states.
     """
     config = plan.config.to_dict()
-    for place in PLACES:
-        config.pop(place)
+    for key in (*PLACES, GATES):
+        config.pop(key)
     by_head: dict[str, list[Results]] = {name: [] for name in plan.heads}
     for partition in results:
         by_head[partition.head].append(partition)

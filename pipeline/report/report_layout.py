@@ -38,6 +38,8 @@ PLACES = (
     "problem_statement",
 )
 """The keys of the configuration that say which files there are; a report does not have them."""
+GATES = "gates"
+"""The key of the configuration whose verdict is in a file of its own; a report does not have it."""
 
 # Beyond, only the number of the faults of a configuration is told.
 _MOST_FAULTS = 1000
@@ -201,6 +203,8 @@ def _parse_config(data: dict[str, Any]) -> Config:
     for place in PLACES:
         if place in data:
             raise Misfit("a report names no files", ("config", place))
+    if GATES in data:
+        raise Misfit("a report has no gates", ("config", GATES))
     try:
         return Config.model_validate(data)
     except ValidationError as error:

@@ -55,6 +55,7 @@ heads:
         ],
         "min_slice_size": 1,
         "max_distinct": 1_000_000,
+        "gates": [],
         "max_state_mb": 500,
         "confidence": {"level": 0.95, "folds": 20, "key": None, "max_slices": 200},
         "input_manifest": None,
