@@ -9,7 +9,7 @@ from pipeline.cli import exit_codes
 from pipeline.cli.connecting import connect, make_opener
 from pipeline.cli.output import say, warn
 from pipeline.cli.run import add_job_arguments
-from pipeline.config.load import load_config
+from pipeline.config.load import load_config, load_gates
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.wording import counted, first_lines, first_names
 from pipeline.readers.storage import is_local, open_local
@@ -20,20 +20,36 @@ if TYPE_CHECKING:
 HELP = "Check a configuration, and all files against it."
 EPILOG = None
 
-add_arguments = add_job_arguments
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the subcommand."""
+    add_job_arguments(parser)
+    parser.add_argument(
+        "--gates", metavar="FILE", help="a file of gates, in place of the configuration's"
+    )
 
 
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
+    from pipeline.evaluation.gated import check_gates
     from pipeline.evaluation.plan import make_plan
     from pipeline.evaluation.slice_counting import known_slices
 
     open_any = make_opener(known, rest)
     config = load_config(known.config, open_any)
+    if known.gates is not None:
+        config = config.model_copy(update={"gates": load_gates(known.gates, open_any)})
     inputs = known.input or config.input or ()
-    named = (known.config, config.input_manifest, config.schema_file, config.problem_statement)
+    named = (
+        known.config,
+        known.gates,
+        config.input_manifest,
+        config.schema_file,
+        config.problem_statement,
+    )
     connect(known, rest, [*inputs, *(path for path in named if path)])
     plan = make_plan(config, known.config, open_any)
+    check_gates(plan, known.gates or known.config)
     if inputs:
         from pipeline.errors.faults import BadData
         from pipeline.evaluation.input_files import find_shards
@@ -54,6 +70,8 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     say(*first_lines([f"plugin {plugin.name}: {plugin.file}" for plugin in plan.plugins]))
     say(f"columns: {first_names(plan.columns, 100)}")
     say(*first_lines([_summary(head) for head in plan.heads.values()]))
+    if config.gates:
+        say(counted(len(config.gates), "gate"))
     say(*first_lines(plan.too_large()))
     table = known_slices(plan)
     if table is not None:

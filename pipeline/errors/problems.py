@@ -113,4 +113,6 @@ def describe(value: object) -> str:
 
 
 def _position(problem: Problem) -> tuple[int, int, tuple[str, ...]]:
-    return problem.line or 0, problem.column or 0, tuple(map(str, problem.path))
+    # Positions in lists are sorted as numbers.
+    path = (f"{step:09}" if isinstance(step, int) else step for step in problem.path)
+    return problem.line or 0, problem.column or 0, tuple(path)

@@ -15,8 +15,8 @@ _NAMED: dict[str, ColumnCondition] = {"(missing)": MISSING, "(other)": (OTHER, N
 def named_keys(slice_: Mapping[str, Any]) -> Iterator[Key]:
     """Yields the keys that a slice may have, the most literal one first.
 
-    A text may also name a bucket or a number that is no whole one, and a whole number may be one of
-    a column of floats. None and `(missing)` stand for a missing value.
+    A text may also name a bucket, a date, or a number that is no whole one, and a whole number may
+    be one of a column of floats. None and `(missing)` stand for a missing value.
 
     Args:
         slice_: the values of the columns of the slice.
@@ -37,7 +37,8 @@ def _conditions(value: Any) -> list[ColumnCondition]:
         value = value.item()
     if isinstance(value, str):
         named = [_NAMED[value]] if value in _NAMED else []
-        return [("string", value), ("bucket", value), ("float", value), *named]
+        kinds = ("string", "bucket", "float", "date")
+        return [*((kind, value) for kind in kinds), *named]
     conditions = [value_condition(value)]
     if isinstance(value, int) and not isinstance(value, bool):
         conditions.append(value_condition(float(value)))

@@ -212,6 +212,35 @@ def test_validate(files: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "did you mean 'label'" in capsys.readouterr().err
 
 
+def test_validate_checks_the_gates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, gates = tmp_path / "config.yaml", tmp_path / "gates.yaml"
+    path.write_text("gates: [{metric: roc_au, at_least: 0.5}]\n" + CONFIG)
+    assert cli.main(["validate", "--config", str(path)]) == 2
+    told = f"{path}: gates[0].metric: no head has the metric 'roc_au'; did you mean 'roc_auc'?"
+    assert told in capsys.readouterr().err
+    arguments = ["validate", "--config", str(path), "--gates", str(gates)]
+    gates.write_text("- {metric: roc_auc, at_least: 0.5}\n- {metric: accuracy, at_least: 0.5}\n")
+    assert cli.main(arguments) == 0
+    assert "2 gates\n" in capsys.readouterr().out
+    gates.write_text("- {metric: roc_auc, at_least: 5}\n")
+    assert cli.main(arguments) == 2
+    assert f"{gates}: gates[0].at_least: 'roc_auc' is from 0 to 1" in capsys.readouterr().err
+    gates.write_text("- {metric: roc_auc, at_least: x}\n")
+    assert cli.main(arguments) == 2
+    assert f"{gates}:1:21: gates[0].at_least: expected a number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "gates", sorted((CONFIGS / "gates").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_file_of_gates_validates_as_it_is(
+    gates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CONFIGS.parent)
+    config = str(CONFIGS / "gates.yaml")
+    assert cli.main(["validate", "--config", config, "--gates", str(gates)]) == 0
+
+
 def test_show_refuses_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["show", str(tmp_path)]) == 2
     assert "_SUCCESS" in capsys.readouterr().err

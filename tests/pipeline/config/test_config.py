@@ -262,6 +262,7 @@ def test_there_is_a_ready_configuration_for_each_kind_of_run() -> None:
         "binary_tfrecord",
         "contrib_thresholds",
         "directory_columns",
+        "gates",
         "logistic_regression",
         "multi_class",
         "multi_class_tfrecord",

@@ -219,6 +219,7 @@ SLICE: Steps = ("heads", "h", "slices", 0)
             "heads.h.worse[0]: key 'metric' is missing",
         ),
         *((("config", place), "/etc/x", f"config.{place}: a report names no") for place in PLACES),
+        (("config", "gates"), [], "config.gates: a report has no gates"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(path: Steps, value: Any, said: str) -> None:
