@@ -90,7 +90,7 @@ def _judge(gate: Gate, run: RunStates, other: RunStates | None) -> list[Judgemen
         judged, unjudged = _slices(gate, head, run)
         for limit in limits_of(gate):
             if limit.of_change and gate.against == "run" and other is None:
-                keys = [*unjudged, *judged]
+                keys: list[Key | None] = [*unjudged, *judged]
                 found += [
                     Judgement("skipped", limit, head, key, reason=SKIPPED) for key in keys or [None]
                 ]
@@ -118,7 +118,9 @@ def _slices(gate: Gate, head: str, run: RunStates) -> tuple[list[Key], list[Key]
     """
     counted = run.row_counts(head).places
     if gate.slices is not None:
-        keys = run.table.specs[entry_of(gate, run.plan)].keys
+        entry = entry_of(gate, run.plan)
+        assert entry is not None
+        keys = run.table.specs[entry].keys
         return [key for key in keys if key in counted and key[0][1] != OTHER], []
     if gate.slice is None:
         return ([()], []) if () in counted else ([], [()])
