@@ -82,6 +82,7 @@ def test_intervals(metric: dict[str, float] | None, text: str) -> None:
         ((0.96, 1.05), False),
         ((0.94, 1.05), True),
         ((-1.05, -0.94), True),
+        ((-1.05, -0.96), False),
         ((None, 1.0), True),
         ((1.0, None), True),
         ((1.0, 1.0), False),
