@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", metavar="DIR", help="the output of a run")
     add_plugins_argument(parser)
     parser.add_argument(
-        "--verbose", action="store_true", help="show all that the terminal has room for"
+        "--verbose",
+        action="store_true",
+        help="show all main metrics, both models, all that got worse, and matrices",
     )
     parser.add_argument(
-        "--markdown", action="store_true", help="print at most 60 lines of Markdown"
+        "--markdown", action="store_true", help="print it as at most 60 lines of Markdown"
     )
     for option, metavar, text in (
         ("head", "NAME", "show this head alone"),

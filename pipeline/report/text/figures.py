@@ -18,13 +18,13 @@ WIDE = 0.1
 
 
 def number(value: float) -> str:
-    """Returns a number as text, with four decimals unless it is large or tiny.
+    """Returns a number as text, with four decimals unless it is large, tiny or a count.
 
-    >>> number(0.98772), number(-53.29144), number(2000.6), number(0.000123), number(0)
-    ('0.9877', '-53.29', '2,001', '0.00012', '0.0000')
+    >>> number(0.98772), number(-53.29144), number(2000.6), number(0.000123), number(0), number(12)
+    ('0.9877', '-53.29', '2,001', '0.00012', '0.0000', '12')
     """
     size = abs(value)
-    if size >= 1000:
+    if size >= 1000 or (size >= 10 and value == int(value)):
         return f"{value:,.0f}"
     if size >= 10:
         return f"{value:.2f}"

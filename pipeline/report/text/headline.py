@@ -61,9 +61,9 @@ def head_title(name: str, head: Head, screen: Screen) -> Text:
 def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
     """Returns the names of the metrics of a head that are shown first, at most `MOST_METRICS`.
 
-    They are those that gates or causes name, then those of `HIGHER_IS_BETTER`, then other metrics
-    of the headline for all classes and without a threshold. One that is there at thresholds alone
-    is shown at these. A short headline is shown whole.
+    They are those that gates name, the first of the first cause, then those of `HIGHER_IS_BETTER`,
+    then other metrics of the headline for all classes and without a threshold. One that is there at
+    thresholds alone is shown at these. A short headline is shown whole.
 
     Args:
         head: the head.
@@ -82,7 +82,7 @@ def main_metrics(head: Head, asked: Sequence[str] = ()) -> list[str]:
         for name in headline
         if name.startswith(f"{base}/positive_threshold_")
     ]
-    caused = [cause["first"]["metric"] for cause in head.get("causes", ())]
+    caused = [cause["first"]["metric"] for cause in head.get("causes", ())[:1]]
     names = [*asked, *caused, *first, *plain, *at_thresholds]
     if len(headline) <= MOST_METRICS:
         names += headline

@@ -67,7 +67,7 @@ def verdict_line(gates: Gates | None, told: Sequence[str], screen: Screen) -> Te
 def verdict_words(gates: Gates | None) -> tuple[str, str]:
     """Returns the verdict as a word, and what follows it: how many gates failed, warn, are skipped.
 
-    >>> verdict_words({"passed": True, "gates": []}), verdict_words(None)
+    >>> verdict_words({"passed": True, "gates": [], "against": None}), verdict_words(None)
     (('PASS', '0 gates'), ('no gates asked', ''))
     """
     if gates is None:

@@ -52,7 +52,7 @@ def test_of_a_long_headline_what_others_say_is_left_out() -> None:
 
 def test_what_is_asked_for_comes_first() -> None:
     names = [*MANY, *AT_THRESHOLDS, *(f"m{number}" for number in range(20))]
-    causes = [cause(b="x") | {"first": {"metric": "m7"}}, cause(b="y")]
+    causes = [cause(b="x") | {"first": {"metric": name}} for name in ("m7", "m8")]
     found = metrics_of(names, ("m3", "nowhere", "m3"), causes=causes)
     assert found[:4] == ["m3", "m7", "roc_auc", "average_loss"]
     assert len(found) == MOST_METRICS
