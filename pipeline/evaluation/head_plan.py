@@ -27,9 +27,9 @@ from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.regression import RegressionBaseline, RegressionFields
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.config.slices import Confidence
+from pipeline.errors.metric_names import metric_hint
 from pipeline.errors.problems import ConfigError, Problem, quote
-from pipeline.errors.suggest import nearest
-from pipeline.errors.wording import MOST, first_names
+from pipeline.errors.wording import MOST
 
 CANDIDATE, BASELINE = 0, 1
 """The positions of the models of a head; an only model is at `CANDIDATE`."""
@@ -155,13 +155,15 @@ def make_head_plan(
     pairs = pair_metrics(context)
     known = {**report_metrics(context), **pairs}
     wanted = set(known if config.metrics is None else config.metrics)
-    names = first_names(list(known), 100)
     for position, metric_name in enumerate(config.metrics or ()):
         if metric_name not in known:
-            near = nearest(metric_name, known) if len(problems) < MOST else None
-            hint = f"did you mean '{near}'?" if near else f"it has: {names}"
+            hint = (
+                metric_hint(metric_name, known, "it has", type(config).model_fields)
+                if len(problems) < MOST
+                else ""
+            )
             path = ("heads", name, "metrics", position)
-            message = f"a {config.type} head has no metric {quote(metric_name)}; {hint}"
+            message = f"a {config.type} head has no metric {quote(metric_name)}{hint}"
             problems.append(Problem(source, path, message))
     models = tuple(ModelPlan(model, _only(report_metrics(model), wanted)) for model in contexts)
     pairs = _only(pairs, wanted)
