@@ -13,6 +13,9 @@ from pipeline.config.yaml_loader import MAX_BYTES, Document, read_document
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile, is_local, open_local
 
+# A YAML file cannot begin with it and be a mapping.
+_PARQUET = b"PAR1"
+
 
 def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
     """Reads a configuration from a YAML file.
@@ -28,8 +31,14 @@ def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) 
     try:
         with open_file(source) as file:
             content = file.read(MAX_BYTES + 1)
+    except IsADirectoryError as error:
+        message = "is a directory; the configuration is a YAML file"
+        raise ConfigError([Problem(source, (), message)]) from error
     except OSError as error:
         raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
+    if content.startswith(_PARQUET):
+        message = "a Parquet file; the configuration is a YAML file, and data are its input"
+        raise ConfigError([Problem(source, (), message)])
     config = _parse(content, source, open_file)
     if config.plugins and is_local(source):
         return config.in_directory(os.path.dirname(os.path.abspath(source)))

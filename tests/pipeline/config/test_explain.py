@@ -371,7 +371,7 @@ def test_files_that_cannot_be_read_are_configuration_errors(tmp_path: Path) -> N
     missing = tmp_path / "missing.yaml"
     with pytest.raises(ConfigError, match=re.escape(f"{missing}: cannot be read: No such file")):
         load_config(missing)
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="is a directory; the configuration is a YAML file"):
         load_config(tmp_path)
     large = tmp_path / "large.yaml"
     large.write_bytes(b"#" * (2 << 20))
