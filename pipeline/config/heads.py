@@ -133,7 +133,7 @@ ClassNames = Annotated[
     Field(
         validate_default=True,
         description="Names of the classes for the report, in the order of the ids. "
-        "By default the words of the label's `vocabulary`, else the ids.",
+        "By default the words of the label's `vocabulary`, else `class0`, `class1`, ...",
     ),
 ]
 
@@ -161,6 +161,15 @@ TopK = Annotated[
 def _unset() -> Any:
     """Returns None, the default that a validator replaces."""
     return None
+
+
+def default_names(n_classes: int) -> tuple[str, ...]:
+    """Returns the names of classes that have none, wherever a report names a class.
+
+    >>> default_names(3)
+    ('class0', 'class1', 'class2')
+    """
+    return tuple(f"class{number}" for number in range(n_classes))
 
 
 class HeadModel(ScoresModel):
@@ -204,7 +213,7 @@ class HeadModel(ScoresModel):
             return together(value, handler, wrong)
         if n_classes is None or "label" not in info.data:
             return ()
-        return info.data["label"].vocabulary or tuple(map(str, range(n_classes)))
+        return info.data["label"].vocabulary or default_names(n_classes)
 
     @field_validator("class_metrics", mode="before", check_fields=False)
     @classmethod

@@ -104,7 +104,7 @@ def test_what_a_report_says() -> None:
     assert {"accuracy", "auc", "average_loss"} <= set(headline)
     assert found == {
         "type": "binary",
-        "classes": ["0", "1"],
+        "classes": ["class0", "class1"],
         "weighted": False,
         "threshold_rule": "probability > threshold, logit > logit threshold",
         "bad_rows": {},
