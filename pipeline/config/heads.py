@@ -22,6 +22,7 @@ from pipeline.config.fields import (
     Weight,
     Words,
     as_mapping,
+    default_names,
     distinct,
     number_key,
     refusal,
@@ -161,15 +162,6 @@ TopK = Annotated[
 def _unset() -> Any:
     """Returns None, the default that a validator replaces."""
     return None
-
-
-def default_names(n_classes: int) -> tuple[str, ...]:
-    """Returns the names of classes that have none, wherever a report names a class.
-
-    >>> default_names(3)
-    ('class0', 'class1', 'class2')
-    """
-    return tuple(f"class{number}" for number in range(n_classes))
 
 
 class HeadModel(ScoresModel):

@@ -23,7 +23,8 @@ from heads.metrics.core.plugins import Plugin
 from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
-from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig, default_names
+from pipeline.config.fields import default_names
+from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.regression import RegressionBaseline, RegressionFields
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.config.slices import Confidence

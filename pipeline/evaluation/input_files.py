@@ -15,6 +15,7 @@ from pipeline.errors.problems import Path as Place
 from pipeline.errors.suggest import nearest
 from pipeline.errors.wording import MOST, first_lines, first_names, first_of_kinds, have
 from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.seen_words import seen_words
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import folds_by_key
 from pipeline.extract.head_inputs import type_problems
@@ -211,6 +212,8 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
     differences = summary.differences - len(summary.differing)
     lines = [*first_of_kinds(summary.differing, differences), *first_lines(lines)]
     if everywhere:
+        if plan.debug_samples:
+            lines += seen_words(plan, groups, open_file)
         raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
     lines += first_lines(_against_schema(plan, groups))
     if lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pytest
 from pipeline.errors.faults import BadData
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluate import evaluate
-from tests.pipeline.tables import plan_of
+from tests.pipeline.tables import plan_of, write
 
 BINARY = "{type: binary, probability: s, label: y}"
 LOGITS = "{type: binary, logits: s, label: y}"
@@ -209,3 +210,28 @@ def test_names_of_columns_are_quoted_where_yaml_needs_it() -> None:
     head = "{type: binary, probability: s, label: 'my label'}"
     text = told(head, {"s": [0.5], "my label": ["a"]})
     assert 'label: {column: "my label", vocabulary: [NEGATIVE, POSITIVE]}' in text
+
+
+def test_words_of_labels_are_shown_on_demand_alone(tmp_path: Path) -> None:
+    rows: dict[str, Any] = {
+        "s": [0.5] * 4,
+        "y": ["no", "yes", None, "not yet"],
+        "t": [["b"], [], ["a"], None],
+    }
+    write(tmp_path / "a.parquet", pa.table(rows))
+    text = f"heads: {{h: {BINARY}, k: {BINARY.replace('label: y', 'label: t')}}}"
+    for shown in (False, True):
+        with pytest.raises(ConfigError) as caught:
+            evaluate(str(tmp_path / "*"), replace(plan_of(text), debug_samples=shown))
+        told = str(caught.value)
+        for column, words in (("y", '[no, "not yet", yes]'), ("t", "[a, b]")):
+            line = f"the first rows of '{column}' in {tmp_path}/a.parquet have the words {words}"
+            assert (line in told) == shown
+        assert ("yes" in told) == shown
+    # Of many words a vocabulary would be no vocabulary.
+    write(tmp_path / "a.parquet", pa.table({"s": [0.5] * 30, "y": [f"w{i}" for i in range(30)]}))
+    with pytest.raises(ConfigError) as caught:
+        evaluate(
+            str(tmp_path / "*"), replace(plan_of(f"heads: {{h: {BINARY}}}"), debug_samples=True)
+        )
+    assert "w7" not in str(caught.value)

@@ -15,7 +15,7 @@ from heads import BinaryClassHead, MultiClassHead, MultiLabelHead, binary_classi
 from heads.base import BaseHead
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind
-from pipeline.config.heads import default_names
+from pipeline.config.fields import default_names
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import Plan
