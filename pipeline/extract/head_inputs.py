@@ -343,6 +343,8 @@ def _add_outside(faults: list[Fault], column: str, labels: Floats, highest: floa
     with np.errstate(invalid="ignore"):
         inside = (labels >= 0) & (labels <= highest)
     if not inside.all():
+        # NaN, with which data frames say that a label is missing, is no label out of range.
+        _add_fault(faults, f"not_finite:{column}", _any_in_row(~np.isfinite(labels)))
         _add_fault(faults, f"out_of_range:{column}", _any_in_row(~inside))
 
 

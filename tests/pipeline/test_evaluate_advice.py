@@ -169,6 +169,8 @@ def test_what_is_to_be_done_mends_it(
         (BINARY, {"s": [50.0], "y": [1]}, "if it holds percentages, divide them by 100"),
         (BINARY, {"s": [0.5], "y": [None]}, "write a value"),
         (BINARY, {"s": [float("nan")], "y": [1]}, "store a finite number"),
+        (BINARY, {"s": [0.5], "y": [float("nan")]}, "'y' is NaN or infinite in 1 row"),
+        (CLASSES, {"s": [QUARTERS], "y": [float("nan")]}, "'y' is NaN or infinite in 1 row"),
         (CLASSES, {"s": [QUARTERS], "y": [4]}, "ids that begin with 1 must be stored less 1"),
         (CLASSES, {"s": [QUARTERS], "y": [0.5]}, "class ids are whole numbers from 0 to 3"),
         (CLASSES, {"s": [0.5], "y": [0]}, "one for each of the 4 classes, as one list"),
