@@ -214,10 +214,10 @@ def finish(
     Raises:
         BadData: if rows or files are bad.
     """
-    total = Findings.total(findings.values())
     files = [Files.of(findings)]
+    total = files[0].total
     copies, _ = copies_in(files, allow=plan.config.allow_duplicate_files)
-    problems = row_problems(files) + copies + total.problems(plan.tolerance)
+    problems = row_problems(files) + copies + total.problems(plan.tolerance, plan.config.heads)
     if problems:
         raise BadData(problems)
     shifts = dict(pair for key, state in merged.items() for pair in overall_shift(key, state.shift))

@@ -111,8 +111,8 @@ def _head_data(
         "headline": headline(head),
         "threshold_rule": _threshold_rule(head),
         "bad_rows": {
-            reason: count
-            for (name, reason), count in sorted(findings.bad.items())
+            reason: findings.bad[name, reason].rows
+            for name, reason in sorted(findings.bad)
             if name == head.name
         },
         "slices": [

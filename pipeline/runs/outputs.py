@@ -95,7 +95,7 @@ def judge(plan: Plan, table: SliceTable, parts: Sequence[Files], total: Findings
     copies, notes = copies_in(parts, allow=plan.config.allow_duplicate_files)
     missing = list(table.problems) or row_problems(parts) + copies
     of_run = [] if table.problems else total.run_problems()
-    problems = missing + total.data_problems(plan.tolerance) + of_run
+    problems = missing + total.data_problems(plan.tolerance, plan.config.heads) + of_run
     return Judgement(problems, [*missing, *of_run], notes)
 
 

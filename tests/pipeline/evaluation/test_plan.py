@@ -61,10 +61,10 @@ def test_scopes() -> None:
     ]
     assert [scope.weighted for scope in scopes.values()] == [True, False, False, False]
     assert [scope.columns for scope in scopes.values()] == [1, 1, 3, 3]
-    assert scopes["one"].class_names == ("0", "1")
+    assert scopes["one"].class_names == ("class0", "class1")
     # The positive class is the last of two, whatever it is called.
     assert scopes["two"].class_names == ("p", "n")
-    assert scopes["three"].class_names == ("0", "1", "2")
+    assert scopes["three"].class_names == ("class0", "class1", "class2")
     assert scopes["four"].class_names == ("r", "g", "b")
     assert (scopes["four"].named_classes, scopes["four"].class_suffixes) == ((1, 2), ("g", "b"))
     assert scopes["one"].thresholds == (0.25, 0.5)

@@ -131,7 +131,7 @@ def test_a_confusion_matrix_has_an_end(classes: int, expected: set[str]) -> None
     assert entry.keys() & {"confusion_matrix", "most_confused"} == expected
     if expected:
         (pair,) = entry["most_confused"]
-        assert (pair["label"], pair["predicted"], pair["rows"]) == ("3", "0", 1)
+        assert (pair["label"], pair["predicted"], pair["rows"]) == ("class3", "class0", 1)
 
 
 def test_a_state_that_was_lost_is_told() -> None:
