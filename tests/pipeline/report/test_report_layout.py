@@ -238,25 +238,26 @@ def test_parts_of_a_comparison_go_together(part: str) -> None:
 
 
 CAUSES = ("heads", "h", "causes")
+WORSE = SMALL.replace("logits: s", "logits: t").replace("{{logits: t}}", "{{logits: s}}")
 
 
 def test_causes_are_those_of_what_is_worse() -> None:
-    whole = json.loads(small())
+    whole = json.loads(small(WORSE))
     found = at(whole, CAUSES)
     assert found
     assert {name for cause in found for name in cause["metrics"]} == {"average_loss", "precision"}
-    assert refusal(changed(CAUSES, [])).endswith("their metrics are not those of 'worse'")
-    assert "its slice is that of an earlier" in refusal(changed(CAUSES, [*found, found[0]]))
+    assert refusal(changed(CAUSES, [], WORSE)).endswith("their metrics are not those of 'worse'")
+    assert "its slice is that of an earlier" in refusal(changed(CAUSES, [*found, found[0]], WORSE))
     first = (*CAUSES, 0, "first")
     said = "heads.h.causes[0].first: it is not that of an entry of 'worse'"
     for key, value in (("difference", 0.5), ("metric", "accuracy")):
-        assert said in refusal(changed((*first, key), value))
-    assert said in refusal(changed((*CAUSES, 0, "slice"), [{**A, "value": "z"}]))
+        assert said in refusal(changed((*first, key), value, WORSE))
+    assert said in refusal(changed((*CAUSES, 0, "slice"), [{**A, "value": "z"}], WORSE))
     said = "causes[0]: its metrics and slices are not those of 'worse'"
     most = len({repr(entry["slice"]) for entry in at(whole, ("heads", "h", "worse"))})
     for count in (0, most + 1):
-        assert said in refusal(changed((*CAUSES, 0, "slices"), count))
-    assert said in refusal(changed((*CAUSES, 0, "metrics"), ["kappa"]))
+        assert said in refusal(changed((*CAUSES, 0, "slices"), count, WORSE))
+    assert said in refusal(changed((*CAUSES, 0, "metrics"), ["kappa"], WORSE))
 
 
 def test_a_report_of_one_model_has_no_causes() -> None:
