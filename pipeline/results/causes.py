@@ -93,9 +93,10 @@ def find_causes(
     order = sorted(names, key=lambda name: (position.get(name, len(position)), name))
     losses = _losses(config, table, results, worse, order)
     owners = _owners(losses)
+    slices = {key: at for at, key in enumerate(losses.keys)}
     explained: dict[Key, list[WorseSlice]] = {}
     for entry in worse:
-        owner = owners[losses.metrics[entry.metric], losses.slices[entry.key]]
+        owner = owners[losses.metrics[entry.metric], slices[entry.key]]
         explained.setdefault(losses.keys[owner], []).append(entry)
     place = {key: (part, at) for part in results for at, key in enumerate(part.keys)}
     causes = []
@@ -144,11 +145,6 @@ class _Losses:
     loss: Floats
     noise: Floats
     weight: Floats
-
-    @property
-    def slices(self) -> dict[Key, int]:
-        """The position of each slice."""
-        return {key: at for at, key in enumerate(self.keys)}
 
     def shares(self, cause: int) -> Floats:
         """Returns the share of the rows of every slice that are in another one, float64 `[s]`.
