@@ -151,7 +151,11 @@ def test_figures_of_causes_are_those_of_their_example(monkeypatch: pytest.Monkey
         f"everywhere, by {len(first['metrics'])} metrics\nand in {first['slices']} slices" in page
     )
     assert first["slice"] == []
-    (excerpt,) = re.findall(r"^    ({\n     \"slice\".*?^    })", page, re.DOTALL | re.MULTILINE)
+    (excerpt,) = re.findall(
+        r"^    ({\n     \"slice\"[^\n]*\n     \"metrics\": \[.*?^    })",
+        page,
+        re.DOTALL | re.MULTILINE,
+    )
     shown = json.loads(excerpt.replace(", ...", ""))
     assert holds(second, shown)
     assert second["metrics"][:4] == shown["metrics"]
