@@ -28,7 +28,7 @@ _CANDIDATES = 16
 # The error of a slice counts as at least this many times what overall's would be with its rows.
 # Where both models nearly agree the errors are so small that they alone would decide.
 _LEAST_ERROR = 2.0
-# Errors may be this small, as shares of the largest loss by a metric.
+# Errors may be this small, as shares of the largest difference by a metric.
 _SMALLEST = 1e-100
 
 
@@ -37,7 +37,7 @@ class Cause(NamedTuple):
 
     Attributes:
         key: the key of the slice.
-        worse: what it explains; no other cause explains it, too.
+        worse: what it explains.
         metrics: the metrics of `worse`, those of the headline first.
         first: the first of `metrics` by which the slice itself got worse.
         candidate: the value of `first` in the slice, of the candidate.
@@ -130,8 +130,8 @@ class _Losses:
         rows: the rows of all slices, by their conditions.
         tests: float64 `[s]`, how many slices the entry has that the slice is of.
         worse: bool `[m, s]`, whether the slice got worse by the metric.
-        loss: float64 `[m, s]`, by how much, as a share of the largest loss by the metric; negative
-            for what got better; 0 where there is no difference.
+        loss: float64 `[m, s]`, by how much, as a share of the largest difference by the metric;
+            negative for what got better; 0 where there is no difference.
         noise: float64 `[m, s]`, by how much the loss may be above what it is, in the same unit, if
             all slices of an entry are tested together (Bonferroni); infinite without an interval.
         weight: float64 `[m, s]`, the inverse of the squared standard error of the loss; 0 without.
@@ -208,7 +208,7 @@ def _losses(
                 end = estimates.lower if sign[number] > 0 else estimates.upper
                 loss[number, columns] = estimates.value[found] * sign[number]
                 width[number, columns] = np.abs(estimates.value - end)[found]
-    unit = np.nanmax(loss, axis=1, keepdims=True)
+    unit = np.nanmax(np.abs(loss), axis=1, keepdims=True)
     loss, width = np.nan_to_num(loss / unit), np.where(np.isnan(width), np.inf, width / unit)
     counts = np.array([float(tests[key]) for key in keys])
     degrees, level = np.array([max(config.confidence.folds - 1, 1)]), config.confidence.level
