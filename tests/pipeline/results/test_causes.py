@@ -198,22 +198,23 @@ def test_what_many_slices_lost_of_their_own_is_theirs() -> None:
 
 def test_a_part_may_have_lost_more_by_chance() -> None:
     small = key_of(city="small")
-    entry = {small: 200, key_of(city="large"): 9800}
-    # Of 200 rows, half of an interval is 0.106.
-    for loss, keys in ((0.12, [()]), (0.4, [(), small])):
-        both = compared([entry], {"auc": lambda key, loss=loss: loss if key == small else 0.05})
+    entry = {small: 200} | {key_of(city=f"{at:02}"): 890 for at in range(11)}
+    # Half of an interval is 0.106 of 200 rows; of twelve slices, 0.164 is needed.
+    for loss, keys in ((0.12, [()]), (0.2, [()]), (0.4, [(), small])):
+        both = compared([entry], {"auc": lambda key, loss=loss: loss if key == small else 0.06})
         found = both.causes()
         assert {entry.key for cause in found for entry in cause.worse} == {(), *entry}
         assert [cause.key for cause in found] == keys
 
 
-def test_of_slices_of_equal_loss_that_of_fewer_is_the_cause() -> None:
-    mobile, city = key_of(device="mobile"), key_of(city="00")
-    few = {mobile: 2500, key_of(device="desktop"): 7500}
-    many = {city: 2500} | {key_of(city=f"{at:02}"): 500 for at in range(1, 16)}
-    lost = {mobile: 0.3, city: 0.3, (): 0.075}
-    first, second = compared([few, many], {"auc": lambda key: lost.get(key, 0.0)}).causes()
-    assert {first.key: first.slices, second.key: second.slices} == {mobile: 2, city: 1}
+def test_nearly_all_rows_must_fit_better_by_more_than_chance_to_be_the_cause() -> None:
+    mobile, desktop = key_of(device="mobile"), key_of(device="desktop")
+    lost = {(): 0.05, mobile: 0.0525, desktop: 0.0025}
+    (cause,) = compared([{mobile: 9500, desktop: 500}], {"auc": lost.__getitem__}).causes()
+    assert cause.key == ()
+    lost[desktop] = -0.15
+    (cause,) = compared([{mobile: 9500, desktop: 500}], {"auc": lost.__getitem__}).causes()
+    assert cause.key == mobile
 
 
 def test_nothing_worse_has_no_cause() -> None:
