@@ -128,7 +128,7 @@ class _Losses:
         keys: overall and the slices of at least `min_slice_size` rows, `s` in number: those of
             fewer columns first, then those of more rows.
         rows: the rows of all slices, by their conditions.
-        tests: float64 `[s]`, how many slices of so many rows the entry has that the slice is of.
+        tests: float64 `[s]`, how many slices the entry has that the slice is of.
         worse: bool `[m, s]`, whether the slice got worse by the metric.
         loss: float64 `[m, s]`, by how much, as a share of the largest difference by the metric;
             negative for what got better; 0 where there is no difference.
@@ -186,8 +186,8 @@ def _losses(
     rows = {key: part.examples[at] for part in results for at, key in enumerate(part.keys)}
     tests = {OVERALL: 1}
     for spec in table.specs:
-        tested = [key for key in spec.keys if rows.get(key, -1) >= config.min_slice_size]
-        tests.update({key: max(tests.get(key, 1), len(tested)) for key in tested})
+        large = [key for key in spec.keys if rows.get(key, -1) >= config.min_slice_size]
+        tests.update({key: max(tests.get(key, 1), len(spec.keys)) for key in large})
     keys = tuple(sorted(tests, key=lambda key: (len(key), -rows[key], key_text(key))))
     slices = {key: at for at, key in enumerate(keys)}
     metrics = {name: at for at, name in enumerate(names)}
