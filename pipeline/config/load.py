@@ -122,12 +122,12 @@ def _content(source: str, open_file: OpenFile) -> bytes:
         with open_file(source) as file:
             content = file.read(MAX_BYTES + 1)
     except IsADirectoryError as error:
-        message = "is a directory; a YAML file is expected"
+        message = "is a directory; the configuration is a YAML file"
         raise ConfigError([Problem(source, (), message)]) from error
     except OSError as error:
         raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
     if content.startswith(_PARQUET):
-        message = "a Parquet file; a YAML file is expected, and data are its input"
+        message = "a Parquet file; the configuration is a YAML file, and data are its input"
         raise ConfigError([Problem(source, (), message)])
     return content
 

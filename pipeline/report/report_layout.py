@@ -139,6 +139,16 @@ _WORSE = record(
         "p_adjusted": share,
     }
 )
+_CAUSE = record(
+    {
+        "slice": _CONDITIONS,
+        "metrics": list_of(text),
+        "slices": count,
+        "first": record(
+            {"metric": text, "candidate": number, "baseline": number, "difference": number}
+        ),
+    }
+)
 _HEAD = record(
     {
         "type": text,
@@ -151,7 +161,7 @@ _HEAD = record(
         "slices_left_out": count,
         "slices_folded": list_of(count),
     },
-    {"worse": list_of(_WORSE)},
+    {"worse": list_of(_WORSE), "causes": list_of(_CAUSE)},
 )
 _REPORT = record(
     {
@@ -232,6 +242,9 @@ def _check_head(head: dict[str, Any], *, compared: bool) -> None:
     names = head["headline"]
     if len(set(names)) < len(names) or not head["slices"][0]["metrics"].keys() >= set(names):
         raise Misfit("not every name is that of a metric, or one comes twice", ("headline",))
+    # Reports of older releases do not have the key.
+    if "causes" in head:
+        _check_causes(head)
 
 
 def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
@@ -243,6 +256,28 @@ def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
             matrix = model.get(name)
             if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
                 raise Misfit("it has not a row and a column for each class", (name,))
+
+
+def _check_causes(head: dict[str, Any]) -> None:
+    """Raises `Misfit` unless the causes of a head explain what is worse in it."""
+    if "worse" not in head:
+        raise Misfit("it goes with 'worse' of the head", ("causes",))
+    worse = {
+        (entry["metric"], repr(entry["slice"])): entry["difference"] for entry in head["worse"]
+    }
+    slices = {conditions for _, conditions in worse}
+    seen: set[str] = set()
+    for position, cause in enumerate(head["causes"]):
+        first, conditions = cause["first"], repr(cause["slice"])
+        if worse.get((first["metric"], conditions)) != first["difference"]:
+            raise Misfit("it is not that of an entry of 'worse'", ("causes", position, "first"))
+        if first["metric"] not in cause["metrics"] or not 1 <= cause["slices"] <= len(slices):
+            raise Misfit("its metrics and slices are not those of 'worse'", ("causes", position))
+        if conditions in seen:
+            raise Misfit("its slice is that of an earlier cause", ("causes", position))
+        seen.add(conditions)
+    if {metric for metric, _ in worse} != {name for c in head["causes"] for name in c["metrics"]}:
+        raise Misfit("their metrics are not those of 'worse'", ("causes",))
 
 
 def _check_compared(entry: dict[str, Any], *, compared: bool) -> None:

@@ -84,6 +84,9 @@ def mappings(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "a head", head
         for entry in head.get("worse", ()):
             yield "an entry of `worse`", entry
+        for cause in head.get("causes", ()):
+            yield "a cause", cause
+            yield "`first`", cause["first"]
         for entry in head["slices"]:
             for condition in entry["slice"]:
                 yield "an entry of `slice`", condition
