@@ -20,7 +20,6 @@ from pipeline.report.data_json import Files
 from pipeline.report.metrics_parquet import SCHEMA, metrics_table
 from pipeline.report.report_json import report_bytes
 from pipeline.report.report_layout import parse_report
-from pipeline.report.terminal import render
 from pipeline.runs.manifest import sha256
 from pipeline.runs.outputs import METRICS, REPORT, run_files
 from pipeline.runs.save import save
@@ -165,6 +164,9 @@ class Report:
         return "\n  ".join(lines) + ">"
 
     def __str__(self) -> str:
+        # rich takes a while to import, and most programs print no report.
+        from pipeline.report.text.render import render
+
         return render(dict(self._data)).rstrip("\n")
 
     @cached_property

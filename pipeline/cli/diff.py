@@ -14,7 +14,7 @@ from pipeline.cli.connecting import (
     say_what_is_pending,
     write,
 )
-from pipeline.cli.output import encoding, say
+from pipeline.cli.output import say, screen, show
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import is_local
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
     from pipeline.report.report_json import report_bytes
-    from pipeline.report.terminal import render_diff
+    from pipeline.report.text.difference import render_diff
     from pipeline.runs.diff import diff, load_run
     from pipeline.runs.plugins import named_plugins
     from pipeline.runs.verify import open_run
@@ -50,7 +50,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     runs = (open_run(directory, opener) for directory in directories) if known.plugins else ()
     plugins = named_plugins(known.plugins, runs)
     comparison = diff(*(load_run(directory, opener, plugins) for directory in directories))
-    say(*render_diff(comparison, encoding()).splitlines())
+    show(render_diff(comparison, screen=screen()))
     if known.output:
         write(known.output, report_bytes(comparison))
         say("", f"written to {known.output}")

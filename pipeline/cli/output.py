@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors.printable import printable
+
+if TYPE_CHECKING:
+    from pipeline.report.text.screen import Screen
+
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 def say(*lines: str) -> None:
@@ -30,6 +36,19 @@ def warn(*lines: str) -> None:
 def encoding() -> str:
     """Returns the encoding of stdout, for what must be as wide as it looks."""
     return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+def screen() -> Screen:
+    """Returns what texts of `pipeline.report.text` are drawn for, to be shown on stdout."""
+    from pipeline.report.text.screen import screen_of
+
+    return screen_of(sys.stdout, encoding())
+
+
+def show(text: str) -> None:
+    """Prints a text that was drawn for `screen()`; all but its colours is escaped."""
+    write = getattr(sys.stdout, "write_coloured", sys.stdout.write)
+    write(text)
 
 
 def unwritten() -> str | None:
@@ -90,6 +109,25 @@ class _Escaping:
         lines = (printable(line, self.encoding) for line in text.split("\n"))
         self._try("write", "\n".join(lines))
         return len(text)
+
+    def isatty(self) -> bool:
+        """Returns whether the stream leads to a terminal; one that is closed does not."""
+        try:
+            return bool(self._stream.isatty())
+        except (AttributeError, ValueError):
+            return False
+
+    def write_coloured(self, text: str) -> None:
+        """Writes a text whose colours a terminal obeys, and nothing else in it."""
+        if not self.isatty():
+            self.write(text)
+            return
+        # A split by a group keeps what it splits at: every other piece is a colour.
+        for position, piece in enumerate(_COLOUR.split(text)):
+            if position % 2:
+                self._try("write", piece)
+            else:
+                self.write(piece)
 
     def flush(self) -> None:
         self._try("flush")

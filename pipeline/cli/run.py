@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import import_beam, make_opener
-from pipeline.cli.output import encoding, say, unwritten, warn
+from pipeline.cli.output import say, screen, show, unwritten, warn
 from pipeline.config.load import load_config
 from pipeline.config.model import Config
 from pipeline.errors.printable import printable
@@ -121,7 +121,7 @@ def evaluate(
     from pipeline.beam.run import Job, Submitted, run
     from pipeline.errors.faults import BadData, RunnerError
     from pipeline.evaluation.plan import make_plan
-    from pipeline.report.terminal import render
+    from pipeline.report.text.render import render
 
     options = beam_options(rest, known.options)
     check_runner(options)
@@ -148,7 +148,8 @@ def evaluate(
         end = [f"written to {output}/report.json"]
         if finished.predictions is not None:
             end.append(f"predictions written to {finished.predictions}")
-        say(*render(finished.report, encoding()).splitlines(), "", *end)
+        show(render(finished.report, screen=screen()))
+        say("", *end)
     if (reason := unwritten()) is not None:
         warn(f"stdout cannot be written: {reason}", *end)
     return exit_codes.OK

@@ -119,9 +119,11 @@ def _slice_value(value: Any) -> None:
         raise Misfit("expected text, a whole number, true, false or null")
 
 
-_CONDITIONS = list_of(record({"column": text, "kind": text, "value": _slice_value}))
+CONDITIONS = list_of(record({"column": text, "kind": text, "value": _slice_value}))
+"""The type of the conditions of a slice."""
+
 _SLICE = record(
-    {"slice": _CONDITIONS, "examples": count, "small": flag, "metrics": _METRICS},
+    {"slice": CONDITIONS, "examples": count, "small": flag, "metrics": _METRICS},
     {
         "baseline": record({"metrics": _METRICS}, _DETAILS),
         "difference": _FIGURES,
@@ -133,7 +135,7 @@ _WORSE = record(
     {
         "metric": text,
         "slices": or_null(count),
-        "slice": _CONDITIONS,
+        "slice": CONDITIONS,
         "difference": number,
         "p_worse": share,
         "p_adjusted": share,
@@ -141,7 +143,7 @@ _WORSE = record(
 )
 _CAUSE = record(
     {
-        "slice": _CONDITIONS,
+        "slice": CONDITIONS,
         "metrics": list_of(text),
         "slices": count,
         "first": record(

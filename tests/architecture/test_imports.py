@@ -60,6 +60,7 @@ FOREIGN = {
         "tensorflow_metadata",
     },
     "pipeline.gates": {"numpy"},
+    "pipeline.report.text": {"rich"},
     "pipeline.runs": {"numpy"},
     "pipeline.evaluate": {"numpy", "pyarrow"},
     "pipeline.beam": {"numpy", "pyarrow", "apache_beam", "google", "grpc"},
@@ -126,10 +127,10 @@ def test_heads_load_numpy_alone() -> None:
 
 
 @pytest.mark.parametrize("command", ["--help", "schema"])
-def test_light_commands_do_not_load_beam_or_arrow(command: str) -> None:
+def test_light_commands_do_not_load_what_is_heavy(command: str) -> None:
     run = f"sys.argv = ['headcount', {command!r}]; import headcount"
     call = "\ntry: headcount.main()\nexcept SystemExit: pass\nprint()"
-    assert not loaded_by(run + call) & {"apache_beam", "pyarrow"}
+    assert not loaded_by(run + call) & {"apache_beam", "pyarrow", "rich"}
 
 
 def test_no_source_file_is_too_long() -> None:

@@ -32,6 +32,7 @@ from heads.metrics.core.methods import (
 from heads.metrics.spiegelhalter import A_TEST
 from heads.statistics import Scored
 from pipeline import cli
+from pipeline.cli.demo import DEMO
 from pipeline.confidence.halves import HALVES_AGREE, UNDEFINED_IN_HALVES
 from pipeline.confidence.intervals import AT_BOUND
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
@@ -42,6 +43,9 @@ from pipeline.evaluation.plan import make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
+from pipeline.report.text.chosen import SORT_KEYS
+from pipeline.report.text.headline import HIGHER_IS_BETTER
+from pipeline.report.text.render import render
 from pipeline.results.against_overall import NEARLY_OVERALL, SMALL, UNHELD
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.stack import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
@@ -264,6 +268,25 @@ def test_results_of_the_readme_are_current(
     for metric, value in zip(("average_loss", "accuracy", "roc_auc"), told[1:], strict=True):
         if value:
             assert value == f"{overall['metrics'][metric]['value']:.5f}"
+
+
+def test_the_output_in_the_readme_is_what_the_demo_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (told,) = re.findall(r"^```text\n(.*?)^```", PAGES[0].read_text(), re.DOTALL | re.MULTILINE)
+    assert told.splitlines() == render(report_of(DEMO[0])).splitlines()
+
+
+def test_the_options_and_keys_of_show_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = REPORT.read_text().partition("## In the terminal")[2].partition("\n## ")[0]
+    with pytest.raises(SystemExit):
+        cli.main(["show", "--help"])
+    options = set(re.findall(r"--\w+", capsys.readouterr().out)) - {"--help", "--plugins"}
+    assert set(re.findall(r"`(--\w+)[ `]", text)) == options
+    (keys,) = re.findall(r"^\| `--sort KEY` \|(.*)\|$", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", keys)) == set(SORT_KEYS)
+    first = [name for name in HIGHER_IS_BETTER if f"`{name}`" in text]
+    assert first == sorted(first, key=lambda name: text.index(f"`{name}`"))
+    assert set(first) == set(HIGHER_IS_BETTER) - {"rmse", "mae", "r2", "poisson_deviance"}
 
 
 def test_the_page_of_coverage_is_current() -> None:

@@ -63,7 +63,7 @@ def test_run_prints_and_writes_the_report(
     text = (tmp_path / "out" / "report.json").read_text()
     report = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     value = report["heads"]["click"]["slices"][0]["metrics"]["roc_auc"]["value"]
-    assert f"{value:.5f}" in printed
+    assert f"{value:.4f}" in printed
     assert str(tmp_path) not in text
     data = json.loads((tmp_path / "out" / "data.json").read_text())
     assert [shard["rows"] for shard in data["shards"]] == [100, 100, 100]
@@ -278,7 +278,7 @@ def test_diff_prints_and_writes_a_comparison(
     metric = head["slices"][0]["difference"]["roc_auc"]
     assert metric["value"] == values[0] - values[1]
     assert metric["lower"] < metric["value"] < metric["upper"]
-    assert f"{metric['value']:.5f}" in printed
+    assert f"{metric['value']:.4f}" in printed
     assert len(head["slices"]) == 5
     assert str(tmp_path) not in text
     # Without a file it is printed alone.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.report.report_layout import Report, parse_report
-from pipeline.report.terminal import render
+from pipeline.report.text.render import render
 from tests.faults.mutants import IN_PLACE, execute, fault_of, make_mutant
 from tests.faults.mutations import ALL, MUTATIONS, REPORT, Scene
 from tests.pipeline.whole_runs import KEYED, config, finish_run, table

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from heads.statistics.cuts import ScoreKind
 from pipeline.evaluate import evaluate
-from pipeline.report.terminal import render
+from pipeline.report.text.render import render
 from tests.pipeline.tables import binary_table, plan_of, reason_of, slices_of, values_of
 
 BINARY = ["binary", "contrib_binary"]
@@ -258,4 +258,4 @@ def test_the_rule_is_said_beside_thresholds(head: str) -> None:
         report = evaluate(binary_table(20, 0), plan_of(f"heads: {{h: {{{keys}{more}}}}}")).report
         assert report["heads"]["h"]["threshold_rule"] == rule
         line = f"\n  at a threshold, positive is: {rule}\n"
-        assert (line in render(report)) == said
+        assert (line in render(report, verbose=True)) == said

@@ -13,7 +13,7 @@ import pytest
 from pipeline.evaluate import evaluate
 from pipeline.report.report_json import report_bytes
 from pipeline.report.report_layout import PLACES, parse_report
-from pipeline.report.terminal import render
+from pipeline.report.text.render import render
 from tests.e2e.conftest import CONFIG, make_rows
 from tests.pipeline.tables import plan_of
 from tests.pipeline.whole_runs import KEYED, config, table

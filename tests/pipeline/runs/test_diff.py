@@ -26,7 +26,7 @@ from pipeline.evaluation.head_plan import identity_statistic
 from pipeline.evaluation.state_key import StateKey
 from pipeline.extract.folds import folds_by_key, folds_by_row
 from pipeline.report.report_json import report_bytes
-from pipeline.report.terminal import render_diff
+from pipeline.report.text.difference import render_diff
 from pipeline.results.run_states import RunStates
 from pipeline.results.stack import NO_FOLDS
 from pipeline.runs.diff import diff, load_run
