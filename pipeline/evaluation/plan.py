@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # makes a larger partition. Every bundle makes a state of a partition, and some runners hand all of
 # these to a worker as one element.
 PARTITION_BYTES = 2 << 20
+# However few rows slices have, at most so many times more of them share a partition: metrics are
+# read from tables of all cells, and partitions are what spreads over workers.
+_MOST_TIMES_MORE = 8
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,10 @@ class Plan:
 
         @cache
         def size(rows: int | None) -> int:
+            if rows is None:
+                return max(row_bytes * most for row_bytes, most, _ in kinds)
             return max(
-                row_bytes * (most if rows is None else min(most, cells * rows))
+                row_bytes * min(most, max(cells * rows, -(-most // _MOST_TIMES_MORE)))
                 for row_bytes, most, cells in kinds
             )
 
