@@ -17,6 +17,7 @@ from pipeline.results.differences import difference
 from pipeline.results.distributions import slice_statistics
 from pipeline.results.estimated import Estimates
 from pipeline.results.estimates import estimate
+from pipeline.results.feature_statistics import SliceStatistics
 from pipeline.results.readings import Readings
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.results.views import SliceViews, read_for_model, read_model, slice_views
@@ -113,7 +114,6 @@ def compute(
         for key in keys
         if key in detailed
     }
-    largest = {OVERALL, *table.by_rows[:MAX_SLICES]}
     return Results(
         head_name,
         keys,
@@ -128,8 +128,25 @@ def compute(
             for number, model in enumerate(head.models)
         ),
         against_overall=compared,
-        statistics=tuple(slice_statistics(head, measured, [key for key in keys if key in largest])),
     )
+
+
+def compute_distributions(
+    plan: Plan, table: SliceTable, head_name: str, states: Mapping[StateKey, State]
+) -> tuple[SliceStatistics, ...]:
+    """Computes how scores, labels and weights are distributed in overall and the largest slices.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices of the run.
+        head_name: the name of the head.
+        states: the merged states of the head in one partition.
+    """
+    head = plan.heads[head_name]
+    measured = by_statistic(states)
+    largest = {OVERALL, *table.by_rows[:MAX_SLICES]}
+    keys = [key for key in measured[head.counting].keys if key in largest]
+    return tuple(slice_statistics(head, measured, keys))
 
 
 def _score_rounding(

@@ -60,8 +60,8 @@ def run_files(
     kept = list(partitions)
     results = [partition.results for partition in kept]
     states = (pair for partition in kept for pair in partition.states.items())
-    distributions = [distribution for result in results for distribution in result.statistics]
-    files[STATISTICS] = statistics_bytes(distributions)
+    distributions = (part for partition in kept for part in partition.distributions)
+    files[STATISTICS] = statistics_bytes(list(distributions))
     files[REPORT] = report_bytes(build_report(plan, table, results, total))
     files[METRICS] = parquet_bytes(metrics_table(plan, results))
     files[STATES] = zip_states(table, states)

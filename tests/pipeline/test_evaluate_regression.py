@@ -164,7 +164,7 @@ def test_predictions_of_every_row(keys: str, expected: dict[str, list[float]]) -
 
 
 def test_distributions_of_the_columns() -> None:
-    slices = [of_slice for part in whole().results for of_slice in part.statistics]
+    slices = [of_slice for part in whole().partitions() for of_slice in part.distributions]
     found = {of_slice.head: of_slice for of_slice in slices if of_slice.key == ()}
     columns = {feature.path[0]: feature for feature in found["h"].features}
     assert set(columns) == {"p", "q", "y", "w"}

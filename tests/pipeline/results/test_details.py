@@ -237,7 +237,7 @@ def test_scores_of_every_magnitude_have_thresholds(folds: int) -> None:
         best = entry["metrics"]
         assert best["logit_threshold_at_best_f1"]["value"] in (*logits, None)
         assert best["threshold_at_best_f1"]["value"] in roc["threshold"]
-    (small,) = (s for r in found.results for s in r.statistics if s.key)
+    (small,) = (s for part in found.partitions() for s in part.distributions if s.key)
     described = small.features[0]
     assert isinstance(described, NumericFeature)
     assert described.low == -np.finfo(np.float64).max
