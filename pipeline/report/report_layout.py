@@ -104,13 +104,13 @@ _CURVES = record(
 )
 _CONFUSED = record({"label": text, "predicted": text, "rows": count, "share_of_label": share})
 _DETAILS = {
-    "score_rounding": at_least_0,
     "curves": _CURVES,
     "class_curves": mapping_of(_CURVES),
     "confusion_matrix": list_of(list_of(count)),
     "weighted_confusion_matrix": list_of(list_of(or_null(number))),
     "most_confused": list_of(_CONFUSED),
 }
+_BESIDE = {"score_rounding": at_least_0, **_DETAILS}
 
 
 def _slice_value(value: Any) -> None:
@@ -123,10 +123,10 @@ _CONDITIONS = list_of(record({"column": text, "kind": text, "value": _slice_valu
 _SLICE = record(
     {"slice": _CONDITIONS, "examples": count, "small": flag, "metrics": _METRICS},
     {
-        "baseline": record({"metrics": _METRICS}, _DETAILS),
+        "baseline": record({"metrics": _METRICS}, _BESIDE),
         "difference": _FIGURES,
         "both": mapping_of(_figure_with(_COMPARED)),
-        **_DETAILS,
+        **_BESIDE,
     },
 )
 _WORSE = record(
@@ -149,6 +149,7 @@ _HEAD = record(
         "bad_rows": mapping_of(count),
         "slices": list_of(_SLICE),
         "slices_left_out": count,
+        "detailed_slices": count,
         "slices_folded": list_of(count),
     },
     {"worse": list_of(_WORSE)},
@@ -229,6 +230,9 @@ def _check_head(head: dict[str, Any], *, compared: bool) -> None:
             raise misfit.below("slices", position) from None
     if not head["slices"] or head["slices"][0]["slice"]:
         raise Misfit("the first slice is not overall", ("slices",))
+    detailed = sum(map(_has_details, head["slices"][1:]))
+    if head["detailed_slices"] != detailed:
+        raise Misfit(f"{detailed:,} slices have details", ("detailed_slices",))
     names = head["headline"]
     if len(set(names)) < len(names) or not head["slices"][0]["metrics"].keys() >= set(names):
         raise Misfit("not every name is that of a metric, or one comes twice", ("headline",))
@@ -243,6 +247,11 @@ def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
             matrix = model.get(name)
             if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
                 raise Misfit("it has not a row and a column for each class", (name,))
+
+
+def _has_details(entry: dict[str, Any]) -> bool:
+    """Returns whether a slice has details, of any model."""
+    return any(_DETAILS.keys() & model.keys() for model in (entry, entry.get("baseline", entry)))
 
 
 def _check_compared(entry: dict[str, Any], *, compared: bool) -> None:

@@ -33,8 +33,8 @@ class Results:
         differences: the metrics of the candidate minus those of the baseline, by name; empty for
             a single model.
         pairs: the metrics of both models together, by name.
-        details: curves and the confusion matrix, by slice, one mapping per model; only for overall
-            and the slices whose values the configuration lists.
+        details: curves and the confusion matrix, by slice, one mapping per model; only for overall,
+            the largest slices and those whose values the configuration lists.
         statistics: the distributions of scores, labels and weights, in overall and the slices with
             the most rows.
         against_overall: the metrics of every slice compared with overall, by name, one mapping per
