@@ -88,10 +88,7 @@ class Plan:
         return Tolerance(self.config.max_bad_fraction, self.config.max_bad_rows)
 
     def named(self, table: SliceTable) -> frozenset[Key]:
-        """Returns overall and the slices whose values the configuration lists.
-
-        These slices are shown in detail.
-        """
+        """Returns overall and the slices whose values the configuration lists."""
         specs = zip(self.config.slices, table.specs, strict=True)
         listed = (slices for spec, slices in specs if all(part.values for part in spec.parts))
         return frozenset({OVERALL}.union(*(slices.keys for slices in listed)))

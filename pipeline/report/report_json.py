@@ -126,6 +126,7 @@ def _head_data(
             if key in shown
         ],
         "slices_left_out": len(keys) - len(shown),
+        "detailed_slices": sum(any(place[key][0].details.get(key, ())) for key in shown if key),
         "slices_folded": [spec.merged_into_other for spec in table.specs],
         **(comparison_data(plan, table, head, results) if len(head.models) > 1 else {}),
     }

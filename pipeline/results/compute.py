@@ -12,7 +12,7 @@ from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelPlan, ModelS
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import StateKey, by_statistic
 from pipeline.results.against_overall import OverallMetric, against_overall, overall_metrics
-from pipeline.results.details import details_of
+from pipeline.results.details import detailed_slices, details_of
 from pipeline.results.differences import difference
 from pipeline.results.distributions import slice_statistics
 from pipeline.results.estimated import Estimates
@@ -104,7 +104,7 @@ def compute(
             against_overall(part, of_overall, level, small)
             for part, of_overall in zip((*readings, pair_readings), overall, strict=False)
         )
-    detailed = plan.named(table).intersection(keys)
+    detailed = detailed_slices(plan, table, head)
     states_by_model = [_states_of_model(number, measured) for number in numbers]
     details = {
         key: tuple(

@@ -32,8 +32,8 @@ class Results:
         differences: the metrics of the candidate minus those of the baseline, by name; empty for
             a single model.
         pairs: the metrics of both models together, by name.
-        details: curves and the confusion matrix, by slice, one mapping per model; only for overall
-            and the slices whose values the configuration lists.
+        details: curves and the confusion matrix, by slice, one mapping per model; only for overall,
+            the largest slices and those whose values the configuration lists.
         against_overall: the metrics of every slice compared with overall, by name, one mapping per
             model, and for two models one of the metrics of both; empty if that is not configured.
         score_rounding: float64 `[s]` per model, how far scores were rounded down, as a share of

@@ -128,6 +128,7 @@ def test_what_a_report_says() -> None:
             }
         ],
         "slices_left_out": 0,
+        "detailed_slices": 0,
         "slices_folded": [],
     }
 

@@ -221,6 +221,7 @@ SLICE: Steps = ("heads", "h", "slices", 0)
             "heads.h.worse[0]: key 'metric' is missing",
         ),
         *((("config", place), "/etc/x", f"config.{place}: a report names no") for place in PLACES),
+        (("heads", "h", "detailed_slices"), 7, "heads.h.detailed_slices: 0 slices have details"),
         (("config", "gates"), [], "config.gates: a report has no gates"),
     ],
 )
@@ -269,6 +270,16 @@ def test_reports_of_older_releases_have_no_causes() -> None:
     data = json.loads(small())
     del data["heads"]["h"]["causes"]
     assert parse_report(json.dumps(data).encode()).data == data
+
+
+def test_slices_that_have_details_are_counted() -> None:
+    data = json.loads(small(CLASSES))
+    slices = data["heads"]["h"]["slices"]
+    assert data["heads"]["h"]["detailed_slices"] == len(slices) - 1 > 0
+    for key in [key for key in slices[1] if "conf" in key]:
+        del slices[1][key]
+    said = f"heads.h.detailed_slices: {len(slices) - 2} slices have details"
+    assert said in refusal(data)
 
 
 def test_a_confusion_matrix_has_a_row_and_a_column_for_each_class() -> None:

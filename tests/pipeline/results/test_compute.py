@@ -13,6 +13,7 @@ from heads.statistics import Scored, Segments
 from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.state_key import StateKey
+from pipeline.results import details
 from pipeline.results.compute import compute
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
@@ -83,7 +84,10 @@ def test_values_that_json_cannot_write_have_reasons(losses: list[float], reason:
     assert metrics["average_loss"].reasons.tolist() == [reason]
 
 
-def test_details_are_shown_of_overall_and_of_slices_that_are_listed() -> None:
+def test_details_are_shown_of_overall_and_of_slices_that_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(details, "MAX_DETAILED", 0)
     plan = plan_of(
         "slices: [c, {column: d, values: [1]}]\n"
         "heads: {h: {type: multi_class, n_classes: 3, logits: s, label: y}}"
