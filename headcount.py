@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.api.metrics import Metric as Metric
     from pipeline.api.metrics import NotInReport as NotInReport
     from pipeline.api.report import Report as Report
+    from pipeline.api.runs import check as check
     from pipeline.api.runs import load as load
     from pipeline.api.runs import run as run
     from pipeline.beam.row_evaluation import Evaluate as Evaluate
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.config.load import load_config as load_config
     from pipeline.config.model import Config as Config
     from pipeline.errors.faults import BadData as BadData
+    from pipeline.errors.faults import NotFinished as NotFinished
     from pipeline.errors.faults import OutputTaken as OutputTaken
     from pipeline.errors.faults import RunnerError as RunnerError
     from pipeline.errors.faults import StorageError as StorageError
@@ -52,11 +54,13 @@ _PLACES = {
     # Needs Beam, which takes a second to import.
     "Evaluate": "pipeline.beam.row_evaluation",
     "Metric": "pipeline.api.metrics",
+    "NotFinished": "pipeline.errors.faults",
     "NotInReport": "pipeline.api.metrics",
     "OutputTaken": "pipeline.errors.faults",
     "Report": "pipeline.api.report",
     "RunnerError": "pipeline.errors.faults",
     "StorageError": "pipeline.errors.faults",
+    "check": "pipeline.api.runs",
     "evaluate": "pipeline.api.evaluate",
     "load": "pipeline.api.runs",
     "load_config": "pipeline.config.load",

@@ -20,8 +20,11 @@ from pipeline.report.data_json import Files
 from pipeline.report.metrics_parquet import SCHEMA, metrics_table
 from pipeline.report.report_json import report_bytes
 from pipeline.report.report_layout import parse_report
+from pipeline.runs.file_names import METRICS, REPORT
+from pipeline.runs.gates import OtherRun, judge_run
 from pipeline.runs.manifest import sha256
-from pipeline.runs.outputs import METRICS, REPORT, run_files
+from pipeline.runs.outputs import run_files
+from pipeline.runs.read import read_gates
 from pipeline.runs.save import save
 from pipeline.runs.verify import VerifiedRun, explained
 
@@ -47,6 +50,9 @@ class _Source(Protocol):
     def files(self, identity: str) -> Mapping[str, bytes]:
         """Returns the content of the files of a run by name, given its identity."""
 
+    def gates(self) -> Mapping[str, Any] | None:
+        """Returns the content of `gates.json`; None if there are no gates."""
+
 
 class Report:
     """The report of an evaluation.
@@ -60,9 +66,14 @@ class Report:
         self._source = source
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> Report:
-        """Returns the report of an evaluation in this process."""
-        return cls(evaluation.report, _Evaluated(evaluation))
+    def of(cls, evaluation: Evaluation, other: OtherRun | None = None) -> Report:
+        """Returns the report of an evaluation in this process.
+
+        Args:
+            evaluation: the evaluation.
+            other: the run that its gates compare with, or None.
+        """
+        return cls(evaluation.report, _Evaluated(evaluation, other))
 
     @classmethod
     def read(cls, run: VerifiedRun) -> Report:
@@ -78,7 +89,7 @@ class Report:
             table = pq.read_table(io.BytesIO(run.read(METRICS)))
             if table.schema != SCHEMA:
                 raise ValueError("its columns are not those of this release")
-        return cls(data, _Stored(run, table))
+        return cls(data, _Stored(run, table, read_gates(run)))
 
     def metric(
         self,
@@ -130,6 +141,16 @@ class Report:
         """Returns the report as plain data, with the content of `report.json`."""
         return copy.deepcopy(dict(self._data))
 
+    @property
+    def gates(self) -> dict[str, Any] | None:
+        """The verdict of the gates as plain data, as in `gates.json`; None if there are none."""
+        return copy.deepcopy(None if self._gates is None else dict(self._gates))
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the gates let the model through; None if there are none."""
+        return None if self._gates is None else bool(self._gates["passed"])
+
     def save(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Leaves a finished run in a directory, as the command does.
 
@@ -167,11 +188,15 @@ class Report:
         # rich takes a while to import, and most programs print no report.
         from pipeline.report.text.render import render
 
-        return render(dict(self._data)).rstrip("\n")
+        return render(self._data, self._gates).rstrip("\n")
 
     @cached_property
     def _metrics(self) -> pa.Table:
         return self._source.metrics()
+
+    @cached_property
+    def _gates(self) -> Mapping[str, Any] | None:
+        return self._source.gates()
 
 
 def _summary(name: str, head: Mapping[str, Any]) -> str:
@@ -191,8 +216,9 @@ def _summary(name: str, head: Mapping[str, Any]) -> str:
 class _Evaluated:
     """A report that was computed in this process."""
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(self, evaluation: Evaluation, other: OtherRun | None) -> None:
         self._evaluation = evaluation
+        self._other = other
         self.inputs = evaluation.inputs
         self.plugins: Mapping[str, str] = evaluation.plan.plugin_hashes
 
@@ -202,7 +228,16 @@ class _Evaluated:
     def files(self, identity: str) -> Mapping[str, bytes]:
         done = self._evaluation
         parts = [Files.of(done.findings)]
-        return run_files(done.plan, done.notes, done.table, done.partitions(), parts, identity)
+        return run_files(
+            done.plan, done.notes, done.table, done.partitions(), parts, identity, self._other
+        )
+
+    def gates(self) -> Mapping[str, Any] | None:
+        done = self._evaluation
+        if not done.plan.config.gates:
+            return None
+        states = (pair for part in done.partitions() for pair in part.states.items())
+        return judge_run(done.plan, done.table, states, self._other)
 
 
 class _Stored:
@@ -210,9 +245,10 @@ class _Stored:
 
     inputs: tuple[str, ...] = ()
 
-    def __init__(self, run: VerifiedRun, table: pa.Table) -> None:
+    def __init__(self, run: VerifiedRun, table: pa.Table, gates: Mapping[str, Any] | None) -> None:
         self._run = run
         self._table = table
+        self._gates = gates
         self.plugins: Mapping[str, str] = run.plugins
 
     def metrics(self) -> pa.Table:
@@ -220,3 +256,6 @@ class _Stored:
 
     def files(self, _: str) -> Mapping[str, bytes]:
         return {name: self._run.read(name) for name in self._run.manifest["files"]}
+
+    def gates(self) -> Mapping[str, Any] | None:
+        return self._gates

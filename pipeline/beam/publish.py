@@ -9,13 +9,14 @@ from apache_beam.pvalue import AsList, AsSingleton
 
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluated
-from pipeline.beam.work_directory import WorkDirectory, load
+from pipeline.beam.work_directory import WorkDirectory, kept_other, load
 from pipeline.evaluation.input_files import InputVerdict
 from pipeline.evaluation.plan import Plan
 from pipeline.report.data_json import Files
 from pipeline.results.partition import Partition
 from pipeline.runs import publish
-from pipeline.runs.outputs import REPORT, run_files
+from pipeline.runs.file_names import REPORT
+from pipeline.runs.outputs import run_files
 from pipeline.runs.stage import Stage
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
@@ -31,16 +32,24 @@ class Publish(beam.PTransform):
         stage: the stage of the run, or a side input that has it.
         job: what tells equal jobs.
         notes: what is known of all files together, one line per note.
+        compares: whether the stage holds another run that gates compare with, see `keep_other`.
     """
 
     def __init__(
-        self, plan: Plan, stage: Stage | AsSingleton, job: str, notes: Sequence[str]
+        self,
+        plan: Plan,
+        stage: Stage | AsSingleton,
+        job: str,
+        notes: Sequence[str],
+        *,
+        compares: bool = False,
     ) -> None:
         super().__init__()
         self._plan = plan
         self._stage = stage
         self._job = job
         self._notes = tuple(notes)
+        self._compares = compares
 
     def expand(self, evaluated: Evaluated) -> beam.PCollection[bool]:
         stage = self._stage
@@ -56,6 +65,7 @@ class Publish(beam.PTransform):
                 stage,
                 self._job,
                 self._notes,
+                self._compares,
                 AsList(partitions),
                 AsList(files),
                 AsSingleton(evaluated.slices),
@@ -79,6 +89,7 @@ def _publish(
     stage: Stage,
     job: str,
     notes: Sequence[str],
+    compares: bool,
     partitions: list[str],
     files: list[str],
     table: SliceTable,
@@ -89,7 +100,8 @@ def _publish(
         return True
     parts: list[Files] = list(load(files))
     all_notes = (*notes, *verdict.notes)
-    written = run_files(plan, all_notes, table, load(partitions), parts, stage.id)
+    other = kept_other(stage) if compares else None
+    written = run_files(plan, all_notes, table, load(partitions), parts, stage.id, other)
     if REPORT in written:
         publish.publish(store, stage, job, written, plan.plugin_hashes)
     else:

@@ -25,8 +25,8 @@ from pipeline.beam.publish import Publish
 from pipeline.beam.row_batches import NO_PLACE, RowReader, ToBatches, failure
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import FINDINGS, STATES, Evaluated, Slices
-from pipeline.beam.work_directory import WorkDirectory
-from pipeline.config.load import as_config
+from pipeline.beam.work_directory import WorkDirectory, keep_other
+from pipeline.config.load import as_config, as_gates
 from pipeline.config.model import Config
 from pipeline.errors.faults import BadData, DataFault
 from pipeline.errors.problems import ConfigError, Problem
@@ -37,10 +37,12 @@ from pipeline.evaluation.slice_counting import CountingPass
 from pipeline.report.data_json import Files
 from pipeline.report.metrics_parquet import metrics_table
 from pipeline.results.partition import Partition
+from pipeline.runs.gates import NO_RUN, check_against, load_other, with_gates
 from pipeline.runs.manifest import sha256
 from pipeline.runs.outputs import judge
 from pipeline.runs.publish import check_output, recover
 from pipeline.runs.stage import Stage, new_stage
+from pipeline.runs.verify import open_run
 from pipeline.slicing.counting import SliceCounts
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings, findings_by_path
@@ -70,10 +72,15 @@ class Evaluate(beam.PTransform):
             that the configuration does not read are left out.
         output: a directory in which a finished run is published, as the command leaves it; or None.
         overwrite: whether to replace an older run in `output`.
+        gates: the gates that the run in `output` is judged by, in place of those of the
+            configuration: the path of a YAML file, or a list of dicts. The verdict is in
+            `gates.json`, and the pipeline goes on whatever it is.
+        against: the directory of the finished run that gates with `against: run` compare with; or
+            `"none"` to skip those gates.
 
     Raises:
-        ConfigError: if the configuration is wrong, has folds without a key, or does not fit the
-            schema.
+        ConfigError: if the configuration or the gates are wrong or do not fit each other or the
+            schema, or if there are folds without a key.
         OutputTaken: if the output holds a run, or other files.
     """
 
@@ -84,6 +91,8 @@ class Evaluate(beam.PTransform):
         schema: pa.Schema | Mapping[str, pa.DataType] | None = None,
         output: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
+        gates: str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any] | None = None,
+        against: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
         checked, self._source = as_config(config, open_file)
@@ -91,7 +100,13 @@ class Evaluate(beam.PTransform):
         if self._plan.folds > 1 and checked.confidence.key is None:
             raise ConfigError([Problem(self._source, ("confidence",), _NO_FOLDS)])
         self._schema = None if schema is None else self._narrowed(schema)
+        given, source = (None, self._source) if gates is None else as_gates(gates, open_file)
+        self._plan = with_gates(self._plan, given, source)
         self._output = None if output is None else absolute(os.fspath(output))
+        place = None if against is None else os.fspath(against)
+        if self._output is not None:
+            check_against(self._plan.config.gates, place, source)
+        self._against = None if place in (None, NO_RUN) else absolute(place)
         self._overwrite = overwrite
 
     def expand(self, rows: beam.PCollection[Any]) -> beam.PCollection[pa.RecordBatch]:
@@ -100,6 +115,8 @@ class Evaluate(beam.PTransform):
             raise ValueError("headcount.Evaluate takes a bounded PCollection: it has to end")
         if self._output is not None:
             check_output(BeamStore(), _stage_of(self._output, self._overwrite))
+            if self._against is not None:
+                open_run(self._against, open_file)
         options = rows.pipeline._options
         import_in_workers(options)
         bundles = expected_bundles(options)
@@ -147,11 +164,14 @@ class Evaluate(beam.PTransform):
         stages = (
             evaluated.slices.pipeline
             | "Start" >> beam.Impulse()
-            | "OpenStage" >> beam.Map(_open_stage, self._output, self._overwrite)
+            | "OpenStage"
+            >> beam.Map(_open_stage, self._output, self._overwrite, self._plan, self._against)
             | "KeepStage" >> beam.Reshuffle()
         )
         job = sha256(self._plan.config.model_dump_json().encode())
-        published = evaluated | "Report" >> Publish(self._plan, AsSingleton(stages), job, ())
+        published = evaluated | "Report" >> Publish(
+            self._plan, AsSingleton(stages), job, (), compares=self._against is not None
+        )
         return published | "CloseStage" >> beam.Map(
             _close_stage, AsSingleton(stages), AsSingleton(problems)
         )
@@ -300,10 +320,11 @@ def _stage_of(output: str, overwrite: bool) -> Stage:
     return new_stage(output, overwrite=overwrite, predictions=None, local=False)
 
 
-def _open_stage(_: bytes, output: str, overwrite: bool) -> Stage:
-    """Returns the stage of a new run, after opening it.
+def _open_stage(_: bytes, output: str, overwrite: bool, plan: Plan, against: str | None) -> Stage:
+    """Returns the stage of a new run, after opening it and copying the run that gates compare with.
 
     Raises:
+        ConfigError: if that run is damaged, or no longer there.
         OutputTaken: if the output holds a run that must stay, or other files.
     """
     store = BeamStore()
@@ -313,4 +334,7 @@ def _open_stage(_: bytes, output: str, overwrite: bool) -> Stage:
     check_output(store, stage)
     stage.open(store)
     WorkDirectory(stage).open(store)
+    other = load_other(against, plan.config.gates, open_file, plan.plugins)
+    if other is not None:
+        keep_other(stage, other)
     return stage

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
@@ -23,6 +18,15 @@ from apache_beam.options.pipeline_options import (
 from heads.metrics.core.contract import MetricError
 from heads.metrics.core.plugins import PluginError
 from pipeline.beam.files import absolute, open_file, read_file, replace_file
+from pipeline.beam.job import (
+    Finished,
+    Job,
+    Submitted,
+    from_the_root,
+    job_digest,
+    result,
+    rolled_forward,
+)
 from pipeline.beam.listing import list_shards
 from pipeline.beam.local_runner import make_runner
 from pipeline.beam.options import IN_PROCESS, expected_bundles, import_in_workers
@@ -30,23 +34,20 @@ from pipeline.beam.publish import Publish
 from pipeline.beam.store import BeamStore
 from pipeline.beam.transforms import Evaluate, items_per_batch
 from pipeline.beam.waiting import Execution
-from pipeline.beam.work_directory import WorkDirectory
+from pipeline.beam.work_directory import WorkDirectory, keep_other
 from pipeline.errors.faults import BadData, OutputTaken, ReadError, RunnerError
 from pipeline.errors.interrupted import Interrupted, interruptible, uninterrupted
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.input_files import check_some, list_files
-from pipeline.evaluation.plan import Plan
 from pipeline.readers.file_list import Listing
 from pipeline.readers.input_summary import records_looked_at
 from pipeline.readers.shard_list import write_shards
-from pipeline.runs.manifest import read_files, read_manifest, sha256
-from pipeline.runs.outputs import DATA, REPORT, problem_files
+from pipeline.runs.gates import load_other
+from pipeline.runs.outputs import problem_files
 from pipeline.runs.publish import (
     check_output,
-    holds_a_run,
     publish_failure,
     read_failure,
-    read_published,
     recover,
 )
 from pipeline.runs.stage import Stage, new_stage
@@ -56,52 +57,6 @@ from pipeline.runs.written import check_not_read
 _LOGGER = logging.getLogger(__name__)
 # What workers in other processes raise comes as the text of a traceback.
 _OF_PLUGINS = re.compile(r"^[\w.]*\.(?:PluginError|MetricError): (.+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job: what to evaluate, and where to write.
-
-    Attributes:
-        plan: the plan of the run.
-        source: the name of the configuration file, for messages.
-        inputs: globs of the files.
-        output: the directory to write.
-        predictions: a directory in which the run makes one for the predictions of every row, or
-            None.
-        overwrite: whether to replace an older run.
-    """
-
-    plan: Plan
-    source: str
-    inputs: Sequence[str]
-    output: str
-    predictions: str | None = None
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that is published.
-
-    Attributes:
-        report: the report of the run.
-        predictions: the directory of its predictions, or None.
-    """
-
-    report: dict[str, Any]
-    predictions: str | None
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A result without a report: Beam's options ask for no run, or not to wait for its end.
-
-    Attributes:
-        message: what there is instead, and where.
-    """
-
-    message: str
 
 
 @interruptible()
@@ -122,7 +77,7 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
     _refuse_templates(options)
     local = options.view_as(StandardOptions).runner in IN_PROCESS
     if not local:
-        job = _from_the_root(job)
+        job = from_the_root(job)
     store = BeamStore()
     with held_output(store, job.output, job.predictions) as has_locks:
         stage = new_stage(
@@ -140,10 +95,11 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
             check_output(store, stage)
         with opened(store, stage) as running:
             WorkDirectory(stage).open(store)
+            other = _keep_other(job, stage)
             listing = _list_inputs(job, store, stage)
-            digest = _job_digest(job, listing)
+            digest = job_digest(job, listing, other)
             if rolled is not None and not job.overwrite:
-                return _rolled_forward(store, stage, rolled, digest)
+                return rolled_forward(job, store, stage, rolled, digest)
             pipeline = build(job, stage, digest, listing, options)
             try:
                 instead = _evaluate(pipeline, job, options, running)
@@ -152,7 +108,29 @@ def run(job: Job, options: PipelineOptions) -> Finished | Submitted:
                     if not stage.is_open(store):
                         interrupted.note = f"the run was published before, in {stage.output}"
                 raise
-            return instead or _result(store, stage)
+            return instead or result(job, store, stage)
+
+
+def _keep_other(job: Job, stage: Stage) -> str | None:
+    """Verifies the run that gates compare with, copies it into the stage, and returns its identity.
+
+    It may be the run in the output of the job, which the job replaces.
+
+    Raises:
+        ConfigError: if there is no finished run, or if it is damaged.
+    """
+    plan = job.plan
+    other = load_other(job.other, plan.config.gates, open_file, plan.plugins)
+    if other is None:
+        return None
+    if other.blessed is False:
+        _LOGGER.warning(
+            "gates compare with run %s in %s, which its own gates did not let through",
+            other.id,
+            other.directory,
+        )
+    keep_other(stage, other)
+    return other.id
 
 
 def _list_inputs(job: Job, store: BeamStore, stage: Stage) -> Listing:
@@ -214,67 +192,6 @@ def _reason(error: Exception) -> str:
     return f"the runner failed: {error}" if told is None else told[1]
 
 
-def _result(store: BeamStore, stage: Stage) -> Finished:
-    """Returns the report of a job that has ended.
-
-    Raises:
-        BadData: if the data must not be reported on.
-        OutputTaken: if another run has replaced this one already.
-        RunnerError: if the job left nothing.
-    """
-    failure = read_failure(store, stage)
-    if failure is not None:
-        data = json.loads(failure[1])
-        _warn(data)
-        error = BadData(data["problems"])
-        error.data_report = failure[0]
-        raise error
-    published = read_published(store, stage, (DATA, REPORT))
-    if published is None:
-        message = f"the job left no {DATA} in {stage.output}; do workers know it by that path?"
-        raise RunnerError(message)
-    _warn(json.loads(published[DATA]))
-    return Finished(json.loads(published[REPORT]), stage.predictions)
-
-
-def _warn(data: dict[str, Any]) -> None:
-    """Logs the notes of a data report."""
-    for note in data["notes"]:
-        _LOGGER.warning("%s", note)
-
-
-def _rolled_forward(store: BeamStore, stage: Stage, rolled: str, digest: str) -> Finished:
-    """Returns the report of a run that was whole when it was interrupted, if it is of this job.
-
-    Raises:
-        OutputTaken: if it is of another job.
-    """
-    manifest = read_manifest(store, stage.output)
-    files = read_files(store, stage.output, rolled, (REPORT,))
-    if manifest is None or manifest.job != digest or files is None:
-        raise OutputTaken(holds_a_run(stage.output))
-    _LOGGER.warning(
-        "an earlier run of this job (%s) was whole and not published; it is now, and was not"
-        " repeated",
-        rolled,
-    )
-    return Finished(json.loads(files[REPORT]), manifest.predictions)
-
-
-def _job_digest(job: Job, listing: Listing) -> str:
-    """Returns a checksum that equal jobs have: of configuration, inputs and release."""
-    schema = job.plan.schema
-    parts = [
-        version("headcount").encode(),
-        job.plan.config.model_dump_json().encode(),
-        b"" if schema is None else schema.SerializeToString(deterministic=True),
-        (job.predictions or "").encode(),
-        json.dumps(job.plan.plugin_hashes).encode(),
-        write_shards(listing.shards),
-    ]
-    return sha256(b"".join(sha256(part).encode() for part in parts))
-
-
 def build(
     job: Job, stage: Stage, digest: str, listing: Listing, options: PipelineOptions
 ) -> beam.Pipeline:
@@ -308,7 +225,9 @@ def build(
             items_per_batch(listing),
         )
     )
-    _ = evaluated | "Report" >> Publish(job.plan, stage, digest, listing.notes)
+    _ = evaluated | "Report" >> Publish(
+        job.plan, stage, digest, listing.notes, compares=job.other is not None
+    )
     return pipeline
 
 
@@ -328,17 +247,6 @@ def _refuse_templates(options: PipelineOptions) -> None:
                 " Template starts a new one each time"
             )
             raise ConfigError([Problem("command line", (), message)])
-
-
-def _from_the_root(job: Job) -> Job:
-    """Returns the job with absolute paths: workers may start in another directory."""
-    predictions = job.predictions
-    return replace(
-        job,
-        inputs=[absolute(path) for path in job.inputs],
-        output=absolute(job.output),
-        predictions=None if predictions is None else absolute(predictions),
-    )
 
 
 def _lines(_: bytes, path: str) -> list[bytes]:

@@ -12,10 +12,12 @@ from typing import Any
 
 from pipeline.beam.files import read_file, replace_file
 from pipeline.readers.threads import in_threads
+from pipeline.runs.gates import OtherRun
 from pipeline.runs.stage import Stage, join
 from pipeline.runs.store import Store
 
 _THREADS = 8
+_OTHER = "against.run"
 
 
 class WorkDirectory:
@@ -49,6 +51,17 @@ class WorkDirectory:
         path = self.path(name)
         replace_file(path, pickle.dumps(value))
         return path
+
+
+def keep_other(stage: Stage, other: OtherRun) -> None:
+    """Keeps the run that gates compare with, for it may be replaced before they are judged."""
+    WorkDirectory(stage).keep(_OTHER, other)
+
+
+def kept_other(stage: Stage) -> OtherRun:
+    """Returns the run that `keep_other` kept."""
+    found: OtherRun = _load(WorkDirectory(stage).path(_OTHER))
+    return found
 
 
 def load(paths: Sequence[str]) -> Iterator[Any]:

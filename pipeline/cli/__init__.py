@@ -1,4 +1,4 @@
-"""The command `headcount run | validate | show | diff | demo | schema`, a module per subcommand."""
+"""The command `headcount`, with a module for each of its subcommands."""
 
 from collections.abc import Sequence
 

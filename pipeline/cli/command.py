@@ -9,19 +9,21 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import NoReturn
 
-from pipeline.cli import demo, diff, exit_codes, run, schema, show, validate
+from pipeline.cli import check, demo, diff, exit_codes, run, schema, show, validate
 from pipeline.cli.mistakes import mistake
-from pipeline.cli.output import LogFormatter, Output, say, unwritten, warn
+from pipeline.cli.output import LogFormatter, Output, kept_stdout, say, unwritten, warn
 from pipeline.cli.signals import tell
+from pipeline.cli.verdict import answer_verdict
 from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.errors.printable import printable
 from pipeline.errors.problems import ConfigError
 from pipeline.runs.manifest import PACKAGES
 
-_SUBCOMMANDS = (run, validate, show, diff, demo, schema)
+_SUBCOMMANDS = (run, check, validate, show, diff, demo, schema)
 
 # What these leave counts, and not what they print.
 _LEAVE_FILES = ("run", "demo")
@@ -43,15 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     with Output():
         command = None
+        given = sys.argv[1:] if arguments is None else arguments
         try:
             parser = make_parser()
-            given = sys.argv[1:] if arguments is None else arguments
             if (wrong := mistake(given, parser.options)) is not None:
-                warn(f"command line: {wrong}")
+                warn(problem := f"command line: {wrong}")
+                if "--json" in given:
+                    answer_verdict(exit_codes.CONFIG, problems=[problem])
                 return exit_codes.CONFIG
             known, rest = parser.parse_known_args(given)
             command = known.command
-            code = _execute(known, rest)
+            with kept_stdout() if known.json else nullcontext():
+                code = _execute(known, rest)
+        except _Misused as error:
+            if "--json" in given:
+                answer_verdict(exit_codes.CONFIG, problems=[error.reason])
+            raise
         except SystemExit as error:
             if error.code or unwritten() is None:
                 raise
@@ -71,20 +80,41 @@ def _execute(known: argparse.Namespace, rest: Sequence[str]) -> int:
     try:
         code: int = known.execute(known, rest)
     except ConfigError as error:
-        warn(*str(error).split("\n"))
-        return exit_codes.CONFIG
+        code, problems = exit_codes.CONFIG, str(error).split("\n")
     except StorageError as error:
-        warn(str(error))
-        return exit_codes.CONFIG
+        code, problems = exit_codes.CONFIG, [str(error)]
     except OutputTaken as error:
-        warn(str(error))
-        return exit_codes.OUTPUT
+        code, problems = exit_codes.OUTPUT, [str(error)]
     except KeyboardInterrupt as interrupted:
-        return tell(interrupted)
-    except Exception:
+        code = tell(interrupted)
+        if known.json:
+            answer_verdict(code, problems=["interrupted"])
+        return code
+    except Exception as error:
         traceback.print_exc()
+        if known.json:
+            answer_verdict(exit_codes.CRASH, problems=[f"crash: {error!r}"])
         return exit_codes.CRASH
+    else:
+        return code
+    warn(*problems)
+    if known.json:
+        answer_verdict(code, _judged(known), problems=problems)
     return code
+
+
+def _judged(known: argparse.Namespace) -> str | None:
+    """Returns the directory of the run that a command is about, if the command line has it."""
+    names = ("directory", "candidate", "output")
+    return next((getattr(known, name) for name in names if getattr(known, name, None)), None)
+
+
+class _Misused(SystemExit):
+    """An exception for a command line that cannot be parsed; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(exit_codes.CONFIG)
+        self.reason = reason
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,7 +127,10 @@ class _Parser(argparse.ArgumentParser):
     options: dict[str, dict[str, bool]]
 
     def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
+        try:
+            super().error(printable(message))
+        except SystemExit:
+            raise _Misused(message) from None
 
 
 class _Version(argparse.Action):
@@ -114,7 +147,7 @@ def make_parser() -> _Parser:
     """Makes the parser of the command line.
 
     Besides its arguments, a subcommand sets `command` (its name), `execute` (the function that runs
-    it) and `options` (the names of its options).
+    it), `options` (the names of its options) and `json` (whether stdout gets the verdict alone).
     """
     parser = _Parser(
         prog="headcount",
@@ -139,6 +172,7 @@ def make_parser() -> _Parser:
             epilog=module.EPILOG,
             allow_abbrev=False,
         )
+        subparser.set_defaults(json=False)
         module.add_arguments(subparser)
         options = {
             text: action.nargs != 0

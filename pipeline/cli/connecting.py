@@ -7,7 +7,7 @@ import gc
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.cli.output import warn
 from pipeline.errors.faults import StorageError
@@ -15,6 +15,9 @@ from pipeline.errors.interrupted import uninterrupted
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.errors.suggest import nearest
 from pipeline.readers.storage import OpenFile, is_local, open_local
+
+if TYPE_CHECKING:
+    from pipeline.runs.store import Store
 
 
 def import_beam() -> None:
@@ -37,6 +40,21 @@ def add_plugins_argument(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="import this plugin of the run, from the working directory or as an installed module;"
         " may be given several times",
+    )
+
+
+def add_gates_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say by which gates a run is judged, and which run it is compared with.
+
+    Both may be left out.
+    """
+    parser.add_argument(
+        "--gates", metavar="FILE", help="judge by the gates in this YAML file, and by no others"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="DIR",
+        help="the finished run that gates with 'against: run' compare with; none to skip them",
     )
 
 
@@ -83,6 +101,17 @@ def connect(known: argparse.Namespace, rest: Sequence[str], paths: Sequence[str]
         raise ConfigError([Problem("command line", (), f"unknown argument {rest[0]}{hint}")])
 
 
+def store_of(directory: str) -> Store:
+    """Returns the store of a directory of runs; Beam has to be connected if it is elsewhere."""
+    if is_local(directory):
+        from pipeline.runs.store import LocalStore
+
+        return LocalStore()
+    from pipeline.beam.store import BeamStore
+
+    return BeamStore()
+
+
 def say_what_is_pending(directory: str) -> None:
     """Says on stderr if a directory holds a newer run that is whole and not yet published.
 
@@ -90,14 +119,8 @@ def say_what_is_pending(directory: str) -> None:
         ConfigError: if there is such a run, and the directory holds no other.
     """
     from pipeline.runs.pending import pending_note
-    from pipeline.runs.store import LocalStore, Store
 
-    store: Store = LocalStore()
-    if not is_local(directory):
-        from pipeline.beam.store import BeamStore
-
-        store = BeamStore()
-    note = pending_note(store, directory)
+    note = pending_note(store_of(directory), directory)
     if note is not None:
         warn(note)
 

@@ -7,10 +7,13 @@ that has published its report.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors.printable import printable
@@ -33,6 +36,27 @@ def warn(*lines: str) -> None:
         print(printable(line), file=sys.stderr)
 
 
+_KEPT: list[Any] = []
+"""The stdout of a command with `--json`, while all else that is printed goes to stderr."""
+
+
+@contextmanager
+def kept_stdout() -> Iterator[None]:
+    """Keeps stdout for `answer`: what others print there meanwhile goes to stderr."""
+    _KEPT.append(sys.stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = _KEPT.pop()
+
+
+def answer(data: Mapping[str, Any]) -> None:
+    """Prints data on stdout as one line of JSON, in ASCII."""
+    stream = _KEPT[-1] if _KEPT else sys.stdout
+    print(json.dumps(data, allow_nan=False), file=stream)
+
+
 def encoding() -> str:
     """Returns the encoding of stdout, for what must be as wide as it looks."""
     return getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -53,8 +77,9 @@ def show(text: str) -> None:
 
 def unwritten() -> str | None:
     """Returns why stdout could not be written while `Output` is open; None if it could."""
-    sys.stdout.flush()
-    return getattr(sys.stdout, "failure", None)
+    stream = _KEPT[-1] if _KEPT else sys.stdout
+    stream.flush()
+    return getattr(stream, "failure", None)
 
 
 class LogFormatter(logging.Formatter):

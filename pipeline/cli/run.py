@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.cli import exit_codes
-from pipeline.cli.connecting import import_beam, make_opener
+from pipeline.cli.connecting import add_gates_arguments, import_beam, make_opener
 from pipeline.cli.output import say, screen, show, unwritten, warn
-from pipeline.config.load import load_config
+from pipeline.cli.verdict import add_json_argument, answer_verdict, code_of
+from pipeline.config.load import load_config, load_gates
 from pipeline.config.model import Config
 from pipeline.errors.printable import printable
 from pipeline.errors.problems import ConfigError, Problem, quote
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the subcommand."""
     add_job_arguments(parser)
     parser.add_argument("--output", metavar="DIR", help="the directory to write")
+    add_gates_arguments(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an older run in --output")
     parser.add_argument(
         "--write_predictions",
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show what bad rows hold, which may be personal data",
     )
+    add_json_argument(parser)
 
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,9 +62,14 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         for name, value in (("input", inputs), ("output", output))
         if not value
     ]
+    places = {
+        "output": output,
+        "write_predictions": known.write_predictions,
+        "against": known.against,
+    }
     problems += (
         Problem(known.config, (), f"--{name} {quote(path)}: the path is not UTF-8; choose another")
-        for name, path in (("output", output), ("write_predictions", known.write_predictions))
+        for name, path in places.items()
         if path and not _is_utf8(path)
     )
     if problems:
@@ -78,6 +86,8 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         predictions=known.write_predictions,
         overwrite=known.overwrite,
         debug_samples=known.debug_samples,
+        gates=known.gates,
+        against=known.against,
     )
 
 
@@ -101,6 +111,8 @@ def evaluate(
     predictions: str | None = None,
     overwrite: bool = False,
     debug_samples: bool = False,
+    gates: str | None = None,
+    against: str | None = None,
 ) -> int:
     """Evaluates files, prints the report or explains a failure, and returns the exit code.
 
@@ -114,22 +126,31 @@ def evaluate(
         predictions: a directory for the predictions of every row, or None.
         overwrite: whether to replace an older run.
         debug_samples: whether messages may show what bad rows hold.
+        gates: a file of gates, in place of those of the configuration, or None.
+        against: the run that gates compare with, `none`, or None.
     """
     import_beam()
     from pipeline.beam.access import connect
+    from pipeline.beam.job import Job, Submitted
     from pipeline.beam.options import beam_options, check_runner
-    from pipeline.beam.run import Job, Submitted, run
+    from pipeline.beam.run import run
     from pipeline.errors.faults import BadData, RunnerError
     from pipeline.evaluation.plan import make_plan
     from pipeline.report.text.render import render
+    from pipeline.runs.gates import check_against, with_gates
 
     options = beam_options(rest, known.options)
     check_runner(options)
-    plan = make_plan(config, source, make_opener(known, rest))
+    opener = make_opener(known, rest)
+    plan = make_plan(config, source, opener)
+    given = None if gates is None else load_gates(gates, opener)
+    gates_source = source if gates is None else printable(gates)
+    plan = with_gates(plan, given, gates_source)
+    check_against(plan.config.gates, against, gates_source)
     plan = replace(plan, debug_samples=debug_samples)
-    written = [f"{path}/_SUCCESS" for path in (output, predictions) if path]
-    connect([*inputs, *written], options)
-    job = Job(plan, source, inputs, output, predictions, overwrite)
+    job = Job(plan, source, inputs, output, predictions, overwrite, against)
+    runs = [f"{path}/_SUCCESS" for path in (output, predictions, job.other) if path]
+    connect([*inputs, *runs], options)
     try:
         finished = run(job, options)
     except BadData as error:
@@ -137,19 +158,28 @@ def evaluate(
         ways = "'where' and 'max_bad_rows' leave rows out"
         warn(f"Mend the data or the configuration ({ways}), and run again.")
         warn(f"The data report is {error.data_report}")
+        if known.json:
+            answer_verdict(exit_codes.DATA, output, problems=error.problems)
         return exit_codes.DATA
     except RunnerError as error:
         warn(*str(error).split("\n"))
+        if known.json:
+            answer_verdict(exit_codes.RUNNER, output, problems=str(error).split("\n"))
         return exit_codes.RUNNER
     if isinstance(finished, Submitted):
-        end = [finished.message]
+        code, end = exit_codes.OK, [finished.message]
         say(*end)
+        if known.json:
+            answer_verdict(code, output)
     else:
-        end = [f"written to {output}/report.json"]
+        code, end = code_of(finished.gates), [f"written to {output}/report.json"]
         if finished.predictions is not None:
             end.append(f"predictions written to {finished.predictions}")
-        show(render(finished.report, screen=screen()))
-        say("", *end)
+        if known.json:
+            answer_verdict(code, output, finished.report, finished.gates)
+        else:
+            show(render(finished.report, finished.gates, finished.notes, screen()))
+            say("", *end)
     if (reason := unwritten()) is not None:
         warn(f"stdout cannot be written: {reason}", *end)
-    return exit_codes.OK
+    return code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
 
 from pipeline.cli import exit_codes
 from pipeline.cli.connecting import (
@@ -13,10 +12,8 @@ from pipeline.cli.connecting import (
     say_what_is_pending,
 )
 from pipeline.cli.output import screen, show
+from pipeline.cli.verdict import add_json_argument, answer_verdict
 from pipeline.errors.problems import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from pipeline.runs.verify import VerifiedRun
 
 HELP = "Print the report of a finished run: the verdict, what got worse, and the main metrics."
 EPILOG = None
@@ -49,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="show all slices, sorted by: worst, value, difference, examples or slice",
     )
+    add_json_argument(parser)
 
 
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
@@ -58,6 +56,7 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     from pipeline.report.text.markdown import markdown
     from pipeline.report.text.render import render
     from pipeline.runs.plugins import named_plugins
+    from pipeline.runs.read import read_gates, read_notes
     from pipeline.runs.verify import explained, open_run
 
     choice = Choice(known.head, known.metric, known.slice, known.sort)
@@ -72,7 +71,10 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         named_plugins(known.plugins, [run])
     with explained(known.directory, "report.json"):
         report = only_heads(parse_report(run.read("report.json")).data, choice.heads)
-    gates, notes = _verdict(run), _notes(run)
+    gates, notes = read_gates(run), read_notes(run)
+    if known.json:
+        answer_verdict(exit_codes.OK, known.directory, report, gates)
+        return exit_codes.OK
     if known.markdown:
         text = markdown(report, gates, notes)
     elif choice.of_figures:
@@ -81,28 +83,3 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
         text = render(report, gates, notes, screen(), verbose=known.verbose)
     show(text)
     return exit_codes.OK
-
-
-def _verdict(run: VerifiedRun) -> dict[str, Any] | None:
-    """Returns the verdict of a run; None if it has no gates."""
-    from pipeline.report.gates_layout import parse_gates
-    from pipeline.runs.verify import explained
-
-    if "gates.json" not in run.manifest["files"]:
-        return None
-    with explained(run.directory, "gates.json"):
-        return parse_gates(run.read("gates.json"))
-
-
-def _notes(run: VerifiedRun) -> list[str]:
-    """Returns the notes of the data report of a run; a run that was put together may have none."""
-    from pipeline.report.stored_json import list_of, parse_json, record, text
-    from pipeline.runs.verify import explained
-
-    if "data.json" not in run.manifest["files"]:
-        return []
-    with explained(run.directory, "data.json"):
-        data = parse_json(run.read("data.json"))
-        record({"notes": list_of(text)}, more=True)(data)
-    notes: list[str] = data["notes"]
-    return notes

@@ -1,7 +1,7 @@
 """Reads a configuration from YAML into a checked model, or reports all that is wrong with it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -51,6 +51,31 @@ def load_gates(path: str | os.PathLike[str], open_file: OpenFile = open_local) -
     if isinstance(document.data, list):
         document = document.below("gates")
     return _validated(document, document.data, GatesFile).gates
+
+
+def as_gates(
+    gates: str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any],
+    open_file: OpenFile = open_local,
+) -> tuple[tuple[Gate, ...], str]:
+    """Returns gates that are given in any way, and their name in messages.
+
+    Args:
+        gates: the path of a YAML file; a list of gates, each a dict or a `Gate`; or a dict with the
+            key `gates`.
+        open_file: opens the file.
+
+    Raises:
+        ConfigError: with every problem that the gates have.
+    """
+    if isinstance(gates, str | os.PathLike):
+        return load_gates(gates, open_file), os.fspath(gates)
+    given = gates if isinstance(gates, Mapping) else {"gates": gates}
+    listed = given.get("gates")
+    if isinstance(listed, list | tuple):
+        plain = [gate.to_dict() if isinstance(gate, Gate) else gate for gate in listed]
+        given = {**given, "gates": plain}
+    document = plain_document(given, "gates")
+    return _validated(document, document.data, GatesFile).gates, "gates"
 
 
 def as_config(

@@ -82,6 +82,10 @@ class OutputTaken(Exception):
     """An exception for an output that holds a run, other files, or another run at work."""
 
 
+class NotFinished(Exception):
+    """An exception for a directory whose newest run has not ended or is not yet published."""
+
+
 class RunnerError(Exception):
     """The runner failed, and nothing says that the data or the configuration is the reason."""
 

@@ -108,4 +108,16 @@ def parse_gates(content: bytes) -> dict[str, Any]:
     data: dict[str, Any] = parse_json(content)
     check_version(data, "headcount_gates", GATES_VERSION)
     _GATES(data)
+    _check_verdict(data)
     return data
+
+
+def _check_verdict(data: dict[str, Any]) -> None:
+    """Raises `Misfit` unless what gates say follows from their judgements."""
+    for position, gate in enumerate(data["gates"]):
+        effects = [judgement["effect"] for judgement in gate["judgements"]]
+        if gate["passed"] != ("fail" not in effects):
+            raise Misfit("it does not follow from the judgements", ("gates", position, "passed"))
+    held = any(not gate["passed"] and gate["severity"] == "error" for gate in data["gates"])
+    if data["passed"] == held:
+        raise Misfit("it does not follow from the gates", ("passed",))

@@ -8,100 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from heads.metrics.core.plugins import Plugin
-from heads.statistics import State
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.head_plan import (
     CANDIDATE,
-    HeadPlan,
-    ModelStatistic,
-    identity_statistic,
 )
-from pipeline.evaluation.plan import Plan, make_plan
-from pipeline.evaluation.state_key import StateKey
-from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.report_json import comparison_data, headline, values_data
-from pipeline.report.report_layout import parse_report
 from pipeline.results.differences import difference
 from pipeline.results.estimated import Estimates
 from pipeline.results.estimates import estimate
 from pipeline.results.pairing import paired_slices, same_slices, unpaired_because
 from pipeline.results.results import Results
 from pipeline.results.run_states import RunStates
-from pipeline.runs.fitting import ReportedRows, check_states, check_table, merge_parts
-from pipeline.runs.plugins import plugins_of
-from pipeline.runs.states_zip import unzip_states
-from pipeline.runs.verify import explained, open_run
 from pipeline.slicing.names import report_order, slice_data
-from pipeline.slicing.table import SliceTable
 
 # This many slices are compared at a time.
 _TOGETHER = 64
-
-
-def load_run(
-    directory: str, open_file: OpenFile = open_local, plugins: Sequence[Plugin] = ()
-) -> RunStates:
-    """Reads a finished run, of which it believes nothing that its manifest does not vouch for.
-
-    Args:
-        directory: the directory of the run.
-        open_file: opens a file.
-        plugins: the plugins that the user named; no other code is imported for the run.
-
-    Raises:
-        ConfigError: if the directory holds no finished run, if the run is damaged, or if it has
-            metrics of other plugins, or of others of the same name.
-        StorageError: if files elsewhere cannot be reached.
-    """
-    run = open_run(directory, open_file)
-    with explained(directory, "report.json"):
-        report = parse_report(run.read("report.json"))
-        # Opens nothing: the configuration in a report names no files.
-        wanted = plugins_of(run, report.config.plugins, plugins)
-        plan = make_plan(report.config, directory, plugins=wanted)
-        rows = {name: ReportedRows.of(report.data["heads"][name]) for name in plan.heads}
-        del report
-    with explained(directory, "states.zip"):
-        table, states = _load_states(plan, run.read("states.zip"))
-        check_table(table, plan.config)
-        for name, head in plan.heads.items():
-            check_states(states[name], head.counting, table, rows[name])
-    return RunStates(directory, plan, table, states)
-
-
-def _load_states(
-    plan: Plan, content: bytes
-) -> tuple[SliceTable, dict[str, dict[ModelStatistic, State]]]:
-    """Returns the slices, and the merged states of all heads that a comparison reads.
-
-    Args:
-        plan: the plan of the run.
-        content: the content of `states.zip`.
-    """
-    wanted = {
-        StateKey.of(name, measured).series
-        for name, head in plan.heads.items()
-        for measured in _compared(head, plan.folds)
-    }
-    table, archived = unzip_states(content, wanted)
-    parts: dict[str, dict[ModelStatistic, list[State]]] = {name: {} for name in plan.heads}
-    for key, state in archived.items():
-        measured = ModelStatistic(key.model, state.statistic)
-        parts[key.head].setdefault(measured, []).append(state)
-    return table, {
-        name: {measured: merge_parts(states) for measured, states in head_parts.items()}
-        for name, head_parts in parts.items()
-    }
-
-
-def _compared(head: HeadPlan, folds: int) -> set[ModelStatistic]:
-    """Returns the statistics of a head that a comparison reads: those of its candidate."""
-    metrics = head.models[CANDIDATE].metrics.values()
-    statistics = {head.counting.statistic, identity_statistic(folds)}
-    for metric in metrics:
-        statistics |= {measured for measured in metric.measured if measured is not None}
-    return {ModelStatistic(CANDIDATE, statistic) for statistic in statistics}
 
 
 def diff(baseline: RunStates, candidate: RunStates) -> dict[str, Any]:

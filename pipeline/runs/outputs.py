@@ -1,4 +1,4 @@
-"""The files that a run leaves: their names, and the bytes of all but the manifest."""
+"""The files that a run leaves: the bytes of all but the manifest."""
 
 from __future__ import annotations
 
@@ -10,21 +10,11 @@ from pipeline.report.data_json import Files, copies_in, data_bytes, row_problems
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import build_report, report_bytes
 from pipeline.results.partition import Partition
-from pipeline.runs.manifest import MANIFEST, SUCCESS
+from pipeline.runs.file_names import ANOMALIES, DATA, METRICS, REPORT, STATES, STATISTICS
+from pipeline.runs.gates import OtherRun, gates_files, judge_run
 from pipeline.runs.states_zip import zip_states
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings, Tolerance
-
-REPORT = "report.json"
-METRICS = "metrics.parquet"
-STATES = "states.zip"
-DATA = "data.json"
-ANOMALIES = "anomalies.pbtxt"
-STATISTICS = "statistics.pb"
-FAILED_FILES = (ANOMALIES, DATA)
-"""The files that a run leaves if its data must not be reported on."""
-FILES = (REPORT, METRICS, STATES, STATISTICS, ANOMALIES, DATA, MANIFEST, SUCCESS)
-"""The files that a run leaves, `_SUCCESS` last."""
 
 
 def run_files(
@@ -34,10 +24,12 @@ def run_files(
     partitions: Iterable[Partition],
     parts: Sequence[Files],
     identity: str,
+    other: OtherRun | None = None,
 ) -> dict[str, bytes]:
     """Returns the content of the files of a run by name, without the manifest and `_SUCCESS`.
 
-    If the data are bad, there are only the files of `FAILED_FILES`.
+    If the data are bad, there are only the files of `FAILED_FILES`; if the configuration has gates,
+    there are those of their verdict.
 
     Args:
         plan: the plan of the run.
@@ -46,6 +38,7 @@ def run_files(
         partitions: the results and states, in any order; they are not read if the data are bad.
         parts: what is known of the files.
         identity: the identity of the run.
+        other: the run that gates compare with; None if no gate does, or to skip those that do.
     """
     from pipeline.report.statistics_pb import statistics_bytes  # its protobufs take long to import
 
@@ -59,12 +52,14 @@ def run_files(
         return files
     kept = list(partitions)
     results = [partition.results for partition in kept]
-    states = (pair for partition in kept for pair in partition.states.items())
+    states = [pair for partition in kept for pair in partition.states.items()]
     distributions = (part for partition in kept for part in partition.distributions)
     files[STATISTICS] = statistics_bytes(list(distributions))
     files[REPORT] = report_bytes(build_report(plan, table, results, total))
     files[METRICS] = parquet_bytes(metrics_table(plan, results))
     files[STATES] = zip_states(table, states)
+    if plan.config.gates:
+        files |= gates_files(judge_run(plan, table, states, other))
     return files
 
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from pipeline.errors.faults import OutputTaken, StorageError
+from pipeline.runs.file_names import DATA, FAILED_DIRECTORY, FAILED_FILES, FILES
 from pipeline.runs.manifest import (
     MANIFEST,
     SUCCESS,
@@ -28,7 +29,6 @@ from pipeline.runs.manifest import (
     sha256,
     success_bytes,
 )
-from pipeline.runs.outputs import DATA, FAILED_FILES, FILES
 from pipeline.runs.stage import (
     COMMIT,
     FAILED,
@@ -42,9 +42,6 @@ from pipeline.runs.stage import (
     stage_ids,
 )
 from pipeline.runs.store import Store
-
-FAILED_DIRECTORY = "failed"
-"""The directory, beside a result, of the files of a run whose data must not be reported on."""
 
 LOCK_SECONDS = 60
 """How long a publisher waits for another."""

@@ -31,7 +31,12 @@ from pipeline.runs.manifest import MANIFEST, SUCCESS, VERSION, sha256, success_b
 # The largest files that are read, in bytes. A manifest lists about ten files. A run whose states
 # take the default of `max_state_mb` leaves about 500 MB of states and as much of a report; a larger
 # `max_state_mb` lets the states grow, but a report has at most 1,000 slices of a head.
-_MAX_BYTES: Mapping[str, int] = {SUCCESS: 1 << 10, MANIFEST: 1 << 20, "report.json": 1 << 30}
+_MAX_BYTES: Mapping[str, int] = {
+    SUCCESS: 1 << 10,
+    MANIFEST: 1 << 20,
+    "report.json": 1 << 30,
+    "gates.json": 1 << 28,
+}
 _MAX_OTHER_BYTES = 1 << 32
 
 _IDENTITY = matching("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -83,7 +88,7 @@ class VerifiedRun:
             if name not in self.manifest["files"]:
                 raise ValueError(f"{MANIFEST} does not list it")
             facts = self.manifest["files"][name]
-            content = _read(self.directory, name, self.open_file, facts["bytes"])
+            content = read_file(self.directory, name, self.open_file, facts["bytes"])
             _check_content(content, facts["sha256"], MANIFEST)
         return content
 
@@ -104,7 +109,7 @@ def open_run(directory: str, open_file: OpenFile = open_local) -> VerifiedRun:
     """
     with explained(directory, SUCCESS):
         try:
-            success_content = _read(directory, SUCCESS, open_file)
+            success_content = read_file(directory, SUCCESS, open_file)
         except NotADirectoryError as error:
             message = f"is a file; name the directory of a run, as {os.path.dirname(directory)}"
             raise ConfigError([Problem(directory, (), message)]) from error
@@ -116,7 +121,7 @@ def open_run(directory: str, open_file: OpenFile = open_local) -> VerifiedRun:
         success = parse_json(success_content)
         _SUCCESS(success)
     with explained(directory, MANIFEST):
-        content = _read(directory, MANIFEST, open_file)
+        content = read_file(directory, MANIFEST, open_file)
         _check_content(content, success["manifest_sha256"], SUCCESS)
         manifest = parse_json(content)
         check_version(manifest, "headcount_manifest", VERSION)
@@ -150,8 +155,8 @@ def explained(directory: str, name: str) -> Iterator[None]:
         raise ConfigError([Problem(directory, (), message)]) from error
 
 
-def _read(directory: str, name: str, open_file: OpenFile, expected: int | None = None) -> bytes:
-    """Returns the content of a file.
+def read_file(directory: str, name: str, open_file: OpenFile, expected: int | None = None) -> bytes:
+    """Returns the content of a file of a run.
 
     Args:
         directory: the directory of the file.

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.would_read import would_read
-from pipeline.runs.outputs import FAILED_FILES, FILES
-from pipeline.runs.publish import FAILED_DIRECTORY
+from pipeline.runs.file_names import FAILED_DIRECTORY, FAILED_FILES, FILES
 from pipeline.runs.stage import Stage, join
 
 _PREDICTIONS = f"part-{0:016x}.parquet"

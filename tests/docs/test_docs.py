@@ -13,7 +13,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
+import headcount
 from docs.coverage_page import coverage_page
 from docs.metrics_page import metrics_page
 from heads.metrics.core import registry
@@ -36,7 +38,7 @@ from pipeline.cli.demo import DEMO
 from pipeline.confidence.halves import HALVES_AGREE, UNDEFINED_IN_HALVES
 from pipeline.confidence.intervals import AT_BOUND
 from pipeline.confidence.jackknife import AGREE, FEW_FOLDS, UNDEFINED
-from pipeline.config.load import load_config, parse_config
+from pipeline.config.load import as_gates, load_config, parse_config
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import make_plan
@@ -45,7 +47,6 @@ from pipeline.readers.rows import Rows
 from pipeline.report.metrics_parquet import SCHEMA
 from pipeline.report.text.chosen import SORT_KEYS
 from pipeline.report.text.headline import HIGHER_IS_BETTER
-from pipeline.report.text.render import render
 from pipeline.results.against_overall import NEARLY_OVERALL, SMALL, UNHELD
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.stack import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST
@@ -54,6 +55,7 @@ from tests.pipeline.tables import evaluator_of, plan_of, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "configs" / "data" / "breast_cancer" / "parquet"
+DAYS = ("monday", "tuesday", "wednesday")
 REPORT = ROOT / "docs" / "report.md"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -80,7 +82,10 @@ def test_python_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_yaml_is_a_configuration(text: str) -> None:
-    parse_config(text, "page")
+    if text.startswith("gates:"):
+        as_gates(yaml.safe_load(text))
+    else:
+        parse_config(text, "page")
 
 
 @pytest.mark.parametrize("text", blocks("yaml", "input:"))
@@ -126,12 +131,41 @@ def test_commands_run(
     assert {"run", "diff"} <= {command[0] for command in commands(page)}
 
 
+def test_the_nights_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_without_beam(monkeypatch)
+    text = PAGES[0].read_text()
+    (config,) = re.findall(r"^```yaml\n([^`]*^  click:$[^`]*)", text, re.MULTILINE)
+    (gates,) = re.findall(r"^```yaml\n(gates:[^`]*)", text, re.MULTILINE)
+    script = re.findall(r"^```sh\nheadcount (.*?)^```", text, re.DOTALL | re.MULTILINE)
+    line, _, link = script[0].partition(" && ")
+    assert link == 'ln -sfn "$DAY" out/good\n'
+    (tmp_path / "click.yaml").write_text(config.replace("country", "size"))
+    (tmp_path / "nightly.yaml").write_text(gates)
+    monkeypatch.chdir(tmp_path)
+    Path("predictions").mkdir()
+    for day in DAYS:
+        Path("predictions", day).symlink_to(DATA)
+        command = shlex.split(line.replace("\\\n", "").replace("$DAY", day))
+        first = [part if part != "out/good" else "none" for part in command]
+        assert cli.main(first if day == "monday" else command) == 0
+        Path("out/good").unlink(missing_ok=True)
+        Path("out/good").symlink_to(day)
+    # It was compared with the night before.
+    with_id = [json.loads(Path("out", day, "manifest.json").read_text())["id"] for day in DAYS]
+    against = [json.loads(Path("out", day, "gates.json").read_text())["against"] for day in DAYS]
+    assert against[0] is None
+    assert [run["id"] for run in against[1:]] == with_id[:2]
+
+
 @cache
-def report_of(name: str) -> dict[str, Any]:
-    """The report of a configuration that ships; the working directory is its root."""
+def evaluation_of(name: str) -> headcount.Report:
+    """The evaluation of a configuration that ships; the working directory is its root."""
     config = load_config(f"configs/{name}.yaml")
-    assert config.input is not None
-    return evaluate(config.input, make_plan(config)).report
+    return headcount.evaluate(list(config.input or ()), config)
+
+
+def report_of(name: str) -> dict[str, Any]:
+    return evaluation_of(name).to_dict()
 
 
 def test_excerpts_are_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +307,7 @@ def test_results_of_the_readme_are_current(
 def test_the_output_in_the_readme_is_what_the_demo_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (told,) = re.findall(r"^```text\n(.*?)^```", PAGES[0].read_text(), re.DOTALL | re.MULTILINE)
-    assert told.splitlines() == render(report_of(DEMO[0])).splitlines()
+    assert told.splitlines() == str(evaluation_of(DEMO[0])).splitlines()
 
 
 def test_the_options_and_keys_of_show_are_told(capsys: pytest.CaptureFixture[str]) -> None:

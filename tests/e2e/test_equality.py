@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that
 
@@ -22,7 +24,7 @@ from heads.statistics import Scored, State
 from heads.statistics.codec import encode
 from pipeline.beam.publish import Publish
 from pipeline.beam.transforms import Evaluate
-from pipeline.config.load import load_config, parse_config
+from pipeline.config.load import as_gates, load_config, parse_config
 from pipeline.evaluate import Evaluation, evaluate, evaluate_items
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import Plan, make_plan
@@ -37,7 +39,8 @@ from pipeline.readers.tfrecord.blocks import write_records
 from pipeline.readers.tfrecord.examples import encode_example
 from pipeline.report.metrics_parquet import metrics_table, parquet_bytes
 from pipeline.report.report_json import report_bytes
-from pipeline.runs.outputs import FILES
+from pipeline.runs.file_names import FILES
+from pipeline.runs.gates import gates_files, judge_run, with_gates
 from tests.e2e.conftest import CONFIG, KEYED, Run, make_rows, open_stage, states_of
 from tests.heads.metrics.plugin_sources import GOOD
 from tests.pipeline.tables import evaluator_of, own_states, plan_items
@@ -48,7 +51,14 @@ PLAIN = """
 where: [{column: split, values: [test]}]
 heads: {click: {type: binary, logits: logit, label: label, weight: weight}}
 """
+GATES = """
+  - {metric: roc_auc, head: click, at_least: 0.6, decide_by: best_end, slices: [country]}
+  - {metric: average_loss, head: click, max_rise: 10.0, against: baseline, decide_by: worst_end}
+  - {metric: f1/macro, at_least: 0.01, slices: [genres, city]}
+"""
+CHANGE = {"metric": "roc_auc", "head": "click", "max_drop": 0.5, "against": "run"}
 PLUGGED = "plugins: [my_metrics]" + CONFIG.replace("average_loss,", "average_loss, root_brier,", 1)
+PLUGGED += f"gates:{GATES}"
 HEADS = "heads:" + CONFIG.partition("heads:")[2]
 
 
@@ -92,7 +102,12 @@ def write_shards(rows: pa.Table, directory: Path, cuts: list[int], row_group: in
 
 
 def assert_same(output: Path, reference: Evaluation, *, files: bool = True) -> None:
-    """The same report and states; `files` says that the rows come from the same files."""
+    """The same report, states and verdict; `files` says that rows come from the same files."""
+    if reference.plan.config.gates:
+        judged = judge_run(reference.plan, reference.table, states_in(reference), None)
+        verdict = gates_files(judged)
+        assert {name: (output / name).read_bytes() for name in verdict} == verdict
+        assert (output / "gates.json").exists()
     assert (output / "report.json").read_bytes() == report_bytes(reference.report)
     found, expected = states_of(output), encoded(reference)
     if not files:
@@ -101,6 +116,10 @@ def assert_same(output: Path, reference: Evaluation, *, files: bool = True) -> N
         assert found.keys() - expected.keys()
         found = {name: state for name, state in found.items() if name in expected}
     assert found == expected
+
+
+def states_in(evaluation: Evaluation) -> Iterator[tuple[StateKey, bytes]]:
+    return (pair for part in evaluation.partitions() for pair in part.states.items())
 
 
 def encoded(
@@ -178,6 +197,7 @@ def test_rows_of_a_pipeline_of_ones_own(
     shuffled = rows.take(np.random.default_rng(11).permutation(len(rows)))
     batches = shuffled.combine_chunks().to_batches(max_chunksize=300)
     (tmp_path / "config.yaml").write_text(KEYED)
+    headcount.Report.of(reference).save(tmp_path / "older")
     expected = metrics_table(plan_of(KEYED), reference.results)
 
     def check(found: list[pa.RecordBatch]) -> None:
@@ -188,10 +208,23 @@ def test_rows_of_a_pipeline_of_ones_own(
 
     with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
         config, output = tmp_path / "config.yaml", tmp_path / "out"
-        metrics = pipeline | beam.Create(batches) | headcount.Evaluate(config, output=output)
+        gates = {"gates": [*yaml.safe_load(GATES)[:2], CHANGE], "against": tmp_path / "older"}
+        evaluated = headcount.Evaluate(config, output=output, **gates)
+        metrics = pipeline | beam.Create(batches) | evaluated
         assert_that(metrics, check)
     assert_same(tmp_path / "out", reference, files=False)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+    found = headcount.load(tmp_path / "out").gates
+    assert found is not None
+    other_mark = "NOT_BLESSED" if found["passed"] else "BLESSED"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*FILES} - {other_mark}
+    older = json.loads((tmp_path / "older" / "manifest.json").read_text())
+    assert found["against"]["id"] == older["id"]
+    # A run of rows without a place is not paired with one of files, and has the same values.
+    plan = with_gates(reference.plan, as_gates(gates["gates"])[0], "gates")
+    judged = judge_run(plan, reference.table, states_in(reference), None)
+    assert found["gates"][:2] == judged["gates"][:2]
+    (change,) = found["gates"][2]["judgements"]
+    assert (change["outcome"], change["value"]) == ("pass", 0.0)
 
 
 def first_row(table: pa.Table) -> tuple[str, str]:

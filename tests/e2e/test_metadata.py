@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from pipeline.report.statistics_pb import ALL_EXAMPLES
-from pipeline.runs.outputs import ANOMALIES, STATISTICS
+from pipeline.runs.file_names import ANOMALIES, STATISTICS
 from tests.e2e.conftest import Run, make_rows
 from tests.pipeline.tables import write
 

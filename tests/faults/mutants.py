@@ -1,4 +1,4 @@
-"""Mutants of finished runs: `show` and `diff` must refuse what was changed, and never break.
+"""Mutants of finished runs: commands must refuse what was changed, and never break.
 
     .venv/bin/python -m tests.faults.mutants [--mutants N] [--seed N] [--only NUMBER]
 
@@ -31,9 +31,22 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import cli
-from tests.faults.mutations import ALL, MANIFEST, MUTATIONS, REPORT, STATES, SUCCESS, Files, Scene
+from tests.faults.mutations import (
+    ALL,
+    DATA,
+    GATES,
+    MANIFEST,
+    MARK,
+    MUTATIONS,
+    REPORT,
+    STATES,
+    SUCCESS,
+    Files,
+    Scene,
+)
 
-READ = {"show": (SUCCESS, MANIFEST, REPORT), "diff": ALL}
+SHOWN = (SUCCESS, MANIFEST, REPORT, GATES, MARK, DATA)
+READ = {"show": SHOWN, "check": SHOWN, "diff": (SUCCESS, MANIFEST, REPORT, STATES)}
 """The files that a command reads."""
 MOST_MB = 300
 MOST_SECONDS = 20
@@ -100,7 +113,8 @@ def make_mutant(seed: int, number: int, runs: Sequence[Path], directory: Path) -
         what = scene.pick(IN_PLACE)
         kind = f"in place: {what}"
         put_in_place(what, target / name, second / name)
-    command = "diff" if name == STATES or rng.integers(2) else "show"
+    commands = [command for command, names in READ.items() if name in names]
+    command = commands[int(rng.integers(len(commands)))]
     places = [str(target), *([str(second)] if command == "diff" else [])]
     if rng.integers(2):
         places.reverse()
@@ -184,6 +198,9 @@ def execute_apart(mutant: Mutant, inside: Sequence[str]) -> Outcome:
 
 def fault_of(mutant: Mutant, outcome: Outcome) -> str | None:
     """Says what is wrong with an outcome; None if nothing is."""
+    if outcome.code == 7 and mutant.arguments[0] == "check" and mutant.kind == "in place: missing":
+        # Without `_SUCCESS` there is no run.
+        return None if "there is no run yet" in outcome.said else f"said {outcome.said}"
     if outcome.code not in (0, 2):
         return f"broke: {outcome.code}"
     if outcome.code == 0 and mutant.changed and not mutant.sealed:
@@ -208,7 +225,8 @@ def make_runs(directory: Path) -> None:
         rows = directory / f"rows{number}.parquet"
         pq.write_table(make_rows(300, seed), rows)
         config = directory / f"config{number}.yaml"
-        config.write_text(CONFIG.replace("logits: logit", f"logits: {logits}", 1))
+        gates = "gates: [{metric: roc_auc, at_least: 0.1, slices: [country]}]"
+        config.write_text(CONFIG.replace("logits: logit", f"logits: {logits}", 1) + gates)
         arguments = ["--config", config, "--input", rows, "--output", directory / f"run{number}"]
         with redirect_stdout(io.StringIO()):
             assert cli.main(["run", *map(str, arguments)]) == 0
@@ -224,7 +242,8 @@ def survey(numbers: Sequence[int], seed: int, directory: Path) -> int:
     assert os.waitpid(child, 0)[1] == 0
     runs = sorted(directory.glob("run?"))
     # What commands import is there before they are watched.
-    for arguments in (["show", str(runs[0])], ["diff", *map(str, runs[:2])]):
+    one = str(runs[0])
+    for arguments in (["show", one], ["check", one], ["diff", *map(str, runs[:2])]):
         assert execute(Mutant("none", False, False, arguments, runs[0])).code == 0
     counts: dict[str, Counter[str]] = {}
     faults, most_mb, most_seconds = 0, 0.0, 0.0

@@ -26,7 +26,8 @@ Rng = np.random.Generator
 Files = dict[str, bytes]
 
 SUCCESS, MANIFEST, REPORT, STATES = "_SUCCESS", "manifest.json", "report.json", "states.zip"
-ALL = (SUCCESS, MANIFEST, REPORT, STATES)
+GATES, MARK, DATA = "gates.json", "BLESSED", "data.json"
+ALL = (SUCCESS, MANIFEST, REPORT, STATES, GATES, MARK, DATA)
 """The files that commands read."""
 SLICES = "slices.json"
 
@@ -67,10 +68,10 @@ Change = Callable[[Rng, bytearray], bytes]
 
 
 def of_bytes(change: Change) -> Change:
-    """Registers a change of the bytes of any file."""
+    """Registers a change of the bytes of any file that has more than one."""
 
     def mutate(scene: Scene) -> str:
-        name: str = scene.pick(ALL)
+        name: str = scene.pick([name for name in ALL if name != MARK])
         scene.files[name] = bytes(change(scene.rng, bytearray(scene.files[name])))
         return name
 
@@ -270,6 +271,26 @@ def value_of_the_report(scene: Scene) -> str:
 
 
 @mutation
+def data_of_the_gates(scene: Scene) -> str:
+    scene.files[GATES] = as_json(change_data(scene, json.loads(scene.files[GATES])))
+    return GATES
+
+
+@mutation
+def mark_of_the_gates(scene: Scene) -> str:
+    scene.files[MARK] = scene.pick((b"", b"\n\n", b"\r\n", b" ", b"x", b"\0" * 5000))
+    return MARK
+
+
+@mutation
+def verdict_of_the_gates(scene: Scene) -> str:
+    data = json.loads(scene.files[GATES])
+    data["passed"] = not data["passed"]
+    scene.files[GATES] = as_json(data)
+    return GATES
+
+
+@mutation
 def data_of_the_manifest(scene: Scene) -> str:
     scene.files[MANIFEST] = as_json(change_data(scene, json.loads(scene.files[MANIFEST])))
     return MANIFEST
@@ -297,7 +318,7 @@ def put_json(scene: Scene, name: str, content: bytes) -> str:
 @mutation
 def text_of_json(scene: Scene) -> str:
     """What JSON does not allow, or Python does not hold."""
-    name = scene.pick((MANIFEST, REPORT, STATES))
+    name = scene.pick((MANIFEST, REPORT, STATES, GATES))
     data = json.loads(json_of(scene, name))
     changed = as_json(put(data, scene.pick(paths(data)), "<here>"))
     return put_json(scene, name, changed.replace(b'"<here>"', scene.pick(TEXTS)))
@@ -305,12 +326,13 @@ def text_of_json(scene: Scene) -> str:
 
 @mutation
 def versions(scene: Scene) -> str:
-    name = scene.pick((MANIFEST, REPORT, STATES))
+    name = scene.pick((MANIFEST, REPORT, STATES, GATES))
     if name == STATES and scene.rng.random() < 0.5:
         state, content = a_state(scene)
         version = struct.pack("<H", scene.pick((0, 1, 3, 99)))
         return put_members(scene, {state: content[:4] + version + content[6:]})
     keys = {MANIFEST: "headcount_manifest", REPORT: "headcount_report", STATES: "headcount_states"}
+    keys[GATES] = "headcount_gates"
     data = json.loads(json_of(scene, name))
     data[keys[name]] = scene.pick((0, 1, 3, 99, -1, 2.0, "2", True, None))
     return put_json(scene, name, as_json(data))

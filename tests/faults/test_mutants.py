@@ -19,7 +19,8 @@ HEAD += " accuracy, precision, roc_auc, f1], baseline: {{logits: t}}"
 CLASSES = (
     "  k: {type: multi_class, n_classes: 3, logits: c, label: k, metrics: [accuracy, f1/macro]}"
 )
-MUTANTS = 100
+GATES = "gates: [{metric: roc_auc, at_least: 0.1}, {metric: f1, at_least: 0.01, slices: [g]}]"
+MUTANTS = 120
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     found = []
     for number, (score, seed) in enumerate((("s", 3), ("t", 3), ("s", 4))):
         text = config(score, KEYED, "[g]", HEAD)
-        text = text.replace("heads: {h:", "heads:\n  h:").removesuffix("}") + f"\n{CLASSES}\n"
+        text = text.replace("heads: {h:", "heads:\n  h:").removesuffix("}")
+        text = f"{text}\n{CLASSES}\n{GATES}\n"
         found.append(finish_run(directory / str(number), text, table(120, seed)))
     return found
 

@@ -16,11 +16,15 @@ from pipeline.evaluate import evaluate
 from pipeline.evaluation.slice_counting import CountingPass, decide_slices, known_slices
 from pipeline.readers.shards import Shard
 from pipeline.readers.storage import open_local
+from pipeline.report.data_json import data_bytes
 from pipeline.report.report_json import report_bytes
 from pipeline.results.run_states import RunStates
-from pipeline.runs.diff import load_run
+from pipeline.runs.file_names import DATA, REPORT, STATES
+from pipeline.runs.gates import gates_files, judge_run
+from pipeline.runs.load import load_run
 from pipeline.runs.manifest import MANIFEST, SUCCESS, VERSION, sha256, success_bytes
 from pipeline.runs.states_zip import zip_states
+from pipeline.validation.findings import Findings
 from tests.pipeline.tables import plan_items, plan_of, write
 
 FOLDS = 12
@@ -73,24 +77,21 @@ def with_column(name: str, values: Any, rows: pa.Table | None = None) -> pa.Tabl
 def finish_run(directory: Path, text: str, rows: pa.Table, file: str = "part-0.parquet") -> Path:
     """A run as the pipeline leaves it, as far as a comparison looks at it."""
     shard = write(directory / "data" / file, rows)
-    if rows is table():
-        # Many tests make the same run, of which no file knows where it is.
-        report, states = _files_of(text, file)
-    else:
-        report, states = _evaluated(text, shard)
-    (directory / "report.json").write_bytes(report)
-    (directory / "states.zip").write_bytes(states)
+    # Many tests make the same run, of which no file knows where it is.
+    files = _files_of(text, file) if rows is table() else _evaluated(text, shard)
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
     return seal(directory)
 
 
 @cache
-def _files_of(text: str, file: str) -> tuple[bytes, bytes]:
+def _files_of(text: str, file: str) -> dict[str, bytes]:
     with TemporaryDirectory() as directory:
         return _evaluated(text, write(Path(directory) / file, table()))
 
 
-def _evaluated(text: str, shard: Shard) -> tuple[bytes, bytes]:
-    """The report of a run of one file, and its states."""
+def _evaluated(text: str, shard: Shard) -> dict[str, bytes]:
+    """The files of a run of one file by name, as far as commands read them."""
     plan = plan_of(text)
     evaluation = evaluate(shard.path, plan)
     counting = CountingPass(plan, open_local)
@@ -98,8 +99,13 @@ def _evaluated(text: str, shard: Shard) -> tuple[bytes, bytes]:
         counting.add_item(item)
     known = known_slices(plan)
     slices = decide_slices(plan, counting.counts()) if known is None else known
-    states = zip_states(slices, ((key, encode(state)) for key, state in evaluation.states.items()))
-    return report_bytes(evaluation.report), states
+    states = [(key, encode(state)) for key, state in evaluation.states.items()]
+    files = {
+        REPORT: report_bytes(evaluation.report),
+        STATES: zip_states(slices, states),
+        DATA: data_bytes([], Findings(), (), ()),
+    }
+    return files | (gates_files(judge_run(plan, slices, states, None)) if plan.config.gates else {})
 
 
 def seal(directory: Path) -> Path:

@@ -20,7 +20,7 @@ from pipeline.beam.row_evaluation import _judge
 from pipeline.config.load import as_config
 from pipeline.evaluation.input_files import InputVerdict
 from pipeline.evaluation.plan import make_plan
-from pipeline.runs.outputs import FAILED_FILES
+from pipeline.runs.file_names import FAILED_FILES
 from pipeline.slicing.table import SliceTable
 from pipeline.validation.findings import Findings
 from tests.pipeline.whole_runs import table
@@ -94,6 +94,26 @@ def test_it_needs_a_key_or_no_folds() -> None:
     assert "config: confidence: rows of a PCollection have no place" in str(error.value)
     assert "'confidence.key'" in str(error.value)
     assert "'folds: 0'" in str(error.value)
+
+
+GATE = {"metric": "roc_auc", "max_drop": 0.1, "against": "run"}
+
+
+@pytest.mark.parametrize(
+    ("gates", "against", "told"),
+    [
+        ([GATE], None, r"gates: gates\[0\]: compares with another run: give --against DIR"),
+        ([{"metric": "roc_auk", "at_least": 0.5}], None, r"gates\[0\].metric: .* 'roc_auc'"),
+        ([{"metric": "roc_auc", "at_least": 0.5}], "there", "no gate compares with there"),
+    ],
+)
+def test_gates_fit_the_configuration(gates: Any, against: str | None, told: str) -> None:
+    with pytest.raises(headcount.ConfigError, match=told):
+        headcount.Evaluate(KEYED, output="out", gates=gates, against=against)
+    # Without an output there is no run that is judged.
+    if gates == [GATE]:
+        headcount.Evaluate(KEYED, gates=gates)
+    headcount.Evaluate(KEYED, output="out", gates=[GATE], against="none")
 
 
 @pytest.mark.parametrize(

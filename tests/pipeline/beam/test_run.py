@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
+from pipeline.beam.job import Job, from_the_root
 from pipeline.beam.options import expected_bundles
-from pipeline.beam.run import Job, _from_the_root, build, run
+from pipeline.beam.run import build, run
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.errors.problems import ConfigError
 from pipeline.readers.file_list import Listing
@@ -58,10 +59,10 @@ def test_paths_are_told_from_the_root(
     relative = replace(
         job, inputs=["a/*", "s3://b/*"], output="out", predictions="gs://b/predictions"
     )
-    found = _from_the_root(relative)
+    found = from_the_root(relative)
     assert found.inputs == [f"{tmp_path}/a/*", "s3://b/*"]
     assert (found.output, found.predictions) == (f"{tmp_path}/out", "gs://b/predictions")
-    assert _from_the_root(replace(relative, predictions=None)).predictions is None
+    assert from_the_root(replace(relative, predictions=None)).predictions is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from apache_beam.runners.runner import PipelineState
 from pipeline.beam import partitions as beam_partitions
 from pipeline.beam import publish, run, transforms
 from pipeline.beam.files import replace_file
-from pipeline.beam.run import Job
+from pipeline.beam.job import Job
 from pipeline.beam.work_directory import WorkDirectory
 from pipeline.evaluation.slice_counting import known_slices
 from pipeline.readers.file_list import Listing
@@ -80,6 +80,7 @@ class Steps:
             self._stage,
             self._digest,
             self._listing.notes,
+            self._job.other is not None,
             partitions,
             kept,
             table,

@@ -32,11 +32,12 @@ def with_files(run: Path, copy: Path, **files: Any) -> Path:
     for path in run.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     manifest = json.loads((copy / MANIFEST).read_text())
-    for name, data in files.items():
-        content = json.dumps(data).encode()
-        (copy / f"{name}.json").write_bytes(content)
-        entry = {"bytes": len(content), "sha256": sha256(content)}
-        manifest["files"][f"{name}.json"] = entry
+    contents = {f"{name}.json": json.dumps(data).encode() for name, data in files.items()}
+    if "gates" in files:
+        contents["BLESSED" if files["gates"].get("passed") else "NOT_BLESSED"] = b"\n"
+    for name, content in contents.items():
+        (copy / name).write_bytes(content)
+        manifest["files"][name] = {"bytes": len(content), "sha256": sha256(content)}
     content = json.dumps(manifest).encode()
     (copy / MANIFEST).write_bytes(content)
     (copy / SUCCESS).write_bytes(success_bytes(manifest["id"], content))

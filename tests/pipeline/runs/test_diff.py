@@ -29,7 +29,8 @@ from pipeline.report.report_json import report_bytes
 from pipeline.report.text.difference import render_diff
 from pipeline.results.run_states import RunStates
 from pipeline.results.stack import NO_FOLDS
-from pipeline.runs.diff import diff, load_run
+from pipeline.runs.diff import diff
+from pipeline.runs.load import load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
 from tests.pipeline.tables import plan_of
 from tests.pipeline.whole_runs import (

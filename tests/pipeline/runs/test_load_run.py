@@ -15,7 +15,7 @@ from heads.statistics.codec import encode
 from pipeline.errors.problems import ConfigError
 from pipeline.evaluation.state_key import StateKey
 from pipeline.results.run_states import RunStates
-from pipeline.runs.diff import load_run
+from pipeline.runs.load import load_run
 from pipeline.runs.states_zip import unzip_states, zip_states
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of

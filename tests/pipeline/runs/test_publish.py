@@ -151,6 +151,34 @@ def test_a_crash_at_any_change_loses_nothing(
     assert at > 20
 
 
+GATED = {
+    "blessed": {"gates.json": b"good", "BLESSED": b"\n"},
+    "not blessed": {"gates.json": b"bad", "NOT_BLESSED": b"\n"},
+    "without gates": {},
+}
+
+
+@pytest.mark.parametrize("older", GATED)
+@pytest.mark.parametrize("newer", GATED)
+def test_no_verdict_of_an_older_run_is_left(
+    place: tuple[Store, str], older: str, newer: str
+) -> None:
+    store, output = place
+    finish(store, output, {"report.json": b"old", **GATED[older]})
+    put_foreign(store, output)
+    stage = finish(store, output, {"report.json": b"new", **GATED[newer]})
+    assert_holds(store, output, stage, {"report.json": b"new", **GATED[newer]}, {})
+
+
+@pytest.mark.parametrize("name", ["gates.json", "BLESSED", "NOT_BLESSED"])
+def test_a_verdict_of_others_is_not_replaced(place: tuple[Store, str], name: str) -> None:
+    store, output = place
+    store.make_directory(output)
+    store.write(join(output, name), b"mine")
+    with pytest.raises(OutputTaken, match=f"{name} is there, and no run of headcount left it"):
+        check_output(store, new_stage(output, overwrite=True, predictions=None, local=True))
+
+
 @pytest.mark.parametrize("done", [False, True])
 def test_a_crash_while_another_is_mended_loses_nothing(done: bool) -> None:
     for first in range(1, 40):

@@ -18,7 +18,7 @@ from pipeline.errors.faults import StorageError
 from pipeline.errors.problems import ConfigError
 from pipeline.readers.storage import open_local
 from pipeline.runs import verify
-from pipeline.runs.diff import load_run
+from pipeline.runs.load import load_run
 from pipeline.runs.manifest import sha256, success_bytes
 from pipeline.runs.read import read_run
 from pipeline.runs.verify import open_run
@@ -244,8 +244,8 @@ def test_commands_open_nothing_outside_of_their_runs(
     monkeypatch.undo()
     said = "report.json: config.schema_file: a report names no files"
     assert capsys.readouterr().err.count(said) == 2
-    assert len(opened) == 6
-    assert {str(Path(path).parent) for path in opened} == {str(runs[0])}
+    assert len(opened) == 8
+    assert {str(Path(path).parent) for path in opened} == set(map(str, runs))
 
 
 def test_files_elsewhere(run: Path) -> None:
