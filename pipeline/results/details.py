@@ -22,7 +22,7 @@ MAX_DETAILED = 100
 MAX_CURVES = 200
 """The largest slices of a head have so many sets of curves, and matrices, together at most.
 
-A set takes about 60 kB of report.json."""
+A set takes up to 60 kB of report.json, or so."""
 
 
 def detailed_slices(plan: Plan, table: SliceTable, head: HeadPlan) -> frozenset[Key]:
