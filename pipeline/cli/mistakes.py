@@ -121,5 +121,7 @@ def _of_another(command: str, rest: Sequence[str], options: Options) -> str | No
         name = argument.partition("=")[0]
         others = [other for other in options if name in options[other]]
         if name.startswith("--") and others and name not in options[command]:
-            return f"{name} is an option of headcount {' and '.join(others)}, not of {command}"
+            *first, last = others
+            told = f"{', '.join(first)} and {last}" if first else last
+            return f"{name} is an option of headcount {told}, not of {command}"
     return None

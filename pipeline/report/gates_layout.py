@@ -115,8 +115,9 @@ def parse_gates(content: bytes) -> dict[str, Any]:
 def _check_verdict(data: dict[str, Any]) -> None:
     """Raises `Misfit` unless what gates say follows from their judgements."""
     for position, gate in enumerate(data["gates"]):
-        effects = [judgement["effect"] for judgement in gate["judgements"]]
-        if gate["passed"] != ("fail" not in effects):
+        fails = any(judgement["effect"] == "fail" for judgement in gate["judgements"])
+        # A gate of severity warn has no more than warnings, whether it passed or not.
+        if fails != (gate["severity"] == "error" and not gate["passed"]):
             raise Misfit("it does not follow from the judgements", ("gates", position, "passed"))
     held = any(not gate["passed"] and gate["severity"] == "error" for gate in data["gates"])
     if data["passed"] == held:

@@ -20,7 +20,7 @@ OPTIONS = make_parser().options
     [
         ("rum --config c.yaml", "there is no command 'rum'; did you mean 'run'?"),
         ("vaildate", "there is no command 'vaildate'; did you mean 'validate'?"),
-        ("help", "there is no command 'help'; commands are run, validate, show, "),
+        ("help", "there is no command 'help'; commands are run, check, validate, "),
         ("--verison", "unknown argument '--verison'; did you mean '--version'?"),
         ("--config c.yaml run", "'--config'; options come after the command; commands are run, "),
         ("run -config c.yaml", "unknown argument -config; write --config"),
@@ -33,7 +33,10 @@ OPTIONS = make_parser().options
         ("run c.yaml", "unknown argument c.yaml; write --config c.yaml"),
         ("validate config=c.yml", "unknown argument config=c.yml; write --config c.yml"),
         ("validate --config c.yaml --overwrite", "--overwrite is an option of headcount run, not"),
-        ("run --config c.yaml --plugins m", "--plugins is an option of headcount show and diff,"),
+        (
+            "run --config c.yaml --plugins m",
+            "--plugins is an option of headcount check, show and diff,",
+        ),
     ],
 )
 def test_what_to_write_is_told(line: str, told: str) -> None:
