@@ -135,11 +135,10 @@ def _changes(
 
 def _estimated(gate: Gate, limit: Limit, estimator: Estimator, level: float) -> Figures:
     p = nothing = np.full(len(estimator.value), np.nan)
-    with np.errstate(all="ignore"):
-        if corrected(gate):
-            bound = np.ldexp(limit.bound, -estimator.exponent)
-            p = p_beyond(estimator.ends, estimator.value, bound, floor=limit.floor)
-        (found,) = estimator.estimates(level).values()
+    if corrected(gate):
+        bound = np.ldexp(limit.bound, -estimator.exponent)
+        p = p_beyond(estimator.ends, estimator.value, bound, floor=limit.floor)
+    (found,) = estimator.estimates(level).values()
     return Figures(
         found.value,
         found.lower,

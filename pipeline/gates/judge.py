@@ -100,7 +100,9 @@ def _judge(gate: Gate, run: RunStates, other: RunStates | None) -> list[Judgemen
                 found.append(Judgement("absent", limit, head, None, reason=NO_SLICES))
             if judged:
                 examples = run.examples(head, judged)
-                read = figures(gate, limit, head, judged, run, other)
+                # What is undefined is NaN, and has a reason.
+                with np.errstate(all="ignore"):
+                    read = figures(gate, limit, head, judged, run, other)
                 small = run.plan.config.min_slice_size
                 found += [
                     _judge_figure(gate, limit, head, key, rows, small, read, at)

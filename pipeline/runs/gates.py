@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from heads.metrics.core.plugins import Plugin
 from heads.statistics.codec import decode
 from pipeline.config.gates import Gate
@@ -145,12 +143,10 @@ def judge_run(
 
 def judge(gates: Sequence[Gate], run: RunStates, other: OtherRun | None) -> dict[str, Any]:
     """Judges a run whose states were read; see `judge_run`."""
-    # As where results are computed: what is undefined is NaN, and has a reason.
-    with np.errstate(all="ignore"):
-        if other is None:
-            return judge_gates(gates, run)
-        against = {"id": other.id, "directory": other.directory}
-        return judge_gates(gates, run, other.states, against)
+    if other is None:
+        return judge_gates(gates, run)
+    against = {"id": other.id, "directory": other.directory}
+    return judge_gates(gates, run, other.states, against)
 
 
 def gates_files(verdict: Mapping[str, Any]) -> dict[str, bytes]:
