@@ -9,7 +9,7 @@ import sys
 
 import headcount
 
-FLAGS = {"--overwrite", "--debug_samples"}
+FLAGS = {"--overwrite", "--debug_samples", "--json"}
 """Options that the command has without a value."""
 
 

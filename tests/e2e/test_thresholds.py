@@ -49,9 +49,10 @@ def test_reported_thresholds_can_be_configured(
         for key, start in (("thresholds", "threshold"), ("logit_thresholds", "logit"))
     )
     assert run(files, second, config=HEAD.format(keys=f"{keys}, {AT}")) == 0
-    assert (
-        "at a threshold, positive is: probability > threshold, logit >" in capsys.readouterr().out
-    )
+    capsys.readouterr()
+    assert cli.main(["show", str(second), "--verbose"]) == 0
+    shown = capsys.readouterr().out
+    assert "at a threshold, positive is: probability > threshold, logit >" in shown
     again = overall(second)
     table = pq.read_table(second / "metrics.parquet")
     assert set(names) <= set(table["metric"].to_pylist())
