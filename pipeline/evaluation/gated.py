@@ -10,6 +10,7 @@ from heads.metrics.core.methods import NoInterval
 from heads.metrics.core.metric import Metric
 from heads.metrics.core.registry import pair_metrics, report_metrics
 from pipeline.config.gates import CHANGES, Gate
+from pipeline.errors.metric_names import metric_hint
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.wording import MOST, first_names
 from pipeline.evaluation.gated_entries import GateEntries, Refusal, unknown
@@ -167,8 +168,10 @@ class _Check:
                 f"head {head_told} has no metric {told}; of these it is one: {first_names(others)}"
             )
         if gate.head is None:
-            return f"no head has the metric {unknown(gate.metric, self._metrics)}"
-        return f"head {quote(gate.head)} has no metric {unknown(gate.metric, _names(asked))}"
+            found = metric_hint(gate.metric, self._metrics, keys=_keys(asked))
+            return f"no head has the metric {told}{found}"
+        found = metric_hint(gate.metric, _names(asked), "it has", _keys(asked))
+        return f"head {quote(gate.head)} has no metric {told}{found}"
 
     @cached_property
     def _metrics(self) -> list[str]:
@@ -219,6 +222,11 @@ def _out_of_reach(metric: Metric, key: str, limit: float, *, relative: bool) -> 
     if math.isfinite(high):
         span = f"from {low:g} to {high:g}" if math.isfinite(low) else f"at most {high:g}"
     return f"{quote(metric.name)} is {span}, {end}"
+
+
+def _keys(heads: Sequence[HeadPlan]) -> set[str]:
+    """Returns the keys that heads may have in the configuration."""
+    return {key for head in heads for key in type(head.config).model_fields}
 
 
 def _names(heads: Sequence[HeadPlan]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from pipeline.errors.metric_names import metric_hint
 from pipeline.errors.problems import ConfigError, Problem, quote
 from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import counted
@@ -235,8 +236,14 @@ def _check(option: str, names: Sequence[str], known: Iterable[str]) -> None:
     """Raises ConfigError for the names that are not known; it says which are near."""
     known = list(known)
     few = f"; choose from {', '.join(known)}" if len(known) <= _FEW else ""
+
+    def hint(name: str) -> str:
+        if option == "--metric":
+            return metric_hint(name, known)
+        return did_you_mean(name, known) or few
+
     problems = [
-        _problem(option, name, f"the report has none{did_you_mean(name, known) or few}")
+        _problem(option, name, f"the report has none{hint(name)}")
         for name in names
         if name not in known
     ]

@@ -164,7 +164,7 @@ def test_the_verdict_stands_above() -> None:
         ),
         (
             {"metrics": ["f1", "zz"]},
-            "'zz': the report has none; choose from average_loss, f1, roc_auc",
+            "'zz': the report has none; there are: average_loss, f1, roc_auc",
         ),
         ({"conditions": ["a=xx"]}, "--slice 'a=xx': the report has none; did you mean 'a=x'?"),
         ({"conditions": ["a=y", "b=z"]}, "'a=y, b=z': the report has no slice of all of them"),
