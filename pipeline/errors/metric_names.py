@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from pipeline.errors.suggest import nearest_names
-from pipeline.errors.wording import first_names
+from pipeline.errors.wording import MOST, first_names
 
 _MOST = 3
 _MOST_LISTED = 100
@@ -149,7 +149,9 @@ def metric_hint(
         ):
             return f"; write {key}: {value.format(*found.groups())} to have it"
     near = near_metrics(name, known)
-    listed = first_names(sorted(known), _MOST_LISTED)
+    # Not each of its thresholds, classes and deciles.
+    short = {name if name in known else f"{name}/..." for name in roots}
+    listed = first_names(sorted(known if len(known) <= MOST else short), _MOST_LISTED)
     return f"; did you mean {either(near)}?" if near else f"; {has}: {listed}"
 
 

@@ -59,7 +59,10 @@ def worse_slices(config: Config, table: SliceTable, results: Sequence[Results]) 
             family = [
                 (key, *place[key])
                 for key in keys
-                if key in place and place[key][0].examples[place[key][1]] >= smallest
+                if key in place
+                and place[key][0].examples[place[key][1]] >= smallest
+                # Some slices may lack the states of a run of another release.
+                and name in place[key][0].differences
             ]
             p = np.array(
                 [float(partition.differences[name].p_worse[at]) for _, partition, at in family]
