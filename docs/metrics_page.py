@@ -30,7 +30,8 @@ _TOP = """<!-- Written by `make docs`; do not edit. -->
 # Metrics
 
 What a report holds for each type of head, in every slice. Names are those of the configuration's
-`metrics` key. `T` stands for a configured threshold or demand, `CLASS` for the name of a class,
+`metrics` key. `T` stands for a configured threshold or demand, `CLASS` for the name of a class
+(`class0`, `class1`, ... where classes have none),
 `K` for an entry of `top_k`; of a regression head `T` stands for an entry of `pinball_quantiles` or
 `error_quantiles`, and those at `lower` and `upper` are there if a model predicts an interval. A
 probability `>` a threshold is predicted positive, at configured

@@ -38,7 +38,7 @@ from pipeline.readers.shards import WorkItem
 from pipeline.readers.storage import OpenFile, open_local
 from pipeline.report.data_json import Files, copies_in, row_problems
 from pipeline.report.report_json import build_report
-from pipeline.results.compute import compute, compute_overall
+from pipeline.results.compute import compute, compute_distributions, compute_overall
 from pipeline.results.partition import (
     Partition,
     PartitionKey,
@@ -92,7 +92,9 @@ class Evaluation:
         """Yields the results and the encoded states of each partition of the slices."""
         parts = _by_partition(self.states)
         for (key, states), results in zip(parts.items(), self.results, strict=True):
-            yield Partition(key, results, {name: encode(state) for name, state in states.items()})
+            encoded = {name: encode(state) for name, state in states.items()}
+            found = compute_distributions(self.plan, self.table, key[0], states)
+            yield Partition(key, results, encoded, found)
 
 
 def evaluate(
@@ -214,10 +216,10 @@ def finish(
     Raises:
         BadData: if rows or files are bad.
     """
-    total = Findings.total(findings.values())
     files = [Files.of(findings)]
+    total = files[0].total
     copies, _ = copies_in(files, allow=plan.config.allow_duplicate_files)
-    problems = row_problems(files) + copies + total.problems(plan.tolerance)
+    problems = row_problems(files) + copies + total.problems(plan.tolerance, plan.config.heads)
     if problems:
         raise BadData(problems)
     shifts = dict(pair for key, state in merged.items() for pair in overall_shift(key, state.shift))

@@ -21,6 +21,10 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         )
 
 
+# Modules and tests that are made now are no garbage.
+gc.disable()
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Spares the garbage collector the modules and tests, which all live as long as the process.
 
@@ -28,4 +32,5 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000)

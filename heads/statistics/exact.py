@@ -172,7 +172,7 @@ def _carry(low: int, limbs: Ints) -> tuple[int, Ints]:
     limb = 0
     while limb < len(digits):
         carry = (digits[limb] + _HALF) >> RADIX
-        if carry.any():
+        if np.count_nonzero(carry):
             digits[limb] = digits[limb] - (carry << RADIX)
             if limb + 1 == len(digits):
                 digits.append(carry)
@@ -189,6 +189,6 @@ def _trimmed(low: int, limbs: Ints, specials: Ints) -> ExactColumn:
         last -= 1
     while first < last and not np.count_nonzero(limbs[:, first]):
         first += 1
-    if not specials.any():
+    if specials.shape[1] and not specials.any():
         specials = np.zeros((len(limbs), 0), np.int64)
     return ExactColumn(low + first if first < last else 0, limbs[:, first:last], specials)

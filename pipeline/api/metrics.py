@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from heads.statistics.keys import key_text, parse_key
+from pipeline.errors.metric_names import metric_hint
 from pipeline.errors.suggest import did_you_mean
 from pipeline.errors.wording import first_names
 from pipeline.slicing.named import named_keys
@@ -144,10 +145,11 @@ def _where(table: pa.Table, column: str, value: str, what: str) -> pa.Table:
     rows = table.filter(pc.equal(table[column], value))
     if not len(rows):
         names = _names(table, column)
-        raise NotInReport(
-            f"there is no {what} {value!r}{did_you_mean(value, names)}; there are:"
-            f" {first_names(names)}"
-        )
+        if column == "metric":
+            hint = metric_hint(value, names)
+        else:
+            hint = did_you_mean(value, names) or f"; there are: {first_names(names)}"
+        raise NotInReport(f"there is no {what} {value!r}{hint}")
     return rows
 
 
@@ -170,9 +172,8 @@ def _row_of_slice(rows: pa.Table, slice_: Mapping[str, Any]) -> dict[str, Any]:
     names = [_slice_name(text) for text in texts.unique().to_pylist()]
     asked = ", ".join(f"{column}={value}" for column, value in sorted(slice_.items()))
     shown = first_names([repr(name) for name in names])
-    raise NotInReport(
-        f"there is no slice {asked!r}{did_you_mean(asked, names)}; there are: {shown}"
-    )
+    hint = did_you_mean(asked, names) or f"; there are: {shown}"
+    raise NotInReport(f"there is no slice {asked!r}{hint}")
 
 
 def _slice_name(text: str) -> str:

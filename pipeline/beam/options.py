@@ -96,7 +96,10 @@ def beam_options(arguments: Sequence[str], command_options: Sequence[str] = ()) 
         *(text for action in parser._actions for text in action.option_strings),
     ]
     problems: list[Problem] = []
-    for argument in unknown:
+    for before, argument in zip(["", *unknown], unknown, strict=False):
+        if before.startswith("--") and "=" not in before and not argument.startswith("-"):
+            # The value of an option that is not known either.
+            continue
         near = nearest(argument.partition("=")[0], known) if len(problems) < MOST else None
         hint = f"; did you mean {near}?" if near else ""
         problems.append(Problem("command line", (), f"unknown argument {argument}{hint}"))

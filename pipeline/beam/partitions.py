@@ -13,7 +13,12 @@ from heads.statistics.codec import decode, encode, encoded_shift
 from pipeline.beam.combine import MergeInTree, MergeStates, tree_widths
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import Series, StateKey
-from pipeline.results.compute import OverallMetrics, compute, compute_overall
+from pipeline.results.compute import (
+    OverallMetrics,
+    compute,
+    compute_distributions,
+    compute_overall,
+)
 from pipeline.results.partition import (
     Partition,
     PartitionKey,
@@ -98,4 +103,5 @@ def _compute(
     decoded = {key: decode(state, trusted=True) for key, state in encoded.items()}
     of_overall = () if overall is None else overall[partition[0]]
     results = compute(plan, table, partition[0], decoded, of_overall)
-    return Partition(partition, results, encoded)
+    distributions = compute_distributions(plan, table, partition[0], decoded)
+    return Partition(partition, results, encoded, distributions)

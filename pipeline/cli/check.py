@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(known: argparse.Namespace, rest: list[str]) -> int:
     """Runs the subcommand and returns its exit code."""
-    from pipeline.report.text.verdict import render_verdict
     from pipeline.runs.newest import check_newest
-    from pipeline.runs.read import read_notes
     from pipeline.runs.verify import open_run
 
     directory = known.directory
@@ -63,6 +61,9 @@ def execute(known: argparse.Namespace, rest: list[str]) -> int:
     if known.json:
         answer_verdict(code, directory, report, gates)
     else:
+        from pipeline.report.text.verdict import render_verdict
+        from pipeline.runs.read import read_notes
+
         show(render_verdict(gates, report, read_notes(run), screen()))
     return code
 

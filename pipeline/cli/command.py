@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import logging
+import platform
 import re
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib.metadata import version
 from typing import NoReturn
 
 from pipeline.cli import check, demo, diff, exit_codes, run, schema, show, validate
-from pipeline.cli.output import LogFormatter, Output, kept_stdout, unwritten, warn
+from pipeline.cli.mistakes import mistake
+from pipeline.cli.output import LogFormatter, Output, kept_stdout, say, unwritten, warn
 from pipeline.cli.signals import tell
 from pipeline.cli.verdict import answer_verdict
 from pipeline.errors.faults import OutputTaken, StorageError
 from pipeline.errors.printable import printable
 from pipeline.errors.problems import ConfigError
+from pipeline.runs.manifest import PACKAGES
 
 _SUBCOMMANDS = (run, check, validate, show, diff, demo, schema)
 
@@ -41,13 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     with Output():
         command = None
+        given = sys.argv[1:] if arguments is None else arguments
         try:
-            known, rest = make_parser().parse_known_args(arguments)
+            parser = make_parser()
+            if (wrong := mistake(given, parser.options)) is not None:
+                warn(problem := f"command line: {wrong}")
+                if "--json" in given:
+                    answer_verdict(exit_codes.CONFIG, problems=[problem])
+                return exit_codes.CONFIG
+            known, rest = parser.parse_known_args(given)
             command = known.command
             with kept_stdout() if known.json else nullcontext():
                 code = _execute(known, rest)
         except _Misused as error:
-            if "--json" in (sys.argv if arguments is None else arguments):
+            if "--json" in given:
                 answer_verdict(exit_codes.CONFIG, problems=[error.reason])
             raise
         except SystemExit as error:
@@ -107,7 +118,13 @@ class _Misused(SystemExit):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, whatever the arguments are that they repeat."""
+    """A parser whose errors are one line, whatever the arguments are that they repeat.
+
+    Attributes:
+        options: for each subcommand, its options, and whether they take a value.
+    """
+
+    options: dict[str, dict[str, bool]]
 
     def error(self, message: str) -> NoReturn:
         try:
@@ -116,7 +133,17 @@ class _Parser(argparse.ArgumentParser):
             raise _Misused(message) from None
 
 
-def make_parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """The option that prints the release, and on a second line what its digits depend on."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        own, *others = PACKAGES
+        python = f"Python {platform.python_version()}"
+        say(f"{own} {version(own)}", ", ".join([python, *(f"{p} {version(p)}" for p in others)]))
+        parser.exit()
+
+
+def make_parser() -> _Parser:
     """Makes the parser of the command line.
 
     Besides its arguments, a subcommand sets `command` (its name), `execute` (the function that runs
@@ -127,10 +154,19 @@ def make_parser() -> argparse.ArgumentParser:
         description="Evaluates stored model predictions, exact to the digit.",
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the release, and the versions of Python and of libraries",
+    )
+    parser.options = {}
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in _SUBCOMMANDS:
+        name = module.__name__.rpartition(".")[2]
         subparser = commands.add_parser(
-            module.__name__.rpartition(".")[2],
+            name,
             help=module.HELP,
             description=module.HELP,
             epilog=module.EPILOG,
@@ -138,8 +174,13 @@ def make_parser() -> argparse.ArgumentParser:
         )
         subparser.set_defaults(json=False)
         module.add_arguments(subparser)
-        options = [text for action in subparser._actions for text in action.option_strings]
-        subparser.set_defaults(execute=module.execute, options=options)
+        options = {
+            text: action.nargs != 0
+            for action in subparser._actions
+            for text in action.option_strings
+        }
+        parser.options[name] = options
+        subparser.set_defaults(execute=module.execute, options=list(options))
     return parser
 
 

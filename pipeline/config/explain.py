@@ -1,7 +1,7 @@
 """Explains the errors of pydantic with the paths and keys of the configuration, and near names."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -13,6 +13,7 @@ from pipeline.config.yaml_loader import Document
 from pipeline.errors.problems import MOST_KEPT, Path, Problem, describe, quote
 from pipeline.errors.suggest import did_you_mean, nearest
 from pipeline.errors.wording import MOST
+from pipeline.errors.yaml_words import yaml_word
 
 # By the type of an error of pydantic, its message from the given value and the context.
 _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
@@ -25,8 +26,11 @@ _MESSAGES: Mapping[str, Callable[[Any, Any], str]] = {
     "float_type": lambda given, ctx: f"expected a number, not {describe(given)}",
     "bool_type": lambda given, ctx: f"expected true or false, not {describe(given)}{_bool(given)}",
     "finite_number": lambda given, ctx: f"expected a finite number, not {given}",
-    "tuple_type": lambda given, ctx: f"expected a list, not {describe(given)}",
-    "dict_type": lambda given, ctx: f"expected a mapping, not {describe(given)}",
+    "tuple_type": lambda given, ctx: f"expected a list, not {describe(given)}{_as_list(given)}",
+    "dict_type": lambda given, ctx: (
+        f"expected a mapping, not {describe(given)}"
+        + ("; give each item a name, `name: item`" if isinstance(given, list | tuple) else "")
+    ),
     "model_type": lambda given, ctx: f"expected a mapping, not {describe(given)}",
     "model_attributes_type": lambda given, ctx: f"expected a mapping, not {describe(given)}",
     "string_too_short": lambda given, ctx: "must not be empty",
@@ -73,9 +77,12 @@ def explain(
                 valid = _fields(root, loc[:-1])
                 near = nearest(str(loc[-1]), valid)
                 meant.add((*path[:-1], near or ""))
+                owner = None if near else _owner(root, loc[:-1], valid, str(loc[-1]))
                 told += (
                     f"; did you mean {near!r}?"
                     if near
+                    else f"; it is a key of {owner!r}"
+                    if owner
                     else f"; the keys here are {', '.join(valid)}"
                 )
             problems.append(document.problem(path, told))
@@ -93,7 +100,14 @@ def explain(
         elif kind == "literal_error":
             problems.append(document.problem(path, _one_of(item["input"], ctx["expected"], hint)))
         elif kind in _MESSAGES:
-            problems.append(document.problem(path, _MESSAGES[kind](item["input"], ctx)))
+            told = _MESSAGES[kind](item["input"], ctx)
+            if (
+                kind == "greater_than"
+                and path[-1:] == ("n_classes",)
+                and item["input"] == ctx["gt"]
+            ):
+                told += "; two classes are for type: binary"
+            problems.append(document.problem(path, told))
         else:
             problems.append(document.problem(path, item["msg"]))
     problems += (
@@ -124,6 +138,25 @@ def _one_of(given: Any, expected: str, hint: bool) -> str:
     names = re.findall("'([^']*)'", expected)
     near = did_you_mean(given, names) if hint and isinstance(given, str) else ""
     return f"expected one of {', '.join(names)}, not {describe(given)}{near}"
+
+
+def _as_list(given: Any) -> str:
+    """Returns what to write where a list of one item is meant."""
+    if isinstance(given, str):
+        # A text may be several words, or what needs quotes.
+        return f"; write [{yaml_word(given)}]" if given.isidentifier() else ""
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return f"; write [{given}]"
+    return "; write [{...}], or '- ' before it" if isinstance(given, dict) else ""
+
+
+def _owner(root: type[BaseModel], loc: Path, fields: Iterable[str], key: str) -> str | None:
+    """Returns the key, of the keys at `loc`, whose mapping has a key; None for none."""
+    for field in fields:
+        inner = _at(root, (*loc, field))
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and key in inner.model_fields:
+            return field
+    return None
 
 
 def _bool(given: Any) -> str:

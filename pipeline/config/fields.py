@@ -214,8 +214,19 @@ def as_mapping(value: Any) -> Any:
         ValidationError: if the value is neither a text nor a mapping.
     """
     if not isinstance(value, str | dict | Model):
-        refuse(refusal(f"expected a column or a mapping with 'column', not {describe(value)}"))
+        told = f"expected a column or a mapping with 'column', not {describe(value)}"
+        several = "; several numbers of a row are one column of lists"
+        refuse(refusal(told + (several if isinstance(value, list | tuple) else "")))
     return {"column": value} if isinstance(value, str) else value
+
+
+def default_names(n_classes: int) -> tuple[str, ...]:
+    """Returns the names of classes that have none, wherever a report names a class.
+
+    >>> default_names(3)
+    ('class0', 'class1', 'class2')
+    """
+    return tuple(f"class{number}" for number in range(n_classes))
 
 
 def as_list(value: Any) -> Any:

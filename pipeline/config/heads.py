@@ -22,6 +22,7 @@ from pipeline.config.fields import (
     Weight,
     Words,
     as_mapping,
+    default_names,
     distinct,
     number_key,
     refusal,
@@ -133,7 +134,7 @@ ClassNames = Annotated[
     Field(
         validate_default=True,
         description="Names of the classes for the report, in the order of the ids. "
-        "By default the words of the label's `vocabulary`, else the ids.",
+        "By default the words of the label's `vocabulary`, else `class0`, `class1`, ...",
     ),
 ]
 
@@ -204,7 +205,7 @@ class HeadModel(ScoresModel):
             return together(value, handler, wrong)
         if n_classes is None or "label" not in info.data:
             return ()
-        return info.data["label"].vocabulary or tuple(map(str, range(n_classes)))
+        return info.data["label"].vocabulary or default_names(n_classes)
 
     @field_validator("class_metrics", mode="before", check_fields=False)
     @classmethod

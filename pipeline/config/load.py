@@ -15,6 +15,8 @@ from pipeline.errors.problems import ConfigError, Problem
 from pipeline.readers.storage import OpenFile, is_local, open_local
 
 _Read = TypeVar("_Read", Config, GatesFile)
+# A YAML file cannot begin with it and be a mapping.
+_PARQUET = b"PAR1"
 
 
 def load_config(path: str | os.PathLike[str], open_file: OpenFile = open_local) -> Config:
@@ -143,9 +145,16 @@ def _content(source: str, open_file: OpenFile) -> bytes:
     """
     try:
         with open_file(source) as file:
-            return file.read(MAX_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
+    except IsADirectoryError as error:
+        message = "is a directory; the configuration is a YAML file"
+        raise ConfigError([Problem(source, (), message)]) from error
     except OSError as error:
         raise ConfigError([Problem(source, (), f"cannot be read: {error.strerror}")]) from error
+    if content.startswith(_PARQUET):
+        message = "a Parquet file; the configuration is a YAML file, and data are its input"
+        raise ConfigError([Problem(source, (), message)])
+    return content
 
 
 def _checked(document: Document, open_file: OpenFile) -> Config:

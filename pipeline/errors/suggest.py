@@ -27,23 +27,34 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     >>> nearest("colour", ["label", "logits"]) is None
     True
     """
+    return next(iter(nearest_names(name, names, 1)), None)
+
+
+def nearest_names(name: str, names: Iterable[str], most: int) -> list[str]:
+    """Returns the valid names that `name` may have been meant to be, as `nearest` finds them.
+
+    Args:
+        name: the mistyped name.
+        names: the valid names.
+        most: how many are returned at most; the nearest come first.
+    """
     if len(name) > _LONGEST_NAME:
-        return None
+        return []
     target = _normalize(name)
     short = (candidate for candidate in names if len(candidate) <= _LONGEST_NAME)
     normalized = {_normalize(candidate): candidate for candidate in sorted(short, reverse=True)}
     if target in normalized:
-        return normalized[target]
+        return [normalized[target]]
     few = len(normalized) <= _MOST_NAMES
-    if few and (near := get_close_matches(target, normalized, n=1, cutoff=_MIN_RATIO)):
-        return normalized[near[0]]
+    if few and (near := get_close_matches(target, normalized, n=most, cutoff=_MIN_RATIO)):
+        return [normalized[word] for word in near]
     beginnings = [
         candidate
         for candidate in normalized
         if min(len(target), len(candidate)) >= _MIN_BEGINNING
         and (candidate.startswith(target) or target.startswith(candidate))
     ]
-    return normalized[min(beginnings)] if beginnings else None
+    return [normalized[word] for word in sorted(beginnings)[:most]]
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from heads.statistics import OVERALL, Key, Scored, State
 from heads.statistics.accumulator import Accumulator
@@ -29,8 +30,9 @@ from pipeline.readers.tfrecord.options import Lost
 from pipeline.slicing.resolving import NotCounted
 from pipeline.slicing.slicer import Pass, Slicer
 from pipeline.slicing.table import SliceTable
+from pipeline.validation.bad_rows import FIRST, BadRows, Place, seen_in
 from pipeline.validation.contents import RowHasher
-from pipeline.validation.findings import FIRST, BadRow, Findings, Losses
+from pipeline.validation.findings import Findings, Losses
 
 Ints = npt.NDArray[np.int64]
 
@@ -186,19 +188,22 @@ class Evaluator:
 
     def _bad_rows(self, head: HeadPlan, rows: Rows, faults: Iterable[Fault]) -> Findings:
         """Returns the findings about the rows that are bad for a head."""
-        findings = Findings()
+        bad = {}
         for reason, mask in faults:
-            places = np.flatnonzero(mask)
-            first = [self._bad_row(head, rows, int(at), reason) for at in places[:FIRST]]
-            findings += Findings(bad={(head.name, reason): len(places)}, examples=tuple(first))
-        return findings
+            at = np.flatnonzero(mask)
+            column = rows.column(reason.partition(":")[2]).take(pa.array(at))
+            seen = seen_in(column, reason, shown=self._plan.debug_samples)
+            first = [self._place_of(head, rows, int(place)) for place in at[:FIRST]]
+            last = rows.path, int(rows.numbers[at[-1]])
+            bad[head.name, reason] = BadRows(len(at), tuple(first), last, seen)
+        return Findings(bad=bad)
 
-    def _bad_row(self, head: HeadPlan, rows: Rows, at: int, reason: str) -> BadRow:
+    def _place_of(self, head: HeadPlan, rows: Rows, at: int) -> Place:
         sample = ""
         if self._plan.debug_samples:
             names = sorted(head.config.columns())
             sample = ", ".join(f"{name}={shown(rows.column(name)[at])}" for name in names)
-        return BadRow(rows.path, int(rows.numbers[at]), head.name, reason, sample)
+        return Place(rows.path, int(rows.numbers[at]), sample)
 
     def _add_head(
         self, head: HeadPlan, columns: Extracted, placed: _PlacedRows, sink: Sink | None

@@ -23,13 +23,14 @@ from heads.metrics.core.plugins import Plugin
 from heads.metrics.core.registry import ambiguous_names, pair_metrics, report_metrics
 from heads.statistics import RowSums, Statistic
 from heads.statistics.cuts import ScoreKind, ScoreSpace
+from pipeline.config.fields import default_names
 from pipeline.config.heads import BinaryFields, HeadConfig, MultiClassHeadConfig
 from pipeline.config.regression import RegressionBaseline, RegressionFields
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.config.slices import Confidence
+from pipeline.errors.metric_names import metric_hint
 from pipeline.errors.problems import ConfigError, Problem, quote
-from pipeline.errors.suggest import nearest
-from pipeline.errors.wording import MOST, first_names
+from pipeline.errors.wording import MOST
 
 CANDIDATE, BASELINE = 0, 1
 """The positions of the models of a head; an only model is at `CANDIDATE`."""
@@ -155,13 +156,15 @@ def make_head_plan(
     pairs = pair_metrics(context)
     known = {**report_metrics(context), **pairs}
     wanted = set(known if config.metrics is None else config.metrics)
-    names = first_names(list(known), 100)
     for position, metric_name in enumerate(config.metrics or ()):
         if metric_name not in known:
-            near = nearest(metric_name, known) if len(problems) < MOST else None
-            hint = f"did you mean '{near}'?" if near else f"it has: {names}"
+            hint = (
+                metric_hint(metric_name, known, "it has", type(config).model_fields)
+                if len(problems) < MOST
+                else ""
+            )
             path = ("heads", name, "metrics", position)
-            message = f"a {config.type} head has no metric {quote(metric_name)}; {hint}"
+            message = f"a {config.type} head has no metric {quote(metric_name)}{hint}"
             problems.append(Problem(source, path, message))
     models = tuple(ModelPlan(model, _only(report_metrics(model), wanted)) for model in contexts)
     pairs = _only(pairs, wanted)
@@ -226,8 +229,8 @@ def make_head(config: HeadConfig) -> BaseHead:
     The head gets labels as numbers: the words of a column are looked up before.
     """
     if isinstance(config, BinaryFields):
-        words = config.label.vocabulary
-        if words is not None and config.label.positive == words[0]:
+        words = config.label.vocabulary or default_names(2)
+        if config.label.positive == words[0]:
             words = words[::-1]
         make = binary_classification_head if config.type == "contrib_binary" else BinaryClassHead
         return make(config.weight, config.thresholds, words)
@@ -236,15 +239,13 @@ def make_head(config: HeadConfig) -> BaseHead:
             return LogisticRegressionHead(config.weight)
         regression = PoissonRegressionHead if config.type == "poisson" else RegressionHead
         return regression(weight_column=config.weight)
-    ids = tuple(map(str, range(config.n_classes)))
-    words = None if config.class_names == ids else config.class_names
     if isinstance(config, MultiClassHeadConfig):
-        return MultiClassHead(config.n_classes, config.weight, words)
+        return MultiClassHead(config.n_classes, config.weight, config.class_names)
     return MultiLabelHead(
         config.n_classes,
         config.weight,
         config.thresholds,
-        words,
+        config.class_names,
         classes_for_class_based_metrics=config.class_metrics,
     )
 
@@ -285,13 +286,10 @@ def make_context(
         return replace(context, at=OperatingPoints(**config.at.model_dump()))
     if isinstance(config, MultiClassHeadConfig):
         named = config.class_metrics
-        names = context.class_names
-        unnamed = names == tuple(map(str, range(config.n_classes)))
-        suffixes = tuple(f"class{i}" if unnamed else names[i] for i in named)
         return replace(
             context,
             named_classes=named,
-            class_suffixes=suffixes,
+            class_suffixes=tuple(context.class_names[i] for i in named),
             thresholds=config.thresholds,
         )
     return context

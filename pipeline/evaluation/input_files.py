@@ -13,8 +13,9 @@ from pipeline.errors.faults import BadData, ColumnError, DataFault
 from pipeline.errors.problems import ConfigError, Problem, show_path
 from pipeline.errors.problems import Path as Place
 from pipeline.errors.suggest import nearest
-from pipeline.errors.wording import MOST, first_lines, first_names, have
+from pipeline.errors.wording import MOST, first_lines, first_names, first_of_kinds, have
 from pipeline.evaluation.plan import Plan
+from pipeline.evaluation.seen_words import seen_words
 from pipeline.extract.filter import keep_mask
 from pipeline.extract.folds import folds_by_key
 from pipeline.extract.head_inputs import type_problems
@@ -85,7 +86,7 @@ def find_shards(
     listing = list_files(plan, inputs, source, list_shards, open_file)
     names = names_looked_for(plan)
     summary = summarize_inputs(listing.shards, names, open_file, plan.reading, thorough=True)
-    unreadable = first_lines(summary.unreadable, summary.unread - len(summary.unreadable))
+    unreadable = first_of_kinds(summary.unreadable, summary.unread - len(summary.unreadable))
     try:
         notes = check_inputs(plan, summary, source, open_file)
     except BadData as error:
@@ -209,8 +210,10 @@ def check_inputs(plan: Plan, summary: InputSummary, source: str, open_file: Open
     for name in plan.columns:
         lines += type_differences(name, right)
     differences = summary.differences - len(summary.differing)
-    lines = [*first_lines(summary.differing, differences), *first_lines(lines)]
+    lines = [*first_of_kinds(summary.differing, differences), *first_lines(lines)]
     if everywhere:
+        if plan.debug_samples:
+            lines += seen_words(plan, groups, open_file)
         raise ConfigError([*everywhere, *(Problem(source, (), line) for line in lines)])
     lines += first_lines(_against_schema(plan, groups))
     if lines:

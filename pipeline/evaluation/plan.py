@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # makes a larger partition. Every bundle makes a state of a partition, and some runners hand all of
 # these to a worker as one element.
 PARTITION_BYTES = 2 << 20
+# However few rows slices have, at most so many times more of them share a partition: metrics are
+# read from tables of all cells, and partitions are what spreads over workers.
+_MOST_TIMES_MORE = 8
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,7 @@ class Plan:
         return Tolerance(self.config.max_bad_fraction, self.config.max_bad_rows)
 
     def named(self, table: SliceTable) -> frozenset[Key]:
-        """Returns overall and the slices whose values the configuration lists.
-
-        These slices are shown in detail.
-        """
+        """Returns overall and the slices whose values the configuration lists."""
         specs = zip(self.config.slices, table.specs, strict=True)
         listed = (slices for spec, slices in specs if all(part.values for part in spec.parts))
         return frozenset({OVERALL}.union(*(slices.keys for slices in listed)))
@@ -133,28 +133,54 @@ class Plan:
         """Returns the partition that each segment belongs to; that of overall is 0.
 
         The states of a partition take about `PARTITION_BYTES` at most, and so does the text of its
-        keys; both may be more if there is one key alone.
+        keys; both may be more if there is one key alone. Where the rows of slices were counted, the
+        states of small ones take less, and more of them share a partition.
         """
-        keys = list(dict.fromkeys(key for spec in table.specs for key in spec.keys))
+        examples = dict(
+            pair for spec in table.specs for pair in zip(spec.keys, spec.examples, strict=True)
+        )
         out: dict[Key, int] = {}
         first = 0
         for top_slice in (True, False):
             group = [OVERALL] if top_slice else []
-            group += [key for key in keys if (key in table.largest) == top_slice]
-            heads = self.heads.values()
-            size = max(max(head.slice_bytes(top_slice=top_slice)) for head in heads)
-            keys_per_partition = max(1, PARTITION_BYTES // size)
-            slices = text = 0
+            group += [key for key in examples if (key in table.largest) == top_slice]
+            sizes = self._state_sizes(top_slice=top_slice)
+            size = text = 0
             for key in group:
-                key_bytes = len(json.dumps(key))
-                if slices == keys_per_partition or (slices and text + key_bytes > PARTITION_BYTES):
+                key_bytes, key_size = len(json.dumps(key)), sizes(examples.get(key))
+                too_large = size + key_size > PARTITION_BYTES or text + key_bytes > PARTITION_BYTES
+                if text and too_large:
                     first += 1
-                    slices = text = 0
+                    size = text = 0
                 out[key] = first
-                slices += 1
+                size += key_size
                 text += key_bytes
             first += bool(group)
         return out
+
+    def _state_sizes(self, *, top_slice: bool) -> Callable[[int | None], int]:
+        """Returns what tells about how many bytes the largest state of a slice of some rows takes.
+
+        Args:
+            top_slice: whether the slice is among the largest.
+        """
+        # A row is in a cell of every class, or in three of the outcomes of classes, at most.
+        kinds = {
+            (row_bytes, most, max(3, head.context.columns))
+            for head in self.heads.values()
+            for row_bytes, most in head.table_rows(top_slice=top_slice)
+        }
+
+        @cache
+        def size(rows: int | None) -> int:
+            if rows is None:
+                return max(row_bytes * most for row_bytes, most, _ in kinds)
+            return max(
+                row_bytes * min(most, max(cells * rows, -(-most // _MOST_TIMES_MORE)))
+                for row_bytes, most, cells in kinds
+            )
+
+        return size
 
 
 class _Numbers:

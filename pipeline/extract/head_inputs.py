@@ -12,7 +12,7 @@ from pipeline.config.heads import HeadConfig, MultiLabelHeadConfig
 from pipeline.config.regression import RegressionBaseline, RegressionFields
 from pipeline.config.scores import BinaryBaseline, ClassBaseline
 from pipeline.errors.faults import ColumnError
-from pipeline.readers.arrow_types import is_list, is_number, is_text
+from pipeline.extract.column_types import AnyHead, need_lists, need_numbers, need_words
 from pipeline.readers.rows import (
     Floats,
     Mask,
@@ -109,11 +109,11 @@ def _scores_of(head: HeadConfig, model: Model, rows: Rows, faults: list[Fault]) 
     index = getattr(source, "index", None)
     classes = getattr(head, "n_classes", None)
     if classes is not None:
-        scores = _list_matrix(rows, column, classes, faults)
+        scores = _list_matrix(head, rows, column, classes, faults)
     elif index is not None:
-        scores = _list_element(rows, column, index, faults)
+        scores = _list_element(head, rows, column, index, faults)
     else:
-        scores = _single_numbers(rows, column, faults)[:, np.newaxis]
+        scores = _single_numbers(head, rows, column, faults)[:, np.newaxis]
     finite = np.isfinite(scores)
     if not finite.all():
         _add_fault(faults, f"not_finite:{column}", _any_in_row(~finite))
@@ -131,24 +131,27 @@ def _scores_of(head: HeadConfig, model: Model, rows: Rows, faults: list[Fault]) 
 
 
 def _interval(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
-    return _interval_of(head, rows, faults) if isinstance(head, RegressionFields) else None
+    return _interval_of(head, head, rows, faults) if isinstance(head, RegressionFields) else None
 
 
 def _baseline_interval(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None:
     if not isinstance(head, RegressionFields) or head.baseline is None:
         return None
-    return _interval_of(head.baseline, rows, faults)
+    return _interval_of(head, head.baseline, rows, faults)
 
 
 def _interval_of(
-    model: RegressionFields | RegressionBaseline, rows: Rows, faults: list[Fault]
+    head: AnyHead,
+    model: RegressionFields | RegressionBaseline,
+    rows: Rows,
+    faults: list[Fault],
 ) -> Floats | None:
     """Returns the lower and the upper end of the predicted interval `[n, 2]`; None for none."""
     if model.interval is None:
         return None
     ends = np.empty((len(rows), 2))
     for end, column in enumerate(model.interval):
-        ends[:, end] = _finite_numbers(rows, column, faults)
+        ends[:, end] = _finite_numbers(head, rows, column, faults)
     with np.errstate(invalid="ignore"):
         _add_fault(faults, f"above_upper:{model.interval[0]}", ends[:, 0] > ends[:, 1])
     return ends
@@ -161,12 +164,12 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
     column = label.column
     if isinstance(head, MultiLabelHeadConfig):
         if head.label.form == "multi_hot":
-            labels = _list_matrix(rows, column, head.n_classes, faults)
+            labels = _list_matrix(head, rows, column, head.n_classes, faults)
             _add_outside(faults, column, labels, 1.0)
             return labels
         return _indicators(rows, head, faults)
     if label.vocabulary is None:
-        labels = _single_numbers(rows, column, faults)
+        labels = _single_numbers(head, rows, column, faults)
         classes = getattr(head, "n_classes", None)
         if classes is None:
             _add_outside(faults, column, labels, 1.0)
@@ -175,8 +178,7 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
             _add_fault(faults, f"not_a_class_id:{column}", labels != np.trunc(labels))
     else:
         array, several = rows.scalars(column)
-        if not is_text(array.type) and not pa.types.is_null(array.type):
-            raise ColumnError(f"column '{column}' is {array.type}, and its vocabulary is of words")
+        need_words(head, column, array.type)
         labels, null, unknown = words(array, label.vocabulary)
         _add_missing(faults, column, null, several)
         _add_fault(faults, f"not_in_vocabulary:{column}", unknown)
@@ -188,7 +190,7 @@ def _labels(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats:
 def _number_labels(head: RegressionFields, rows: Rows, faults: list[Fault]) -> Floats:
     """Returns the labels `[n, 1]` of a regression head."""
     column = head.label.column
-    labels = _finite_numbers(rows, column, faults)
+    labels = _finite_numbers(head, rows, column, faults)
     if head.type == "logistic_regression":
         _add_outside(faults, column, labels, 1.0)
     elif head.type == "poisson":
@@ -201,45 +203,43 @@ def _weights(head: HeadConfig, rows: Rows, faults: list[Fault]) -> Floats | None
     column = head.weight
     if column is None:
         return None
-    weights = _finite_numbers(rows, column, faults)
+    weights = _finite_numbers(head, rows, column, faults)
     with np.errstate(invalid="ignore"):
         _add_fault(faults, f"negative:{column}", weights < 0)
     return weights
 
 
-def _single_numbers(rows: Rows, column: str, faults: list[Fault]) -> Floats:
+def _single_numbers(head: AnyHead, rows: Rows, column: str, faults: list[Fault]) -> Floats:
     """Returns the numbers `[n]` of a column that holds a single number per row."""
     array, several = rows.scalars(column)
-    if not is_number(array.type) and not pa.types.is_null(array.type):
-        raise ColumnError(f"column '{column}' is {array.type}, and numbers are needed")
+    need_numbers(head, column, array.type)
     values, null = numbers(array)
     _add_missing(faults, column, null, several)
     return values
 
 
-def _finite_numbers(rows: Rows, column: str, faults: list[Fault]) -> Floats:
+def _finite_numbers(head: AnyHead, rows: Rows, column: str, faults: list[Fault]) -> Floats:
     """Returns the numbers `[n]` of a column, which must be finite."""
-    values = _single_numbers(rows, column, faults)
+    values = _single_numbers(head, rows, column, faults)
     _add_fault(faults, f"not_finite:{column}", ~np.isfinite(values))
     return values
 
 
-def _lists(rows: Rows, column: str) -> pa.Array:
+def _lists(head: AnyHead, rows: Rows, column: str) -> pa.Array:
     array = rows.column(column)
-    if not is_list(array.type):
-        raise ColumnError(f"column '{column}' is {array.type}, and lists are needed")
+    need_lists(head, column, array.type)
     return array
 
 
-def _list_matrix(rows: Rows, column: str, width: int, faults: list[Fault]) -> Floats:
+def _list_matrix(head: AnyHead, rows: Rows, column: str, width: int, faults: list[Fault]) -> Floats:
     """Returns the numbers `[n, width]` of a column that holds a list of `width` numbers per row."""
-    array = _lists(rows, column)
+    array = _lists(head, rows, column)
     fits = list_lengths(array) == width
     if not fits.all() or array.null_count:
         _add_wrong_lengths(faults, column, array, ~fits)
         fits &= array.is_valid().to_numpy(zero_copy_only=False)
         array = array.filter(pa.array(fits))
-    values, null = _list_numbers(array, column)
+    values, null = _list_numbers(head, array, column)
     if null is not None:
         missing = np.zeros(len(rows), bool)
         missing[fits] = null.reshape(-1, width).any(axis=1)
@@ -252,14 +252,16 @@ def _list_matrix(rows: Rows, column: str, width: int, faults: list[Fault]) -> Fl
     return matrix
 
 
-def _list_element(rows: Rows, column: str, index: int, faults: list[Fault]) -> Floats:
+def _list_element(
+    head: AnyHead, rows: Rows, column: str, index: int, faults: list[Fault]
+) -> Floats:
     """Returns the number at position `index` of the list of each row, `[n, 1]`."""
-    array = _lists(rows, column)
+    array = _lists(head, rows, column)
     lengths = list_lengths(array)
     long_enough = lengths > index
     _add_wrong_lengths(faults, column, array, ~long_enough)
     starts = (np.cumsum(lengths) - lengths)[long_enough]
-    values, null = _list_numbers(array, column)
+    values, null = _list_numbers(head, array, column)
     elements = np.zeros((len(rows), 1))
     elements[long_enough, 0] = values[starts + index]
     if null is not None:
@@ -281,7 +283,7 @@ def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
         if getattr(source, "index", None) is None or not len(rows):
             continue
         assert source is not None
-        array = _lists(rows, source.column)
+        array = _lists(head, rows, source.column)
         lengths = list_lengths(array.drop_null() if array.null_count else array)
         if len(lengths):
             lengths_by_column[source.column] = int(lengths.min()), int(lengths.max())
@@ -291,22 +293,19 @@ def element_lengths(head: HeadConfig, rows: Rows) -> dict[str, tuple[int, int]]:
 def _indicators(rows: Rows, head: MultiLabelHeadConfig, faults: list[Fault]) -> Floats:
     """Returns the labels of lists of class ids or class names, as zeros and ones `[n, k]`."""
     column = head.label.column
-    array = _lists(rows, column)
+    array = _lists(head, rows, column)
     if array.null_count:
         _add_fault(faults, f"null:{column}", array.is_null().to_numpy(zero_copy_only=False))
     row = np.repeat(np.arange(len(rows)), list_lengths(array))
     values = flat_values(array)
     if head.label.vocabulary is not None:
-        if not is_text(values.type) and not pa.types.is_null(values.type):
-            raise ColumnError(
-                f"column '{column}' holds {values.type}, and its vocabulary is of words"
-            )
+        need_words(head, column, values.type, "holds")
         ids, null, wrong = (
             words(values, head.label.vocabulary) if len(values) else (np.zeros(0), None, None)
         )
         wrong_reason = f"not_in_vocabulary:{column}"
     else:
-        ids, null = _list_numbers(array, column)
+        ids, null = _list_numbers(head, array, column)
         wrong = ~((ids >= 0) & (ids < head.n_classes) & (ids == np.trunc(ids)))
         wrong_reason = f"not_a_class_id:{column}"
     good = np.ones(len(ids), bool)
@@ -319,10 +318,9 @@ def _indicators(rows: Rows, head: MultiLabelHeadConfig, faults: list[Fault]) -> 
     return labels
 
 
-def _list_numbers(array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
+def _list_numbers(head: AnyHead, array: pa.Array, column: str) -> tuple[Floats, Mask | None]:
     values = flat_values(array)
-    if not is_number(values.type) and not pa.types.is_null(values.type):
-        raise ColumnError(f"column '{column}' holds {values.type}, and numbers are needed")
+    need_numbers(head, column, values.type, "holds")
     return numbers(values)
 
 
@@ -345,6 +343,8 @@ def _add_outside(faults: list[Fault], column: str, labels: Floats, highest: floa
     with np.errstate(invalid="ignore"):
         inside = (labels >= 0) & (labels <= highest)
     if not inside.all():
+        # NaN, with which data frames say that a label is missing, is no label out of range.
+        _add_fault(faults, f"not_finite:{column}", _any_in_row(~np.isfinite(labels)))
         _add_fault(faults, f"out_of_range:{column}", _any_in_row(~inside))
 
 

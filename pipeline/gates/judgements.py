@@ -55,7 +55,10 @@ class Judgement:
     p_adjusted: float = math.nan
 
     def effect(self, gate: Gate) -> Effect:
-        """Returns what the judgement does: what is undecided fails for overall, and warns else."""
+        """Returns what the judgement does to a gate, were it an error.
+
+        What is undecided fails in overall, and is a warning in a slice.
+        """
         if self.outcome in ("fail", "absent"):
             return "fail"
         if self.outcome != "undecided":
@@ -69,12 +72,15 @@ class Judgement:
         ends = None
         if not math.isnan(self.interval[0]):
             ends = [_number(end) for end in self.interval]
+        effect = self.effect(gate)
+        if effect == "fail" and gate.severity == "warn":
+            effect = "warn"
         data: dict[str, Any] = {
             "head": self.head,
             "slice": None if self.key is None else slice_data(self.key),
             "examples": self.examples,
             "outcome": self.outcome,
-            "effect": self.effect(gate),
+            "effect": effect,
             "kind": self.limit.kind,
             "limit": self.limit.number,
             "value": _number(self.value),
@@ -103,7 +109,7 @@ def gate_data(gate: Gate, judgements: Sequence[Judgement]) -> dict[str, Any]:
         "gate": gate.to_dict(),
         "severity": gate.severity,
         "outcome": min((judgement.outcome for judgement in judgements), key=_ORDER.index),
-        "passed": all(entry["effect"] != "fail" for entry in entries),
+        "passed": all(judgement.effect(gate) != "fail" for judgement in judgements),
         "judgements": entries,
     }
 

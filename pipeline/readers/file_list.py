@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from glob import escape
 
 from pipeline.errors.faults import DataFault, StorageError
-from pipeline.errors.wording import first_lines, first_names
+from pipeline.errors.wording import first_names, first_of_kinds
 from pipeline.readers.formats import (
     HEAD_BYTES,
     Format,
@@ -23,6 +23,8 @@ from pipeline.readers.tables import Refusals, local_marks
 from pipeline.readers.threads import in_threads
 from pipeline.readers.walk import WILDCARD, fixed_part, walk
 
+# Formats that people have, and that are not read.
+_OF_TEXT = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _MAX_SHOWN = 5
 _THREADS = 16
 
@@ -175,7 +177,7 @@ def make_listing(
         *_repeated_columns(shards),
     ]
     if wrong and not problems:
-        raise ValueError(*first_lines(_as_text(wrong)))
+        raise ValueError(*first_of_kinds(_as_text(wrong)))
     passed = sorted({path for _, path in matches.passed} - globs.keys())
     notes = [
         *_folder_notes(sorted(matches.folders)),
@@ -207,10 +209,16 @@ def _shards(
         elif (format_of_bytes := format_by_bytes(head)) is not None:
             told[match.path] = format_of_bytes
         else:
+            ending = os.path.splitext(match.path)[1].lower()
             wrong.append(
                 f"{match.path}: cannot tell the format from the name, nor from the content:"
-                f" {describe_head(head)}. Name Parquet files .parquet and TFRecord files .tfrecord,"
-                " set 'format', or narrow --input to files of data"
+                f" {describe_head(head)}. "
+                + (
+                    f"Write {ending} files anew as Parquet"
+                    if ending in _OF_TEXT
+                    else "Name Parquet files .parquet and TFRecord files .tfrecord, set 'format',"
+                    " or narrow --input to files of data"
+                )
             )
     for match in matches:
         try:
@@ -260,6 +268,8 @@ def _nothing(patterns: Sequence[str], matches: Matches) -> Iterator[str]:
             line += f"; '[', '*' and '?' are of globs: give what has this name as {escape(pattern)}"
         if "{" in pattern:
             line += "; braces are not expanded: give --input twice"
+        if pattern.startswith("~"):
+            line += "; in quotes the shell leaves '~' as it is: write $HOME or the whole path"
         yield line
 
 

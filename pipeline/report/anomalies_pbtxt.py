@@ -11,7 +11,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from pipeline.report.protobuf_text import protobuf_text
-from pipeline.validation.findings import FIRST, Findings, Tolerance
+from pipeline.validation.bad_rows import FIRST, BadRow
+from pipeline.validation.findings import Findings, Tolerance
 from pipeline.validation.reasons import REASONS, SCHEMA_REASONS
 
 Severity = Literal["WARNING", "ERROR"]
@@ -78,13 +79,12 @@ def column_anomalies(findings: Findings, severity: Severity) -> list[ColumnAnoma
             `ERROR`.
     """
     anomalies = []
-    for (head, code), rows in sorted(findings.bad.items()):
+    for head, code in sorted(findings.bad):
+        bad = findings.bad[head, code]
         reason, _, column = code.partition(":")
-        first = tuple(
-            row.place for row in findings.examples if row.head == head and row.reason == code
-        )
-        share = rows / findings.kept if findings.kept else 0.0
-        anomalies.append(ColumnAnomaly(column, reason, head, rows, share, first, severity))
+        first = tuple(BadRow(place.path, place.row, head, code).place for place in bad.first)
+        share = bad.rows / findings.kept if findings.kept else 0.0
+        anomalies.append(ColumnAnomaly(column, reason, head, bad.rows, share, first, severity))
     return anomalies
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.errors.wording import first_lines
+from pipeline.errors.wording import first_of_kinds
 from pipeline.readers.shards import Shard
 from pipeline.validation.contents import FileContents, copy_lines
 from pipeline.validation.findings import Findings, Losses, files_of_wrong_rows
@@ -44,7 +44,9 @@ class Files:
         Args:
             findings: for the path of each file, all that was found in it.
         """
-        total = Findings.total(findings.values())
+        total = Findings.total(
+            file.of_one_file() if path and file.bad else file for path, file in findings.items()
+        )
         lines = tuple(
             (shard.path, _json_bytes(_file_data(shard, findings[shard.path])))
             for shard in sorted(total.shards)
@@ -61,13 +63,13 @@ class Files:
 def row_problems(parts: Iterable[Files]) -> list[str]:
     """Returns a line for each file that does not have as many rows as a manifest lists.
 
-    The lines are sorted by path. Only the first 20 are returned, and if there are more, a last line
-    that says how many.
+    The lines are sorted by path. Only the first three are returned, and if there are more, a last
+    line that says how many.
 
     Args:
         parts: all files of a run.
     """
-    return first_lines([line for _, line in heapq.merge(*(part.wrong for part in parts))])
+    return first_of_kinds([line for _, line in heapq.merge(*(part.wrong for part in parts))])
 
 
 def copies_in(parts: Sequence[Files], *, allow: bool) -> tuple[list[str], list[str]]:
@@ -147,8 +149,8 @@ def _file_data(shard: Shard, findings: Findings) -> dict[str, Any]:
 def _bad_rows_data(findings: Findings) -> list[dict[str, Any]]:
     """Returns how many rows are bad, by head and reason, as plain data."""
     return [
-        {"head": head, "reason": reason, "rows": count}
-        for (head, reason), count in sorted(findings.bad.items())
+        {"head": head, "reason": reason, "rows": findings.bad[head, reason].rows}
+        for head, reason in sorted(findings.bad)
     ]
 
 

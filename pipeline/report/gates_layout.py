@@ -108,4 +108,17 @@ def parse_gates(content: bytes) -> dict[str, Any]:
     data: dict[str, Any] = parse_json(content)
     check_version(data, "headcount_gates", GATES_VERSION)
     _GATES(data)
+    _check_verdict(data)
     return data
+
+
+def _check_verdict(data: dict[str, Any]) -> None:
+    """Raises `Misfit` unless what gates say follows from their judgements."""
+    for position, gate in enumerate(data["gates"]):
+        fails = any(judgement["effect"] == "fail" for judgement in gate["judgements"])
+        # A gate of severity warn has no more than warnings, whether it passed or not.
+        if fails != (gate["severity"] == "error" and not gate["passed"]):
+            raise Misfit("it does not follow from the judgements", ("gates", position, "passed"))
+    held = any(not gate["passed"] and gate["severity"] == "error" for gate in data["gates"])
+    if data["passed"] == held:
+        raise Misfit("it does not follow from the gates", ("passed",))

@@ -16,6 +16,7 @@ from heads.statistics import OVERALL, Key
 from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
 from pipeline.evaluation.plan import Plan
 from pipeline.report.report_layout import GATES, PLACES, SCHEMA_VERSION
+from pipeline.results.causes import Cause, find_causes
 from pipeline.results.estimated import Estimates
 from pipeline.results.regressions import WorseSlice, worse_slices
 from pipeline.results.results import MAX_SLICES, Results
@@ -101,7 +102,6 @@ def _head_data(
     bad = findings.bad_rows(head.name)
     _check_complete(head.name, table, examples, findings.kept - bad, bad)
     smallest = plan.config.min_slice_size
-    worse = worse_slices(plan.config, table, results) if len(head.models) > 1 else []
     keys = [key for key in report_order(table) if key in place]
     shown = _shown(keys, examples)
     return {
@@ -111,8 +111,8 @@ def _head_data(
         "headline": headline(head),
         "threshold_rule": _threshold_rule(head),
         "bad_rows": {
-            reason: count
-            for (name, reason), count in sorted(findings.bad.items())
+            reason: findings.bad[name, reason].rows
+            for name, reason in sorted(findings.bad)
             if name == head.name
         },
         "slices": [
@@ -126,9 +126,26 @@ def _head_data(
             if key in shown
         ],
         "slices_left_out": len(keys) - len(shown),
+        "detailed_slices": sum(any(place[key][0].details.get(key, ())) for key in shown if key),
         "slices_folded": [spec.merged_into_other for spec in table.specs],
-        **({"worse": worse_data(worse)} if len(head.models) > 1 else {}),
+        **(comparison_data(plan, table, head, results) if len(head.models) > 1 else {}),
     }
+
+
+def comparison_data(
+    plan: Plan, table: SliceTable, head: HeadPlan, results: Sequence[Results]
+) -> dict[str, Any]:
+    """Returns what got worse, and its causes, as plain data.
+
+    Args:
+        plan: the plan of the run of the candidate.
+        table: the slices of the run.
+        head: the plan of the head.
+        results: the results of all partitions of the head, with the values of both models.
+    """
+    worse = worse_slices(plan.config, table, results)
+    causes = find_causes(plan.config, table, results, worse, headline(head))
+    return {"worse": _worse_data(worse), "causes": [_cause_data(cause) for cause in causes]}
 
 
 def headline(head: HeadPlan) -> list[str]:
@@ -245,7 +262,7 @@ def _end(end: float) -> float | None:
     return None if math.isinf(end) else float(end)
 
 
-def worse_data(worse: Sequence[WorseSlice]) -> list[dict[str, Any]]:
+def _worse_data(worse: Sequence[WorseSlice]) -> list[dict[str, Any]]:
     """Returns the slices that got worse, as plain data."""
     return [
         {
@@ -258,6 +275,21 @@ def worse_data(worse: Sequence[WorseSlice]) -> list[dict[str, Any]]:
         }
         for entry in worse
     ]
+
+
+def _cause_data(cause: Cause) -> dict[str, Any]:
+    """Returns a cause of what got worse as plain data."""
+    return {
+        "slice": slice_data(cause.key),
+        "metrics": list(cause.metrics),
+        "slices": cause.slices,
+        "first": {
+            "metric": cause.first,
+            "candidate": cause.candidate,
+            "baseline": cause.baseline,
+            "difference": cause.difference,
+        },
+    }
 
 
 def _check_complete(

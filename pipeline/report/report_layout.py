@@ -104,13 +104,13 @@ _CURVES = record(
 )
 _CONFUSED = record({"label": text, "predicted": text, "rows": count, "share_of_label": share})
 _DETAILS = {
-    "score_rounding": at_least_0,
     "curves": _CURVES,
     "class_curves": mapping_of(_CURVES),
     "confusion_matrix": list_of(list_of(count)),
     "weighted_confusion_matrix": list_of(list_of(or_null(number))),
     "most_confused": list_of(_CONFUSED),
 }
+_BESIDE = {"score_rounding": at_least_0, **_DETAILS}
 
 
 def _slice_value(value: Any) -> None:
@@ -125,10 +125,10 @@ CONDITIONS = list_of(record({"column": text, "kind": text, "value": _slice_value
 _SLICE = record(
     {"slice": CONDITIONS, "examples": count, "small": flag, "metrics": _METRICS},
     {
-        "baseline": record({"metrics": _METRICS}, _DETAILS),
+        "baseline": record({"metrics": _METRICS}, _BESIDE),
         "difference": _FIGURES,
         "both": mapping_of(_figure_with(_COMPARED)),
-        **_DETAILS,
+        **_BESIDE,
     },
 )
 _WORSE = record(
@@ -141,6 +141,16 @@ _WORSE = record(
         "p_adjusted": share,
     }
 )
+_CAUSE = record(
+    {
+        "slice": CONDITIONS,
+        "metrics": list_of(text),
+        "slices": count,
+        "first": record(
+            {"metric": text, "candidate": number, "baseline": number, "difference": number}
+        ),
+    }
+)
 _HEAD = record(
     {
         "type": text,
@@ -151,9 +161,10 @@ _HEAD = record(
         "bad_rows": mapping_of(count),
         "slices": list_of(_SLICE),
         "slices_left_out": count,
+        "detailed_slices": count,
         "slices_folded": list_of(count),
     },
-    {"worse": list_of(_WORSE)},
+    {"worse": list_of(_WORSE), "causes": list_of(_CAUSE)},
 )
 _REPORT = record(
     {
@@ -231,9 +242,15 @@ def _check_head(head: dict[str, Any], *, compared: bool) -> None:
             raise misfit.below("slices", position) from None
     if not head["slices"] or head["slices"][0]["slice"]:
         raise Misfit("the first slice is not overall", ("slices",))
+    detailed = sum(map(_has_details, head["slices"][1:]))
+    if head["detailed_slices"] != detailed:
+        raise Misfit(f"{detailed:,} slices have details", ("detailed_slices",))
     names = head["headline"]
     if len(set(names)) < len(names) or not head["slices"][0]["metrics"].keys() >= set(names):
         raise Misfit("not every name is that of a metric, or one comes twice", ("headline",))
+    # Reports of older releases do not have the key.
+    if "causes" in head:
+        _check_causes(head)
 
 
 def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
@@ -245,6 +262,33 @@ def _check_slice(entry: dict[str, Any], head: dict[str, Any]) -> None:
             matrix = model.get(name)
             if matrix is not None and {len(head["classes"])} != {len(matrix), *map(len, matrix)}:
                 raise Misfit("it has not a row and a column for each class", (name,))
+
+
+def _check_causes(head: dict[str, Any]) -> None:
+    """Raises `Misfit` unless the causes of a head explain what is worse in it."""
+    if "worse" not in head:
+        raise Misfit("it goes with 'worse' of the head", ("causes",))
+    worse = {
+        (entry["metric"], repr(entry["slice"])): entry["difference"] for entry in head["worse"]
+    }
+    slices = {conditions for _, conditions in worse}
+    seen: set[str] = set()
+    for position, cause in enumerate(head["causes"]):
+        first, conditions = cause["first"], repr(cause["slice"])
+        if worse.get((first["metric"], conditions)) != first["difference"]:
+            raise Misfit("it is not that of an entry of 'worse'", ("causes", position, "first"))
+        if first["metric"] not in cause["metrics"] or not 1 <= cause["slices"] <= len(slices):
+            raise Misfit("its metrics and slices are not those of 'worse'", ("causes", position))
+        if conditions in seen:
+            raise Misfit("its slice is that of an earlier cause", ("causes", position))
+        seen.add(conditions)
+    if {metric for metric, _ in worse} != {name for c in head["causes"] for name in c["metrics"]}:
+        raise Misfit("their metrics are not those of 'worse'", ("causes",))
+
+
+def _has_details(entry: dict[str, Any]) -> bool:
+    """Returns whether a slice has details, of any model."""
+    return any(_DETAILS.keys() & model.keys() for model in (entry, entry.get("baseline", entry)))
 
 
 def _check_compared(entry: dict[str, Any], *, compared: bool) -> None:

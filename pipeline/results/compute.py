@@ -12,11 +12,12 @@ from pipeline.evaluation.head_plan import CANDIDATE, HeadPlan, ModelPlan, ModelS
 from pipeline.evaluation.plan import Plan
 from pipeline.evaluation.state_key import StateKey, by_statistic
 from pipeline.results.against_overall import OverallMetric, against_overall, overall_metrics
-from pipeline.results.details import details_of
+from pipeline.results.details import detailed_slices, details_of
 from pipeline.results.differences import difference
 from pipeline.results.distributions import slice_statistics
 from pipeline.results.estimated import Estimates
 from pipeline.results.estimates import estimate
+from pipeline.results.feature_statistics import SliceStatistics
 from pipeline.results.readings import Readings
 from pipeline.results.results import MAX_SLICES, Results
 from pipeline.results.views import SliceViews, read_for_model, read_model, slice_views
@@ -103,7 +104,7 @@ def compute(
             against_overall(part, of_overall, level, small)
             for part, of_overall in zip((*readings, pair_readings), overall, strict=False)
         )
-    detailed = plan.named(table).intersection(keys)
+    detailed = detailed_slices(plan, table, head)
     states_by_model = [_states_of_model(number, measured) for number in numbers]
     details = {
         key: tuple(
@@ -113,7 +114,6 @@ def compute(
         for key in keys
         if key in detailed
     }
-    largest = {OVERALL, *table.by_rows[:MAX_SLICES]}
     return Results(
         head_name,
         keys,
@@ -128,8 +128,25 @@ def compute(
             for number, model in enumerate(head.models)
         ),
         against_overall=compared,
-        statistics=tuple(slice_statistics(head, measured, [key for key in keys if key in largest])),
     )
+
+
+def compute_distributions(
+    plan: Plan, table: SliceTable, head_name: str, states: Mapping[StateKey, State]
+) -> tuple[SliceStatistics, ...]:
+    """Computes how scores, labels and weights are distributed in overall and the largest slices.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices of the run.
+        head_name: the name of the head.
+        states: the merged states of the head in one partition.
+    """
+    head = plan.heads[head_name]
+    measured = by_statistic(states)
+    largest = {OVERALL, *table.by_rows[:MAX_SLICES]}
+    keys = [key for key in measured[head.counting].keys if key in largest]
+    return tuple(slice_statistics(head, measured, keys))
 
 
 def _score_rounding(

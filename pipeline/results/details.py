@@ -13,6 +13,31 @@ from heads.statistics import Key, State, Statistic
 from heads.statistics.cuts import ScoreSpace
 from heads.statistics.fold_views import over_all_folds
 from heads.statistics.units import in_units
+from pipeline.evaluation.head_plan import HeadPlan
+from pipeline.evaluation.plan import Plan
+from pipeline.slicing.table import SliceTable
+
+MAX_DETAILED = 100
+"""So many of the largest slices of a head have details, beside those whose values are listed."""
+MAX_CURVES = 200
+"""The largest slices of a head have so many sets of curves, and matrices, together at most.
+
+A set takes up to 60 kB of report.json, or so."""
+
+
+def detailed_slices(plan: Plan, table: SliceTable, head: HeadPlan) -> frozenset[Key]:
+    """Returns overall and the slices that have details: the largest, and those that are listed.
+
+    They do not depend on how slices are cut into partitions.
+
+    Args:
+        plan: the plan of the run.
+        table: the slices of the run.
+        head: the plan of the head.
+    """
+    sets = sum(1 + len(model.context.named_classes) for model in head.models)
+    largest = table.by_rows[: min(MAX_DETAILED, MAX_CURVES // sets)]
+    return plan.named(table).union(largest)
 
 
 def details_of(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pipeline.evaluation.state_key import Series, StateKey
+from pipeline.results.feature_statistics import SliceStatistics
 from pipeline.results.results import Results
 
 PartitionKey = tuple[str, int]
@@ -24,11 +25,14 @@ class Partition(NamedTuple):
         key: the head and the number of the partition.
         results: the results of the report.
         states: the merged states, encoded.
+        distributions: those of scores, labels and weights, in overall and the slices with the most
+            rows.
     """
 
     key: PartitionKey
     results: Results
     states: Mapping[StateKey, bytes]
+    distributions: tuple[SliceStatistics, ...]
 
 
 def overall_shift(key: StateKey, shift: int) -> Iterator[tuple[Series, int]]:

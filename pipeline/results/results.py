@@ -12,7 +12,6 @@ import numpy.typing as npt
 from heads.statistics import Key
 from pipeline.results.against_overall import AgainstOverall
 from pipeline.results.estimated import Estimates
-from pipeline.results.feature_statistics import SliceStatistics
 
 MAX_SLICES = 1000
 """At most this many slices of a head, those with the most rows, are in report.json and have their
@@ -33,10 +32,8 @@ class Results:
         differences: the metrics of the candidate minus those of the baseline, by name; empty for
             a single model.
         pairs: the metrics of both models together, by name.
-        details: curves and the confusion matrix, by slice, one mapping per model; only for overall
-            and the slices whose values the configuration lists.
-        statistics: the distributions of scores, labels and weights, in overall and the slices with
-            the most rows.
+        details: curves and the confusion matrix, by slice, one mapping per model; only for overall,
+            the largest slices and those whose values the configuration lists.
         against_overall: the metrics of every slice compared with overall, by name, one mapping per
             model, and for two models one of the metrics of both; empty if that is not configured.
         score_rounding: float64 `[s]` per model, how far scores were rounded down, as a share of
@@ -53,4 +50,3 @@ class Results:
     details: Mapping[Key, tuple[dict[str, Any], ...]] = field(default_factory=dict)
     score_rounding: tuple[npt.NDArray[np.float64], ...] = ()
     against_overall: tuple[Mapping[str, AgainstOverall], ...] = ()
-    statistics: tuple[SliceStatistics, ...] = ()

@@ -92,7 +92,7 @@ class StateViews:
         position = {key: at for at, key in enumerate(self._by_fold.keys)}
         self.fold_place = np.array([position.get(key, -1) for key in keys], np.int64)
         self._supports: dict[tuple[Support, bool], SupportReadings] = {}
-        self._rests: dict[bytes, StateViews] = {}
+        self._rests: dict[bytes, StateViews | None] = {}
         self._fold_curves: dict[bool, FoldCurves] = {}
         self._half_curves: dict[bool, HalfCurves] = {}
 
@@ -102,16 +102,20 @@ class StateViews:
         Args:
             found: bool `[s]`, which of the wanted slices are.
         """
+        # Many metrics are read from what the same views leave.
+        name = found.tobytes()
+        if name not in self._rests:
+            self._rests[name] = self._rest(found)
+        return self._rests[name]
+
+    def _rest(self, found: Mask) -> StateViews | None:
         left = (self.place >= 0) & ~found
         if not left.any():
             return None
         if left.sum() == len(self._state.keys):
             return self
-        name = left.tobytes()
-        if name not in self._rests:
-            state = self._state.take(self.place[left].tolist())
-            self._rests[name] = StateViews(state, self._keys, self._largest)
-        return self._rests[name]
+        state = self._state.take(self.place[left].tolist())
+        return StateViews(state, self._keys, self._largest)
 
     @property
     def score_rounding(self) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from pipeline.errors.problems import ConfigError, Problem
 from pipeline.evaluation.head_plan import (
     CANDIDATE,
 )
-from pipeline.report.report_json import headline, values_data, worse_data
+from pipeline.report.report_json import comparison_data, headline, values_data
 from pipeline.results.differences import difference
+from pipeline.results.estimated import Estimates
+from pipeline.results.estimates import estimate
 from pipeline.results.pairing import paired_slices, same_slices, unpaired_because
-from pipeline.results.regressions import worse_slices
 from pipeline.results.results import Results
 from pipeline.results.run_states import RunStates
 from pipeline.slicing.names import report_order, slice_data
@@ -52,7 +54,6 @@ def _diff_head(name: str, baseline: RunStates, candidate: RunStates) -> dict[str
     unpaired = unpaired_because(name, baseline, candidate)
     results = list(_results(name, baseline, candidate, paired=unpaired is None))
     place = {key: (part, at) for part in results for at, key in enumerate(part.keys)}
-    worse = worse_slices(candidate.plan.config, candidate.table, results)
     smallest = candidate.plan.config.min_slice_size
     return {
         "type": head.config.type,
@@ -65,11 +66,24 @@ def _diff_head(name: str, baseline: RunStates, candidate: RunStates) -> dict[str
                 "slice": slice_data(key),
                 "examples": part.examples[at],
                 "small": part.examples[at] < smallest,
+                "candidate": _plain_values(part.models[0], part.models[1], at),
+                "baseline": _plain_values(part.models[1], part.models[0], at),
                 "difference": values_data(part.differences, at),
             }
             for key, (part, at) in place.items()
         ],
-        "worse": worse_data(worse),
+        **comparison_data(candidate.plan, candidate.table, head, results),
+    }
+
+
+def _plain_values(
+    run: Mapping[str, Estimates], other: Mapping[str, Estimates], at: int
+) -> dict[str, float | None]:
+    """Returns the values of a run in a slice, of the metrics of both runs; None where undefined."""
+    return {
+        name: None if math.isnan(metric.value[at]) else float(metric.value[at])
+        for name, metric in run.items()
+        if name in other
     }
 
 
@@ -102,5 +116,6 @@ def _results(
             matching = paired_slices(name, baseline, candidate, chosen)
         with np.errstate(all="ignore"):
             differences = difference(new, old, level, matching)
+            models = estimate(new, level), estimate(old, level)
         examples = candidate.examples(name, chosen)
-        yield Results(name, chosen, examples, (), (), differences)
+        yield Results(name, chosen, examples, models, (), differences)

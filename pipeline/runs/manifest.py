@@ -20,6 +20,9 @@ SUCCESS = "_SUCCESS"
 VERSION = 1
 """The version of the layout of a run's directory."""
 
+PACKAGES = ("headcount", "apache-beam", "numpy", "pyarrow")
+"""The packages whose versions a run names: itself, and those that its digits may depend on."""
+
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -74,7 +77,7 @@ def manifest_bytes(
 @cache
 def _releases() -> dict[str, str]:
     """Returns the releases of what computed a run; to look them up takes milliseconds."""
-    return {name: version(name) for name in ("headcount", "apache-beam", "numpy", "pyarrow")}
+    return {name: version(name) for name in PACKAGES}
 
 
 def parse_manifest(content: bytes) -> Manifest | None:

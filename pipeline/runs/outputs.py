@@ -53,8 +53,8 @@ def run_files(
     kept = list(partitions)
     results = [partition.results for partition in kept]
     states = [pair for partition in kept for pair in partition.states.items()]
-    distributions = [distribution for result in results for distribution in result.statistics]
-    files[STATISTICS] = statistics_bytes(distributions)
+    distributions = (part for partition in kept for part in partition.distributions)
+    files[STATISTICS] = statistics_bytes(list(distributions))
     files[REPORT] = report_bytes(build_report(plan, table, results, total))
     files[METRICS] = parquet_bytes(metrics_table(plan, results))
     files[STATES] = zip_states(table, states)
@@ -90,7 +90,7 @@ def judge(plan: Plan, table: SliceTable, parts: Sequence[Files], total: Findings
     copies, notes = copies_in(parts, allow=plan.config.allow_duplicate_files)
     missing = list(table.problems) or row_problems(parts) + copies
     of_run = [] if table.problems else total.run_problems()
-    problems = missing + total.data_problems(plan.tolerance) + of_run
+    problems = missing + total.data_problems(plan.tolerance, plan.config.heads) + of_run
     return Judgement(problems, [*missing, *of_run], notes)
 
 

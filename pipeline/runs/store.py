@@ -209,6 +209,8 @@ def _make_directories(path: str) -> None:
     """Makes a directory where it is missing, and those above it."""
     try:
         os.makedirs(path, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StorageError(f"{path}: it cannot be made; a file is in its place") from error
     except FileNotFoundError as error:
         # It was to be made: that it is missing says nothing.
         message = f"{path}: it cannot be made; a link above it leads to nothing"

@@ -110,7 +110,10 @@ def open_run(directory: str, open_file: OpenFile = open_local) -> VerifiedRun:
     with explained(directory, SUCCESS):
         try:
             success_content = read_file(directory, SUCCESS, open_file)
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except NotADirectoryError as error:
+            message = f"is a file; name the directory of a run, as {os.path.dirname(directory)}"
+            raise ConfigError([Problem(directory, (), message)]) from error
+        except FileNotFoundError as error:
             message = f"holds no finished run: there is no {SUCCESS} in it"
             raise ConfigError([Problem(directory, (), message)]) from error
         if not success_content.strip():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -10,6 +11,13 @@ from heads.statistics import Condition, Key
 from pipeline.slicing.conditions import MISSING, OTHER, ColumnCondition, value_condition
 
 _NAMED: dict[str, ColumnCondition] = {"(missing)": MISSING, "(other)": (OTHER, None)}
+# How reports write what is no text. Of few kinds of each text, a cross has few keys.
+_WRITTEN = {
+    "bucket": re.compile(r"[\[(].+, .+\)"),
+    "float": re.compile(r"-?([0-9]+\.[0-9]+|[0-9](\.[0-9]+)?e[-+][0-9]+|inf)|nan"),
+    "date": re.compile(r"-?[0-9]{4,}-[0-9]{2}-[0-9]{2}"),
+    "bytes": re.compile(r"([0-9a-f]{2})+"),
+}
 
 
 def named_keys(slice_: Mapping[str, Any]) -> Iterator[Key]:
@@ -37,8 +45,8 @@ def _conditions(value: Any) -> list[ColumnCondition]:
         value = value.item()
     if isinstance(value, str):
         named = [_NAMED[value]] if value in _NAMED else []
-        kinds = ("string", "bucket", "float", "date")
-        return [*((kind, value) for kind in kinds), *named]
+        kinds = (kind for kind, written in _WRITTEN.items() if written.fullmatch(value))
+        return [("string", value), *((kind, value) for kind in kinds), *named]
     conditions = [value_condition(value)]
     if isinstance(value, int) and not isinstance(value, bool):
         conditions.append(value_condition(float(value)))

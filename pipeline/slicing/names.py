@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heads.statistics import OVERALL, Key
-from pipeline.slicing.table import SliceTable
+
+if TYPE_CHECKING:
+    # It takes a while to import, and commands that only print name slices.
+    from pipeline.slicing.table import SliceTable
 
 
 def slice_data(key: Key) -> list[dict[str, Any]]:

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pipeline.config.heads import HeadConfig
+from pipeline.errors.wording import first_of_kinds
 from pipeline.readers.manifest import wrong_rows
 from pipeline.readers.shards import Shard
 from pipeline.readers.tfrecord.options import Lost
+from pipeline.validation.bad_rows import FIRST, BadRow, BadRows, name_heads
 from pipeline.validation.contents import NOTHING, Contents
-from pipeline.validation.reasons import REASONS
+from pipeline.validation.row_advice import advice
 
-FIRST = 20
-"""The number of bad rows that are listed; these are the first by file and row."""
-
-
-@dataclass(frozen=True, order=True)
-class BadRow:
-    """A bad row, which was left out of a head.
-
-    Attributes:
-        path: the path of its file; empty for a row that has no place.
-        row: the number of the row within the file, from 0.
-        head: the name of the head it was left out of.
-        reason: what is wrong, and with which column, such as `null:label`.
-        sample: the value that the row has, if it may be shown; empty otherwise.
-    """
-
-    path: str
-    row: int
-    head: str
-    reason: str
-    sample: str = ""
-
-    @property
-    def place(self) -> str:
-        """The file and the row, as people read them."""
-        return f"{self.path}: row {self.row}" if self.path else "a row"
-
-    def __str__(self) -> str:
-        code, _, column = self.reason.partition(":")
-        value = f": {self.sample}" if self.sample else ""
-        return f"{self.place}: head '{self.head}': '{column}' {REASONS[code]}{value}"
+NO_HEADS: Mapping[str, HeadConfig] = {}
 
 
 @dataclass(frozen=True)
@@ -110,8 +83,7 @@ class Findings:
         shards: the shards.
         rows: the number of rows read.
         kept: the number of rows that `where` kept.
-        bad: the number of rows left out, by head and reason.
-        examples: the first bad rows, at most `FIRST`.
+        bad: the rows left out, by head and reason.
         failures: the messages of the files that could not be read, by path.
         lengths: the lengths of the shortest and the longest list, for each column with an `index`.
         unverified: the paths of Parquet files whose pages have no checksums.
@@ -122,8 +94,7 @@ class Findings:
     shards: frozenset[Shard] = frozenset()
     rows: int = 0
     kept: int = 0
-    bad: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    examples: tuple[BadRow, ...] = ()
+    bad: Mapping[tuple[str, str], BadRows] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
     lengths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unverified: frozenset[str] = frozenset()
@@ -138,11 +109,10 @@ class Findings:
         """Returns the sum of findings, in time that grows linearly with their number."""
         shards: set[Shard] = set()
         unverified: set[str] = set()
-        bad: dict[tuple[str, str], int] = {}
+        bad: dict[tuple[str, str], BadRows] = {}
         lengths: dict[str, tuple[int, int]] = {}
         lost: dict[str, Losses] = {}
         failures: dict[str, str] = {}
-        examples: tuple[BadRow, ...] = ()
         rows = kept = 0
         contents = NOTHING
         for part in parts:
@@ -151,8 +121,8 @@ class Findings:
             unverified |= part.unverified
             rows += part.rows
             kept += part.kept
-            for key, count in part.bad.items():
-                bad[key] = bad.get(key, 0) + count
+            for key, rows_of_kind in part.bad.items():
+                bad[key] = bad[key] + rows_of_kind if key in bad else rows_of_kind
             for column, (low, high) in part.lengths.items():
                 before = lengths.get(column, (low, high))
                 lengths[column] = min(low, before[0]), max(high, before[1])
@@ -160,14 +130,11 @@ class Findings:
                 lost[path] = lost[path] + losses if path in lost else losses
             for path, message in part.failures.items():
                 failures[path] = min(message, failures.get(path, message))
-            if part.examples:
-                examples = tuple(sorted({*examples, *part.examples})[:FIRST])
         return cls(
             frozenset(shards),
             rows,
             kept,
             bad,
-            examples,
             failures,
             lengths,
             frozenset(unverified),
@@ -177,18 +144,39 @@ class Findings:
 
     def bad_rows(self, head: str) -> int:
         """Returns the number of rows that a head left out."""
-        return sum(count for (name, _), count in self.bad.items() if name == head)
+        return sum(bad.rows for (name, _), bad in self.bad.items() if name == head)
 
-    def problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
+    @property
+    def examples(self) -> tuple[BadRow, ...]:
+        """The first bad rows by file and row, at most `FIRST`."""
+        rows = (
+            BadRow(place.path, place.row, head, reason, place.sample)
+            for (head, reason), bad in self.bad.items()
+            for place in bad.first
+        )
+        return tuple(sorted(rows)[:FIRST])
+
+    def of_one_file(self) -> Findings:
+        """Returns these findings with the note that all of their bad rows are in one file."""
+        return replace(self, bad={key: replace(bad, files=1) for key, bad in self.bad.items()})
+
+    def problems(
+        self, tolerance: Tolerance = Tolerance(), heads: Mapping[str, HeadConfig] = NO_HEADS
+    ) -> list[str]:
         """Returns why a report of these rows must not be published; empty if it may be."""
-        return self.data_problems(tolerance) + self.run_problems()
+        return self.data_problems(tolerance, heads) + self.run_problems()
 
-    def data_problems(self, tolerance: Tolerance = Tolerance()) -> list[str]:
-        """Returns the problems of single files and rows."""
-        problems = [self.failures[path] for path in sorted(self.failures)[:FIRST]]
-        if len(self.failures) > FIRST:
-            problems.append(f"... and {len(self.failures) - FIRST:,} more files cannot be read")
-        return problems + self._bad_problems(tolerance)
+    def data_problems(
+        self, tolerance: Tolerance = Tolerance(), heads: Mapping[str, HeadConfig] = NO_HEADS
+    ) -> list[str]:
+        """Returns the problems of single files and rows.
+
+        Args:
+            tolerance: how many bad rows a head may leave out.
+            heads: the configuration of the heads, for what can be done about bad rows.
+        """
+        failures = [self.failures[path] for path in sorted(self.failures)]
+        return first_of_kinds(failures) + self._bad_problems(tolerance, heads)
 
     def run_problems(self) -> list[str]:
         """Returns the problems that do not belong to single files or rows."""
@@ -209,16 +197,27 @@ class Findings:
         reasons = {head: tolerance.passed(self.bad_rows(head), self.kept) for head in heads}
         return {head: reason for head, reason in reasons.items() if reason is not None}
 
-    def _bad_problems(self, tolerance: Tolerance) -> list[str]:
-        """Returns the problems of the heads that left out too many rows, and their first rows."""
+    def _bad_problems(self, tolerance: Tolerance, heads: Mapping[str, HeadConfig]) -> list[str]:
+        """Returns the problems of the heads that left out too many rows, kind by kind.
+
+        What is the same for several heads is told once.
+        """
         failing = self.failing(tolerance)
-        problems = [
-            f"head '{head}': {self.bad_rows(head):,} of {self.kept:,} rows are bad, {reason}"
-            for head, reason in failing.items()
-        ]
-        rows = [str(row) for row in self.examples if row.head in failing]
-        more = sum(map(self.bad_rows, failing)) - len(rows)
-        return problems + rows + ([f"... and {more:,} more bad rows"] if more else [])
+        summaries: dict[str, list[str]] = {}
+        for head, reason in failing.items():
+            text = f"{self.bad_rows(head):,} of {self.kept:,} rows are bad, {reason}"
+            summaries.setdefault(text, []).append(head)
+        kinds: dict[tuple[str, BadRows, str], list[str]] = {}
+        for (head, reason), bad in sorted(self.bad.items(), key=lambda item: item[0]):
+            if head in failing:
+                todo = advice(heads[head], reason, bad.seen) if head in heads else ""
+                kinds.setdefault((reason, bad, todo), []).append(head)
+        problems = [f"{name_heads(names)}: {text}" for text, names in summaries.items()]
+        for (reason, bad, todo), names in list(kinds.items())[:FIRST]:
+            problems += bad.lines(names, reason)
+            problems += [f"  what to do: {todo}"] if todo else []
+        more = len(kinds) - FIRST
+        return problems + ([f"... and {more:,} more kinds of bad rows"] if more > 0 else [])
 
 
 def findings_by_path(parts: Iterable[Mapping[str, Findings]]) -> dict[str, Findings]:

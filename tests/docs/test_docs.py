@@ -175,6 +175,31 @@ def test_excerpts_are_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     assert holds(report, json.loads(excerpt))
 
 
+def test_figures_of_causes_are_those_of_their_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = REPORT.read_text()
+    (text,) = re.findall(r"^```yaml\n([^`]*baseline: {logits: logit}\n)", page, re.MULTILINE)
+    config = parse_config(text, "page")
+    assert config.input is not None
+    head = evaluate(config.input, make_plan(config)).report["heads"]["cancer"]
+    first, second, *others = head["causes"]
+    assert f"`worse` has {len(head['worse'])} entries, and `causes` five" in page
+    assert len(others) == 3
+    assert (
+        f"everywhere, by {len(first['metrics'])} metrics\nand in {first['slices']} slices" in page
+    )
+    assert first["slice"] == []
+    (excerpt,) = re.findall(
+        r"^    ({\n     \"slice\"[^\n]*\n     \"metrics\": \[.*?^    })",
+        page,
+        re.DOTALL | re.MULTILINE,
+    )
+    shown = json.loads(excerpt.replace(", ...", ""))
+    assert holds(second, shown)
+    assert second["metrics"][:4] == shown["metrics"]
+    assert len(second["metrics"]) == 9
+
+
 def holds(whole: object, part: object) -> bool:
     """Whether an excerpt is of a whole: of mappings and lists, what it has is there."""
     if isinstance(part, dict):

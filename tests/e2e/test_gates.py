@@ -299,6 +299,26 @@ def test_a_run_that_is_rolled_forward_ends_as_its_gates_say(
     assert cli.main(["check", str(out)]) == code
 
 
+def test_a_run_that_was_compared_with_another_run_is_another_job(
+    data: Path, tmp_path: Path, run: Run, gates: Gates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, number in (("one", 1), ("two", 2)):
+        assert run(night(data, number), tmp_path / name, config=CONFIG) == 0
+    out, file = tmp_path / "out", gates(OTHER)
+
+    def attempt(output: Path, against: str) -> int:
+        given = ("--gates", file, "--against", str(tmp_path / against))
+        return run(night(data), output, *given, config=CONFIG)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.runs.publish._swap", interrupt)
+        assert attempt(out, "one") == 5
+    shutil.copytree(out, tmp_path / "copied")
+    assert attempt(tmp_path / "copied", "two") == 6
+    assert attempt(out, "one") == 0
+    assert json.loads((out / "gates.json").read_bytes())["against"]["directory"].endswith("one")
+
+
 def interrupt(*_: Any) -> None:
     raise RuntimeError("the disk is gone")
 
@@ -476,6 +496,8 @@ def test_stdout_holds_one_object_whatever_happens(
     end(0)
     assert run(night(data), out, "--json", config=CONFIG) == 6
     assert "holds a run" in end(6)["problems"][0]
+    assert cli.main(["show", str(out), "--json"]) == 0
+    assert end(0)["rows"] == {"read": 300, "evaluated": 300}
     assert cli.main(["diff", str(out), str(out), "--json"]) == 0
     assert end(0)["verdict"] is None
 

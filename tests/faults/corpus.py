@@ -391,7 +391,7 @@ for _name, _column, _value, _said, _config in (
 ):
     fault(
         _name,
-        rf"b\.parquet: row 17: head 'h': {_said}",
+        rf"head 'h': {_said}.* in 1 row: .*b\.parquet: row 17\n    what to do: ",
         config=_config,
         beam=_name in ("a score is NaN", "scores of no class"),
     )(spoil(_column, 17, _value))

@@ -10,7 +10,7 @@ import resource
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,57 @@ from tests.faults.corpus import DATA, OK, Fault
 from tests.faults.listed import FAULTS
 from tests.pipeline.beam.without_beam import run_without_beam
 
-# Runs the command with so many bytes more of memory than importing takes.
+# Runs commands with so many bytes more of memory than importing takes, each in a process that
+# begins where all is imported.
 _LIMITED = """
-import resource, sys
+import json, os, resource, sys
 from pipeline import cli
 import pipeline.beam.run, pipeline.evaluate, scipy.special
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-limit = used + int(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-sys.exit(cli.main(sys.argv[2:]))
+for line in sys.stdin:
+    more, messages, arguments = json.loads(line)
+    child = os.fork()
+    if not child:
+        file = os.open(messages, os.O_WRONLY | os.O_CREAT)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + more, used + more))
+        sys.exit(cli.main(arguments))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+RunLimited = Callable[[int, list[str], Path], tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def run_limited() -> Iterator[RunLimited]:
+    """Runs a command in so many bytes of memory, and returns its exit code and its messages."""
+    # Each thread reserves memory that it may never use.
+    few = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", _LIMITED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | few,
+    ) as process:
+
+        def run(more: int, arguments: list[str], messages: Path) -> tuple[int, str]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(json.dumps([more, str(messages), arguments]), file=process.stdin, flush=True)
+            code = int(process.stdout.readline())
+            return code, messages.read_text()
+
+        yield run
 
 
 def run(
-    fault: Fault, place: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    fault: Fault,
+    place: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> tuple[int, str]:
     """The exit code of a run, and its messages."""
     (place / "in").mkdir()
@@ -64,13 +101,8 @@ def run(
     if fault.limit_mb is None:
         code = cli.main(arguments)
         return code, capfd.readouterr().err
-    command = [sys.executable, "-c", _LIMITED, str(fault.limit_mb << 20), *arguments]
-    # Each thread reserves memory that it may never use.
-    few = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | few
-    )
-    return done.returncode, done.stderr
+    run_limited: RunLimited = request.getfixturevalue("run_limited")
+    return run_limited(fault.limit_mb << 20, arguments, place / "messages.txt")
 
 
 def refusing(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
@@ -102,8 +134,9 @@ def test_what_is_wrong_is_said(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    code, messages = run(fault, tmp_path, capfd, monkeypatch)
+    code, messages = run(fault, tmp_path, capfd, monkeypatch, request)
     assert code == fault.exit, messages
     for expected in fault.said:
         assert re.search(expected, messages), messages

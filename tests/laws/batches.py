@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -203,18 +204,28 @@ def _samples_of(kind: type[Statistic]) -> Callable[[Make], Make]:
     return register
 
 
+# To make and validate a strategy takes longer than to draw from it.
+@cache
+def _some_of(names: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(names), unique=True)
+
+
+_folds = st.sampled_from((1, 2, 5))
+_coverages = st.sampled_from(get_args(Coverage))
+
+
 def _common(draw: st.DrawFn, *values: str) -> dict[str, Any]:
     """Draws the parameters that every statistic has; the summed values are drawn from `values`.
 
     Flags that have no effect without weights are drawn in any case.
     """
     return {
-        "values": tuple(draw(st.lists(st.sampled_from(values), unique=True))) if values else (),
+        "values": tuple(draw(_some_of(values))) if values else (),
         "weighted": draw(st.booleans()),
         "keep_unweighted": draw(st.booleans()),
         "squares": draw(st.booleans()),
-        "folds": draw(st.sampled_from((1, 2, 5))),
-        "coverage": draw(st.sampled_from(get_args(Coverage))),
+        "folds": draw(_folds),
+        "coverage": draw(_coverages),
     }
 
 
@@ -266,15 +277,18 @@ def _class_flips(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     return ClassFlips(**common), replace(_exclusive(draw, common), baseline=True)
 
 
+_FLIP_CUTS = (-1.0, 0.0, 0.5, 5e-324, LARGEST, -math.inf)
+_flip_cuts = st.lists(st.sampled_from(_FLIP_CUTS), min_size=2, max_size=6)
+_flip_scores = st.lists(st.sampled_from((*_FLIP_CUTS, 1.0)), min_size=1, max_size=6) | any_pools
+
+
 @_samples_of(Flips)
 def _flips(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     common = _common(draw, "loss")
-    pool = (-1.0, 0.0, 0.5, 5e-324, LARGEST, -math.inf)
-    cuts = draw(st.lists(st.sampled_from(pool), min_size=2, max_size=6))
+    cuts = draw(_flip_cuts)
     cuts = cuts[: len(cuts) // 2 * 2]
     classes = draw(st.integers(1, 3))
-    scores = st.lists(st.sampled_from((*cuts, 1.0)), min_size=1, max_size=6) | any_pools
-    rows = Rows(scores, columns=classes, weighted=common["weighted"], baseline=True)
+    rows = Rows(_flip_scores, columns=classes, weighted=common["weighted"], baseline=True)
     return Flips(cuts=tuple(cuts), classes=classes, **common), rows
 
 
@@ -291,18 +305,26 @@ CUTS: tuple[tuple[float, ...], ...] = (
 )
 
 
+@cache
+def _on_cuts(cuts: tuple[float, ...]) -> st.SearchStrategy[list[float]]:
+    """Returns a strategy for scores, of which many are at the cuts or beside them."""
+    ends = (-math.inf, math.inf)
+    around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
+    return st.lists(st.sampled_from(around), min_size=1, max_size=12) | any_pools
+
+
+_cuts = st.sampled_from(CUTS)
+_compared = st.sampled_from(("score", "class_probability"))
+
+
 @_samples_of(ThresholdCounts)
 def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
-    cuts = draw(st.sampled_from(CUTS))
-    of = draw(st.sampled_from(("score", "class_probability")))
+    cuts, of = draw(_cuts), draw(_compared)
     # A label that is a class id cannot be compared with a probability.
     values = BY_CLASS if of == "score" else ("loss", "probability")
     classes, common = draw(st.integers(1, 3)), _common(draw, *values)
-    ends = (-math.inf, math.inf)
-    around = [0.0, *cuts, *(math.nextafter(cut, end) for cut in cuts for end in ends)]
-    on_cuts = st.lists(st.sampled_from(around), min_size=1, max_size=12)
     rows = Rows(
-        on_cuts | any_pools,
+        _on_cuts(cuts),
         columns=classes,
         weighted=common["weighted"],
         class_ids=of == "class_probability",
@@ -312,13 +334,14 @@ def _threshold_counts(draw: st.DrawFn) -> tuple[Statistic, Rows]:
 
 
 _tails = st.lists(finite | infinite, max_size=6)
+_steps = st.sampled_from((0.0, 2.0**-52, 2.0**-24, 1e-3))
 
 
 @st.composite
 def mixed_scales(draw: st.DrawFn) -> list[float]:
     """Draws scores of which most are close together, and some are far away."""
     centre = draw(finite)
-    step = draw(st.sampled_from((0.0, 2.0**-52, 2.0**-24, 1e-3)))
+    step = draw(_steps)
     bulk = [centre * (1.0 + k * step) for k in range(draw(st.integers(1, 30)))]
     return bulk + draw(_tails)
 
@@ -338,9 +361,13 @@ def _distinct_scores(draw: st.DrawFn) -> tuple[Statistic, Rows]:
     return DistinctScores(**{**common, "folds": 1}), rows
 
 
+_divided = st.sampled_from(get_args(Divided))
+_max_cells = st.sampled_from((2, 3, 5, 17, 500))
+
+
 def _histogram(draw: st.DrawFn) -> tuple[dict[str, Any], Rows]:
     """Draws the parameters of a histogram, and the rows that it takes."""
-    of = draw(st.sampled_from(get_args(Divided)))
+    of = draw(_divided)
     number = of in ("prediction", "error")
     # A label that is a class id cannot be compared with a probability.
     values = BY_CLASS if of != "class_probability" else ("loss", "probability")
@@ -354,18 +381,20 @@ def _histogram(draw: st.DrawFn) -> tuple[dict[str, Any], Rows]:
     )
     cells = {
         "classes": rows.columns,
-        "max_cells": draw(st.sampled_from((2, 3, 5, 17, 500))),
+        "max_cells": draw(_max_cells),
         "by_class": draw(st.booleans()),
         "of": of,
     }
     return common | cells, rows
 
 
+@cache
 def statistics(kind: type[Statistic]) -> st.SearchStrategy[Statistic]:
     """Returns a strategy for statistics of a class, with any parameters."""
     return _drawn(kind).map(lambda drawn: drawn[0])
 
 
+@cache
 @st.composite
 def _drawn(draw: st.DrawFn, kind: type[Statistic]) -> tuple[Statistic, Rows]:
     if kind not in SAMPLES:
@@ -378,6 +407,7 @@ def _drawn(draw: st.DrawFn, kind: type[Statistic]) -> tuple[Statistic, Rows]:
     return SAMPLES[kind](draw)
 
 
+@cache
 @st.composite
 def samples(draw: st.DrawFn, kind: type[Statistic]) -> Sample:
     """Draws a statistic of a class, with rows and segments; there may be no rows."""

@@ -151,7 +151,7 @@ def test_thresholds_of_exclusive_classes_are_probabilities() -> None:
     t = np.array([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]])
     text = "heads: {h: {type: multi_class, n_classes: 3, logits: t, label: y}}"
     found = evaluate(pa.table({"t": list(t), "y": [0, 1, 2, 0]}), plan_of(text))
-    roc = slices_of(found)[None]["class_curves"]["0"]["roc"]
+    roc = slices_of(found)[None]["class_curves"]["class0"]["roc"]
     probability = np.exp(t[:, 0]) / np.exp(t).sum(axis=1)
     assert roc["recall"][1] == 1
     # As a logit it would stand for 0.57.

@@ -132,7 +132,7 @@ def test_bad_rows_are_named(tmp_path: Path) -> None:
     data = pa.table({"p": [1.0, 2.0, 3.0], "y": [1.0, -2.0, 0.0]})
     write(tmp_path / "a.parquet", data)
     plan = plan_of("heads: {h: {type: poisson, prediction: p, label: y}}")
-    with pytest.raises(BadData, match=r"a\.parquet.*row 1.*'y' is negative"):
+    with pytest.raises(BadData, match=r"'y' is negative in 1 row: .*a\.parquet: row 1"):
         evaluate(str(tmp_path / "*.parquet"), plan)
     plan = plan_of("max_bad_rows: 1\nheads: {h: {type: poisson, prediction: p, label: y}}")
     found = evaluate(str(tmp_path / "*.parquet"), plan)
@@ -164,7 +164,7 @@ def test_predictions_of_every_row(keys: str, expected: dict[str, list[float]]) -
 
 
 def test_distributions_of_the_columns() -> None:
-    slices = [of_slice for part in whole().results for of_slice in part.statistics]
+    slices = [of_slice for part in whole().partitions() for of_slice in part.distributions]
     found = {of_slice.head: of_slice for of_slice in slices if of_slice.key == ()}
     columns = {feature.path[0]: feature for feature in found["h"].features}
     assert set(columns) == {"p", "q", "y", "w"}

@@ -101,7 +101,7 @@ def leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, .
 def written(evaluation: Evaluation, plan: Plan = BINARY) -> tuple[dict[Any, Any], Any]:
     """Returns what the report says, and the distributions; other files must be writable."""
     parquet_bytes(metrics_table(plan, evaluation.results))
-    slices = [statistics for results in evaluation.results for statistics in results.statistics]
+    slices = [slice_ for part in evaluation.partitions() for slice_ in part.distributions]
     found = statistics_pb2.DatasetFeatureStatisticsList.FromString(statistics_bytes(slices))
     return dict(leaves(json.loads(report_bytes(evaluation.report)))), found
 

@@ -43,7 +43,7 @@ def render_diff(
         title = screen.text(f"  ({head['type'].replace('_', '-')}, {how})")
         parts += [Text(), Text.assemble((screen.name(name), "bold"), title)]
         overall = head["slices"][0]
-        sides = [_figures(overall.get(model, {})) for model in ("candidate", "baseline")]
+        sides = [_figures(overall[model]) for model in ("candidate", "baseline")]
         known = [metric for metric in head["headline"] if metric in overall["difference"]]
         metrics = known if verbose else main_metrics(head, gated_metrics(gates, name))
         parts += compared(metrics, [*sides, overall["difference"], {}], screen)

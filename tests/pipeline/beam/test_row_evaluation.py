@@ -67,7 +67,7 @@ def test_bad_rows_fail_the_pipeline_and_leave_the_data_report(tmp_path: Path) ->
     labels = pa.array([7, None, 1, 0])
     batch = pa.record_batch({"s": [0.5] * 4, "y": labels, "g": ["a"] * 4})
     with (
-        pytest.raises(Exception, match="a row: head 'h': 'y' is outside the range of labels"),
+        pytest.raises(Exception, match="head 'h': 'y' is outside the range of labels in 1 row"),
         beam.Pipeline(options=options()) as pipeline,
     ):
         _ = pipeline | beam.Create([batch]) | headcount.Evaluate(PLAIN, output=tmp_path / "out")

@@ -209,7 +209,7 @@ def test_no_row_is_read_where_shards_do_not_agree(
         assert_that(evaluated.partitions, equal_to([]), "partitions")
         problems = [f"1 file has no column 'g': {odd.path}"]
         why = "1 file has another type: heads.h: column 's' is string, and numbers are needed"
-        problems.append(f"{why}: {odd.path}")
+        problems.append(f"{why}; store it as numbers, as text is not converted: {odd.path}")
         verdict = InputVerdict(tuple(problems))
         assert_that(evaluated.verdict, equal_to([verdict]), "verdict")
         table = SliceTable((), frozenset(), verdict.problems)

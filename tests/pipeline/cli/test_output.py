@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline import cli
 from pipeline.cli import output
+from pipeline.cli.command import make_parser
 from pipeline.cli.output import LogFormatter, Output, say, unwritten, warn
 from pipeline.errors.printable import printable
 from tests.pipeline.tables import law
@@ -149,12 +150,13 @@ def test_nothing_is_left_to_say_if_stderr_is_full() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_arguments_are_told_in_a_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["show", name], ["show", ".", f"--{name}"], ["validate", "--config", name]):
+    validate = ["validate", "--config", name]
+    for arguments in (["show", name], ["show", ".", f"--{name}"], validate, [name]):
         assert cli.main(arguments) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert line.isprintable()
     with pytest.raises(SystemExit) as ended:
-        cli.main([name])
+        make_parser().error(f"invalid choice: {name}")
     assert ended.value.code == 2
     usage, error = capsys.readouterr().err.splitlines()
     assert usage.startswith("usage: ")

@@ -100,7 +100,7 @@ heads:
                 "label": {"column": "y", "vocabulary": None},
                 "weight": None,
                 "baseline": None,
-                "class_names": ["0", "1", "2"],
+                "class_names": ["class0", "class1", "class2"],
                 "class_metrics": [0, 1, 2],
                 "thresholds": [],
                 "top_k": [],
@@ -116,7 +116,7 @@ heads:
                 "baseline": None,
                 "thresholds": [],
                 "logit_thresholds": [],
-                "class_names": ["0", "1"],
+                "class_names": ["class0", "class1"],
                 "class_metrics": [0, 1],
                 "top_k": [],
                 "metrics": None,
@@ -153,7 +153,7 @@ def test_class_names_come_from_the_vocabulary_and_class_metrics_become_ids() -> 
         (50, "", tuple(range(50))),
         (51, "", ()),
         (50, ", class_metrics: []", ()),
-        (51, ", class_metrics: ['50']", (50,)),
+        (51, ", class_metrics: [class50]", (50,)),
     ],
 )
 def test_up_to_fifty_classes_have_metrics_of_their_own(

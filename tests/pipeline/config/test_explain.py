@@ -50,7 +50,10 @@ def told(text: str) -> list[str]:
         ("[1]", "expected a mapping, not a list"),
         ("text", "expected a mapping, not the text 'text'"),
         ("heads:", "heads: expected a mapping, not null"),
-        ("heads: [a]", "heads: expected a mapping, not a list"),
+        (
+            "heads: [a]",
+            "heads: expected a mapping, not a list; give each item a name, `name: item`",
+        ),
         ("heads: {}", "heads: must not be empty"),
         ("heads: {a: 3}", "heads.a: expected a mapping, not the number 3"),
         (BINARY.replace("h:", "Spam:"), "heads.Spam: 'Spam' cannot be a name: at most 64 of"),
@@ -61,12 +64,15 @@ def told(text: str) -> list[str]:
         (BINARY + "input: a\ninputs: b", "inputs: unknown key 'inputs'; did you mean 'input'?"),
         (BINARY + "seed: 3", "seed: unknown key 'seed'; the keys here are input, output, where"),
         (BINARY + "input: []", "input: must not be empty"),
-        (BINARY + "input: 3", "input: expected a list, not the number 3"),
+        (BINARY + "input: 3", "input: expected a list, not the number 3; write [3]"),
         (BINARY + "input: [a, '']", "input[1]: must not be empty"),
         (BINARY + "input: [a, a]", "input[1]: 'a' is given twice (first as [0]); keep one"),
         (BINARY + "output: [a]", "output: expected text, not a list"),
         # Rows and slices.
-        (BINARY + "where: {column: a}", "where: expected a list, not a mapping"),
+        (BINARY + "where: {column: a}", "where: expected a list, not a mapping; write [{...}]"),
+        (BINARY + "slices: 'a b'", "slices: expected a list, not the text 'a b'"),
+        (BINARY + "slices: a", "slices: expected a list, not the text 'a'; write [a]"),
+        (BINARY + "level: 0.9", "level: unknown key 'level'; it is a key of 'confidence'"),
         (BINARY + "where: [{column: a}]", "where[0]: key 'values' is missing. The values to keep"),
         (BINARY + "where: [{column: a, values: b}]", "where[0].values: expected a list, not the"),
         (BINARY + "where: [{column: a, values: []}]", "where[0].values: must not be empty"),
@@ -178,7 +184,10 @@ def told(text: str) -> list[str]:
         ),
         # Classes.
         (multi_class("label: y"), "heads.h: key 'n_classes' is missing. How many classes"),
-        (multi_class("n_classes: 2, label: y"), "n_classes: must be greater than 2, not 2"),
+        (
+            multi_class("n_classes: 2, label: y"),
+            "n_classes: must be greater than 2, not 2; two classes are for type: binary",
+        ),
         (multi_class("n_classes: 1000001, label: y"), "n_classes: must be at most 1000000, not"),
         (multi_class("n_classes: '3', label: y"), "n_classes: expected a whole number, not the te"),
         (multi_class("n_classes: true, label: y"), "n_classes: expected a whole number, not true"),
@@ -336,7 +345,7 @@ heads:
 """
     assert told(text) == [
         "1:20: input[1]: 'a.parquet' is given twice (first as [0]); keep one",
-        "3:21: where[0].values: expected a list, not the text 'test'",
+        "3:21: where[0].values: expected a list, not the text 'test'; write [test]",
         "8:5: heads.cancer.lable: unknown key 'lable'; did you mean 'label'?",
         "9:23: heads.cancer.thresholds[1]: must be less than 1, not 2",
         "9:26: heads.cancer.thresholds[2]: 0.5 is given twice (first as [0]); keep one",
@@ -371,7 +380,7 @@ def test_files_that_cannot_be_read_are_configuration_errors(tmp_path: Path) -> N
     missing = tmp_path / "missing.yaml"
     with pytest.raises(ConfigError, match=re.escape(f"{missing}: cannot be read: No such file")):
         load_config(missing)
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="is a directory; the configuration is a YAML file"):
         load_config(tmp_path)
     large = tmp_path / "large.yaml"
     large.write_bytes(b"#" * (2 << 20))

@@ -91,22 +91,44 @@ def test_columns_of_directories_are_columns(tmp_path: Path) -> None:
     # They are text.
     columns = {name: values for name, values in GOOD.items() if name != "weight"}
     assert told(tmp_path, columns, path="weight=1/a.parquet") == [
-        "c.yaml: heads.click: column 'weight' is string, and numbers are needed"
+        "c.yaml: heads.click: column 'weight' is string, and numbers are needed; store it as"
+        " numbers, as text is not converted"
     ]
 
 
 @pytest.mark.parametrize(
     ("column", "values", "problem"),
     [
-        ("score", ["0.5"], "heads.click: column 'score' is string, and numbers are needed"),
+        (
+            "score",
+            ["0.5"],
+            "heads.click: column 'score' is string, and numbers are needed; store it as numbers, as"
+            " text is not converted",
+        ),
         (
             "score",
             [datetime(2026, 1, 1)],
-            "heads.click: column 'score' is timestamp[us], and numbers are needed",
+            "heads.click: column 'score' is timestamp[us], and numbers are needed; dates and times"
+            " are for slices; store what is meant as a number",
         ),
-        ("weight", [["1"]], "heads.click: column 'weight' is string, and numbers are needed"),
-        ("scores", [0.5], "heads.topic: column 'scores' is double, and lists are needed"),
-        ("scores", [["a"]], "heads.topic: column 'scores' holds string, and numbers are needed"),
+        (
+            "weight",
+            [["1"]],
+            "heads.click: column 'weight' is string, and numbers are needed; store it as numbers,"
+            " as text is not converted",
+        ),
+        (
+            "scores",
+            [0.5],
+            "heads.topic: column 'scores' is double, and lists are needed; store the scores of a"
+            " row, one for each of the 3 classes, as one list",
+        ),
+        (
+            "scores",
+            [["a"]],
+            "heads.topic: column 'scores' holds string, and numbers are needed; store it as"
+            " numbers, as text is not converted",
+        ),
         (
             "split",
             [1],
@@ -212,8 +234,8 @@ def test_every_shard_of_a_wrong_type_is_told(tmp_path: Path) -> None:
     for i, change in enumerate([{}, {}, text, text, {"split": [1]}, {"label": [True]}]):
         write(tmp_path / f"{i}.parquet", pa.table(GOOD | change))
     assert bad(tmp_path) == [
-        "2 files have another type: heads.click: column 'score' is string, and numbers are needed:"
-        " 2.parquet, 3.parquet",
+        "2 files have another type: heads.click: column 'score' is string, and numbers are needed;"
+        " store it as numbers, as text is not converted: 2.parquet, 3.parquet",
         "1 file has another type: where: column 'split' is int64, and 'where' looks for 'test' in"
         " it; write the values as the column has them (quote text, do not quote numbers):"
         " 4.parquet",
@@ -227,8 +249,9 @@ def test_every_shard_of_a_wrong_type_is_told(tmp_path: Path) -> None:
         found(tmp_path)
     assert str(caught.value).replace(f"{tmp_path}/", "").split("\n") == [
         "c.yaml: 1 file has another type: heads.click: column 'weight' is string, and numbers are"
-        " needed: 5.parquet",
-        "c.yaml: heads.click: column 'score' is string, and numbers are needed",
+        " needed; store it as numbers, as text is not converted: 5.parquet",
+        "c.yaml: heads.click: column 'score' is string, and numbers are needed; store it as"
+        " numbers, as text is not converted",
     ]
 
 
@@ -385,11 +408,11 @@ def test_rows_and_checksums_that_a_manifest_lists_are_held_against_the_files(
         line.replace(f"{tmp_path}/", "")
         for line in (
             f"{crc['a']}, and the manifest lists 00000000",
-            "b.parquet: has 1 row, and the manifest lists 2",
             f"{crc['b']}, and the manifest lists 00000000",
-            "c.parquet: has 1 row, and the manifest lists 3",
             f"{crc['c']}, and the manifest lists 00000001",
             f"{crc['d']}, and the manifest lists 00000002",
+            "b.parquet: has 1 row, and the manifest lists 2",
+            "c.parquet: has 1 row, and the manifest lists 3",
             "1 file has no column 'label': d.parquet",
         )
     ]

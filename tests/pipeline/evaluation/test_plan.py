@@ -61,10 +61,10 @@ def test_scopes() -> None:
     ]
     assert [scope.weighted for scope in scopes.values()] == [True, False, False, False]
     assert [scope.columns for scope in scopes.values()] == [1, 1, 3, 3]
-    assert scopes["one"].class_names == ("0", "1")
+    assert scopes["one"].class_names == ("class0", "class1")
     # The positive class is the last of two, whatever it is called.
     assert scopes["two"].class_names == ("p", "n")
-    assert scopes["three"].class_names == ("0", "1", "2")
+    assert scopes["three"].class_names == ("class0", "class1", "class2")
     assert scopes["four"].class_names == ("r", "g", "b")
     assert (scopes["four"].named_classes, scopes["four"].class_suffixes) == ((1, 2), ("g", "b"))
     assert scopes["one"].thresholds == (0.25, 0.5)
@@ -174,14 +174,15 @@ def test_a_plan_survives_pickling() -> None:
     assert again.heads["four"].measured == plan.heads["four"].measured
 
 
-def table_of(keys: list[Key], largest: int) -> SliceTable:
-    return SliceTable((SpecSlices(tuple(keys), (5,) * len(keys)),), frozenset(keys[:largest]))
+def table_of(keys: list[Key], largest: int, examples: int | None = 5) -> SliceTable:
+    spec = SpecSlices(tuple(keys), (examples,) * len(keys))
+    return SliceTable((spec,), frozenset(keys[:largest]))
 
 
 def test_pieces_hold_slices_of_one_kind_and_about_so_many_bytes() -> None:
     plan = plan_of(ALL.replace("slices: [{column: b}, {column: a}]", "slices: [c]"))
     keys: list[Key] = [(("c", "int", i),) for i in range(3000)]
-    table = table_of(keys, 200)
+    table = table_of(keys, 200, None)
     found = plan.partitions(table)
     assert found[OVERALL] == 0
     assert found.keys() == {OVERALL, *keys}
@@ -197,6 +198,30 @@ def test_pieces_hold_slices_of_one_kind_and_about_so_many_bytes() -> None:
         assert together * size <= max(PARTITION_BYTES, size)
     # Small slices are kept in fewer bytes, and more of them share a piece.
     assert len(large) / 200 > (len(numbers) - len(large)) / 2800
+
+
+@pytest.mark.parametrize("rows", [1, 5, 100, 10**9])
+def test_more_slices_share_a_piece_where_their_rows_are_few(rows: int) -> None:
+    plan = plan_of(ALL.replace("slices: [{column: b}, {column: a}]", "slices: [c]"))
+    keys: list[Key] = [(("c", "int", i),) for i in range(3000)]
+    uncounted = plan.partitions(table_of(keys, 200, None))
+    found = plan.partitions(table_of(keys, 200, rows))
+    if rows == 10**9:
+        assert found == uncounted
+        return
+    assert len(set(found.values())) < len(set(uncounted.values()))
+    for big in (True, False):
+        # A row is in a cell of every class, or in three of the outcomes of classes, at most.
+        size = max(
+            max(head.slice_bytes(top_slice=big, rows=rows * max(3, head.context.columns)))
+            for head in plan.heads.values()
+        )
+        full = max(max(head.slice_bytes(top_slice=big)) for head in plan.heads.values())
+        counts = np.bincount([found[key] for key in (keys[:200] if big else keys[200:])])
+        assert counts.max() * size <= max(PARTITION_BYTES, size)
+        assert counts.max() * full <= max(8 * PARTITION_BYTES, full)
+        # They are filled, but for the first, which overall is in, and the last.
+        assert (counts[counts > 0][1:-1] >= PARTITION_BYTES // max(size, -(-full // 7))).all()
 
 
 def test_states_are_no_larger_than_the_rows_they_are_of() -> None:

@@ -15,6 +15,7 @@ from heads import BinaryClassHead, MultiClassHead, MultiLabelHead, binary_classi
 from heads.base import BaseHead
 from heads.statistics import Scored
 from heads.statistics.cuts import ScoreKind
+from pipeline.config.fields import default_names
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import Plan
@@ -99,13 +100,16 @@ class Case:
 CASES = {
     "binary logits, weighted": Case(
         "type: binary, logits: logit, label: hard, weight: w",
-        BinaryClassHead(),
+        BinaryClassHead(label_vocabulary=default_names(2)),
         LOGITS,
         HARD,
         WEIGHTS,
     ),
     "binary logits, soft labels": Case(
-        "type: binary, logits: logit, label: soft", BinaryClassHead(), LOGITS, SOFT
+        "type: binary, logits: logit, label: soft",
+        BinaryClassHead(label_vocabulary=default_names(2)),
+        LOGITS,
+        SOFT,
     ),
     "binary probability, words, weighted": Case(
         "type: binary, probability: p, weight: w,"
@@ -117,14 +121,14 @@ CASES = {
     ),
     "binary probability, soft labels, weighted": Case(
         "type: binary, probability: p, label: soft, weight: w",
-        BinaryClassHead(),
+        BinaryClassHead(label_vocabulary=default_names(2)),
         expit(LOGITS),
         SOFT,
         WEIGHTS,
     ),
     "contrib logits": Case(
         "type: contrib_binary, logits: logit, label: hard",
-        binary_classification_head(),
+        binary_classification_head(label_vocabulary=default_names(2)),
         LOGITS,
         HARD,
     ),
@@ -153,7 +157,7 @@ CASES = {
     ),
     "class probabilities": Case(
         "type: multi_class, n_classes: 3, probability: softmax, label: id",
-        MultiClassHead(3),
+        MultiClassHead(3, label_vocabulary=default_names(3)),
         softmax(CLASS_LOGITS, axis=1),
         IDS,
     ),

@@ -50,6 +50,12 @@ def within(values: list[float], low: float, high: float, reason: str) -> list[fl
     return values
 
 
+def finite(values: list[float]) -> list[float]:
+    if not all(map(math.isfinite, values)):
+        raise Bad("not_finite")
+    return values
+
+
 def scores_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
     source: Any = head.logits or head.probability
     value, index = row[source.column], getattr(source, "index", None)
@@ -63,8 +69,7 @@ def scores_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
         raise Bad("wrong_length")
     else:
         scores = [float(single(value[index]))]
-    if not all(map(math.isfinite, scores)):
-        raise Bad("not_finite")
+    finite(scores)
     return scores if head.logits else within(scores, 0, 1, "not_a_probability")
 
 
@@ -73,7 +78,7 @@ def labels_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
     value, classes = row[label.column], getattr(head, "n_classes", None)
     form = getattr(label, "form", None)
     if form == "multi_hot":
-        return within(several(value, head.n_classes), 0, 1, "out_of_range")
+        return within(finite(several(value, head.n_classes)), 0, 1, "out_of_range")
     if form is not None:
         if value is None or None in value:
             raise Bad("null")
@@ -81,7 +86,7 @@ def labels_of(head: HeadConfig, row: dict[str, Any]) -> list[float]:
         return [float(i in ids) for i in range(head.n_classes)]
     value = single(value)
     if label.vocabulary is None:
-        number = within([float(value)], 0, (classes or 2) - 1, "out_of_range")[0]
+        number = within(finite([float(value)]), 0, (classes or 2) - 1, "out_of_range")[0]
         if classes and number != int(number):
             raise Bad("not_a_class_id")
         return [number]
@@ -105,9 +110,7 @@ def class_id(item: Any, vocabulary: tuple[str, ...] | None, classes: int) -> int
 
 def weight_of(head: HeadConfig, row: dict[str, Any]) -> float:
     weight = float(single(row[head.weight]))
-    if not math.isfinite(weight):
-        raise Bad("not_finite")
-    return within([weight], 0, math.inf, "negative")[0]
+    return within(finite([weight]), 0, math.inf, "negative")[0]
 
 
 def check(head: HeadConfig, rows: Rows) -> None:

@@ -372,9 +372,10 @@ def test_all_files_that_tell_no_format_are_named(tmp_path: Path) -> None:
         listing_of(tmp_path, "*")
     lines = caught.value.args
     assert lines[0].startswith(f"{tmp_path}/00.csv: cannot tell the format from the name, nor from")
-    assert "it begins b's,y'. Name Parquet files .parquet and TFRecord" in lines[0]
-    assert len(lines) == 21
-    assert lines[20] == "... and 11 more"
+    assert lines[0].endswith("it begins b's,y'. Write .csv files anew as Parquet")
+    assert lines[3] == "... and 27 more files like these"
+    assert "Name Parquet files .parquet and TFRecord" in lines[4]
+    assert len(lines) == 5
 
 
 def test_a_file_that_cannot_be_looked_into_is_named(

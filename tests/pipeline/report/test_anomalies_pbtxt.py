@@ -14,7 +14,8 @@ from pipeline.report.anomalies_pbtxt import (
     anomalies_text,
     column_anomalies,
 )
-from pipeline.validation.findings import BadRow, Findings
+from pipeline.validation.bad_rows import BadRows, Place
+from pipeline.validation.findings import Findings
 from pipeline.validation.reasons import REASONS, SCHEMA_REASONS
 
 INFO = anomalies_pb2.AnomalyInfo
@@ -28,17 +29,11 @@ BAD = Findings(
     rows=1010,
     kept=1000,
     bad={
-        ("h", "not_finite:score"): 30,
-        ("g", "null:score"): 1,
-        ("h", "negative:w"): 2,
-        ("h", "null:score"): 1,
+        ("h", "not_finite:score"): BadRows(30, (Place("b.parquet", 3), Place("c.parquet", 1))),
+        ("g", "null:score"): BadRows(1, (Place("a.parquet", 7),)),
+        ("h", "negative:w"): BadRows(2),
+        ("h", "null:score"): BadRows(1, (Place("c.parquet", 1),)),
     },
-    examples=(
-        BadRow("b.parquet", 3, "h", "not_finite:score"),
-        BadRow("a.parquet", 7, "g", "null:score"),
-        BadRow("c.parquet", 1, "h", "not_finite:score"),
-        BadRow("c.parquet", 1, "h", "null:score"),
-    ),
 )
 
 

@@ -12,7 +12,8 @@ from pipeline.errors.wording import MOST
 from pipeline.readers.shards import Shard, make_shard
 from pipeline.readers.tfrecord.options import Lost
 from pipeline.report.data_json import Files, data_bytes, row_problems
-from pipeline.validation.findings import BadRow, Findings, Losses
+from pipeline.validation.bad_rows import BadRows, Place
+from pipeline.validation.findings import Findings, Losses
 from tests.pipeline.tables import law
 
 # Quotes and signs below them must neither break the text nor move a path.
@@ -28,14 +29,13 @@ def findings_of_files(draw: st.DrawFn) -> dict[str, Findings]:
             name + ending, draw(st.integers(1, 99)), rows=draw(st.none() | st.just(3))
         )
         bad = draw(st.integers(0, 3))
-        row = BadRow(shard.path, draw(st.integers(0, 9)), "h", "null:y")
+        place = Place(shard.path, draw(st.integers(0, 9)))
         first = Lost(shard.path, 3, 90, 40, 1, "corrupt_record")
         found[shard.path] = Findings(
             frozenset([shard]),
             rows=draw(st.integers(2, 4)),
             kept=draw(st.integers(0, 2)),
-            bad={("h", "null:y"): bad} if bad else {},
-            examples=(row,) if bad else (),
+            bad={("h", "null:y"): BadRows(bad, (place,), place[:2])} if bad else {},
             failures=draw(st.sampled_from([{}, {shard.path: "broken"}])),
             unverified=draw(st.sampled_from([frozenset(), frozenset([shard.path])])),
             lost=draw(st.sampled_from([{}, {shard.path: Losses.of(first)}])),
@@ -62,13 +62,17 @@ def test_parts_are_as_one(found: dict[str, Findings], data: st.DataObject) -> No
     assert report["rows"] == {"read": whole.rows, "evaluated": whole.kept}
     assert report["problems"] == problems
     assert report["notes"] == ["a note"]
+    for bad in Files.of(found).total.bad.values():
+        assert bad.files == sum(1 for findings in found.values() if findings.bad)
     assert [shard["path"] for shard in report["shards"]] == sorted(found)
     for shard in report["shards"]:
         findings = found[shard["path"]]
         (expected,) = findings.shards
         assert (shard["bytes"], shard["format"]) == (expected.bytes, expected.format)
         assert (shard["rows"], shard["evaluated"]) == (findings.rows, findings.kept)
-        assert [bad["rows"] for bad in shard["bad_rows"]] == list(findings.bad.values())
+        assert [bad["rows"] for bad in shard["bad_rows"]] == [
+            bad.rows for bad in findings.bad.values()
+        ]
         assert shard["failure"] == findings.failures.get(expected.path)
         assert (shard["lost"] is None) == (not findings.lost)
         checked = None if expected.format != "parquet" else not findings.unverified
@@ -90,5 +94,5 @@ def test_only_the_first_files_of_wrong_rows_are_named() -> None:
     }
     halves = [{p: findings[p] for p in paths[start::2]} for start in (1, 0)]
     problems = row_problems(map(Files.of, halves))
-    assert [line.partition(":")[0] for line in problems[:MOST]] == paths[:MOST]
-    assert problems[MOST:] == ["... and 7 more"]
+    assert [line.partition(":")[0] for line in problems[:3]] == paths[:3]
+    assert problems[3:] == [f"... and {MOST + 4} more files like these"]

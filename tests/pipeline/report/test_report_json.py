@@ -20,6 +20,7 @@ from pipeline.results.estimated import Estimates
 from pipeline.results.results import Results
 from pipeline.slicing.conditions import key_order
 from pipeline.slicing.table import SliceTable, SpecSlices
+from pipeline.validation.bad_rows import BadRows
 from pipeline.validation.findings import Findings
 from tests.pipeline.tables import law, plan_of
 
@@ -103,7 +104,7 @@ def test_what_a_report_says() -> None:
     assert {"accuracy", "auc", "average_loss"} <= set(headline)
     assert found == {
         "type": "binary",
-        "classes": ["0", "1"],
+        "classes": ["class0", "class1"],
         "weighted": False,
         "threshold_rule": "probability > threshold, logit > logit threshold",
         "bad_rows": {},
@@ -127,6 +128,7 @@ def test_what_a_report_says() -> None:
             }
         ],
         "slices_left_out": 0,
+        "detailed_slices": 0,
         "slices_folded": [],
     }
 
@@ -221,7 +223,13 @@ def test_a_head_that_was_lost_whole_is_an_error(text: str, table: SliceTable) ->
 
 def test_bad_rows_are_not_missed() -> None:
     findings = Findings(
-        rows=9, kept=5, bad={("h", "null:y"): 2, ("h", "null:s"): 1, ("k", "null:y"): 2}
+        rows=9,
+        kept=5,
+        bad={
+            ("h", "null:y"): BadRows(2),
+            ("h", "null:s"): BadRows(1),
+            ("k", "null:y"): BadRows(2),
+        },
     )
     results = [results_of([OVERALL], [2])]
     found = build_report(plan_of(PLAIN), NO_SLICES, results, findings)

@@ -19,6 +19,7 @@ from tests.pipeline.tables import plan_of
 from tests.pipeline.whole_runs import KEYED, config, table
 
 Steps = tuple[str | int, ...]
+A = {"column": "g", "kind": "string", "value": "a"}
 
 SMALL = "binary, logits: s, label: y, weight: w, metrics: [average_loss, precision],"
 SMALL += " baseline: {{logits: t}}"
@@ -117,6 +118,7 @@ OPTIONAL = {"standard_error", "p_worse", "unweighted", "score_rounding", "curves
 OPTIONAL |= {
     "degrees_of_freedom",
     "against_overall",
+    "causes",
     "p_value",
     "roc",
     "precision_recall",
@@ -219,6 +221,7 @@ SLICE: Steps = ("heads", "h", "slices", 0)
             "heads.h.worse[0]: key 'metric' is missing",
         ),
         *((("config", place), "/etc/x", f"config.{place}: a report names no") for place in PLACES),
+        (("heads", "h", "detailed_slices"), 7, "heads.h.detailed_slices: 0 slices have details"),
         (("config", "gates"), [], "config.gates: a report has no gates"),
     ],
 )
@@ -234,6 +237,49 @@ def test_parts_of_a_comparison_go_together(part: str) -> None:
     data = json.loads(small())
     del data["heads"]["h"]["worse"]
     assert "slices[0]: 'baseline' of a slice goes with 'worse' of the head" in refusal(data)
+
+
+CAUSES = ("heads", "h", "causes")
+WORSE = SMALL.replace("logits: s", "logits: t").replace("{{logits: t}}", "{{logits: s}}")
+
+
+def test_causes_are_those_of_what_is_worse() -> None:
+    whole = json.loads(small(WORSE))
+    found = at(whole, CAUSES)
+    assert found
+    assert {name for cause in found for name in cause["metrics"]} == {"average_loss", "precision"}
+    assert refusal(changed(CAUSES, [], WORSE)).endswith("their metrics are not those of 'worse'")
+    assert "its slice is that of an earlier" in refusal(changed(CAUSES, [*found, found[0]], WORSE))
+    first = (*CAUSES, 0, "first")
+    said = "heads.h.causes[0].first: it is not that of an entry of 'worse'"
+    for key, value in (("difference", 0.5), ("metric", "accuracy")):
+        assert said in refusal(changed((*first, key), value, WORSE))
+    assert said in refusal(changed((*CAUSES, 0, "slice"), [{**A, "value": "z"}], WORSE))
+    said = "causes[0]: its metrics and slices are not those of 'worse'"
+    most = len({repr(entry["slice"]) for entry in at(whole, ("heads", "h", "worse"))})
+    for count in (0, most + 1):
+        assert said in refusal(changed((*CAUSES, 0, "slices"), count, WORSE))
+    assert said in refusal(changed((*CAUSES, 0, "metrics"), ["kappa"], WORSE))
+
+
+def test_a_report_of_one_model_has_no_causes() -> None:
+    assert "causes: it goes with 'worse' of the head" in refusal(changed(CAUSES, [], CLASSES))
+
+
+def test_reports_of_older_releases_have_no_causes() -> None:
+    data = json.loads(small())
+    del data["heads"]["h"]["causes"]
+    assert parse_report(json.dumps(data).encode()).data == data
+
+
+def test_slices_that_have_details_are_counted() -> None:
+    data = json.loads(small(CLASSES))
+    slices = data["heads"]["h"]["slices"]
+    assert data["heads"]["h"]["detailed_slices"] == len(slices) - 1 > 0
+    for key in [key for key in slices[1] if "conf" in key]:
+        del slices[1][key]
+    said = f"heads.h.detailed_slices: {len(slices) - 2} slices have details"
+    assert said in refusal(data)
 
 
 def test_a_confusion_matrix_has_a_row_and_a_column_for_each_class() -> None:

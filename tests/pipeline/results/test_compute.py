@@ -13,6 +13,7 @@ from heads.statistics import Scored, Segments
 from heads.statistics.measure import measure_state
 from pipeline.evaluate import evaluate
 from pipeline.evaluation.state_key import StateKey
+from pipeline.results import details
 from pipeline.results.compute import compute
 from pipeline.slicing.table import SliceTable
 from tests.pipeline.tables import plan_of, reason_of, slices_of, values_of
@@ -83,7 +84,10 @@ def test_values_that_json_cannot_write_have_reasons(losses: list[float], reason:
     assert metrics["average_loss"].reasons.tolist() == [reason]
 
 
-def test_details_are_shown_of_overall_and_of_slices_that_are_listed() -> None:
+def test_details_are_shown_of_overall_and_of_slices_that_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(details, "MAX_DETAILED", 0)
     plan = plan_of(
         "slices: [c, {column: d, values: [1]}]\n"
         "heads: {h: {type: multi_class, n_classes: 3, logits: s, label: y}}"
@@ -131,7 +135,7 @@ def test_a_confusion_matrix_has_an_end(classes: int, expected: set[str]) -> None
     assert entry.keys() & {"confusion_matrix", "most_confused"} == expected
     if expected:
         (pair,) = entry["most_confused"]
-        assert (pair["label"], pair["predicted"], pair["rows"]) == ("3", "0", 1)
+        assert (pair["label"], pair["predicted"], pair["rows"]) == ("class3", "class0", 1)
 
 
 def test_a_state_that_was_lost_is_told() -> None:

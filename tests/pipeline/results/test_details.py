@@ -15,11 +15,20 @@ from sklearn.metrics import precision_recall_curve as sklearn_precision_recall
 from sklearn.metrics import roc_curve as sklearn_roc
 
 from heads.curves.points import MAX_POINTS
+from heads.statistics import Key
 from pipeline.evaluate import Evaluation, evaluate
+from pipeline.evaluation import plan as plan_module
 from pipeline.report.report_json import report_bytes
-from pipeline.results.details import details_of
+from pipeline.results import details
+from pipeline.results.details import detailed_slices, details_of
 from pipeline.results.feature_statistics import NumericFeature
-from tests.pipeline.tables import plan_of, slices_of
+from pipeline.slicing.table import SliceTable, SpecSlices
+from tests.pipeline.tables import (
+    evaluate_in_bundles,
+    plan_of,
+    slices_of,
+)
+from tests.pipeline.tables import rows_of as rows_of_file
 
 ROWS = 3000
 CONFIG = """
@@ -75,15 +84,79 @@ def head_details(name: str, key: Any = None, model: str = "candidate") -> dict[s
     return found
 
 
-@pytest.mark.parametrize("name", ["binary", "labels", "plain", "classes"])
-def test_details_are_of_overall_and_of_listed_slices_alone(name: str) -> None:
-    known = {"slice", "examples", "small", "metrics", "baseline", "difference", "both"}
-    known.add("score_rounding")
-    with_details = {
-        key for key, entry in slices_of(evaluation(), name).items() if entry.keys() - known
-    }
-    # That of a cross with one listed column is not listed.
-    assert with_details == (set() if name == "plain" else {None, ONE, SEVEN})
+BESIDE = {"slice", "examples", "small", "metrics", "baseline", "difference", "both"}
+
+
+def detailed(found: Evaluation, name: str) -> set[Any]:
+    """The slices of a head that have details; None is overall."""
+    slices = slices_of(found, name)
+    return {key for key, entry in slices.items() if entry.keys() - BESIDE - {"score_rounding"}}
+
+
+@pytest.mark.parametrize("most", [0, 2, 100])
+def test_details_are_of_overall_of_the_largest_and_of_listed_slices(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(details, "MAX_DETAILED", most)
+    found = evaluate(table().slice(ROWS - 300), plan_of(CONFIG))
+    for name in ("binary", "labels", "classes"):
+        slices = slices_of(found, name)
+        by_rows = sorted(slices.keys() - {None}, key=lambda key: -slices[key]["examples"])
+        # That of a cross with one listed column is not listed.
+        assert detailed(found, name) == {None, ONE, SEVEN, *by_rows[:most]}
+        assert found.report["heads"][name]["detailed_slices"] == len({ONE, SEVEN, *by_rows[:most]})
+    assert detailed(found, "plain") == set()
+    assert found.report["heads"]["plain"]["detailed_slices"] == 0
+
+
+HEADS = {
+    "type: binary, logits: s": 100,
+    "type: binary, logits: s, baseline: {logits: t}": 100,
+    "type: multi_class, logits: s, n_classes: 4, class_metrics: []": 100,
+    "type: multi_class, logits: s, n_classes: 4": 40,
+    "type: multi_class, logits: s, n_classes: 4, baseline: {logits: t}": 20,
+    "type: multi_class, logits: s, n_classes: 300, class_metrics: ["
+    + ", ".join(map(str, range(200)))
+    + "]": 0,
+}
+
+
+@pytest.mark.parametrize(("head", "most"), HEADS.items(), ids=str)
+def test_the_more_curves_a_slice_has_the_fewer_slices_have_them(head: str, most: int) -> None:
+    plan = plan_of(
+        f"slices: [b, {{column: a, values: [1, 2]}}]\nheads: {{h: {{{head}, label: y}}}}"
+    )
+    few: list[Key] = [(("a", "int", i),) for i in (1, 2)]
+    many: list[Key] = [(("b", "int", i),) for i in range(300)]
+    # The rows of two slices each are equal in number.
+    rows = tuple(1000 + i // 2 for i in range(300))
+    specs = SpecSlices(tuple(many), rows), SpecSlices(tuple(few), (1, 1))
+    found = detailed_slices(plan, SliceTable(specs, frozenset()), plan.heads["h"])
+    # Of equals the first by the text of the key.
+    largest = sorted(many, key=lambda key: (-rows[key[0][2]], str(key[0][2])))[:most]  # type: ignore[index]
+    assert found == {(), *few, *largest}
+
+
+def test_details_do_not_depend_on_how_slices_and_rows_are_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(details, "MAX_DETAILED", 3)
+    monkeypatch.setattr(plan_module, "PARTITION_BYTES", 1 << 40)
+    plan = plan_of(
+        "slices: [g, {column: n, values: [1, 7]}, {columns: [g, n]}]\n"
+        "confidence: {folds: 10, key: n}\n"
+        "heads: {binary: {type: binary, logits: s, label: y, metrics: [roc_auc]}}"
+    )
+    rows = table().slice(ROWS - 300)
+    together = evaluate(rows, plan)
+    assert len(set(plan.partitions(together.table).values())) == 1
+    monkeypatch.setattr(plan_module, "PARTITION_BYTES", 1)
+    assert len(set(plan.partitions(together.table).values())) > 3
+    batch = rows.combine_chunks().to_batches()[0]
+    bundles = [rows_of_file(batch.slice(first, 100)) for first in (0, 100, 200)]
+    apart = evaluate_in_bundles(bundles, plan)
+    assert detailed(together, "binary") > {None, ONE, SEVEN}
+    assert report_bytes(apart.report) == report_bytes(together.report)
 
 
 def test_each_head_has_the_details_of_its_type() -> None:
@@ -237,7 +310,7 @@ def test_scores_of_every_magnitude_have_thresholds(folds: int) -> None:
         best = entry["metrics"]
         assert best["logit_threshold_at_best_f1"]["value"] in (*logits, None)
         assert best["threshold_at_best_f1"]["value"] in roc["threshold"]
-    (small,) = (s for r in found.results for s in r.statistics if s.key)
+    (small,) = (s for part in found.partitions() for s in part.distributions if s.key)
     described = small.features[0]
     assert isinstance(described, NumericFeature)
     assert described.low == -np.finfo(np.float64).max

@@ -66,23 +66,30 @@ def fold() -> npt.NDArray[np.int64]:
 
 
 def entry_of(more: str = "", changed: dict[str, Any] | None = None, at: str = AT) -> dict[str, Any]:
+    if changed is None:
+        return entry_of_columns(more, at)
+    return evaluated({**columns(), **changed}, more, at)
+
+
+@cache
+def entry_of_columns(more: str, at: str) -> dict[str, Any]:
+    return evaluated(columns(), more, at)
+
+
+def evaluated(data: dict[str, Any], more: str, at: str) -> dict[str, Any]:
     text = (
         f"confidence: {{key: id, folds: {FOLDS}}}\nheads: {{h: {{type: binary, logits: s, label: y,"
         f" at: {at}{more}}}}}"
     )
-    table = pa.table({**columns(), **(changed or {})})
-    found: dict[str, Any] = slices_of(evaluate(table, plan_of(text)))[None]
+    found: dict[str, Any] = slices_of(evaluate(pa.table(data), plan_of(text)))[None]
     return found
 
 
 def counts(score: Floats, label: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """The distinct scores with a weight, falling, and TP and FP for a threshold at each."""
     values = np.unique(score[weight > 0])[::-1]
-    sums = [
-        np.array([(weight * kind)[score >= value].sum() for value in values])
-        for kind in (label, 1 - label)
-    ]
-    return values, sums[0], sums[1]
+    above = score >= values[:, np.newaxis]
+    return values, above @ (weight * label), above @ (weight * (1 - label))
 
 
 def best_f1(score: Floats, label: Floats, weight: Floats) -> float:

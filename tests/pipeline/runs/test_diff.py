@@ -91,6 +91,7 @@ def test_runs_of_the_same_rows_differ_as_two_models_of_one_run(head: str, finish
     expected = evaluate(table(), plan_of(text)).report
     assert comparison["headline"] == expected["heads"]["h"]["headline"]
     assert comparison["worse"] == expected["heads"]["h"]["worse"]
+    assert comparison["causes"] == expected["heads"]["h"]["causes"]
     found_entries, other = entries(found), entries(expected)
     assert list(found_entries) == list(other)
     assert len(found_entries) > 10
@@ -99,6 +100,11 @@ def test_runs_of_the_same_rows_differ_as_two_models_of_one_run(head: str, finish
         assert entry["small"] == other[key]["small"]
         # To the last digit: value, error, interval and p-value.
         assert entry["difference"] == other[key]["difference"]
+        for model, metrics in (
+            ("candidate", other[key]["metrics"]),
+            ("baseline", other[key]["baseline"]["metrics"]),
+        ):
+            assert entry[model] == {name: metric["value"] for name, metric in metrics.items()}
     intervals = [
         m for e in found_entries.values() for m in e["difference"].values() if "p_worse" in m
     ]
@@ -169,6 +175,8 @@ def test_what_is_worse_is_what_the_report_of_both_models_says(finish: Finish) ->
     expected = evaluate(table(), plan_of(text)).report["heads"]["h"]
     assert found["worse"] == expected["worse"]
     assert len(found["worse"]) > 5
+    assert found["causes"] == expected["causes"]
+    assert found["causes"]
     assert {entry["small"] for entry in found["slices"]} == {True, False}
     # Neither is the other way round.
     assert len(diff(*runs[::-1])["heads"]["h"]["worse"]) < len(found["worse"])

@@ -25,9 +25,11 @@ def test_files_in_the_order_asked_for(run: Path, end: str) -> None:
 
 def test_no_run(run: Path) -> None:
     (run / "_SUCCESS").unlink()
-    for place in (run, run / "none", run / "a"):
+    for place in (run, run / "none"):
         with pytest.raises(ConfigError, match=f"^{place}: holds no finished run"):
             read_run(str(place), ["a"])
+    with pytest.raises(ConfigError, match=f"^{run}/a: is a file; name the directory .* {run}$"):
+        read_run(f"{run}/a", ["a"])
 
 
 def test_a_file_that_is_missing(run: Path) -> None:

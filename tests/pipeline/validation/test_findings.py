@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from pipeline.errors.faults import BadData
 from pipeline.readers.shards import Shard
 from pipeline.readers.tfrecord.options import Lost
+from pipeline.validation.bad_rows import FIRST, NOTHING_SEEN, BadRow, BadRows, Place, Seen
 from pipeline.validation.findings import (
-    FIRST,
-    BadRow,
     Findings,
     Losses,
     Tolerance,
@@ -23,26 +22,35 @@ from pipeline.validation.reasons import REASONS
 from tests.pipeline.tables import law
 
 PATHS = ("a.parquet", "b.parquet")
-bad_rows = st.builds(
-    BadRow,
-    st.sampled_from(PATHS),
-    st.integers(0, 40),
-    st.sampled_from(["h", "k"]),
-    st.just("null:y"),
-)
+places = st.tuples(st.sampled_from(PATHS), st.integers(0, 40)).map(lambda place: Place(*place))
+
+
+def kind_of(rows: frozenset[Place] | set[Place], seen: Seen = NOTHING_SEEN) -> BadRows:
+    first = tuple(sorted(rows)[:FIRST])
+    return BadRows(len(rows), first, max(place[:2] for place in rows), seen)
 
 
 @st.composite
 def some_findings(draw: st.DrawFn) -> Findings:
-    bad = draw(st.frozensets(bad_rows, max_size=30))
-    count = {(head, "null:y"): sum(row.head == head for row in bad) for head in ("h", "k")}
+    bad = draw(
+        st.dictionaries(
+            st.tuples(st.sampled_from(["h", "k"]), st.just("null:y")),
+            st.frozensets(places, min_size=1, max_size=30),
+        )
+    )
+    words = st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=25, unique=True)
+    seen = st.builds(
+        Seen,
+        st.none() | st.integers(-3, 3),
+        st.none() | st.integers(-3, 3),
+        words.map(lambda letters: tuple(sorted(letters)[:FIRST])),
+    )
     low = draw(st.integers(0, 3))
     return Findings(
         draw(st.frozensets(st.sampled_from([Shard(path, 9, "parquet") for path in PATHS]))),
         rows=draw(st.integers(0, 9)),
         kept=draw(st.integers(0, 9)),
-        bad={key: number for key, number in count.items() if number},
-        examples=tuple(sorted(bad)[:FIRST]),
+        bad={key: kind_of(rows, draw(seen)) for key, rows in bad.items()},
         failures=draw(st.dictionaries(st.sampled_from(PATHS), st.sampled_from("xyz"))),
         lengths=draw(st.sampled_from([{}, {"s": (low, low + 1)}, {"t": (low, low)}])),
     )
@@ -57,16 +65,13 @@ def test_addition(a: Findings, b: Findings, c: Findings) -> None:
 
 
 @law
-@given(st.lists(st.lists(bad_rows, max_size=30), max_size=4))
-def test_the_first_rows_are_listed_and_all_are_counted(parts: list[list[BadRow]]) -> None:
-    findings = [
-        Findings(bad={("h", "null:y"): len(rows)}, examples=tuple(sorted(set(rows))[:FIRST]))
-        for rows in parts
-        if rows
-    ]
+@given(st.lists(st.lists(places, max_size=30, unique=True), max_size=4))
+def test_the_first_rows_are_listed_and_all_are_counted(parts: list[list[Place]]) -> None:
+    findings = [Findings(bad={("h", "null:y"): kind_of(set(rows))}) for rows in parts if rows]
     total = sum(findings, Findings())
-    assert sum(total.bad.values()) == sum(map(len, parts))
-    assert list(total.examples) == sorted({row for rows in parts for row in rows})[:FIRST]
+    assert sum(bad.rows for bad in total.bad.values()) == sum(map(len, parts))
+    expected = sorted({place for rows in parts for place in rows})[:FIRST]
+    assert [Place(row.path, row.row) for row in total.examples] == expected
 
 
 def test_bad_rows_are_ordered_by_file_and_by_number() -> None:
@@ -79,11 +84,31 @@ def test_bad_rows_are_ordered_by_file_and_by_number() -> None:
     assert all(row < next_row for row, next_row in pairwise(rows))
 
 
-def test_a_bad_row_says_where_and_what() -> None:
-    said = [str(BadRow("d/a.parquet", 7, "h", f"{reason}:y")) for reason in REASONS]
-    assert len(set(said)) == len(REASONS)
-    assert said[0] == "d/a.parquet: row 7: head 'h': 'y' has no value"
-    assert "'a:b' has no value" in str(BadRow("a", 0, "h", "null:a:b"))
+def test_a_kind_of_bad_rows_is_told_in_one_line() -> None:
+    rows = {Place("d/a.parquet", number) for number in (7, 3, 90, 12)}
+    said = [kind_of(rows).lines(["h"], f"{reason}:y") for reason in REASONS]
+    assert all(len(lines) == 1 for lines in said)
+    assert len({line for (line,) in said}) == len(REASONS)
+    where = "in 4 rows from 3 to 90: d/a.parquet: rows 3, 7, 12"
+    assert said[0] == [f"head 'h': 'y' has no value {where}"]
+    assert "'a:b' has no value" in kind_of(rows).lines(["h"], "null:a:b")[0]
+
+
+def test_what_bad_rows_hold_is_told_once() -> None:
+    places = {Place("a", 1, "y=-1, s=0.5"), Place("a", 2, "y=-2, s=0.5")}
+    assert kind_of(places, Seen(-2.0, -1.0)).lines(["h", "k"], "out_of_range:y") == [
+        "heads 'h', 'k': 'y' is outside the range of labels (from -2 to -1) in 2 rows:"
+        " a: rows 1, 2",
+        "  a: row 1: y=-1, s=0.5",
+        "  a: row 2: y=-2, s=0.5",
+    ]
+    one = {Place("", 1)}
+    assert kind_of(one, Seen(words=("Yes",))).lines(["h"], "not_in_vocabulary:y") == [
+        "head 'h': 'y' is not in the vocabulary ('Yes') in 1 row"
+    ]
+    assert kind_of(one, Seen(5, 5)).lines(["h"], "wrong_length:s") == [
+        "head 'h': 's' is a list of the wrong length (5 values) in 1 row"
+    ]
 
 
 def test_good_rows_are_no_problem() -> None:
@@ -108,27 +133,32 @@ def test_lists_of_several_lengths_are_a_problem() -> None:
     ]
 
 
-def test_bad_rows_that_are_not_listed_are_counted() -> None:
-    rows = tuple(BadRow("a.parquet", i, "h", "null:y") for i in range(FIRST))
-    exact = Findings(rows=9000, kept=9000, bad={("h", "null:y"): FIRST}, examples=rows)
-    summary = "head 'h': 20 of 9,000 rows are bad, more than max_bad_fraction (0)"
-    assert exact.problems() == [summary, *map(str, rows)]
-    one_more = exact + Findings(bad={("h", "null:y"): 1})
-    assert one_more.problems()[-1] == "... and 1 more bad rows"
-    more = exact + Findings(bad={("h", "null:y"): 1000, ("k", "negative:w"): 500})
-    assert more.problems()[2:] == [*map(str, rows), "... and 1,500 more bad rows"]
+def test_what_is_wrong_for_several_heads_is_told_once() -> None:
+    bad = kind_of({Place("a.parquet", i) for i in range(25)})
+    findings = Findings(
+        rows=9000, kept=9000, bad={(head, "null:y"): bad for head in ("a", "b", "c", "d", "e", "f")}
+    )
+    heads = "heads 'a', 'b', 'c', 'd', 'e', ... and 1 more"
+    assert findings.problems() == [
+        f"{heads}: 25 of 9,000 rows are bad, more than max_bad_fraction (0)",
+        f"{heads}: 'y' has no value in 25 rows from 0 to 24: a.parquet: rows 0, 1, 2",
+    ]
+
+
+def test_so_many_kinds_are_told() -> None:
+    bad = {("h", f"null:{number:03}"): BadRows(1) for number in range(FIRST + 7)}
+    problems = Findings(rows=99, kept=99, bad=bad).problems()
+    assert len(problems) == 1 + FIRST + 1
+    assert problems[-1] == "... and 7 more kinds of bad rows"
 
 
 def test_each_head_is_held_against_the_limits() -> None:
-    rows = (BadRow("a", 1, "h", "null:y"), BadRow("a", 2, "k", "null:y"))
-    findings = Findings(
-        rows=100, kept=100, bad={("h", "null:y"): 1, ("k", "null:y"): 2}, examples=rows
-    )
+    one, two = kind_of({Place("a", 1)}), kind_of({Place("a", 2), Place("b", 5)})
+    findings = Findings(rows=100, kept=100, bad={("h", "null:y"): one, ("k", "null:y"): two})
     assert findings.problems(Tolerance(rows=2)) == []
     assert findings.problems(Tolerance(rows=1)) == [
         "head 'k': 2 of 100 rows are bad, more than max_bad_rows (1)",
-        str(rows[1]),
-        "... and 1 more bad rows",
+        "head 'k': 'y' has no value in 2 rows: a: row 2; b: row 5",
     ]
 
 
@@ -187,12 +217,24 @@ def test_the_rows_of_a_manifest_have_to_be_there() -> None:
     ]
 
 
-def test_files_that_are_not_listed_are_counted() -> None:
-    findings = [Findings(failures={f"{i:04}": f"{i:04}: broken"}) for i in range(FIRST + 1005)]
-    problems = sum(findings[::-1], Findings()).problems()
-    assert problems[:FIRST] == [f"{i:04}: broken" for i in range(FIRST)]
-    assert problems[FIRST:] == ["... and 1,005 more files cannot be read"]
-    assert len(sum(findings[:FIRST], Findings()).problems()) == FIRST
+def test_files_of_one_fault_are_told_once() -> None:
+    findings = [Findings(failures={f"{i:04}": f"{i:04}: byte {i}: cut"}) for i in range(1005)]
+    odd = Findings(failures={"z": "z: not a Parquet file"})
+    problems = sum(findings[::-1], odd).problems()
+    assert problems == [
+        *(f"{i:04}: byte {i}: cut" for i in range(3)),
+        "... and 1,002 more files like these",
+        "z: not a Parquet file",
+    ]
+    assert len(sum(findings[:3], Findings()).problems()) == 3
+
+
+def test_files_of_many_faults_are_counted() -> None:
+    words = [f"{a}{b}" for a in "abcdef" for b in "ghijkl"]
+    findings = [Findings(failures={word: f"{word}: {word}"}) for word in words]
+    problems = sum(findings, Findings()).problems()
+    assert problems[:FIRST] == [f"{word}: {word}" for word in words[:FIRST]]
+    assert problems[FIRST:] == [f"... and {len(words) - FIRST} more files"]
 
 
 def test_an_error_has_a_line_for_each_problem() -> None:
