@@ -43,7 +43,9 @@ def _power(scenarios: Mapping[str, Any]) -> list[str]:
             pairs, tally = found[rows]["pairs"], found[rows]["gates"]["best_end"]
             worse = "--" if name == "equally good" else _share(tally["found"], pairs)
             cells += [worse, _share(tally["others"], pairs)]
-        lines.append(f"| {name.replace('one slice', 'has')} | {' | '.join(cells)} |")
+        told = name.replace("equally good", "is as good").removeprefix("one slice ")
+        pairs = min(measured["pairs"] for measured in found.values())
+        lines.append(f"| {told} (of {pairs:,} pairs) | {' | '.join(cells)} |")
     return lines
 
 
@@ -51,7 +53,11 @@ def _ways(scenarios: Mapping[str, Any]) -> list[str]:
     """Returns a table with a row for each gate, and columns for each size of slices."""
     found = scenarios["ways to decide"]
     heads = [f"{int(rows):,} rows: {told}" for rows in found for told in ("fails", "flips")]
-    lines = [f"| gate | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    pairs = min(measured["pairs"] for measured in found.values())
+    lines = [
+        f"| gate (of {pairs:,} pairs) | {' | '.join(heads)} |",
+        "|---|" + "---|" * len(heads),
+    ]
     for gate in next(iter(found.values()))["gates"]:
         cells = []
         for measured in found.values():
