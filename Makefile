@@ -41,6 +41,7 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python -m docs.config_page > docs/config.md
 	$(BIN)/python -m docs.metrics_page > docs/metrics.md
 	$(BIN)/python -m docs.coverage_page > docs/coverage.md
+	$(BIN)/python -m docs.gates_page
 
 clean:
 	rm -rf $(VENV) out build dist
