@@ -245,8 +245,8 @@ def start(command: Sequence[str], limit: Callable[[], None] | None = None) -> su
 
 
 def shown(told: str) -> str:
-    """The line of the area under the curve in what a run prints."""
-    found = re.search(r"^ *roc_auc .*$", told, re.MULTILINE)
+    """The line of all rows in what a run prints."""
+    found = re.search(r"^ *overall .*$", told, re.MULTILINE)
     assert found is not None, told
     return found[0]
 

@@ -144,16 +144,16 @@ def test_a_task_manager_dies(many_slices: Expected, cluster: Cluster, tmp_path: 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_run_cancels_its_job(
-    few_slices: Expected, cluster: Cluster, tmp_path: Path, number: signal.Signals
+    many_slices: Expected, cluster: Cluster, tmp_path: Path, number: signal.Signals
 ) -> None:
     before = {job.id for job in jobs(cluster)}
-    command = few_slices.inputs.command(tmp_path / "out", cluster.options())
+    command = many_slices.inputs.command(tmp_path / "out", cluster.options())
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         try:
             job = _wait("the job", run, lambda: _new(cluster, before))
-            _wait("a task that runs", run, lambda: _working(job))
+            _wait("a job that runs", run, lambda: job.state() == "RUNNING")
             run.send_signal(number)
             told, _ = run.communicate(timeout=300)
         finally:
