@@ -88,12 +88,12 @@ def _execute(known: argparse.Namespace, rest: Sequence[str]) -> int:
     except KeyboardInterrupt as interrupted:
         code = tell(interrupted)
         if known.json:
-            answer_verdict(code, problems=["interrupted"])
+            answer_verdict(code, _judged(known), problems=["interrupted"])
         return code
     except Exception as error:
         traceback.print_exc()
         if known.json:
-            answer_verdict(exit_codes.CRASH, problems=[f"crash: {error!r}"])
+            answer_verdict(exit_codes.CRASH, _judged(known), problems=[f"crash: {error!r}"])
         return exit_codes.CRASH
     else:
         return code

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from heads.statistics import Key
+from pipeline.confidence.halves import HALVES_AGREE
+from pipeline.confidence.jackknife import AGREE
 from pipeline.config.gates import Gate
 from pipeline.evaluation.head_plan import BASELINE
 from pipeline.gates.limits import Limit, corrected
@@ -25,7 +27,13 @@ Estimator = ValueEstimator | DifferenceEstimator | RelativeEstimator
 NO_STATES = "the run is of another release, and lacks states that the metric is read from"
 NO_HEAD = "the run to compare with has no head of this name and type"
 NO_METRIC = "the run to compare with lacks the metric"
-NO_SLICE = "the run to compare with has no rows in this slice"
+OTHER_WEIGHTS = (
+    "of this run and the one to compare with, one is weighted; 'unweighted: true' compares"
+)
+NO_SLICE = "the run to compare with does not have this slice"
+
+# Differences of figures have rounding errors of this many last digits of the figures.
+_ROUNDINGS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +50,9 @@ class Figures:
             no interval, and for a gate that is decided without them.
         candidate: float64, the values of the candidate; NaN for figures that are no changes.
         baseline: float64, the values that it is compared with, likewise.
+        unchanged: bool, where both models are the same in every fold: there is no interval, and
+            nothing that chance could have hidden.
+        rounding: float64, how far a figure may be off by rounding.
     """
 
     value: Floats
@@ -52,6 +63,8 @@ class Figures:
     p: Floats
     candidate: Floats
     baseline: Floats
+    unchanged: Mask
+    rounding: Floats
 
 
 def figures(
@@ -100,6 +113,9 @@ def _changes_between(
     assert new_head is not None
     if old_head is None or old_head.config.type != new_head.config.type:
         return _undefined(len(keys), NO_HEAD)
+    weighted = [plan.context.weighted for plan in (old_head, new_head)]
+    if weighted[0] != weighted[1] and not gate.unweighted:
+        return _undefined(len(keys), OTHER_WEIGHTS)
     common = [key for key in keys if key in other.row_counts(head).places]
     if not common:
         return _undefined(len(keys), NO_SLICE)
@@ -128,16 +144,23 @@ def _changes(
     estimator = RelativeEstimator if gate.relative else DifferenceEstimator
     found = _estimated(gate, limit, estimator(new, old, paired), level)
     values = (ValueEstimator(side).estimates(level)[gate.metric].value for side in (new, old))
-    columns = {name: getattr(found, name) for name in _COLUMNS}
-    columns["candidate"], columns["baseline"] = values
-    return Figures(**columns)
+    candidate, baseline = values
+    rounding = _ROUNDINGS * np.finfo(np.float64).eps * np.fmax(np.abs(candidate), np.abs(baseline))
+    if gate.relative:
+        rounding = rounding / np.abs(baseline)
+    agree = np.isin(found.no_interval.astype(str), (AGREE, HALVES_AGREE))
+    same_rows = np.ones(len(agree), bool) if paired is None else paired
+    unchanged = agree & same_rows & (np.abs(found.value) <= rounding)
+    return replace(
+        found, candidate=candidate, baseline=baseline, unchanged=unchanged, rounding=rounding
+    )
 
 
 def _estimated(gate: Gate, limit: Limit, estimator: Estimator, level: float) -> Figures:
     p = nothing = np.full(len(estimator.value), np.nan)
     if corrected(gate):
         bound = np.ldexp(limit.bound, -estimator.exponent)
-        p = p_beyond(estimator.ends, estimator.value, bound, floor=limit.floor)
+        p = p_beyond(estimator.ends, estimator.value, bound, level, floor=limit.floor)
     (found,) = estimator.estimates(level).values()
     return Figures(
         found.value,
@@ -148,6 +171,8 @@ def _estimated(gate: Gate, limit: Limit, estimator: Estimator, level: float) -> 
         p,
         nothing,
         nothing,
+        np.zeros(len(nothing), bool),
+        np.zeros(len(nothing)),
     )
 
 
@@ -159,7 +184,8 @@ def _undefined(slices: int, reason: str) -> Figures:
     nothing = np.full(slices, np.nan)
     reasons = np.full(slices, reason, object)
     columns: dict[str, Any] = dict.fromkeys(_COLUMNS, nothing)
-    return Figures(**columns | {"reasons": reasons, "no_interval": reasons})
+    texts = {"reasons": reasons, "no_interval": reasons}
+    return Figures(**columns | texts | {"unchanged": np.zeros(slices, bool)})
 
 
 def _placed(found: Figures, places: Sequence[int | None]) -> Figures:
@@ -168,7 +194,7 @@ def _placed(found: Figures, places: Sequence[int | None]) -> Figures:
     at = np.array([place or 0 for place in places])
     columns: dict[str, Any] = {}
     for name in _COLUMNS:
-        texts = name in ("reasons", "no_interval")
-        missing = np.array(NO_SLICE if texts else np.nan, object if texts else float)
-        columns[name] = np.where(lacking, missing, getattr(found, name)[at])
+        column = getattr(found, name)[at]
+        missing = {"O": np.array(NO_SLICE, object), "b": np.array(False)}
+        columns[name] = np.where(lacking, missing.get(column.dtype.kind, np.nan), column)
     return Figures(**columns)

@@ -148,7 +148,11 @@ def _judge_figure(
     decides = value
     if gate.decide_by != "value":
         decides = ends[0 if limit.floor == (gate.decide_by == "worst_end") else 1]
+    if np.isnan(decides) and read.unchanged[at]:
+        decides = value
     margin = decides - limit.bound if limit.floor else limit.bound - decides
+    if abs(margin) <= read.rounding[at]:
+        margin = 0.0
     found = Judgement(
         "pass" if margin >= 0 else "fail",
         limit,

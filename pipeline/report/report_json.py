@@ -15,6 +15,7 @@ from heads.metrics.core.registry import estimator_metrics
 from heads.statistics import OVERALL, Key
 from pipeline.evaluation.head_plan import BASELINE, CANDIDATE, HeadPlan
 from pipeline.evaluation.plan import Plan
+from pipeline.report.main_metrics import main_first
 from pipeline.report.report_layout import GATES, PLACES, SCHEMA_VERSION
 from pipeline.results.causes import Cause, find_causes
 from pipeline.results.estimated import Estimates
@@ -144,7 +145,7 @@ def comparison_data(
         results: the results of all partitions of the head, with the values of both models.
     """
     worse = worse_slices(plan.config, table, results)
-    causes = find_causes(plan.config, table, results, worse, headline(head))
+    causes = find_causes(plan.config, table, results, worse, main_first(headline(head)))
     return {"worse": _worse_data(worse), "causes": [_cause_data(cause) for cause in causes]}
 
 

@@ -18,7 +18,7 @@ SMALLEST_P = 1e-12
 _STEPS = 48
 
 
-def p_beyond(ends: Ends, value: Floats, limit: Floats, *, floor: bool) -> Floats:
+def p_beyond(ends: Ends, value: Floats, limit: Floats, level: float, *, floor: bool) -> Floats:
     """Returns the one-sided p-values of figures that are beyond their limits.
 
     It is (1 - level) / 2 of the level at which an end of the interval meets the limit: the upper
@@ -30,6 +30,8 @@ def p_beyond(ends: Ends, value: Floats, limit: Floats, *, floor: bool) -> Floats
         ends: the ends of the intervals, by level.
         value: float64 `[s]`, the figures.
         limit: float64 `[s]`, the limits.
+        level: the level at which there must be an interval; where there is none at another, it is
+            taken for one that is open.
         floor: whether the figures are to be at least the limits; if not, at most.
 
     Returns:
@@ -40,13 +42,12 @@ def p_beyond(ends: Ends, value: Floats, limit: Floats, *, floor: bool) -> Floats
     is_upper = beyond == floor
     low, high = np.full((2, len(value)), np.log(SMALLEST_P))
     high[:] = np.log(0.5)
-    missing = np.zeros(len(value), bool)
+    missing = np.isnan(ends(np.full(len(value), level))).any(axis=0)
     for _ in range(_STEPS):
         middle = (low + high) / 2
         lower, upper = ends(1 - 2 * np.exp(middle))
-        missing |= np.isnan(lower) | np.isnan(upper)
         # Of a higher level, which is a smaller p, the interval is wider.
-        reached = np.where(is_upper, upper >= limit, lower <= limit)
+        reached = ~np.where(is_upper, upper < limit, lower > limit)
         low, high = np.where(reached, middle, low), np.where(reached, high, middle)
     p = np.exp(high)
     return np.where(missing | np.isnan(value), np.nan, np.where(beyond, p, 1 - p))

@@ -58,8 +58,11 @@ def _published(directory: str, open_file: OpenFile) -> str | None:
     with explained(directory, SUCCESS):
         try:
             success = parse_json(read_file(directory, SUCCESS, open_file))
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            message = "is a file; name the directory of a run"
+            raise ConfigError([Problem(directory, (), message)]) from error
         except ValueError:
             return ""
     return str(success.get("id", "")) if isinstance(success, dict) else ""

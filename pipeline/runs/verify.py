@@ -111,7 +111,8 @@ def open_run(directory: str, open_file: OpenFile = open_local) -> VerifiedRun:
         try:
             success_content = read_file(directory, SUCCESS, open_file)
         except NotADirectoryError as error:
-            message = f"is a file; name the directory of a run, as {os.path.dirname(directory)}"
+            named = os.path.dirname(directory) or "."
+            message = f"is a file; name the directory of a run, as {named}"
             raise ConfigError([Problem(directory, (), message)]) from error
         except FileNotFoundError as error:
             message = f"holds no finished run: there is no {SUCCESS} in it"

@@ -44,9 +44,9 @@ from pipeline.evaluation.head_plan import HeadPlan
 from pipeline.evaluation.plan import make_plan
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.readers.rows import Rows
+from pipeline.report.main_metrics import HIGHER_IS_BETTER
 from pipeline.report.metrics_parquet import SCHEMA
 from pipeline.report.text.chosen import SORT_KEYS
-from pipeline.report.text.headline import HIGHER_IS_BETTER
 from pipeline.results.against_overall import NEARLY_OVERALL, SMALL, UNHELD
 from pipeline.results.differences import TOO_FEW
 from pipeline.results.stack import IN_ONE_FOLD, NO_FOLDS, NOT_LARGEST

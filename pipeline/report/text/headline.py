@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from pipeline.errors.wording import first_names
+from pipeline.report.main_metrics import HIGHER_IS_BETTER
 from pipeline.report.text.figures import (
     ABOUT,
     LACKING,
@@ -35,20 +36,6 @@ MOST_SLICES = 8
 """How many slices of a head are shown first, besides overall."""
 _MOST_REASONS = 3
 
-HIGHER_IS_BETTER: Mapping[str, bool] = {
-    "roc_auc": True,
-    "average_loss": False,
-    "accuracy": True,
-    "precision": True,
-    "recall": True,
-    "rmse": False,
-    "mae": False,
-    "r2": True,
-    "poisson_deviance": False,
-    "average_precision": True,
-    "brier_score": False,
-}
-"""The metrics to look at first, in this order, and whether more of them is better."""
 _SAID_BY_OTHERS = {"auc", "auc_precision_recall", "accuracy_baseline"}
 
 

@@ -188,7 +188,7 @@ def test_a_change_may_be_as_large_as_the_limit(kind: str) -> None:
         assert judge(max_rise=0.0, **keys)["outcome"] == "pass"
         return
     assert judge(max_drop=-change, **keys)["outcome"] == "pass"
-    assert judge(max_drop=float(np.nextafter(-change, 0)), **keys)["outcome"] == "fail"
+    assert judge(max_drop=-change - 1e-12, **keys)["outcome"] == "fail"
 
 
 def test_a_relative_change_is_a_share_of_the_baseline() -> None:
@@ -301,7 +301,7 @@ def without_slices(other: RunStates) -> RunStates:
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [(without_head, "has no head of this name"), (without_slices, "has no rows in this slice")],
+    [(without_head, "has no head of this name"), (without_slices, "does not have this slice")],
 )
 def test_what_another_run_lacks_is_undecided(change: Any, reason: str) -> None:
     other = lacking(change)
@@ -419,3 +419,52 @@ def test_the_data_of_a_gate() -> None:
     (judgement,) = gate["judgements"]
     assert judgement["slice"] == slice_data((("g", "string", "a"),))
     assert (judgement["kind"], judgement["limit"]) == ("at_least", 0.5)
+
+
+@pytest.mark.parametrize("decide_by", ["value", "worst_end", "best_end"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_an_equal_model_passes(decide_by: str, relative: bool) -> None:
+    for metric in ("roc_auc", "average_loss", "accuracy"):
+        gate = judge(
+            run(),
+            metric=metric,
+            head="h",
+            max_drop=0.02,
+            max_rise=0.02,
+            against="run",
+            decide_by=decide_by,
+            relative=relative,
+        )
+        outcomes = {judgement["outcome"] for judgement in gate["judgements"]}
+        if metric != "accuracy" or decide_by != "worst_end":
+            assert outcomes == {"pass"}
+
+
+def test_a_limit_that_is_met_is_kept_though_differences_are_rounded() -> None:
+    right = np.arange(100)
+    columns = {
+        "y": np.ones(100, int),
+        "s": np.where(right < 78, 1.0, -1.0),
+        "b": np.where(right < 80, 1.0, -1.0),
+    }
+    plan = plan_of("heads: {h: {type: binary, logits: s, label: y, baseline: {logits: b}}}")
+    evaluation = evaluate(pa.table(columns), plan)
+    states = RunStates.of("run", plan, evaluation.table, evaluation.states)
+    for keys in ({"max_drop": 0.02}, {"max_drop": 0.025, "relative": True}):
+        gate = Gate(metric="accuracy", against="baseline", **keys)
+        (judgement,) = judge_gates([gate], states)["gates"][0]["judgements"]
+        assert abs(judgement["value"] + keys["max_drop"]) < 1e-15
+        assert judgement["value"] != -keys["max_drop"]
+        assert (judgement["outcome"], judgement["margin"]) == ("pass", 0)
+        tight = Gate(metric="accuracy", against="baseline", **keys | {"max_drop": 0.0199})
+        assert not judge_gates([tight], states)["passed"]
+
+
+def test_a_weighted_run_is_not_compared_with_an_unweighted_one() -> None:
+    plan = plan_of(CONFIG.replace(", weight: w", ""))
+    evaluation = evaluate(rows(), plan)
+    other = RunStates.of("other", plan, evaluation.table, evaluation.states)
+    keys: dict[str, Any] = {"metric": "roc_auc", "head": "h", "max_drop": 0.5, "against": "run"}
+    assert judge(other, **keys)["outcome"] == "undecided"
+    (judgement,) = judge(other, unweighted=True, **keys)["judgements"]
+    assert (judgement["outcome"], judgement["value"]) == ("pass", 0)

@@ -30,7 +30,7 @@ def test_of_t_intervals_it_is_that_of_student(
     def ends(level: Floats) -> tuple[Floats, Floats]:
         return interval(np.array([value]), np.array([error]), DEGREES, level)
 
-    (p,) = p_beyond(ends, np.array([value]), np.array([limit]), floor=floor)
+    (p,) = p_beyond(ends, np.array([value]), np.array([limit]), 0.95, floor=floor)
     expected = student(value, error, limit, floor=floor)
     assert p == pytest.approx(np.clip(expected, SMALLEST_P, 1 - SMALLEST_P), rel=1e-6, abs=1e-11)
 
@@ -42,7 +42,7 @@ def test_of_binomial_intervals_it_is_that_of_the_binomial(successes: int, limit:
     def ends(level: Floats) -> tuple[Floats, Floats]:
         return binomial_interval(share, size, level)
 
-    (p,) = p_beyond(ends, share, np.array([limit]), floor=True)
+    (p,) = p_beyond(ends, share, np.array([limit]), 0.95, floor=True)
     if share < limit:
         at_most = stats.binom.cdf(successes, 40, limit)
         assert p == pytest.approx(np.clip(at_most, SMALLEST_P, 0.5), rel=1e-6)
@@ -61,7 +61,7 @@ def test_each_figure_has_the_p_value_that_it_has_alone(
         def ends(level: Floats) -> tuple[Floats, Floats]:
             return interval(value[where], error[where], DEGREES, level)
 
-        return p_beyond(ends, value[where], limit[where], floor=floor)
+        return p_beyond(ends, value[where], limit[where], 0.95, floor=floor)
 
     alone = np.concatenate([found(slice(at, at + 1)) for at in range(len(figures))])
     np.testing.assert_array_equal(found(slice(None)), alone)
@@ -71,7 +71,7 @@ def test_there_is_none_without_an_interval() -> None:
     def ends(level: Floats) -> tuple[Floats, Floats]:
         return interval(np.array([0.5, 0.5]), np.array([np.nan, 0.1]), DEGREES, level)
 
-    p = p_beyond(ends, np.array([0.5, 0.5]), np.array([0.6, 0.6]), floor=True)
+    p = p_beyond(ends, np.array([0.5, 0.5]), np.array([0.6, 0.6]), 0.95, floor=True)
     assert np.isnan(p[0])
     assert 0.1 < p[1] < 0.3
 
@@ -80,4 +80,13 @@ def test_an_open_end_is_beyond_every_limit() -> None:
     def ends(level: Floats) -> tuple[Floats, Floats]:
         return np.full(1, -np.inf), np.full(1, np.inf)
 
-    assert p_beyond(ends, np.array([0.5]), np.array([0.6]), floor=True) == pytest.approx(0.5)
+    assert p_beyond(ends, np.array([0.5]), np.array([0.6]), 0.95, floor=True) == pytest.approx(0.5)
+
+
+def test_an_interval_that_is_not_there_at_another_level_is_open() -> None:
+    def ends(level: Floats) -> tuple[Floats, Floats]:
+        lower, upper = interval(np.array([0.5]), np.array([0.1]), DEGREES, level)
+        return lower, np.where(level > 0.99, np.nan, upper)
+
+    (p,) = p_beyond(ends, np.array([0.5]), np.array([0.9]), 0.95, floor=True)
+    assert p == pytest.approx(0.005)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.report.main_metrics import HIGHER_IS_BETTER
 from pipeline.report.text.headline import (
-    HIGHER_IS_BETTER,
     MOST_METRICS,
     gated_metrics,
     main_metrics,
