@@ -23,6 +23,7 @@ from pipeline.beam.worker_process import WorkerEnded, Workers
 # Beam's threads for a connection end with an exception when the worker has ended; the run then
 # raises the reason.
 _CONNECTIONS = ("beam_control_read", "read_grpc_client_inputs")
+_LAST_SECONDS = 10.0
 
 
 class _Stopped(SystemExit):
@@ -111,7 +112,7 @@ def make_runner(options: PipelineOptions) -> LocalRunner | None:
 @contextmanager
 def _quiet_connections() -> Iterator[None]:
     """Prints no exceptions of the threads that hold the connections to worker processes."""
-    before = threading.excepthook
+    before, others = threading.excepthook, set(threading.enumerate())
 
     def hook(arguments: threading.ExceptHookArgs) -> None:
         if arguments.thread is None or arguments.thread.name not in _CONNECTIONS:
@@ -120,6 +121,12 @@ def _quiet_connections() -> Iterator[None]:
     threading.excepthook = hook
     try:
         yield
+    except Exception:
+        # Some end a moment after their worker, and would then print what they end with.
+        for thread in set(threading.enumerate()) - others:
+            if thread.name in _CONNECTIONS:
+                thread.join(_LAST_SECONDS)
+        raise
     finally:
         # A signal may have put another in its place.
         if threading.excepthook is hook:
