@@ -9,6 +9,11 @@ from typing import Any
 from pipeline.cli import exit_codes
 from pipeline.cli.output import answer
 
+_NO_GATES: Mapping[str, Any] = {
+    **dict.fromkeys(("headcount_gates", "passed", "against", "level")),
+    "gates": [],
+}
+
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Adds the option by which stdout gets the verdict alone."""
@@ -49,6 +54,6 @@ def answer_verdict(
             "rows": None if report is None else report["rows"],
             "heads": None if report is None else sorted(report["heads"]),
             "problems": list(problems),
-            **(gates or {"gates": []}),
+            **(gates or _NO_GATES),
         }
     )

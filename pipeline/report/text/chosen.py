@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import RenderableType
@@ -101,7 +101,7 @@ def render_chosen(
     _check_sort(choice.sort)
     known = sorted({name for head in heads.values() for name in figures_of(head["slices"][0])})
     _check("--metric", choice.metrics, known)
-    _check_conditions(choice.conditions, heads)
+    choice = replace(choice, conditions=_check_conditions(choice.conditions, heads))
     parts: list[RenderableType] = [verdict_line(gates, facts(report, notes), screen)]
     for name, head in heads.items():
         asked = [metric for metric in choice.metrics if metric in figures_of(head["slices"][0])]
@@ -127,6 +127,9 @@ def render_chosen(
     return screen.draw(parts)
 
 
+_SPELLED = {"null": "(missing)", "true": "True", "false": "False"}
+
+
 def _check_sort(key: str | None) -> None:
     """Raises ConfigError for a key that slices cannot be sorted by."""
     if key is not None and key not in SORT_KEYS:
@@ -144,14 +147,28 @@ def _conditions(entry: Entry) -> set[str]:
     return {slice_name([condition]) for condition in entry["slice"]}
 
 
-def _check_conditions(conditions: Sequence[str], heads: Mapping[str, Head]) -> None:
-    """Raises ConfigError if no slice of any head has all of some conditions."""
+def _check_conditions(conditions: Sequence[str], heads: Mapping[str, Head]) -> list[str]:
+    """Returns conditions as the report names them.
+
+    Raises:
+        ConfigError: if no slice of any head has all of them.
+    """
     entries = [entry for head in heads.values() for entry in head["slices"]]
     known = sorted(set().union(*map(_conditions, entries)))
+    conditions = [
+        condition if condition in known else _as_named(condition) for condition in conditions
+    ]
     _check("--slice", conditions, known)
     if not any(_has(entry, conditions) for entry in entries):
         together = ", ".join(conditions)
         raise ConfigError([_problem("--slice", together, "the report has no slice of all of them")])
+    return conditions
+
+
+def _as_named(condition: str) -> str:
+    """Returns a condition with a value as YAML spells it, as the report names it."""
+    column, equals, value = condition.rpartition("=")
+    return column + equals + _SPELLED.get(value, value)
 
 
 def _sorted(

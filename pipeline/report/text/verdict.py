@@ -201,12 +201,16 @@ def gate_name(gate: Mapping[str, Any]) -> str:
         parts.append(f"decide_by {gate['decide_by']}")
     if gate.get("slices"):
         parts.append(f"slices {', '.join(gate['slices'])}")
+    parts += [f"{key} {gate[key]}" for key in ("min_examples", "undecided") if gate.get(key)]
     return ", ".join([*parts, *(f"slice {name}" for name in _named_slice(gate))])
 
 
 def _named_slice(gate: Mapping[str, Any]) -> list[str]:
     """Returns the name of the slice that a gate is about, if it names one."""
-    conditions = [f"{column}={value}" for column, value in (gate.get("slice") or {}).items()]
+    conditions = [
+        f"{column}={'(missing)' if value is None else value}"
+        for column, value in (gate.get("slice") or {}).items()
+    ]
     return [", ".join(conditions)] if conditions else []
 
 

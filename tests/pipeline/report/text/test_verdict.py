@@ -189,7 +189,6 @@ def test_gates_are_named_as_they_are_configured() -> None:
         "min_examples": 500,
     }
     expected = "recall at_least 0.5, max_drop 1e-07, relative, unweighted, against run"
-    assert gate_name(asked) == f"{expected}, decide_by best_end, slices a, b"
-    assert gate_name({"metric": "m", "at_most": 2, "slice": {"c": "DE", "d": 1}}) == (
-        "m at_most 2, slice c=DE, d=1"
-    )
+    assert gate_name(asked) == f"{expected}, decide_by best_end, slices a, b, min_examples 500"
+    named = {"metric": "m", "at_most": 2, "slice": {"c": None, "d": 1}, "undecided": "pass"}
+    assert gate_name(named) == "m at_most 2, undecided pass, slice c=(missing), d=1"
