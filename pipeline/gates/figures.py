@@ -50,6 +50,7 @@ class Figures:
             no interval, and for a gate that is decided without them.
         candidate: float64, the values of the candidate; NaN for figures that are no changes.
         baseline: float64, the values that it is compared with, likewise.
+        paired: bool, for changes whether both values are of the same rows.
         unchanged: bool, where both models are the same in every fold: there is no interval, and
             nothing that chance could have hidden.
         rounding: float64, how far a figure may be off by rounding.
@@ -63,6 +64,7 @@ class Figures:
     p: Floats
     candidate: Floats
     baseline: Floats
+    paired: Mask
     unchanged: Mask
     rounding: Floats
 
@@ -152,7 +154,12 @@ def _changes(
     same_rows = np.ones(len(agree), bool) if paired is None else paired
     unchanged = agree & same_rows & (np.abs(found.value) <= rounding)
     return replace(
-        found, candidate=candidate, baseline=baseline, unchanged=unchanged, rounding=rounding
+        found,
+        candidate=candidate,
+        baseline=baseline,
+        paired=same_rows,
+        unchanged=unchanged,
+        rounding=rounding,
     )
 
 
@@ -171,8 +178,9 @@ def _estimated(gate: Gate, limit: Limit, estimator: Estimator, level: float) -> 
         p,
         nothing,
         nothing,
-        np.zeros(len(nothing), bool),
-        np.zeros(len(nothing)),
+        paired=np.zeros(len(nothing), bool),
+        unchanged=np.zeros(len(nothing), bool),
+        rounding=np.zeros(len(nothing)),
     )
 
 
@@ -185,7 +193,8 @@ def _undefined(slices: int, reason: str) -> Figures:
     reasons = np.full(slices, reason, object)
     columns: dict[str, Any] = dict.fromkeys(_COLUMNS, nothing)
     texts = {"reasons": reasons, "no_interval": reasons}
-    return Figures(**columns | texts | {"unchanged": np.zeros(slices, bool)})
+    flags = dict.fromkeys(("paired", "unchanged"), np.zeros(slices, bool))
+    return Figures(**columns | texts | flags)
 
 
 def _placed(found: Figures, places: Sequence[int | None]) -> Figures:

@@ -164,6 +164,7 @@ def _judge_figure(
         margin=margin,
         candidate=float(read.candidate[at]),
         baseline=float(read.baseline[at]),
+        paired=bool(read.paired[at]),
     )
     if examples < gate.min_examples:
         return replace(found, outcome="too_small", reason=FEW_EXAMPLES)

@@ -36,6 +36,7 @@ class Judgement:
             if there is none.
         candidate: for a change, the value of the candidate, else NaN.
         baseline: for a change, the value that it is compared with, else NaN.
+        paired: for a change, whether both values are of the same rows.
         p: the one-sided p-value that the figure is outside of the limit, where that decides.
         p_adjusted: `p`, adjusted for all slices of the gate.
     """
@@ -51,6 +52,7 @@ class Judgement:
     margin: float = math.nan
     candidate: float = math.nan
     baseline: float = math.nan
+    paired: bool = False
     p: float = math.nan
     p_adjusted: float = math.nan
 
@@ -90,6 +92,7 @@ class Judgement:
         if self.limit.of_change:
             data["candidate"] = _number(self.candidate)
             data["baseline"] = _number(self.baseline)
+            data["paired"] = self.paired
         if not math.isnan(self.p):
             data["p"], data["p_adjusted"] = self.p, self.p_adjusted
         if self.reason is not None:

@@ -73,6 +73,7 @@ _JUDGEMENT = record(
         "kind": or_null(_one_of(*_LIMITS)),
         "interval": or_null(_ends),
         **dict.fromkeys(("limit", "value", "margin", "candidate", "baseline"), or_null(number)),
+        "paired": flag,
         "p": or_null(share),
         "p_adjusted": or_null(share),
         "reason": or_null(text),

@@ -267,11 +267,13 @@ def test_changes_from_another_run() -> None:
     for judgement in gate["judgements"]:
         # The rows are the same, and paired.
         assert judgement["value"] == 0
+        assert judgement["paired"]
         assert judgement["outcome"] in ("pass", "too_small")
     other = judge(run(6), metric="roc_auc", head="h", max_drop=0.01, against="run", slices=["g"])
     for key, judgement in by_slice(other).items():
         ours, theirs = (reports(seed)[key]["metrics"]["roc_auc"] for seed in (5, 6))
         assert judgement["candidate"] == ours["value"]
+        assert not judgement["paired"]
         assert judgement["value"] == pytest.approx(ours["value"] - theirs["value"])
         if judgement["interval"] is not None:
             errors = np.hypot(ours["standard_error"], theirs["standard_error"])
