@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from heads.metrics.core.methods import CalibrationTest, RecallTest, ThresholdTest
+from heads.metrics.core.metric import Metric
 from pipeline.confidence.intervals import FEW, Level, interval, quantile, share_variance
 from pipeline.confidence.jackknife import FoldErrors, paired_jackknife
 from pipeline.confidence.significance import p_worse, welch
@@ -67,25 +68,20 @@ class DifferenceEstimator:
         paired: Mask | None,
     ) -> None:
         self._new, self._old = new, old = Stack(candidate), Stack(baseline)
-        new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
         units = np.maximum(new.exponent, old.exponent)
         for stack in (new, old):
             stack.use_units(units)
         with np.errstate(over="ignore"):
             value = new.value - old.value
+        take_limits(new, old)
         new.reasons[np.isinf(value)] = DIFFERENCE_TOO_LARGE
         self.value = value = np.where(np.isinf(value), np.nan, value)
         self.exponent = units
         new.below, new.above = new.below + old.above, new.above + old.below
-        new.top_slice = new.top_slice & old.top_slice
-        new.by_fold = new.by_fold & old.by_fold
-        for reason, where in old.unmet.items():
-            new.unmet[reason] = new.unmet.get(reason, False) | where
         sides = new.errors(), old.errors()
         errors, self._degrees = difference_errors(new, old, sides, paired)
         error = errors.standard_error
-        few = new.independent_size(sides[0].standard_error) < FEW
-        few = few | (old.independent_size(sides[1].standard_error) < FEW)
+        few = of_few_rows(new, old, sides)
         none = np.isnan(value) | np.isinf(error) | few | ~new.top_slice
         self._error = np.where(none, np.nan, error)
         self._errors = replace(errors, reasons={TOO_FEW: few, **errors.reasons})
@@ -129,16 +125,36 @@ class DifferenceEstimator:
 
     def _tested(self, level: Level) -> Iterator[tuple[Tested, slice]]:
         """Yields the differences whose ends tests give, and which of `metrics * s` are theirs."""
-        levels = np.broadcast_to(level, self.value.shape)
-        for number, (reading, part) in enumerate(self._new.by_metric()):
-            metric = reading.metric
-            if not isinstance(metric.method, ThresholdTest | RecallTest | CalibrationTest):
-                continue
-            first, second = (
-                read_ends(stack.readings[number], levels[part]) for stack in (self._new, self._old)
-            )
-            if first is not None and second is not None:
-                yield first.less(second, metric.low, metric.high), part
+        for metric, first, second, part in tested_sides(self._new, self._old, level):
+            yield first.less(second, metric.low, metric.high), part
+
+
+def take_limits(new: Stack, old: Stack) -> None:
+    """Gives readings what keeps those of the other side from having a value or an interval."""
+    new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
+    new.top_slice = new.top_slice & old.top_slice
+    new.by_fold = new.by_fold & old.by_fold
+    for reason, where in old.unmet.items():
+        new.unmet[reason] = new.unmet.get(reason, False) | where
+
+
+def of_few_rows(new: Stack, old: Stack, sides: tuple[FoldErrors, FoldErrors]) -> Mask:
+    """Returns where a side is a share of too few independent rows, bool `[metrics * s]`."""
+    few: Mask = new.independent_size(sides[0].standard_error) < FEW
+    return few | (old.independent_size(sides[1].standard_error) < FEW)
+
+
+def tested_sides(
+    new: Stack, old: Stack, level: Level
+) -> Iterator[tuple[Metric, Tested, Tested, slice]]:
+    """Yields the metrics whose ends tests give, with both sides, and which rows are theirs."""
+    levels = np.broadcast_to(level, new.value.shape)
+    for number, (reading, part) in enumerate(new.by_metric()):
+        if not isinstance(reading.metric.method, ThresholdTest | RecallTest | CalibrationTest):
+            continue
+        first, second = (read_ends(stack.readings[number], levels[part]) for stack in (new, old))
+        if first is not None and second is not None:
+            yield reading.metric, first, second, part
 
 
 def difference_errors(

@@ -7,13 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from heads.metrics.core.methods import CalibrationTest, RecallTest, ThresholdTest
-from pipeline.confidence.intervals import FEW, Level, interval
-from pipeline.results.differences import TOO_FEW, difference_errors
+from pipeline.confidence.intervals import Level, interval
+from pipeline.results.differences import (
+    TOO_FEW,
+    difference_errors,
+    of_few_rows,
+    take_limits,
+    tested_sides,
+)
 from pipeline.results.estimated import Estimates
 from pipeline.results.readings import Floats, Mask, Readings, first_reasons
 from pipeline.results.stack import Stack
-from pipeline.results.tested_ends import read_ends
 
 SIGNED = "a metric that may be below 0 has no relative change"
 BASELINE_ZERO = "the baseline is 0"
@@ -45,11 +49,7 @@ class RelativeEstimator:
         paired: Mask | None,
     ) -> None:
         self._new, self._old = new, old = Stack(candidate), Stack(baseline)
-        new.reasons = np.where(~new.reasons.astype(bool), old.reasons, new.reasons)
-        new.top_slice = new.top_slice & old.top_slice
-        new.by_fold = new.by_fold & old.by_fold
-        for reason, where in old.unmet.items():
-            new.unmet[reason] = new.unmet.get(reason, False) | where
+        take_limits(new, old)
         with np.errstate(all="ignore"):
             ratio, self._lowest, self._highest = (
                 np.ldexp(above / below, new.exponent - old.exponent)
@@ -73,8 +73,7 @@ class RelativeEstimator:
         )
         self._ratio = np.where(new.reasons.astype(bool), np.nan, ratio)
         self.value, self.exponent = self._ratio - 1, np.zeros_like(new.exponent)
-        few = new.independent_size(sides[0].standard_error) < FEW
-        few = few | (old.independent_size(sides[1].standard_error) < FEW)
+        few = of_few_rows(new, old, sides)
         error = errors.standard_error
         none = np.isnan(self._ratio) | np.isinf(error) | few | ~new.top_slice | ~new.by_fold
         self._error = np.where(none, np.nan, error)
@@ -89,23 +88,14 @@ class RelativeEstimator:
             level: the confidence level, in (0, 1): a number or float64 `[metrics * s]`.
         """
         ratio = self._ratio
-        levels = np.broadcast_to(level, ratio.shape)
         with np.errstate(all="ignore"):
             lower, upper = interval(
                 self._centre, self._error * self._centre, self._degrees, level, low=0.0
             )
             lower, upper = np.minimum(lower, ratio), np.maximum(upper, ratio)
-            for number, (reading, part) in enumerate(self._new.by_metric()):
-                metric = reading.metric
-                if not isinstance(metric.method, ThresholdTest | RecallTest | CalibrationTest):
-                    continue
-                first, second = (
-                    read_ends(stack.readings[number], levels[part])
-                    for stack in (self._new, self._old)
-                )
-                if first is not None and second is not None:
-                    tested = first.over(second, metric.high)
-                    lower[part], upper[part] = tested.lower, tested.upper
+            for metric, first, second, part in tested_sides(self._new, self._old, level):
+                tested = first.over(second, metric.high)
+                lower[part], upper[part] = tested.lower, tested.upper
             # Of the ratios that rounding leaves possible, each has its interval.
             lower, upper = lower * (self._lowest / ratio), upper * (self._highest / ratio)
         return lower - 1, upper - 1
